@@ -1,0 +1,38 @@
+"""Training data for image super-resolution: from the name of a data set to batches on the device."""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from srdata.prepare import prepare as prepare
+    from srdata.recipe import load_recipe as load_recipe
+    from srdata.resize import imresize as imresize
+    from srdata.train.dataset import PairedDataset as PairedDataset
+    from srdata.verify import verify as verify
+
+__version__ = "0.1.0"
+
+# Where each public name lives. Resolved on first use, so that `import srdata` loads neither torch nor datasets.
+_HOMES = {
+    "imresize": "srdata.resize",
+    "load_recipe": "srdata.recipe",
+    "prepare": "srdata.prepare",
+    "verify": "srdata.verify",
+    "PairedDataset": "srdata.train.dataset",
+}
+
+__all__ = ["PairedDataset", "imresize", "load_recipe", "prepare", "verify"]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOMES:
+        raise AttributeError(f"module 'srdata' has no attribute {name!r}")
+    value = getattr(importlib.import_module(_HOMES[name]), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *_HOMES})

@@ -1,0 +1,1 @@
+"""Degradations: x = D(y; δ). Ops, chains and the learned resampler."""

@@ -1,0 +1,114 @@
+"""The errors that srdata raises on purpose.
+
+Each message is one line: what is wrong, where, and what to do about it.
+
+    SrdataError                   exit status 1
+    ├── UsageError                exit status 2: what was asked for cannot be done as asked
+    │   ├── UnknownNameError      no such recipe, data set, codec, op …; names the nearest
+    │   ├── RecipeError           a recipe or manifest is wrong; every problem, with file and line
+    │   ├── LicenceError          the licence does not allow it
+    │   ├── MissingExtraError     an optional dependency is not installed
+    │   └── SetError              a folder is not the prepared set it is taken for
+    ├── SourceError               what came from outside is not what it should be
+    │   ├── DownloadError         no mirror gave the file
+    │   ├── HashMismatchError     a file has other bytes than its manifest says
+    │   ├── ArchiveError          an archive is damaged or hostile
+    │   └── ImageError            a file is not an image that the policy admits
+    └── StoreError                a prepared set cannot be written or read
+        ├── CorruptRecordError    a record or file does not have the hash it was sealed with
+        └── StorageFullError      no room left on the device
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable, Sequence
+from typing import Self
+
+
+class SrdataError(Exception):
+    """Any error that srdata raises on purpose."""
+
+    exit_status = 1
+
+
+class UsageError(SrdataError):
+    """What was asked for cannot be done as asked."""
+
+    exit_status = 2
+
+
+class UnknownNameError(UsageError):
+    """No such recipe, data set, codec, op or option."""
+
+    @classmethod
+    def among(cls, kind: str, name: str, known: Iterable[str]) -> Self:
+        """The error for `name` which is none of `known`, with the nearest of them."""
+        known = sorted(known)
+        return cls(f"unknown {kind} {name!r}{nearest(name, known)}; known: {', '.join(known)}")
+
+
+class RecipeError(UsageError):
+    """A recipe or manifest is wrong; `problems` holds one line each."""
+
+    def __init__(self, problems: Sequence[str]) -> None:
+        self.problems = tuple(problems)
+        super().__init__("\n".join(self.problems))
+
+    def __reduce__(self) -> tuple[type[Self], tuple[tuple[str, ...]]]:
+        return type(self), (self.problems,)
+
+
+class LicenceError(UsageError):
+    """The licence of a data set does not allow what was asked for."""
+
+
+class MissingExtraError(UsageError):
+    """An optional dependency is not installed."""
+
+    @classmethod
+    def of(cls, package: str, extra: str) -> Self:
+        """The error for a missing `package` that the extra `extra` brings."""
+        return cls(f'needs {package}: pip install "srdata[{extra}]"')
+
+
+class SetError(UsageError):
+    """A folder is not the prepared set it is taken for."""
+
+
+class SourceError(SrdataError):
+    """What came from outside is not what it should be."""
+
+
+class DownloadError(SourceError):
+    """No mirror gave the file."""
+
+
+class HashMismatchError(SourceError):
+    """A file has other bytes than its manifest says."""
+
+
+class ArchiveError(SourceError):
+    """An archive is damaged or hostile."""
+
+
+class ImageError(SourceError):
+    """A file is not an image that the policy admits."""
+
+
+class StoreError(SrdataError):
+    """A prepared set cannot be written or read."""
+
+
+class CorruptRecordError(StoreError):
+    """A record or file does not have the hash it was sealed with."""
+
+
+class StorageFullError(StoreError):
+    """No room is left on the device."""
+
+
+def nearest(name: str, known: Iterable[str]) -> str:
+    """`", did you mean 'x'?"` for the name of `known` nearest to `name`, or an empty text."""
+    close = difflib.get_close_matches(name, list(known), n=1)
+    return f", did you mean {close[0]!r}?" if close else ""

@@ -1,0 +1,1 @@
+"""From the address of a file to a verified file on disk."""

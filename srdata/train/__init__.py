@@ -1,0 +1,1 @@
+"""What training reads: data sets over prepared sets, folders and LMDB pairs."""

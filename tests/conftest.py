@@ -1,0 +1,24 @@
+"""Fixtures that several test files share."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+REPOSITORY = Path(__file__).parents[1]
+
+
+@pytest.fixture(scope="session")
+def photographs() -> Path:
+    """The folder of the five packaged photographs."""
+    return REPOSITORY / "manifests" / "sample"
+
+
+@pytest.fixture(scope="session")
+def golden() -> Path:
+    """The folder of real MATLAB results, which may not be redistributed and so is not in the repository."""
+    folder = REPOSITORY.parent / "shared" / "golden"
+    if not folder.is_dir():
+        pytest.skip(f"the MATLAB results are not at {folder}")
+    return folder
