@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 __version__ = "0.1.0"
 
-# Where each public name lives. Resolved on first use, so that `import srdata` loads neither torch nor datasets.
+# Where each public name lives: resolved on first use, so that importing srdata loads neither torch nor datasets
 _HOMES = {
     "imresize": "srdata.resize",
     "load_recipe": "srdata.recipe",

@@ -1,7 +1,7 @@
 """A scale factor as the exact fraction it stands for, and the sizes that follow from it.
 
-At scale p/q every p HR pixels face q LR pixels, so an HR image is cropped (bottom and right) to a multiple of p
-and no LR pixel is ever half a pixel off. x4 is 4/1, x1.5 is 3/2.
+At scale p/q every p HR pixels face q LR pixels, so an HR image is cropped (bottom and right) to a multiple
+of p and no LR pixel is ever half a pixel off. x4 is 4/1, x1.5 is 3/2.
 """
 
 from __future__ import annotations

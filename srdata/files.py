@@ -1,0 +1,87 @@
+"""Files that are right when they have their name: written beside it, synced, then renamed."""
+
+from __future__ import annotations
+
+import errno
+import hashlib
+import os
+import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from srdata.errors import SrdataError, StorageFullError, StoreError, UsageError
+
+PART = ".part-"
+_FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
+
+
+def part_name(path: Path) -> Path:
+    """A name beside `path` that no other process uses."""
+    return path.with_name(f"{path.name}{PART}{uuid.uuid4().hex[:12]}")
+
+
+def publish(part: Path, path: Path) -> None:
+    """Give the finished file `part` its name: after this returns it survives a loss of power."""
+    with part.open("rb") as file:
+        os.fsync(file.fileno())
+    part.replace(path)
+    sync_folder(path.parent)
+
+
+def sync_folder(folder: Path) -> None:
+    """Make the names in `folder` durable."""
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
+def write_file(path: Path, data: bytes) -> None:
+    """Write `data` under the name `path`, whole or not at all.
+
+    Raises StorageFullError or StoreError.
+    """
+    part = part_name(path)
+    with storage_errors(path):
+        try:
+            part.write_bytes(data)
+            publish(part, path)
+        finally:
+            part.unlink(missing_ok=True)
+
+
+@contextmanager
+def storage_errors(path: Path) -> Iterator[None]:
+    """Turn an error of the operating system about writing `path` into one that says what to do."""
+    try:
+        yield
+    except OSError as error:
+        raise storage_error(path, error) from error
+
+
+def storage_error(path: Path, error: OSError) -> SrdataError:
+    """What an error of the operating system about writing `path` means to a user."""
+    if error.errno in _FULL:
+        return StorageFullError(
+            f"no room to write {path}: free some space and run the same command again; "
+            "what is finished is kept"
+        )
+    if error.errno in {errno.EROFS, errno.EACCES, errno.EPERM}:
+        return StoreError(f"{path.parent} cannot be written: choose another folder with --root")
+    return StoreError(f"cannot write {path}: {error.strerror or error}")
+
+
+def sha256_of(path: Path) -> str:
+    """The SHA-256 of a file's bytes, in hexadecimal digits."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def inside(root: Path, relative: str | Path) -> Path:
+    """The path `relative` below `root`, with links followed; raises UsageError if it leads out of `root`."""
+    path = (root / relative).resolve()
+    if not path.is_relative_to(root.resolve()):
+        raise UsageError(f"{str(relative)!r} leads out of {root}: give a path inside that folder")
+    return path
