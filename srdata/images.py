@@ -20,7 +20,8 @@ from typing import Annotated, Any, Literal
 import cv2
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image, ImageCms, UnidentifiedImageError
+from PIL import Image, ImageCms, ImageOps, UnidentifiedImageError
+from PIL.TiffImagePlugin import TiffImageFile
 from pydantic import BaseModel, ConfigDict, Field
 
 from srdata.errors import ImageError
@@ -96,16 +97,12 @@ def decode_image(data: bytes, name: str, policy: ImagePolicy | None = None) -> P
         info = _info(image)
         _admit(info, policy, name)
         if info.deep:
-            pixels = _decode_deep(data, name)
-        elif (info.format, info.mode) in _BY_OPENCV and not (
-            info.alpha or (info.icc and policy.icc == "srgb")
-        ):
+            return _upright(_decode_deep(data, name), info)
+        plain = (info.format, info.mode) in _BY_OPENCV and not info.alpha
+        if plain and not (info.icc and policy.icc == "srgb"):
             pixels = _decode_by_opencv(data, cv2.IMREAD_COLOR, name)
-            cv2.cvtColor(pixels, cv2.COLOR_BGR2RGB, dst=pixels)
-        else:
-            pixels = _decode_by_pillow(image, info, policy, name)
-    turn = _UPRIGHT.get(info.orientation)
-    return np.ascontiguousarray(turn(pixels) if turn else pixels)
+            return _upright(cv2.cvtColor(pixels, cv2.COLOR_BGR2RGB, dst=pixels), info)
+        return _decode_by_pillow(image, policy, name)
 
 
 def encode_png(image: Pixels, level: int = 1) -> bytes:
@@ -171,9 +168,9 @@ def _what_it_is(source: Path | bytes) -> str:
 
 
 def _info(image: Image.Image) -> ImageInfo:
-    orientation = image.getexif().get(_ORIENTATION, 1)
+    orientation = _orientation(image)
     width, height = image.size
-    if orientation in (5, 6, 7, 8):
+    if orientation in (5, 6, 7, 8) and image.format != "TIFF":  # Pillow swaps the sides of a TIFF itself
         width, height = height, width
     return ImageInfo(
         format=image.format or "",
@@ -186,6 +183,17 @@ def _info(image: Image.Image) -> ImageInfo:
         orientation=orientation,
         icc="icc_profile" in image.info,
     )
+
+
+def _orientation(image: Image.Image) -> int:
+    """The EXIF orientation by the header alone (Pillow's getexif would decode a whole PNG to look for it)."""
+    if isinstance(image, TiffImageFile):
+        found = image.tag_v2.get(_ORIENTATION, 1)
+    else:
+        exif = Image.Exif()
+        exif.load(image.info.get("exif", b""))
+        found = exif.get(_ORIENTATION, 1)
+    return found if found in _UPRIGHT else 1
 
 
 def _is_deep(image: Image.Image) -> bool:
@@ -227,13 +235,13 @@ def _damaged(name: str, why: object) -> str:
     return f"{name}: damaged image ({why}): get the file again, or leave it out"
 
 
-def _decode_by_pillow(image: Image.Image, info: ImageInfo, policy: ImagePolicy, name: str) -> Pixels:
-    image.load()
-    if info.icc and policy.icc == "srgb":
+def _decode_by_pillow(image: Image.Image, policy: ImagePolicy, name: str) -> Pixels:
+    image = ImageOps.exif_transpose(image)
+    if "icc_profile" in image.info and policy.icc == "srgb":
         image = _to_srgb(image)
-    if info.alpha:
+    if image.has_transparency_data:
         image = _without_alpha(image, policy, name)
-    return np.asarray(image.convert("RGB"))
+    return np.array(image.convert("RGB"))
 
 
 def _decode_deep(data: bytes, name: str) -> Pixels:
@@ -247,7 +255,13 @@ def _decode_deep(data: bytes, name: str) -> Pixels:
     return np.asarray(cv2.cvtColor(rounded, cv2.COLOR_BGR2RGB if samples.ndim == 3 else cv2.COLOR_GRAY2RGB))
 
 
-_UPRIGHT: dict[int, Callable[[Pixels], Pixels]] = {
+def _upright(pixels: NDArray[Any], info: ImageInfo) -> Pixels:
+    return np.ascontiguousarray(_UPRIGHT[info.orientation](pixels))
+
+
+# What undoes each EXIF orientation.
+_UPRIGHT: dict[int, Callable[[NDArray[Any]], NDArray[Any]]] = {
+    1: lambda x: x,
     2: lambda x: x[:, ::-1],
     3: lambda x: x[::-1, ::-1],
     4: lambda x: x[::-1],
