@@ -1,0 +1,48 @@
+"""What comes with srdata: data sets, recipes and degradations, found by name.
+
+The YAML files lie inside the package in a wheel (`srdata/recipes`) and at the root of the repository in an
+editable install (`recipes`).
+"""
+
+from __future__ import annotations
+
+from enum import Enum
+from pathlib import Path
+
+from srdata.errors import UnknownNameError
+
+_PACKAGE = Path(__file__).parent
+
+
+class Shelf(Enum):
+    """A folder of named YAML files; the value is its path, the label what one of them is called."""
+
+    MANIFESTS = "manifests"
+    RECIPES = "recipes"
+    DEGRADATIONS = "recipes/degradations"
+
+    @property
+    def label(self) -> str:
+        return {"manifests": "data set", "recipes": "recipe"}.get(self.value, "degradation")
+
+
+def folder(shelf: Shelf) -> Path:
+    """Where the files of `shelf` lie in this installation."""
+    packaged = _PACKAGE / shelf.value
+    return packaged if packaged.is_dir() else _PACKAGE.parent / shelf.value
+
+
+def names(shelf: Shelf) -> list[str]:
+    """Every name on `shelf`, sorted."""
+    return sorted(path.stem for path in folder(shelf).glob("*.yaml"))
+
+
+def find(shelf: Shelf, name: str) -> Path:
+    """The file of `name`, in any case of letters (DIV2K is div2k); UnknownNameError names the nearest.
+
+    Only a listed name is found, so a name can never lead out of the folder.
+    """
+    known = names(shelf)
+    if name.lower() not in known:
+        raise UnknownNameError.among(shelf.label, name.lower(), known)
+    return folder(shelf) / f"{name.lower()}.yaml"

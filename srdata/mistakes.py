@@ -1,0 +1,138 @@
+"""What pydantic found wrong, in the user's words: the place in the file, what is wrong, the nearest name."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Mapping
+from typing import Any
+
+from pydantic import ValidationError
+from pydantic_core import ErrorDetails
+
+from srdata.errors import nearest
+
+Place = tuple[str | int, ...]
+Value = str | int | float | bool | None | list["Value"] | dict[str, "Value"]
+
+_WANTED: Mapping[str, str] = {
+    "int_type": "a whole number",
+    "int_from_float": "a whole number",
+    "float_type": "a number",
+    "string_type": "text",
+    "bool_type": "true or false",
+    "list_type": "a list",
+    "tuple_type": "a list",
+    "dict_type": "a mapping",
+    "model_type": "a mapping",
+    "none_required": "null",
+}
+_TRUTHS = {"yes": "true", "on": "true", "y": "true", "no": "false", "off": "false", "n": "false"}
+
+
+def mistakes(error: ValidationError, data: Value, schema: dict[str, Any]) -> list[tuple[Place, str]]:
+    """Each wrong place in `data` and what is wrong there; `schema` is the JSON schema that `data` misses."""
+    found: dict[Place, list[ErrorDetails]] = {}
+    for detail in error.errors(include_url=False):
+        found.setdefault(_place_in(data, detail), []).append(detail)
+    return [(place, _what(details, schema)) for place, details in found.items()]
+
+
+def _place_in(data: Value, detail: ErrorDetails) -> Place:
+    """Where in `data` an error stands: pydantic's location without the names of the alternatives it tried."""
+    place: Place = ()
+    for step in detail["loc"]:
+        if isinstance(data, dict) and step in data:
+            data = data[str(step)]
+        elif isinstance(data, list) and isinstance(step, int) and step < len(data):
+            data = data[step]
+        else:
+            continue
+        place = (*place, step)
+    return (*place, detail["loc"][-1]) if detail["type"] == "missing" else place
+
+
+def _what(details: list[ErrorDetails], schema: dict[str, Any]) -> str:
+    """What is wrong at one place; a value with several allowed types has an error for each of them."""
+    if all(detail["type"] in _WANTED for detail in details):
+        kinds = list(dict.fromkeys(_WANTED[detail["type"]] for detail in details))
+        value = details[0]["input"]
+        return f"must be {' or '.join(kinds)}, not {_shown(value)}{_hint(value, kinds)}"
+    return " or ".join(dict.fromkeys(_other(detail, schema) for detail in details))
+
+
+def _hint(value: object, kinds: list[str]) -> str:
+    """What to write instead of the usual slips of YAML."""
+    if not isinstance(value, str):
+        return f"; put it in quotes: '{_shown(value)}'" if kinds == ["text"] and _is_plain(value) else ""
+    if "true or false" in kinds and value.lower() in _TRUTHS:
+        return f"; write {_TRUTHS[value.lower()]}"
+    number = value.replace("_", "").lstrip("0") or "0"
+    if any("number" in kind for kind in kinds) and re.fullmatch(r"-?[0-9]+(\.[0-9]+)?", number):
+        return f"; write {number}"
+    return ""
+
+
+def _is_plain(value: object) -> bool:
+    return isinstance(value, str | int | float) or value is None
+
+
+def _shown(value: object) -> str:
+    if _is_plain(value):
+        return json.dumps(value, ensure_ascii=False)
+    return "a list" if isinstance(value, list) else "a mapping"
+
+
+def _other(detail: ErrorDetails, schema: dict[str, Any]) -> str:
+    match detail["type"]:
+        case "missing":
+            return "is missing"
+        case "extra_forbidden":
+            return (
+                f"is not known here{nearest(str(detail['loc'][-1]), _names_at(schema, detail['loc'][:-1]))}"
+            )
+        case "literal_error" | "union_tag_invalid":
+            return _choice(detail)
+        case "union_tag_not_found":
+            return f"must say which it is: {detail['ctx']['discriminator']} is missing"
+        case "value_error":
+            return str(detail["ctx"]["error"])
+    text = detail["msg"].replace("Input should be", "must be", 1)
+    return (
+        text[:1].lower() + text[1:] + (f", not {_shown(detail['input'])}" if text.startswith("must") else "")
+    )
+
+
+def _choice(detail: ErrorDetails) -> str:
+    context = detail["ctx"]
+    expected = str(context.get("expected", context.get("expected_tags")))
+    choices = re.findall(r"'([^']*)'", expected)
+    given = context.get("tag", detail["input"])
+    return (
+        f"must be one of {', '.join(choices) or expected}, not {_shown(given)}{nearest(str(given), choices)}"
+    )
+
+
+def _names_at(schema: dict[str, Any], place: Place) -> set[str]:
+    """The keys that the models at `place` of a JSON schema know."""
+    candidates = _alternatives(schema, schema)
+    for step in place:
+        chosen = [target for one in candidates for target in _below(one, step)]
+        candidates = [one for target in chosen for one in _alternatives(target, schema)] or candidates
+    return {name for one in candidates for name in one.get("properties", {})}
+
+
+def _alternatives(schema: dict[str, Any], root: dict[str, Any]) -> list[dict[str, Any]]:
+    if "$ref" in schema:
+        return _alternatives(root["$defs"][schema["$ref"].rpartition("/")[2]], root)
+    several = [*schema.get("anyOf", []), *schema.get("oneOf", [])]
+    return [schema, *(found for one in several for found in _alternatives(one, root))]
+
+
+def _below(schema: dict[str, Any], step: str | int) -> list[dict[str, Any]]:
+    """The schemas of what stands under `step`: the alternative of that tag, an entry, an item."""
+    tagged = schema.get("discriminator", {}).get("mapping", {})
+    if step in tagged:
+        return [{"$ref": tagged[step]}]
+    found = [schema.get("properties", {}).get(step), schema.get("additionalProperties"), schema.get("items")]
+    return [one for one in found if isinstance(one, dict)]
