@@ -1,0 +1,172 @@
+"""The one place where numpy and torch differ.
+
+Batches are float32 NCHW in 0–1. A numpy batch is shaped NCHW but lies in memory as NHWC (`to_batch`, `each`
+and `through_bytes` return it so), because OpenCV reads images that way; nothing depends on it but speed.
+Torch code never waits for the device: numbers travel with `column`, and nothing is read back.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Any, Literal
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+from typing_extensions import TypeIs
+
+if TYPE_CHECKING:
+    import torch
+
+    Array = NDArray[np.float32] | torch.Tensor
+else:
+    Array = Any
+
+PadRule = Literal["reflect", "replicate", "wrap"]
+Image = NDArray[np.uint8]  # HWC
+Plane = NDArray[np.float32]  # HWC or HW, 0–1
+
+Places = NDArray[np.int64]
+
+
+def _mirrored(place: Places, size: int) -> Places:
+    turn: Places = np.abs(place) % max(2 * size - 2, 1)
+    return np.minimum(turn, 2 * size - 2 - turn)
+
+
+_PLACES: dict[PadRule, Callable[[Places, int], Places]] = {
+    "reflect": _mirrored,
+    "replicate": lambda place, size: np.clip(place, 0, size - 1),
+    "wrap": lambda place, size: place % size,
+}
+
+
+def is_torch(x: Array) -> TypeIs[torch.Tensor]:
+    """Whether `x` is a torch tensor; does not import torch to find out."""
+    torch = sys.modules.get("torch")
+    return torch is not None and isinstance(x, torch.Tensor)
+
+
+def pad(x: Array, left: int, right: int, top: int, bottom: int, rule: PadRule = "reflect") -> Array:
+    """`x` with a border: "reflect" mirrors without the edge itself, "replicate" repeats it, "wrap" goes round.
+
+    A border may be wider than the image, which torch's own padding refuses.
+    """
+    height, width = x.shape[2:]
+    rows = index(_PLACES[rule](np.arange(-top, height + bottom), height), x)
+    columns = index(_PLACES[rule](np.arange(-left, width + right), width), x)
+    return x[:, :, rows][:, :, :, columns]
+
+
+def column(values: Sequence[float], like: Array) -> Array:
+    """One number per image as an array (N, 1, 1, 1) where `like` is."""
+    return table(values, like).reshape(-1, 1, 1, 1)
+
+
+def table(values: Any, like: Array) -> Array:
+    """Nested lists (or a numpy array) of numbers as float32 where `like` is; does not wait for a device."""
+    host = np.asarray(values, np.float32)
+    if not is_torch(like):
+        return host
+    import torch
+
+    return torch.from_numpy(host.copy()).to(like.device, non_blocking=True)
+
+
+def index(places: Sequence[int] | NDArray[np.int64], like: Array) -> Any:
+    """Places within a batch as something that indexes `like`; does not wait for the device."""
+    host = np.asarray(places, np.int64)
+    if not is_torch(like):
+        return host
+    import torch
+
+    return torch.from_numpy(host).to(like.device, non_blocking=True)
+
+
+def clip(x: Array) -> Array:
+    """`x` held within 0–1."""
+    return x.clamp(0, 1) if is_torch(x) else np.clip(x, np.float32(0), np.float32(1))
+
+
+def stack(parts: Sequence[Array]) -> Array:
+    """Batches of equal image size as one batch."""
+    if len(parts) == 1:
+        return parts[0]
+    if is_torch(parts[0]):
+        import torch
+
+        return torch.cat(list(parts))  # type: ignore[arg-type]  # all parts are of the kind of the first
+    return np.concatenate(parts)
+
+
+def images(x: NDArray[np.float32]) -> list[Plane]:
+    """The images of a numpy batch as contiguous HWC arrays, without copying where `x` lies as NHWC."""
+    return [np.ascontiguousarray(image) for image in x.transpose(0, 2, 3, 1)]
+
+
+def to_batch(planes: Sequence[NDArray[Any]]) -> NDArray[Any]:
+    """Images (HWC, or HW for grey) of equal size as one numpy batch NCHW that lies in memory as NHWC."""
+    whole = [plane if plane.ndim == 3 else plane[..., None] for plane in planes]
+    return (np.stack(whole) if len(whole) > 1 else whole[0][None]).transpose(0, 3, 1, 2)
+
+
+def each(
+    x: NDArray[np.float32], params: Sequence[Any], work: Callable[[Plane, Any], Plane]
+) -> NDArray[np.float32]:
+    """`work(image HWC, parameters)` on each image of a numpy batch; `work` must not write to its image."""
+    return to_batch([work(image, param) for image, param in zip(images(x), params, strict=True)])
+
+
+def to_levels(x: NDArray[np.float32]) -> Image:
+    """The 8-bit levels of floats in 0–1, rounded to the nearest (half to even), held within 0 … 255."""
+    if not x.size:
+        return x.astype(np.uint8)
+    flat = np.ascontiguousarray(x).reshape(x.shape[0], -1)
+    levels: Image = cv2.multiply(flat, 255.0, dtype=cv2.CV_8U).reshape(x.shape)
+    return levels
+
+
+def from_levels(image: Image) -> Plane:
+    """The float32 image in 0–1 of 8-bit levels."""
+    return image.astype(np.float32) * np.float32(1 / 255)
+
+
+def through_bytes(x: Array, params: Sequence[Any], work: Callable[[Image, Any], Image]) -> Array:
+    """`work(uint8 image HWC, parameters)` on each image of a batch; a tensor goes to the host and back."""
+    host = x.detach().cpu().numpy() if is_torch(x) else x
+    done = [work(to_levels(image), param) for image, param in zip(images(host), params, strict=True)]
+    result = to_batch([from_levels(image) for image in done])
+    if not is_torch(x):
+        return result
+    import torch
+
+    return torch.from_numpy(np.ascontiguousarray(result)).to(x.device)
+
+
+def normal_field(keys: Sequence[int], shape: tuple[int, int, int], like: Array) -> Array:
+    """Standard normal noise, NCHW; the field of an image depends on its key and `shape` (C, H, W) alone."""
+    return _fields(keys, shape, like, "standard_normal", "normal_")
+
+
+def uniform_field(keys: Sequence[int], shape: tuple[int, int, int], like: Array) -> Array:
+    """Uniform noise in [0, 1), NCHW; the field of an image depends on its key and `shape` (C, H, W) alone."""
+    return _fields(keys, shape, like, "random", "uniform_")
+
+
+def _fields(keys: Sequence[int], shape: tuple[int, int, int], like: Array, numpy: str, torch: str) -> Array:
+    channels, height, width = shape
+    if is_torch(like):
+        field = like.new_empty((len(keys), *shape))
+        for image, key in zip(field, keys, strict=True):
+            getattr(image, torch)(generator=seeded(key, like))
+        return field
+    draws = [np.random.Generator(np.random.SFC64(key)) for key in keys]
+    return to_batch([getattr(draw, numpy)((height, width, channels), np.float32) for draw in draws])
+
+
+def seeded(key: int, like: torch.Tensor) -> torch.Generator:
+    """A torch generator on the device of `like` that starts at `key`."""
+    import torch
+
+    return torch.Generator(like.device).manual_seed(key)

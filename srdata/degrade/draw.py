@@ -1,0 +1,51 @@
+"""Draws from ranges and odds. Each takes one number from `rng.random()`, so that streams stay comparable."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TypeVar
+
+import numpy as np
+
+T = TypeVar("T")
+
+
+def uniform(rng: np.random.Generator, span: tuple[float, float]) -> float:
+    """A number of [low, high)."""
+    return span[0] + (span[1] - span[0]) * float(rng.random())
+
+
+def integer(rng: np.random.Generator, span: tuple[int, int]) -> int:
+    """A whole number of low … high, both possible."""
+    return span[0] + int(rng.random() * (span[1] - span[0] + 1))
+
+
+def odd(rng: np.random.Generator, span: tuple[int, int]) -> int:
+    """An odd number of low … high, both odd and possible."""
+    return span[0] + 2 * int(rng.random() * ((span[1] - span[0]) // 2 + 1))
+
+
+def chance(rng: np.random.Generator, p: float) -> bool:
+    """True with probability `p`."""
+    return float(rng.random()) < p
+
+
+def choice(rng: np.random.Generator, options: Sequence[T]) -> T:
+    """One of `options`, all alike."""
+    return options[int(rng.random() * len(options))]
+
+
+def pick(rng: np.random.Generator, odds: Mapping[T, float]) -> T:
+    """One of the keys of `odds`, each as likely as its weight."""
+    return list(odds)[weighted(rng, list(odds.values()))]
+
+
+def weighted(rng: np.random.Generator, weights: Sequence[float]) -> int:
+    """The place of one of `weights`, each as likely as it weighs."""
+    edges = np.cumsum(weights)
+    return int(np.searchsorted(edges, rng.random() * edges[-1], side="right"))
+
+
+def field_key(rng: np.random.Generator) -> int:
+    """A number that names a field of noise: see `backend.normal_field` and `backend.uniform_field`."""
+    return int(rng.random() * 2**53)
