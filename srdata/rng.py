@@ -7,6 +7,7 @@ Two forms of the same idea. `generator` gives a numpy generator for one address,
 from __future__ import annotations
 
 import hashlib
+import json
 from typing import Any
 
 import numpy as np
@@ -19,7 +20,7 @@ _GOLDEN = np.uint64(0x9E3779B97F4A7C15)
 
 def key(*address: Address) -> int:
     """A 128-bit number that stands for `address`; different addresses give different numbers."""
-    text = "\x1f".join(f"{type(part).__name__}:{part}" for part in address)
+    text = json.dumps(address, separators=(",", ":"))
     return int.from_bytes(hashlib.blake2b(text.encode(), digest_size=16).digest(), "little")
 
 

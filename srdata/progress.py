@@ -1,0 +1,55 @@
+"""How far long work has come: a bar on a terminal, a plain line now and then elsewhere."""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import TextIO
+
+from tqdm import tqdm
+
+SECONDS_BETWEEN_LINES = 10.0
+
+Advance = Callable[[int], None]
+
+
+@contextmanager
+def progress(
+    what: str, total: int | None, unit: str, stream: TextIO | None = None, scaled: bool = False
+) -> Iterator[Advance]:
+    """Yield a function to call with the number of units just done.
+
+    `total` is None where it is not known; `scaled` writes large numbers with k, M, G (for bytes). Everything
+    goes to `stream`, standard error if None.
+    """
+    stream = stream or sys.stderr
+    if stream.isatty():
+        with tqdm(total=total, desc=what, unit=unit, unit_scale=scaled, file=stream) as bar:
+            yield lambda amount: bar.update(amount) and None
+        return
+    lines = _Lines(what, total, unit, stream, scaled)
+    yield lines.advance
+    lines.show()
+
+
+class _Lines:
+    """The same as lines of text: one every few seconds and one at the end."""
+
+    def __init__(self, what: str, total: int | None, unit: str, stream: TextIO, scaled: bool) -> None:
+        self.what, self.total, self.unit, self.stream, self.scaled = what, total, unit, stream, scaled
+        self.done = 0
+        self.shown = time.monotonic()
+
+    def advance(self, amount: int) -> None:
+        self.done += amount
+        if time.monotonic() - self.shown >= SECONDS_BETWEEN_LINES:
+            self.show()
+
+    def show(self) -> None:
+        self.shown = time.monotonic()
+        number = tqdm.format_sizeof if self.scaled else str
+        of = "" if self.total is None else f"/{number(self.total)}"
+        self.stream.write(f"{self.what}: {number(self.done)}{of} {self.unit}\n")
+        self.stream.flush()
