@@ -49,7 +49,7 @@ def is_torch(x: Array) -> TypeIs[torch.Tensor]:
 
 
 def pad(x: Array, left: int, right: int, top: int, bottom: int, rule: PadRule = "reflect") -> Array:
-    """`x` with a border: "reflect" mirrors without the edge itself, "replicate" repeats it, "wrap" goes round.
+    """`x` with a border: "reflect" mirrors but for the edge itself, "replicate" repeats it, "wrap" goes on.
 
     A border may be wider than the image, which torch's own padding refuses.
     """
@@ -89,6 +89,13 @@ def clip(x: Array) -> Array:
     return x.clamp(0, 1) if is_torch(x) else np.clip(x, np.float32(0), np.float32(1))
 
 
+def rounded(x: Array) -> Array:
+    """`x` in whole 8-bit levels, held within 0–1."""
+    if is_torch(x):
+        return (x * 255).round().clamp(0, 255) * (1 / 255)
+    return to_batch([from_levels(to_levels(image)) for image in images(x)])
+
+
 def stack(parts: Sequence[Array]) -> Array:
     """Batches of equal image size as one batch."""
     if len(parts) == 1:
@@ -98,6 +105,16 @@ def stack(parts: Sequence[Array]) -> Array:
 
         return torch.cat(list(parts))  # type: ignore[arg-type]  # all parts are of the kind of the first
     return np.concatenate(parts)
+
+
+def by_groups(
+    x: Array, groups: Sequence[Sequence[int]], work: Callable[[Array, Sequence[int]], Array]
+) -> Array:
+    """`work(part, its places in the batch)` on each group of the images of a batch, put together in place."""
+    if len(groups) == 1:
+        return work(x, groups[0])
+    parts = [work(x[index(group, x)], group) for group in groups]
+    return stack(parts)[index(np.argsort(np.concatenate(groups)), x)]
 
 
 def images(x: NDArray[np.float32]) -> list[Plane]:

@@ -21,7 +21,7 @@ from collections.abc import Sequence
 from typing import Any, ClassVar
 
 import numpy as np
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, SerializerFunctionWrapHandler, model_serializer, model_validator
 
 from srdata.degrade import backend
 from srdata.degrade.backend import Array, Image
@@ -29,15 +29,45 @@ from srdata.degrade.backend import Array, Image
 Params = dict[str, Any]  # what one op drew for one image: plain numbers, texts and lists of them
 
 
-class Op(BaseModel):
-    """One step of a degradation."""
+class Settings(BaseModel):
+    """A frozen model of strict types, whose lists may be written as such."""
 
     model_config = ConfigDict(frozen=True, strict=True, extra="forbid", allow_inf_nan=False)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _tuples(cls, data: Any) -> Any:
+        """Lists as tuples, which is what frozen fields hold."""
+        return {name: _frozen(value) for name, value in data.items()} if isinstance(data, dict) else data
+
+
+def _frozen(value: Any) -> Any:
+    return tuple(_frozen(item) for item in value) if isinstance(value, list) else value
+
+
+class Op(Settings):
+    """One step of a degradation."""
 
     version: ClassVar[int] = 1  # raise it when the results change for the same parameters
     host_only: ClassVar[bool] = False  # needs a codec or library that only the CPU has
 
     op: str
+
+    @model_validator(mode="before")
+    @classmethod
+    def _right_version(cls, data: Any) -> Any:
+        """A resolved chain names the version of each op: refuse another than this one."""
+        if not isinstance(data, dict) or "version" not in data:
+            return data
+        if data["version"] != cls.version:
+            raise ValueError(
+                f"version {data['version']} of {name_of(cls)} is asked for, this is {cls.version}"
+            )
+        return {name: value for name, value in data.items() if name != "version"}
+
+    @model_serializer(mode="wrap")
+    def _with_version(self, plain: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        return {"op": self.op, "version": self.version, **plain(self)}
 
     @property
     def sets_size(self) -> bool:

@@ -16,7 +16,7 @@ Number = TypeVar("Number", int, float)
 def _pair(value: Any) -> Any:
     if isinstance(value, int | float) and not isinstance(value, bool):
         return (value, value)
-    return tuple(value) if isinstance(value, list) else value
+    return value
 
 
 def _ordered(value: tuple[Number, Number]) -> tuple[Number, Number]:
@@ -70,7 +70,7 @@ OddRange = Annotated[IntRange, AfterValidator(_odd)]  # sizes of kernels: only o
 def _weighted(value: Any) -> Any:
     if isinstance(value, str):
         return {value: 1.0}
-    return dict.fromkeys(value, 1.0) if isinstance(value, list) else value
+    return dict.fromkeys(value, 1.0) if isinstance(value, tuple) else value
 
 
 def _possible(value: dict[Any, float]) -> dict[Any, float]:

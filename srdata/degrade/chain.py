@@ -1,0 +1,184 @@
+"""A degradation: a chain of ops, read from YAML, that turns HR images into LR images.
+
+    title: blur, downscale and compress
+    steps:
+      - {op: gaussian_blur, sigma: [0.2, 3]}
+      - {op: resize, to: lr}
+      - {op: jpeg, quality: [30, 95]}
+
+δ, what was drawn for one image, is a list with {"op", "version", "params"} for each step: with it, the same
+chain makes the same LR image again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from pydantic import field_validator
+
+from srdata import catalog
+from srdata.catalog import Shelf
+from srdata.degrade import backend
+from srdata.degrade.backend import Array, Image
+from srdata.degrade.choices import Step, Way, draw_steps, every_op, way_of
+from srdata.degrade.draws import Draws
+from srdata.degrade.op import Op, Params, Settings
+from srdata.degrade.ops import AnyOp
+from srdata.degrade.run import Size, as_bytes, last, run_batch, walk
+from srdata.errors import RecipeError, UsageError
+from srdata.rng import Address
+from srdata.scale import Scale
+from srdata.yamlfile import Document, check, read_yaml
+
+Delta = list[Step]
+
+
+class Pair(NamedTuple):
+    """What training needs of one image or batch: LR, and the HR that it is to become."""
+
+    lr: Any
+    hr: Any
+
+
+class Source(Settings):
+    """What a degradation reproduces."""
+
+    paper: str = ""
+    repository: str = ""
+    commit: str = ""
+
+
+class Chain(Settings):
+    """A degradation: the steps from HR to LR, and what is done to HR itself before them.
+
+    `hr` holds steps that alter the HR image that training aims at (Real-ESRGAN sharpens it); LR is made from
+    the altered one. `scales` are those for which the ranges are meant; none means any.
+    """
+
+    title: str = ""
+    source: Source = Source()
+    scales: tuple[float, ...] = ()
+    hr: tuple[AnyOp, ...] = ()
+    steps: tuple[AnyOp, ...]
+
+    @field_validator("hr")
+    @classmethod
+    def _keeps_size(cls, ops: tuple[Op, ...]) -> tuple[Op, ...]:
+        for op in ops:
+            if op.sets_size:
+                raise ValueError(f"{op.op} may change the size of HR; move it to steps")
+        return ops
+
+    def resolved(self) -> dict[str, Any]:
+        """Every setting and the version of every op, as plain JSON values that `load_chain` takes."""
+        return self.model_dump(mode="json", exclude={"title", "source"})
+
+    def sample(self, *address: Address, group: tuple[Address, ...] | None = None) -> Delta:
+        """Draw δ for the image with this address, such as (seed, epoch, key).
+
+        What decides sizes is drawn from `group` where given, so that the images of a group can form a batch.
+        """
+        return draw_steps((*self.hr, *self.steps), Draws(address, group))
+
+    def sample_batch(self, keys: Sequence[Address], *address: Address, group: int = 1) -> list[Delta]:
+        """Draw δ for each image of a batch; each `group` in turn share the draws that decide sizes."""
+        heads = [keys[place - place % group] for place in range(len(keys))]
+        return [
+            self.sample(*address, key, group=(*address, "group", head) if group > 1 else None)
+            for key, head in zip(keys, heads, strict=True)
+        ]
+
+    def apply(self, x: Array, deltas: Sequence[Delta], scale: Scale | float = 1) -> Array:
+        """The LR batch of an HR batch (float32 NCHW in 0–1, numpy or torch), in whole 8-bit levels.
+
+        Raises UsageError if the chain does not end at HR / scale.
+        """
+        lr: Array = self.pair(x, deltas, scale).lr
+        return lr
+
+    def pair(self, x: Array, deltas: Sequence[Delta], scale: Scale | float = 1) -> Pair:
+        """The LR batch of an HR batch, and the HR batch that it belongs to (`x` where `hr` is empty)."""
+        size = self._lr_size(x.shape[2], x.shape[3], scale)
+        ways = [self._ways(delta) for delta in deltas]
+        hr = run_batch([way for way, _ in ways], x, size) if self.hr else x
+        lr = backend.rounded(run_batch([way for _, way in ways], hr, size))
+        self._check_end(lr.shape[2], lr.shape[3], size)
+        return Pair(lr, backend.rounded(hr) if self.hr else x)
+
+    def apply_image(self, image: Image, delta: Delta, scale: Scale | float = 1) -> Image:
+        """The LR image of one HR image, both uint8 HWC; ops that work in 8 bits do not leave them."""
+        lr: Image = self.pair_image(image, delta, scale).lr
+        return lr
+
+    def pair_image(self, image: Image, delta: Delta, scale: Scale | float = 1) -> Pair:
+        """The LR image of one HR image, and the HR image that it belongs to."""
+        size = self._lr_size(image.shape[0], image.shape[1], scale)
+        on_hr, to_lr = self._ways(delta)
+        hr = last(on_hr, image, size)
+        lr = as_bytes(last(to_lr, hr, size))
+        self._check_end(lr.shape[0], lr.shape[1], size)
+        return Pair(lr, as_bytes(hr))
+
+    def stages(
+        self, image: Image, delta: Delta, scale: Scale | float = 1
+    ) -> Iterator[tuple[str, Params, Image]]:
+        """The name of each op that is applied to an image, its parameters, and the image after it."""
+        size = self._lr_size(image.shape[0], image.shape[1], scale)
+        on_hr, to_lr = self._ways(delta)
+        for op, params, state in walk([*on_hr, *to_lr], image, size):
+            yield op.op, params, as_bytes(state)
+
+    def host_only(self) -> list[str]:
+        """The names of the ops that cannot run on a device, sorted."""
+        return sorted({op.op for op in every_op((*self.hr, *self.steps)) if op.host_only})
+
+    def _ways(self, delta: Delta) -> tuple[Way, Way]:
+        split = len(self.hr)
+        return way_of(self.hr, delta[:split]), way_of(self.steps, delta[split:])
+
+    def _lr_size(self, height: int, width: int, scale: Scale | float) -> Size:
+        scale = scale if isinstance(scale, Scale) else Scale(scale)
+        if self.scales and float(scale) not in self.scales:
+            known = ", ".join(f"x{one:g}" for one in self.scales)
+            raise UsageError(f"the degradation {self.title!r} is made for {known}, not for {scale.label}")
+        if height % scale.numerator or width % scale.numerator:
+            raise UsageError(
+                f"HR of {width}x{height} has no whole number of LR pixels at {scale.label}: "
+                f"crop it to {scale.crop(width)}x{scale.crop(height)}"
+            )
+        return [scale.lr(height), scale.lr(width)]
+
+    def _check_end(self, height: int, width: int, size: Size) -> None:
+        if [height, width] != size:
+            raise UsageError(
+                f"the degradation ends at {width}x{height} instead of {size[1]}x{size[0]} (HR / scale): "
+                "let its last resize be {op: resize, to: lr}"
+            )
+
+
+def load_chain(value: str | Path | dict[str, Any] | list[Any] | Chain) -> Chain:
+    """The degradation of that name in the catalogue, in a YAML file, or as plain data (a list: its steps).
+
+    Raises UnknownNameError with the nearest name, or RecipeError with every problem, its file and line.
+    """
+    if isinstance(value, Chain):
+        return value
+    if isinstance(value, dict | list):
+        data: dict[str, Any] = {"steps": value} if isinstance(value, list) else value
+        return check(Chain, Document(Path("degradation"), data))
+    path = Path(value)
+    if path.suffix not in {".yaml", ".yml"}:
+        path = catalog.find(Shelf.DEGRADATIONS, str(value))
+    return check(Chain, read_yaml(path))
+
+
+def load_device_chain(value: str | Path | dict[str, Any] | list[Any] | Chain) -> Chain:
+    """As `load_chain`, for a chain that is to run on a device: refuses ops that only the host has."""
+    chain = load_chain(value)
+    if names := chain.host_only():
+        where = value if isinstance(value, str | Path) else "degradation"
+        problem = f"{where}: {', '.join(names)} can only run on the CPU: leave it out, or degrade in workers"
+        raise RecipeError([problem])
+    return chain

@@ -1,0 +1,44 @@
+"""MATLAB's imresize on 8-bit images, to the LR size."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import numpy as np
+
+from srdata.degrade.backend import Image
+from srdata.degrade.op import BytesOp, Params
+from srdata.resize import imresize
+
+
+class Imresize(BytesOp):
+    """MATLAB's `imresize` to the LR size, bit for bit: the degradation of DIV2K and the usual benchmarks.
+
+    Source: srdata.resize. `rounding` "each-pass" is what MATLAB does to uint8, "once" what it does to doubles
+    that are rounded at the end.
+    """
+
+    op: Literal["imresize"] = "imresize"
+    kernel: Literal["bicubic", "bilinear", "lanczos2", "lanczos3", "box"] = "bicubic"
+    antialias: bool = True
+    border: Literal["symmetric", "replicate"] = "symmetric"
+    rounding: Literal["each-pass", "once"] = "each-pass"
+
+    @property
+    def sets_size(self) -> bool:
+        return True
+
+    def sample(self, rng: np.random.Generator) -> Params:
+        return {}
+
+    def on_bytes(self, image: Image, params: Params) -> Image:
+        height, width = params["lr_size"]
+        resized: Image = imresize(
+            image,
+            size=(height, width),
+            kernel=self.kernel,
+            antialias=self.antialias,
+            border=self.border,
+            rounding=self.rounding,
+        )
+        return resized
