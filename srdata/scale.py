@@ -53,6 +53,12 @@ class Scale(Fraction):
     def __str__(self) -> str:
         return str(self.numerator) if self.denominator == 1 else f"{float(self):g}"
 
+    def __copy__(self) -> Scale:
+        return self
+
+    def __deepcopy__(self, memo: object) -> Scale:
+        return self
+
     def __reduce__(self) -> tuple[type[Scale], tuple[str]]:
         return Scale, (str(self),)
 

@@ -61,7 +61,10 @@ def test_seeds_and_epochs_do_not_share_streams() -> None:
 def test_scales_are_fractions(value: object, parts: tuple[int, int]) -> None:
     scale = Scale(value)  # type: ignore[arg-type]  # parametrised
     assert (scale.numerator, scale.denominator) == parts
-    assert copy.deepcopy(scale) == scale, "travels to other processes"
+    assert copy.deepcopy(scale) == scale
+    assert copy.copy(scale) == scale
+    rebuild, arguments = scale.__reduce__()
+    assert rebuild(*arguments) == scale, "travels to other processes"
 
 
 @pytest.mark.parametrize("value", [0, -2, 0.5, "four", "nan", "inf", 1.2345, 65, "1/0"])
