@@ -6,7 +6,7 @@ The arithmetic is the same for both libraries, so that they agree to the last bi
 
 from __future__ import annotations
 
-from typing import Any, Literal, cast, get_args
+from typing import Any, Literal, get_args
 
 import numpy as np
 from numpy.typing import NDArray
@@ -65,17 +65,24 @@ def luma(rgb: Any, matrix: Matrix = "bt601", span: Span = "studio", axis: int = 
 def srgb_to_linear(rgb: Any) -> Any:
     """Linear light of sRGB samples (IEC 61966-2-1); samples below 0 keep the slope of the linear part."""
     rgb = _floats(rgb)
-    library = _library(rgb)
     curve = ((rgb.clip(0, None) + 0.055) / 1.055) ** 2.4
-    return library.where(rgb <= 0.04045, rgb / 12.92, curve)
+    return library(rgb).where(rgb <= 0.04045, rgb / 12.92, curve)
 
 
 def linear_to_srgb(light: Any) -> Any:
     """sRGB samples of linear light, the inverse of `srgb_to_linear` (IEC 61966-2-1)."""
     light = _floats(light)
-    library = _library(light)
     curve = 1.055 * light.clip(0.0031308, None) ** (1 / 2.4) - 0.055
-    return library.where(light <= 0.0031308, light * 12.92, curve)
+    return library(light).where(light <= 0.0031308, light * 12.92, curve)
+
+
+def library(image: Any) -> Any:
+    """The library that made an array: numpy or torch."""
+    if isinstance(image, np.ndarray):
+        return np
+    import torch
+
+    return torch
 
 
 def _coefficients(matrix: str, span: str) -> tuple[Coefficients, Coefficients]:
@@ -101,7 +108,7 @@ def _mix(image: Any, mixing: Coefficients, offset: Coefficients, axis: int) -> A
         planes[0] * red + planes[1] * green + planes[2] * blue + start
         for (red, green, blue), start in zip(mixing.tolist(), offset.tolist(), strict=True)
     ]
-    return _library(image).stack(mixed, axis)
+    return library(image).stack(mixed, axis)
 
 
 def _at(axis: int, channel: int) -> tuple[Any, ...]:
@@ -113,11 +120,3 @@ def _floats(image: Any) -> Any:
     if "float" not in str(image.dtype):
         raise UsageError(f"colours are converted as floats in 0–1, not {image.dtype}; divide by 255 first")
     return image
-
-
-def _library(image: Any) -> Any:
-    if isinstance(image, np.ndarray):
-        return np
-    import torch
-
-    return cast(Any, torch)

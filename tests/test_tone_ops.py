@@ -1,0 +1,121 @@
+"""Ops that map samples: against scikit-image, OpenCV, Pillow and numbers made by hand."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+from pydantic import ValidationError
+
+from srdata.degrade.op import Op
+from srdata.degrade.ops.tone import Banding, Gamma, Levels, Saturation
+from srdata.rng import generator
+
+
+@pytest.fixture(scope="module")
+def batch(photographs: Path) -> np.ndarray:
+    """Two crops of photographs, N3HW in 0–1."""
+    crops = [
+        np.asarray(Image.open(photographs / name))[99:162, 200:291] for name in ("coffee.png", "chelsea.png")
+    ]
+    return np.stack(crops).transpose(0, 3, 1, 2).astype(np.float32) / np.float32(255)
+
+
+def hwc(batch: np.ndarray, place: int = 0) -> np.ndarray:
+    return np.ascontiguousarray(batch[place].transpose(1, 2, 0))
+
+
+@pytest.mark.parametrize("op", [Levels(), Gamma(), Saturation(factor=(0, 2)), Banding()])
+def test_torch_gives_what_numpy_gives(op: Op, batch: np.ndarray) -> None:
+    params = [op.sample(generator(7, place)) for place in range(2)]
+    before = batch.copy()
+    ours = op.apply(batch, params)
+    theirs = op.apply(torch.from_numpy(batch), params)
+    assert ours.dtype == np.float32
+    assert np.abs(ours - theirs.numpy()).max() < 1e-5
+    assert np.array_equal(op.apply(batch[1:], params[1:]), ours[1:])
+    assert np.array_equal(batch, before)
+    assert 0 <= ours.min() <= ours.max() <= 1
+
+
+def test_gamma_is_scikit_images(batch: np.ndarray) -> None:
+    exposure = pytest.importorskip("skimage.exposure")
+    ours = Gamma().apply(batch, [{"exponent": 0.6}, {"exponent": 2.2}])
+    assert np.allclose(ours[0], exposure.adjust_gamma(batch[0], 0.6), atol=1e-6)
+    assert np.allclose(ours[1], exposure.adjust_gamma(batch[1], 2.2), atol=1e-6)
+
+
+def test_levels_are_scikit_images_rescale_intensity(batch: np.ndarray) -> None:
+    exposure = pytest.importorskip("skimage.exposure")
+    drawn = {"input_black": 30.0, "input_white": 200.0, "output_black": 10.0, "output_white": 245.0}
+    expected = exposure.rescale_intensity(batch[0], (30 / 255, 200 / 255), (10 / 255, 245 / 255))
+    assert np.allclose(Levels().apply(batch[:1], [drawn])[0], expected, atol=1e-6)
+
+
+def test_levels_without_change_give_the_image_back(batch: np.ndarray) -> None:
+    op = Levels(output_black=0, output_white=255)
+    assert np.array_equal(op.apply(batch, [op.sample(generator(0))] * 2), batch)
+
+
+@pytest.mark.parametrize("factor", [0.0, 0.3, 0.75, 1.0])
+def test_saturation_is_opencvs_way_through_hsv(batch: np.ndarray, factor: float) -> None:
+    hsv = cv2.cvtColor(hwc(batch), cv2.COLOR_RGB2HSV)
+    hsv[..., 1] *= factor
+    expected = cv2.cvtColor(hsv, cv2.COLOR_HSV2RGB)
+    ours = Saturation().apply(batch, [{"factor": factor}] * 2)
+    assert np.abs(hwc(ours) - expected).max() < 1e-4
+
+
+def test_saturation_stops_at_full_saturation() -> None:
+    pixel = np.array([0.8, 0.4, 0.6], np.float32).reshape(1, 3, 1, 1)
+    ours = Saturation().apply(pixel, [{"factor": 5.0}])[0, :, 0, 0]
+    hsv = cv2.cvtColor(ours.reshape(1, 1, 3), cv2.COLOR_RGB2HSV)[0, 0]
+    assert np.allclose(hsv, [330, 1, 0.8], atol=1e-3)
+    grey = np.full((1, 3, 1, 1), 0.5, np.float32)
+    assert np.array_equal(Saturation().apply(grey, [{"factor": 5.0}]), grey)
+
+
+def test_banding_of_a_ramp_by_hand() -> None:
+    ramp = (np.arange(256, dtype=np.float32) / 255).reshape(1, 1, 1, 256)
+    three = (Banding().apply(ramp, [{"levels": 3}]) * 255)[0, 0, 0]
+    assert np.array_equal(np.unique(three), [0, 127.5, 255])
+    assert np.flatnonzero(np.diff(three)).tolist() == [63, 191]  # the tones change after 63.75 and 191.25
+    assert np.array_equal(Banding().apply(ramp, [{"levels": 256}]), ramp)
+
+
+@pytest.mark.parametrize("levels", [2, 4, 6, 16])
+def test_banding_is_pillows_quantize_to_a_palette_of_greys(batch: np.ndarray, levels: int) -> None:
+    grey = Image.fromarray((hwc(batch) * 255).round().astype(np.uint8)).convert("L")
+    palette = Image.new("P", (1, 1))
+    palette.putpalette([channel for tone in np.linspace(0, 255, levels) for channel in [int(tone)] * 3])
+    expected = grey.convert("RGB").quantize(palette=palette, dither=Image.Dither.NONE).convert("L")
+    ours = Banding().apply((np.asarray(grey) / np.float32(255))[None, None], [{"levels": levels}])
+    assert np.array_equal((ours[0, 0] * 255).round(), np.asarray(expected))
+
+
+@pytest.mark.parametrize(
+    ("kind", "settings"),
+    [
+        (Gamma, {"exponent": 0}),
+        (Gamma, {"exponent": [2, 1]}),
+        (Saturation, {"factor": -0.1}),
+        (Banding, {"levels": 1}),
+        (Banding, {"levels": 2.5}),
+        (Levels, {"output_white": 256}),
+        (Levels, {"output_black": [0, 100], "output_white": [90, 255]}),
+        (Levels, {"blacks": 3}),
+    ],
+)
+def test_wrong_settings_are_refused(kind: type[Op], settings: dict[str, object]) -> None:
+    with pytest.raises(ValidationError):
+        kind.model_validate(settings)
+
+
+def test_draws_stay_within_their_ranges() -> None:
+    drawn = [Levels().sample(generator(place)) for place in range(200)]
+    assert all(0 <= one["output_black"] < 15 and 240 <= one["output_white"] < 255 for one in drawn)
+    assert {Banding(levels=(2, 4)).sample(generator(place))["levels"] for place in range(60)} == {2, 3, 4}
