@@ -1,0 +1,177 @@
+"""Sealed LMDB files open for reading: each at most once in a process, shared by all who read it.
+
+LMDB may not have one file open twice in a process, nor carry an open file over a fork, and it crashes the
+process over a file that is shorter than it was. So everything that reads goes through here: files are opened
+on first use, compared with the size they must have, found by (device, inode), closed before a fork (and
+opened again on the next read, on either side) and closed when nobody needs them or when too many are open.
+
+Threads may read at the same time: each `reading` has a transaction of its own. What it yields, and every
+view into it, is valid only inside the `with`. A `reading` must not be opened inside another, nor held over a
+fork.
+"""
+
+from __future__ import annotations
+
+import itertools
+import os
+import resource
+import threading
+import weakref
+from collections import OrderedDict, deque
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import lmdb
+
+from srdata.errors import CorruptRecordError
+
+_MOST_OPEN = 4096
+_REMEDY = "run the command that prepared the set again"
+
+
+class Lease:
+    """What one reader has open; closing or forgetting it closes the files that no other reader uses."""
+
+    def __init__(self) -> None:
+        self._number = next(_numbers)
+        self._end = weakref.finalize(self, _pool.release, self._number)
+        self._end.atexit = False
+
+    @contextmanager
+    def reading(self, path: Path, size: int | None = None) -> Iterator[Any]:
+        """A read transaction on the LMDB file `path`, or on `path`/data.mdb where `path` is a folder.
+
+        Raises CorruptRecordError when the file is missing, is no LMDB file, or has not `size` bytes.
+        """
+        entry = _pool.take(path, size, self._number)
+        transaction = entry.idle.pop() if entry.idle else entry.environment.begin(buffers=True)
+        try:
+            yield transaction
+        finally:
+            _pool.give_back(entry, transaction)
+
+    def close(self) -> None:
+        """Close the files that no other reader uses."""
+        self._end()
+
+
+@dataclass(eq=False)
+class _Entry:
+    environment: Any
+    users: int = 0
+    idle: list[Any] = field(default_factory=list)  # transactions that no thread uses at the moment
+    leases: set[int] = field(default_factory=set)
+
+
+class _Pool:
+    def __init__(self) -> None:
+        self._entries: OrderedDict[tuple[int, int], _Entry] = OrderedDict()  # the least recently used first
+        self._released: deque[int] = deque()
+        self._changed = threading.Condition(threading.Lock())
+        self._forking = False
+
+    def take(self, path: Path, size: int | None, lease: int) -> _Entry:
+        file = path / "data.mdb" if path.suffix == ".lmdb" and path.is_dir() else path
+        found = _stat(file, size)
+        with self._changed:
+            self._changed.wait_for(lambda: not self._forking)
+            identity = (found.st_dev, found.st_ino)
+            entry = self._entries.get(identity)
+            if entry is None:
+                self._make_room()
+                entry = self._entries[identity] = _Entry(_open(file, found.st_size))
+            self._entries.move_to_end(identity)
+            entry.leases.add(lease)
+            entry.users += 1
+        return entry
+
+    def give_back(self, entry: _Entry, transaction: Any) -> None:
+        with self._changed:
+            entry.idle.append(transaction)
+            entry.users -= 1
+            self._changed.notify_all()
+
+    def release(self, lease: int) -> None:
+        """May be called by the garbage collector in the midst of anything, so it never waits for the lock."""
+        self._released.append(lease)
+        if self._changed.acquire(blocking=False):
+            try:
+                self._sweep()
+            finally:
+                self._changed.release()
+
+    def before_fork(self) -> None:
+        self._changed.acquire()
+        self._forking = True
+        self._changed.wait_for(lambda: not any(entry.users for entry in self._entries.values()))
+        for identity in list(self._entries):
+            self._close(identity)
+
+    def after_fork_in_parent(self) -> None:
+        self._forking = False
+        self._changed.notify_all()
+        self._changed.release()
+
+    def after_fork_in_child(self) -> None:
+        self._forking = False
+        self._changed = threading.Condition(threading.Lock())  # the threads that waited are not in the child
+
+    def _make_room(self) -> None:
+        self._sweep()
+        for identity, entry in list(self._entries.items()):
+            if len(self._entries) < _most_open():
+                return
+            if not entry.users:
+                self._close(identity)
+
+    def _sweep(self) -> None:
+        while self._released:
+            lease = self._released.popleft()
+            for entry in self._entries.values():
+                entry.leases.discard(lease)
+        for identity, entry in list(self._entries.items()):
+            if not entry.leases and not entry.users:
+                self._close(identity)
+
+    def _close(self, identity: tuple[int, int]) -> None:
+        entry = self._entries.pop(identity)
+        for transaction in entry.idle:
+            transaction.abort()
+        entry.environment.close()
+
+
+def _stat(file: Path, size: int | None) -> os.stat_result:
+    try:
+        found = file.stat()
+    except OSError as error:
+        raise CorruptRecordError(f"{file} cannot be read ({error.strerror}): {_REMEDY}") from error
+    if size is not None and found.st_size != size:
+        raise CorruptRecordError(f"{file} has {found.st_size} bytes, not {size}: {_REMEDY}")
+    return found
+
+
+def _open(file: Path, size: int) -> Any:
+    try:
+        return lmdb.open(
+            str(file), map_size=size, subdir=False, readonly=True, lock=False, readahead=False, max_dbs=0
+        )
+    except lmdb.Error as error:
+        raise CorruptRecordError(f"{file} cannot be opened ({error}): {_REMEDY}") from error
+
+
+def _most_open() -> int:
+    """How many files may be open: half of what the process may have, and no more than `_MOST_OPEN`."""
+    allowed = resource.getrlimit(resource.RLIMIT_NOFILE)[0]
+    return _MOST_OPEN if allowed == resource.RLIM_INFINITY else min(_MOST_OPEN, max(1, allowed // 2))
+
+
+_numbers = itertools.count()
+_pool = _Pool()
+os.register_at_fork(
+    before=_pool.before_fork,
+    after_in_parent=_pool.after_fork_in_parent,
+    after_in_child=_pool.after_fork_in_child,
+)

@@ -1,0 +1,140 @@
+"""Salvage: what an earlier run left of a shard, taken over where every hash is right."""
+
+from __future__ import annotations
+
+import os
+import struct
+from collections.abc import Iterator
+from contextlib import suppress
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+import lmdb.verify
+
+from srdata.errors import CorruptRecordError
+from srdata.files import PART, sha256_of
+from srdata.store.environments import Lease
+from srdata.store.records import Record, Row, block_keys, damaged_blocks, row_key, unpack_row
+from srdata.store.shards import HEADER_KEY, ShardInfo, ShardPlan, lock_part
+
+
+class Salvage:
+    """The good records in what earlier runs left of the shard `path`: unfinished part files, and a damaged
+    shard.
+
+    A record is good when it was made by the same plan from a source file of the same bytes, and the hash of
+    its row and of each of its blocks is right. Files that another process is writing are left alone.
+    """
+
+    def __init__(self, path: Path, plan: ShardPlan) -> None:
+        self._plan = plan
+        self._lease = Lease()
+        self._leftovers: dict[Path, int] = {}  # path → the handle of its lock
+        self._places: dict[tuple[str, str], tuple[Path, int]] = {}  # (key, source sha256) → file and number
+        for part in sorted(path.parent.glob(f"{path.name}{PART}*")):
+            if (handle := lock_part(part)) is not None:
+                self._leftovers[part] = handle
+        for file in [*self._leftovers, path]:
+            self._survey(file)
+
+    def __len__(self) -> int:
+        return len(self._places)
+
+    def get(self, key: str, source_sha256: str) -> Record | None:
+        """The record of the image `key` made from a source file with this hash, or None."""
+        if (key, source_sha256) not in self._places:
+            return None
+        path, number = self._places[key, source_sha256]
+        with self._lease.reading(path) as transaction:
+            return _read_record(transaction, number, self._plan)
+
+    def discard(self) -> None:
+        """Delete the leftovers: call it when the shard is sealed."""
+        self._lease.close()
+        for path in self._leftovers:
+            path.unlink(missing_ok=True)
+        self.close()
+
+    def close(self) -> None:
+        """Let go of the files."""
+        self._lease.close()
+        while self._leftovers:
+            os.close(self._leftovers.popitem()[1])
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def _survey(self, file: Path) -> None:
+        with suppress(CorruptRecordError):
+            check_structure(file)
+            with self._lease.reading(file) as transaction:
+                if _made_by(transaction, self._plan):
+                    for number, row in _rows(transaction):
+                        self._places.setdefault((row.key, row.source_sha256), (file, number))
+
+
+def sealed_shard(path: Path, plan: ShardPlan) -> ShardInfo | None:
+    """The shard at `path` if it is there, was made by `plan`, and its blocks have the right hashes."""
+    lease = Lease()
+    try:
+        check_structure(path)
+        with lease.reading(path) as transaction:
+            if not _made_by(transaction, plan):
+                return None
+            images = 0
+            for number, _ in _rows(transaction):
+                if _read_record(transaction, number, plan) is None:
+                    return None
+                images += 1
+    except CorruptRecordError:
+        return None
+    finally:
+        lease.close()
+    return ShardInfo(path, images, path.stat().st_size, sha256_of(path))
+
+
+def shard_rows(path: Path) -> list[Row]:
+    """The row of every image of a sealed shard, in order; raises CorruptRecordError."""
+    lease = Lease()
+    try:
+        with lease.reading(path) as transaction:
+            return [row for _, row in _rows(transaction)]
+    finally:
+        lease.close()
+
+
+def check_structure(path: Path) -> None:
+    """Raise CorruptRecordError unless `path` is a whole LMDB file; LMDB itself would crash over a cut one."""
+    try:
+        findings = lmdb.verify.verify(str(path))
+    except (lmdb.verify.VerifyError, OSError, ValueError, struct.error) as error:
+        raise CorruptRecordError(f"{path} is no LMDB file: {error}") from error
+    if findings:
+        raise CorruptRecordError(f"{path} is damaged: {findings[0]}")
+
+
+def _made_by(transaction: Any, plan: ShardPlan) -> bool:
+    return bytes(transaction.get(HEADER_KEY, b"")) == plan.header
+
+
+def _rows(transaction: Any) -> Iterator[tuple[int, Row]]:
+    number = 0
+    while (data := transaction.get(row_key(number))) is not None:
+        yield number, unpack_row(data)
+        number += 1
+
+
+def _read_record(transaction: Any, number: int, plan: ShardPlan) -> Record | None:
+    """The record with this number, or None if one of its blocks is missing or damaged."""
+    row = unpack_row(transaction.get(row_key(number)))
+    keys = block_keys(number, plan.layout, row.height, row.width)
+    values = [transaction.get(key) for key in keys]
+    if damaged_blocks(row, values):
+        return None
+    return Record(row, tuple(map(bytes, values)))

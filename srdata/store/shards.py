@@ -1,0 +1,148 @@
+"""Shards: one LMDB file each, written by one process, sealed by a rename, and never changed afterwards.
+
+    with Salvage(path, plan) as old, ShardWriter(path, plan) as shard:
+        for facts in images:
+            shard.add(old.get(facts.key, facts.source_sha256) or make_record(facts, ...))
+        info = shard.seal()
+        old.discard()
+
+What is at the final name is a whole shard. Until then the records stand in a part file beside it, one
+transaction an image; a run that is killed leaves that file, and `Salvage` finds in it every record that is
+still good. The bytes of a sealed shard follow from its records and its plan alone, whether or not it was
+interrupted.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import os
+from contextlib import suppress
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+from srdata.files import part_name, publish, sha256_of, storage_errors
+from srdata.store.blocks import Layout
+from srdata.store.lmdbfile import LmdbWriter
+from srdata.store.records import Record, block_keys, pack_row, row_key
+
+FORMAT = 1
+HEADER_KEY = b"\0"  # sorts before every record
+
+
+@dataclass(frozen=True)
+class ShardPlan:
+    """What all shards of a set have in common; each holds it in its header."""
+
+    layout: Layout
+    codec: str
+    digest: str  # of the resolved recipe: no record is taken over from a shard that has another
+    map_bytes: int = 1 << 30  # the size of the LMDB map at first
+
+    @cached_property
+    def header(self) -> bytes:
+        """The plan as JSON, but for `map_bytes`, which follows from the rest."""
+        fields = {
+            "format": FORMAT,
+            "digest": self.digest,
+            "codec": self.codec,
+            "block": self.layout.block,
+            "layers": self.layout.layers,
+        }
+        return json.dumps(fields, sort_keys=True).encode()
+
+
+@dataclass(frozen=True)
+class ShardInfo:
+    """A sealed shard."""
+
+    path: Path
+    images: int
+    bytes: int
+    sha256: str
+
+
+class ShardWriter:
+    """Writes the shard `path`: add every record, then seal. Left without sealing, the part file stays for
+    `Salvage`.
+
+    Raises StorageFullError when the device is full and StoreError when the folder cannot be written.
+    """
+
+    def __init__(self, path: Path, plan: ShardPlan) -> None:
+        self._path = path
+        self._plan = plan
+        self._images = 0
+        with storage_errors(path):
+            path.parent.mkdir(parents=True, exist_ok=True)
+            self._part, self._lock = _new_part(path)
+        self._file = LmdbWriter(self._part, plan.map_bytes)
+        self._file.put([(HEADER_KEY, plan.header)], append=True)
+
+    def add(self, record: Record) -> None:
+        """Store one image, all of it or nothing; it gets the next number."""
+        row = record.row
+        keys = block_keys(self._images, self._plan.layout, row.height, row.width)
+        items = list(zip(keys, record.values, strict=True))
+        self._file.put([*items, (row_key(self._images), pack_row(row))], append=True)
+        self._images += 1
+
+    def seal(self) -> ShardInfo:
+        """Make the shard durable and give it its name."""
+        self._file.sync()
+        self._file.close()
+        with storage_errors(self._path):
+            publish(self._part, self._path)
+        self.close()
+        return ShardInfo(self._path, self._images, self._path.stat().st_size, sha256_of(self._path))
+
+    def close(self) -> None:
+        """Let go of the files; without `seal` before it, the part file stays for `Salvage`."""
+        self._file.close()
+        if self._lock >= 0:
+            os.close(self._lock)
+            self._lock = -1
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+
+def lock_part(part: Path) -> int | None:
+    """A handle that marks the file `part` as in use until it is closed; None when another process uses it.
+
+    Only politeness hangs on the lock (what is right is decided by hashes and renames), so a file system
+    without locks will do: there every part counts as unused.
+    """
+    try:
+        handle = os.open(part, os.O_RDWR)
+    except FileNotFoundError:
+        return None
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        os.close(handle)
+        return None
+    except OSError:
+        pass
+    with suppress(FileNotFoundError):
+        if os.fstat(handle).st_ino == part.stat().st_ino:
+            return handle
+    os.close(handle)
+    return None
+
+
+def _new_part(path: Path) -> tuple[Path, int]:
+    """A new, empty part file for `path`, and the handle that holds its lock."""
+    while True:
+        part = part_name(path)
+        part.touch(exist_ok=False)
+        if (handle := lock_part(part)) is not None:  # None: another run took it for a leftover
+            return part, handle
