@@ -54,6 +54,11 @@ def write_index(path: Path, shards: Iterable[Path]) -> int:
     return write_tables(path, _tables(_places(shards)))
 
 
+def write_rows(path: Path, rows: Iterable[Row]) -> int:
+    """Write the index of images that are in no shard, as `write_index` does; their shard is -1."""
+    return write_tables(path, _tables((-1, number, row) for number, row in enumerate(rows)))
+
+
 def write_tables(path: Path, tables: Iterable[pa.Table]) -> int:
     """Write the rows of `tables` (of `SCHEMA`) as an index, whole or not at all; gives their number."""
     part = part_name(path)

@@ -45,7 +45,7 @@ class Row(Facts):
     width: int = Field(ge=1)
     pixels: dict[str, str]  # layer → `pixel_hash` of it
     blocks: str = Field(
-        pattern="^([0-9a-f]{16})+$"
+        pattern="^([0-9a-f]{16})*$"
     )  # the xxh3-64 of every stored block in order, 16 hexadecimal digits each
 
 
@@ -67,15 +67,19 @@ def make_record(facts: Facts, layers: Mapping[str, Pixels], layout: Layout, code
     values = tuple(
         codec.encode(block) for layer in layout.layers for block in cut(layers[layer], layout.side(layer))
     )
+    return Record(make_row(facts, layers, values), values)
+
+
+def make_row(facts: Facts, layers: Mapping[str, Pixels], values: Sequence[bytes] = ()) -> Row:
+    """The row of an image with these layers; `values` are its stored blocks, none where the layout has none."""
     height, width = layers[HR].shape[:2]
-    row = Row(
+    return Row(
         **facts.model_dump(),
         height=height,
         width=width,
-        pixels={layer: pixel_hash(layers[layer]) for layer in layout.layers},
+        pixels={layer: pixel_hash(image) for layer, image in layers.items()},
         blocks=b"".join(map(block_hash, values)).hex(),
     )
-    return Record(row, values)
 
 
 def _check_layers(key: str, layers: Mapping[str, Pixels], layout: Layout) -> None:
