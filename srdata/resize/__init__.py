@@ -64,7 +64,7 @@ def imresize(
 
     `kernel` is bicubic (a = -0.5), bilinear, lanczos2, lanczos3, box or nearest. `antialias` stretches the
     kernel (all but nearest) when an image is reduced. `border` symmetric mirrors the image at its edges;
-    replicate repeats the edge, as older MATLAB did. `rounding` each-pass is what MATLAB does to integer images:
+    replicate repeats the edge, as older MATLAB did. `rounding` each-pass is what MATLAB does to integers:
     half up after the rows and again after the columns. once is what comes of a double image that is rounded
     when it is saved. The axis that shrinks most goes first, the rows where both shrink alike.
 

@@ -102,9 +102,10 @@ def _differences(one: Bytes, other: Bytes) -> tuple[Positions, Positions]:
 def exact_step(taps: Taps) -> float:
     """The power of two of which all weights are multiples, or 0 where float32 may not hold every sum exactly.
 
-    Half a step added to a sum leaves no halves between levels, so rounding to nearest then rounds a half up.
+    Half a step added to a sum then leaves no halves between levels, so that rounding to nearest rounds what was
+    a half up. That needs a step below 1.
     """
-    for bits in range(24):
+    for bits in range(1, 24):
         if not np.any(taps.weights * 2.0**bits % 1):
             largest = BRIGHTEST * taps.gain + 1
             return 2.0**-bits if largest * 2.0 ** (bits + 1) <= MANTISSA else 0.0
