@@ -14,19 +14,16 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from functools import lru_cache
-from typing import Literal, get_args
 
 import torch
 from torch import Tensor
 
+from srdata.degrade.codecs import JpegGradient, JpegSubsampling
 from srdata.degrade.jpeg_chroma import extended, grown, shrunk
 from srdata.degrade.jpeg_dct import BLOCK, Rounding, forward_dct, inverse_dct
 from srdata.errors import UnknownNameError, UsageError
 
-Subsampling = Literal["4:4:4", "4:2:2", "4:2:0", "4:1:1"]
-Gradient = Literal["none", "straight-through", "cubic"]
-
-FACTORS: dict[str, tuple[int, int]] = {"4:4:4": (1, 1), "4:2:2": (2, 1), "4:2:0": (2, 2), "4:1:1": (4, 1)}
+_FACTORS: dict[str, tuple[int, int]] = {"4:4:4": (1, 1), "4:2:2": (2, 1), "4:2:0": (2, 2), "4:1:1": (4, 1)}
 
 Rows = tuple[tuple[int, ...], ...]
 
@@ -81,8 +78,8 @@ _ROUNDINGS: dict[str, Rounding] = {
 def jpeg(
     image: Tensor,
     quality: int | Sequence[int] | Tensor,
-    subsampling: Subsampling = "4:2:0",
-    gradient: Gradient = "none",
+    subsampling: JpegSubsampling = "4:2:0",
+    gradient: JpegGradient = "none",
 ) -> Tensor:
     """The images as they come back from JPEG files of the given quality: same shape, dtype and device.
 
@@ -104,16 +101,16 @@ def jpeg(
         levels = _levels(image, rounding)
         if image.shape[1] == 1:
             return _like(image, _coded(levels - 128, tables[:, :1], rounding) + 128)
-        return _like(image, _colour(levels, tables, FACTORS[subsampling], rounding))
+        return _like(image, _colour(levels, tables, _FACTORS[subsampling], rounding))
 
 
 def _check(image: Tensor, subsampling: str, gradient: str) -> None:
     if image.ndim != 4 or image.shape[1] not in (1, 3):
         raise UsageError(f"JPEG takes a batch (N, 1 or 3, H, W), not one of shape {tuple(image.shape)}")
-    if subsampling not in FACTORS:
-        raise UnknownNameError.among("subsampling", subsampling, FACTORS)
+    if subsampling not in _FACTORS:
+        raise UnknownNameError.among("subsampling", subsampling, _FACTORS)
     if gradient not in _ROUNDINGS:
-        raise UnknownNameError.among("gradient", gradient, get_args(Gradient))
+        raise UnknownNameError.among("gradient", gradient, _ROUNDINGS)
 
 
 def _qualities(quality: int | Sequence[int] | Tensor, images: int) -> Tensor:
