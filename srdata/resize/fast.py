@@ -102,8 +102,8 @@ def _differences(one: Bytes, other: Bytes) -> tuple[Positions, Positions]:
 def exact_step(taps: Taps) -> float:
     """The power of two of which all weights are multiples, or 0 where float32 may not hold every sum exactly.
 
-    Half a step added to a sum then leaves no halves between levels, so that rounding to nearest rounds what was
-    a half up. That needs a step below 1.
+    Half a step added to a sum then leaves no halves between levels, so that rounding to nearest rounds what
+    was a half up. That needs a step below 1.
     """
     for bits in range(1, 24):
         if not np.any(taps.weights * 2.0**bits % 1):
