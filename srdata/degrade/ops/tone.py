@@ -80,10 +80,11 @@ class Saturation(Op):
         return {"factor": uniform(rng, self.factor)}
 
     def apply(self, x: Array, params: Sequence[Params]) -> Array:
-        value, least = _extremes(x)
+        value, least = extremes(x)
         fullest = value / (value - least).clip(1e-6, None)
         factor = library(x).minimum(column([drawn["factor"] for drawn in params], x), fullest)
-        return clip(value - factor * (value - x))
+        coloured: Array = clip(value - factor * (value - x))
+        return coloured
 
 
 class Banding(Op):
@@ -109,7 +110,7 @@ def _levels(params: Sequence[Params], name: str, like: Array) -> Any:
     return column([drawn[name] / 255 for drawn in params], like)
 
 
-def _extremes(x: Array) -> tuple[Any, Any]:
+def extremes(x: Array) -> tuple[Any, Any]:
     """The largest and the smallest channel of every pixel, N1HW."""
     planes = [x[:, channel : channel + 1] for channel in range(x.shape[1])]
     largest = smallest = planes[0]
