@@ -22,8 +22,8 @@ Bytes = NDArray[np.uint8]
 Singles = NDArray[np.float32]
 Positions = NDArray[np.intp]
 
-COLUMNS = 2048  # samples of a block: its inputs as float32 stay in the processor's cache
-INPUTS = 48  # input rows that a block covers, beside the width of the kernel
+PRODUCT = 1 << 18  # multiplications at once: so few that OpenBLAS does not wake its threads for them
+INPUTS = 24  # input rows that a block covers, beside the width of the kernel
 MOST_OUTPUTS = 64  # output rows of a block when an image is enlarged
 BRIGHTEST = 255
 MANTISSA = 2.0**24  # whole numbers up to here are exact in float32
@@ -78,7 +78,7 @@ def _block(taps: Taps, border: str, top: int, bottom: int) -> Block:
 
 def _products(rows: Bytes, block: Block) -> Iterator[tuple[int, Singles]]:
     """The unrounded outputs of a block, some columns at a time; each is overwritten by the next."""
-    width = min(COLUMNS, rows.shape[1])
+    width = max(PRODUCT // block.matrix.size, 1)
     inputs = np.empty((block.last - block.first, width), np.float32)
     outputs = np.empty((block.bottom - block.top, width), np.float32)
     for left in range(0, rows.shape[1], width):
