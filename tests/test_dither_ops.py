@@ -37,9 +37,9 @@ DIFFUSED = {
     "102210101112 312010213221 110122312010 203211100112",
 }
 ORDERED = {
-    2: "000112012121 022110001012 212011220022 223201221212 "
+    "2x2": "000112012121 022110001012 212011220022 223201221212 "
     "102211000112 302020213221 010112211010 203221101011",
-    4: "000112012121 022110001022 312021220022 323311231212 "
+    "4x4": "000112012121 022110001022 312021220022 323311231212 "
     "102211010112 302020213221 111112212010 213221101111",
 }
 RIEMERSMA = "00102201 02210000 31202122 22230122 10221001 31201121 11112231 11321110"
@@ -47,10 +47,11 @@ RIEMERSMA = "00102201 02210000 31202122 22230122 10221001 31201121 11112231 1132
 PLACES = np.arange(96)
 GRAIN = ((PLACES * PLACES * 7 + PLACES * 2) % 256).reshape(8, 12).astype(np.float32) / np.float32(255)
 KERNELS = list(DIFFUSED)
+SIZES = ["2x2", "4x4", "8x8", "16x16"]
 ALL = [
     *(ErrorDiffusion(kernel=kernel, levels=(2, 6)) for kernel in KERNELS[:2]),
     ErrorDiffusion(kernel=KERNELS, levels=(2, 256)),
-    OrderedDither(map_size=[2, 4, 8, 16]),
+    OrderedDither(matrix=SIZES),
     RiemersmaDither(),
     *(Halftone(dot=dot, inks=["rgb", "cmyk", "grey", "value"]) for dot in ("circle", "line")),
     Halftone(dot=["ellipse", "cross"], inks="cmyk", strength=(0.5, 1), size=(3, 9)),
@@ -90,10 +91,10 @@ def test_error_diffusion_is_chainners(kernel: str) -> None:
     assert np.array_equal((ours[0, 0] * 3).round(), tones(DIFFUSED[kernel]))
 
 
-@pytest.mark.parametrize("size", [2, 4, 8, 16])
-def test_ordered_dither_is_chainners(size: int) -> None:
-    ours = OrderedDither().apply(GRAIN[None, None], [{"levels": 4, "map_size": size}])
-    assert np.array_equal((ours[0, 0] * 3).round(), tones(ORDERED[min(size, 4)]))
+@pytest.mark.parametrize("size", SIZES)
+def test_ordered_dither_is_chainners(size: str) -> None:
+    ours = OrderedDither().apply(GRAIN[None, None], [{"levels": 4, "matrix": size}])
+    assert np.array_equal((ours[0, 0] * 3).round(), tones(ORDERED["2x2" if size == "2x2" else "4x4"]))
 
 
 def test_riemersma_is_chainners() -> None:
@@ -108,9 +109,9 @@ def test_a_photograph_dithers_as_with_chainner(photographs: Path, levels: int) -
     peer = pytest.importorskip("chainner_ext")
     image = np.asarray(Image.open(photographs / "coffee.png")).astype(np.float32) / np.float32(255)
     x, count = image.transpose(2, 0, 1)[None], peer.UniformQuantization(levels)
-    for size in (2, 4, 8, 16):
-        ours = OrderedDither().apply(x, [{"levels": levels, "map_size": size}])[0].transpose(1, 2, 0)
-        assert (np.abs(ours - peer.ordered_dither(image, count, size)) > 1e-4).mean() == 0
+    for size in SIZES:
+        ours = OrderedDither().apply(x, [{"levels": levels, "matrix": size}])[0].transpose(1, 2, 0)
+        assert (np.abs(ours - peer.ordered_dither(image, count, int(size.split("x")[0]))) > 1e-4).mean() == 0
     for kernel in KERNELS:
         ours = ErrorDiffusion().apply(x, [{"levels": levels, "kernel": kernel}])[0].transpose(1, 2, 0)
         name = "".join(part.capitalize() for part in kernel.split("-"))
@@ -141,16 +142,16 @@ def test_ordered_dither_by_hand() -> None:
     bayer = np.array([[0, 2], [3, 1]])
     for tone in range(5):
         flat = np.full((1, 1, 2, 2), tone / 4, np.float32)
-        ours = OrderedDither().apply(flat, [{"levels": 2, "map_size": 2}])[0, 0]
+        ours = OrderedDither().apply(flat, [{"levels": 2, "matrix": "2x2"}])[0, 0]
         assert np.array_equal(ours, (tone + bayer >= 4).astype(np.float32))
 
 
 @pytest.mark.parametrize("levels", [2, 3, 4, 7, 16, 33, 52, 64])
 def test_tones_that_are_exact_stay(levels: int) -> None:
     exact = np.linspace(0, 1, levels, dtype=np.float32)[None, None, None].repeat(17, 2)
-    for size in (2, 4, 8, 16):
+    for size in SIZES:
         assert np.allclose(
-            OrderedDither().apply(exact, [{"levels": levels, "map_size": size}]), exact, atol=1e-6
+            OrderedDither().apply(exact, [{"levels": levels, "matrix": size}]), exact, atol=1e-6
         )
     diffused = ErrorDiffusion().apply(exact, [{"levels": levels, "kernel": "stucki"}])
     assert np.allclose(diffused, exact, atol=1e-6)
@@ -210,7 +211,7 @@ def test_screens_of_grey_and_value(batch: np.ndarray) -> None:
 @pytest.mark.parametrize(
     ("kind", "settings"),
     [
-        (OrderedDither, {"map_size": 3}),
+        (OrderedDither, {"matrix": "3x3"}),
         (OrderedDither, {"levels": 1}),
         (ErrorDiffusion, {"kernel": "floyd"}),
         (ErrorDiffusion, {"levels": [9, 3]}),

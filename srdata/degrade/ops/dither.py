@@ -20,7 +20,7 @@ from srdata.degrade.ops.groups import alike
 from srdata.degrade.ranges import ODDS, IntRange, Range, between
 
 Tones = Annotated[IntRange, between(2, 256)]
-MapSize = Literal[2, 4, 8, 16]
+BayerMatrix = Literal["2x2", "4x4", "8x8", "16x16"]
 Diffusion = Literal[
     "floyd-steinberg",
     "jarvis-judice-ninke",
@@ -32,10 +32,10 @@ Diffusion = Literal[
     "sierra-lite",
 ]
 
-_LARGEST_MAP = 16
+_SIZES: dict[str, int] = {"2x2": 2, "4x4": 4, "8x8": 8, "16x16": 16}
 # Half of the least distance between an 8-bit sample and a threshold: without it, rounding errors take tones
 # that are already exact one step down.
-_NUDGE = 0.5 / (255 * _LARGEST_MAP**2)
+_NUDGE = 0.5 / (255 * _SIZES["16x16"] ** 2)
 
 # The shares of the error that go to the pixels from two to the left to two to the right, in this row and the
 # next ones, over a divisor. Floyd and Steinberg 1976; Jarvis, Judice and Ninke 1976; Stucki 1981; Atkinson
@@ -53,7 +53,7 @@ _DIFFUSIONS: dict[str, tuple[int, tuple[tuple[int, ...], ...]]] = {
 
 
 class OrderedDither(Op):
-    """Round each sample down after adding Bayer's threshold of its place, a map of `map_size` squared.
+    """Round each sample down after adding Bayer's threshold of its place, from a matrix that repeats.
 
     Source: Bayer 1973; wtp_dataset_destroyer "dithering" of type order (chaiNNer `ordered_dither`), with its
     range of levels per channel.
@@ -61,13 +61,13 @@ class OrderedDither(Op):
 
     op: Literal["ordered_dither"] = "ordered_dither"
     levels: Tones = (2, 10)
-    map_size: Annotated[dict[MapSize, float], *ODDS] = Field(default={4: 1.0, 8: 1.0})
+    matrix: Annotated[dict[BayerMatrix, float], *ODDS] = Field(default={"4x4": 1.0, "8x8": 1.0})
 
     def sample(self, rng: np.random.Generator) -> Params:
-        return {"levels": integer(rng, self.levels), "map_size": pick(rng, self.map_size)}
+        return {"levels": integer(rng, self.levels), "matrix": pick(rng, self.matrix)}
 
     def apply(self, x: Array, params: Sequence[Params]) -> Array:
-        return alike(x, params, ["map_size"], _ordered)
+        return alike(x, params, ["matrix"], _ordered)
 
 
 class ErrorDiffusion(Op):
@@ -120,7 +120,7 @@ class RiemersmaDither(BytesOp):
 
 
 def _bayer(size: int) -> NDArray[np.float64]:
-    """Bayer's thresholds in [0, 1), each map made of four copies of the one half as large."""
+    """Bayer's thresholds in [0, 1), each matrix made of four copies of the one half as large."""
     order = np.zeros((1, 1))
     while len(order) < size:
         order = np.block([[4 * order, 4 * order + 2], [4 * order + 3, 4 * order + 1]])
@@ -128,7 +128,7 @@ def _bayer(size: int) -> NDArray[np.float64]:
 
 
 def _ordered(x: Array, params: Sequence[Params]) -> Array:
-    size = params[0]["map_size"]
+    size = _SIZES[params[0]["matrix"]]
     rows, columns = (np.arange(length) % size for length in x.shape[2:])
     thresholds = backend.table(_bayer(size)[rows][:, columns] + _NUDGE, x)
     steps = column([drawn["levels"] - 1 for drawn in params], x)
