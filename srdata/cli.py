@@ -1,0 +1,171 @@
+"""The command line: one short function per verb, no logic."""
+
+from __future__ import annotations
+
+import difflib
+import json
+import os
+import sys
+import traceback
+from pathlib import Path
+from typing import Any
+
+import click
+
+import srdata
+from srdata.errors import SrdataError
+
+_ROOT = click.option(
+    "--root",
+    type=click.Path(file_okay=False, path_type=Path),
+    default=Path("data"),
+    show_default=True,
+    help="Folder for downloads and prepared sets.",
+)
+_SET = click.argument(
+    "prepared", metavar="SET", type=click.Path(exists=True, file_okay=False, path_type=Path)
+)
+
+
+class _Verbs(click.Group):
+    """Suggests the nearest verb for a mistyped one."""
+
+    def resolve_command(self, ctx: click.Context, args: list[str]) -> Any:
+        try:
+            return super().resolve_command(ctx, args)
+        except click.UsageError as error:
+            close = difflib.get_close_matches(args[0], self.list_commands(ctx), n=1)
+            if close:
+                error.message += f" Did you mean {close[0]!r}?"
+            raise
+
+
+@click.group(cls=_Verbs, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+@click.version_option(srdata.__version__, prog_name="srdata")
+@click.option("--verbose", is_flag=True, help="Show the traceback of an error.")
+def cli(verbose: bool) -> None:
+    """Prepare training data for image super-resolution.
+
+    Start with: srdata prepare sample --scale 4 --lmdb
+    """
+
+
+@cli.command("list")
+@_ROOT
+def list_(root: Path) -> None:
+    """List data sets, recipes, degradations, and what is already here."""
+    from srdata.listing import overview
+
+    click.echo(overview(root))
+
+
+@cli.command()
+@click.argument("name")
+@click.option("--json", "as_json", is_flag=True, help="Print plain JSON.")
+def show(name: str, as_json: bool) -> None:
+    """Show a recipe or data set in full: files, bytes, licence, citation, resolved settings."""
+    from srdata.listing import describe, describe_json
+
+    click.echo(describe_json(name) if as_json else describe(name))
+
+
+@cli.command()
+@click.argument("name", metavar="NAME|YAML|DIR")
+@click.option("--scale", "scales", multiple=True, help="HR size over LR size; repeat for several.")
+@click.option("--lmdb", is_flag=True, help="Store LMDB shards instead of image folders.")
+@_ROOT
+@click.option("--degradation", help="How LR is made: a name, a YAML file, or published:TRACK.")
+@click.option(
+    "--from",
+    "from_dir",
+    type=click.Path(exists=True, file_okay=False, path_type=Path),
+    help="Use the archives or images in this folder instead of downloading.",
+)
+@click.option("--split", "splits", multiple=True, help="Only this split; repeat for several.")
+@click.option("--jobs", default=-1, show_default=True, help="Processes; -1 is one a core.")
+@click.option("--codec", type=click.Choice(["raw", "png", "jxl"]), help="How blocks are stored in shards.")
+@click.option("--layout", type=click.Choice(["folder", "lmdb", "basicsr"]), help="What is written.")
+@click.option(
+    "--backend", type=click.Choice(["loky", "threading", "dask"]), default="loky", show_default=True
+)
+@click.option("--seed", type=int, help="Seed of all randomness.")
+@click.option("--name", "set_name", help="Name of the prepared set's folder.")
+@click.option("--skip-bad", is_flag=True, help="Leave bad images out and list them in the set.")
+@click.option("--dry-run", is_flag=True, help="Print the plan and do nothing.")
+def prepare(lmdb: bool, layout: str | None, dry_run: bool, **options: Any) -> None:
+    """Download, degrade, cut and store a data set; run again to resume."""
+    from srdata.preparation import plan_text, prepare
+
+    options["layout"] = layout or ("lmdb" if lmdb else None)
+    options["scale"] = options.pop("scales")
+    if dry_run:
+        click.echo(plan_text(**options))
+        return
+    built = prepare(**options, log=lambda line: click.echo(line, err=True))
+    click.echo(f"{built.path}: {built.summary}")
+
+
+@cli.command()
+@_SET
+@click.option("--golden", is_flag=True, help="Compare LR with the published LR images, downloaded at need.")
+@click.option("--replay", type=int, default=0, metavar="N", help="Make N random LR images again and compare.")
+def verify(prepared: Path, golden: bool, replay: int) -> None:
+    """Check every byte of a prepared set."""
+    from srdata.verification import verify
+
+    report = verify(prepared, golden=golden, replay=replay)
+    click.echo(report.text)
+    if not report.ok:
+        sys.exit(1)
+
+
+@cli.command()
+@_ROOT
+def doctor(root: Path) -> None:
+    """Report versions, codecs, disk, start method, and what is missing."""
+    from srdata.doctor import examine
+
+    for finding in examine(root):
+        click.echo(f"{finding.verdict:8} {finding.what:24} {finding.detail}")
+
+
+@cli.command()
+def schema() -> None:
+    """Print the JSON Schema of recipe files, for editors."""
+    from srdata.recipe import schema
+
+    click.echo(json.dumps(schema(), indent=2))
+
+
+def main() -> None:
+    """Run the command line: errors become one line on standard error, 2 for a user's mistake, else 1."""
+    sys.exit(run(sys.argv[1:]))
+
+
+def run(arguments: list[str]) -> int:
+    """Run one command and return its exit status."""
+    verbose = "--verbose" in arguments or bool(os.environ.get("SRDATA_VERBOSE"))
+    arguments = [argument for argument in arguments if argument != "--verbose"]
+    try:
+        cli.main(arguments, prog_name="srdata", standalone_mode=False)
+    except click.exceptions.Exit as stop:
+        return stop.exit_code
+    except click.ClickException as error:
+        error.show()
+        return 2
+    except (click.Abort, KeyboardInterrupt):
+        click.echo("srdata: interrupted; run the same command again to go on", err=True)
+        return 130
+    except SrdataError as error:
+        return _tell(error, error.exit_status, verbose)
+    except BrokenPipeError:
+        return 1
+    return 0
+
+
+def _tell(error: SrdataError, status: int, verbose: bool) -> int:
+    if verbose:
+        traceback.print_exception(error)
+    else:
+        click.echo(f"srdata: {error}", err=True)
+    return status

@@ -1,0 +1,113 @@
+"""What this machine has and lacks for preparing and reading sets."""
+
+from __future__ import annotations
+
+import importlib.util
+import multiprocessing
+import os
+import platform
+import shutil
+from collections.abc import Iterator
+from dataclasses import dataclass
+from importlib import metadata
+from pathlib import Path
+from typing import Literal
+
+import lmdb
+from tqdm import tqdm
+
+Verdict = Literal["ok", "note", "warning"]
+
+_LIBRARIES = (
+    "numpy",
+    "opencv-python-headless",
+    "pillow",
+    "lmdb",
+    "torch",
+    "joblib",
+    "click",
+    "datasets",
+    "pydantic",
+)
+_EXTRAS = {"jxl": "imagecodecs", "dask": "distributed", "video": "av"}
+_NETWORK_FILE_SYSTEMS = {"nfs", "nfs4", "cifs", "smb3", "smbfs", "lustre", "gpfs", "ceph", "9p", "fuse.sshfs"}
+_LEAST_FREE_BYTES = 20 << 30  # DIV2K at x4 as raw blocks, and the archives it comes from
+_LEAST_OPEN_FILES = 1024
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One line of the report."""
+
+    verdict: Verdict
+    what: str
+    detail: str
+
+
+def examine(root: Path) -> list[Finding]:
+    """Versions, codecs, start method, limits, and the disk and file system of `root`."""
+    return [*_versions(), *_codecs(), *_processes(), *_storage(root)]
+
+
+def _versions() -> Iterator[Finding]:
+    yield Finding("ok", "python", f"{platform.python_version()} on {platform.system()} {platform.machine()}")
+    for library in ("srdata", *_LIBRARIES):
+        yield Finding("ok", library, metadata.version(library))
+    engine = ".".join(map(str, lmdb.version()))
+    yield Finding("ok", "LMDB engine", engine)
+
+
+def _codecs() -> Iterator[Finding]:
+    yield Finding("ok", "codecs raw, png", "built in")
+    for extra, module in _EXTRAS.items():
+        if importlib.util.find_spec(module):
+            yield Finding("ok", f"extra {extra}", f"{module} {metadata.version(module)}")
+        else:
+            yield Finding("note", f"extra {extra}", f'not installed: pip install "srdata[{extra}]"')
+
+
+def _processes() -> Iterator[Finding]:
+    yield Finding("ok", "cores", str(os.cpu_count()))
+    yield Finding("ok", "start method", multiprocessing.get_start_method())
+    if os.name == "posix":
+        import resource
+
+        soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+        few = soft < _LEAST_OPEN_FILES
+        detail = f"{soft} (up to {hard})" + (f": raise it with ulimit -n {_LEAST_OPEN_FILES}" if few else "")
+        yield Finding("warning" if few else "ok", "open files", detail)
+
+
+def _storage(root: Path) -> Iterator[Finding]:
+    folder = next(path for path in (root.absolute(), *root.absolute().parents) if path.exists())
+    free = shutil.disk_usage(folder).free
+    detail = f"{tqdm.format_sizeof(free, 'B', 1024)} free at {folder}"
+    if free < _LEAST_FREE_BYTES:
+        yield Finding("warning", "disk", f"{detail}: DIV2K needs about 20 GiB; choose another --root")
+    else:
+        yield Finding("ok", "disk", detail)
+    if not os.access(folder, os.W_OK):
+        yield Finding("warning", "target", f"{folder} cannot be written: choose another --root")
+    yield _file_system(folder)
+
+
+def _file_system(folder: Path) -> Finding:
+    kind = file_system(folder)
+    if kind in _NETWORK_FILE_SYSTEMS:
+        advice = "LMDB is not safe to write there: prepare on a local disk, then copy the finished set"
+        return Finding("warning", "file system", f"{kind}: {advice}")
+    return Finding("ok", "file system", kind or "unknown")
+
+
+def file_system(folder: Path) -> str | None:
+    """The type of the file system that holds `folder`; None where the system does not tell."""
+    mounts = Path("/proc/self/mounts")
+    if not mounts.exists():
+        return None
+    best = ("", None)
+    for line in mounts.read_text().splitlines():
+        _, point, kind, *_ = line.split(" ")
+        point = point.encode().decode("unicode_escape")
+        if folder.resolve().is_relative_to(point) and len(point) >= len(best[0]):
+            best = (point, kind)
+    return best[1]

@@ -1,0 +1,137 @@
+"""The `folder` layout: PNG files in the folders that EDSR's code reads.
+
+DIV2K_train_HR/0001.png   DIV2K_train_LR_bicubic/X4/0001x4.png      sets with a train split
+HR/baby.png               LR_bicubic/X4/babyx4.png                  benchmarks
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from srdata.errors import ImageError
+from srdata.files import storage_errors
+from srdata.images import write_png
+from srdata.preparation.items import Bad, Item
+from srdata.preparation.work import Source, make_layers, read_source
+from srdata.recipe import Recipe
+from srdata.scale import Scale
+from srdata.store.blocks import HR
+from srdata.store.records import Row, make_row
+from srdata.store.setfile import file_entry
+
+JOURNAL = ".journal"
+_SHORT = {"train": "train", "validation": "valid", "test": "test"}
+
+
+@dataclass(frozen=True)
+class FolderTask:
+    """Some images whose files one process writes, and the journal in which it notes each that is done."""
+
+    number: int
+    items: tuple[Item, ...]
+    recipe: Recipe
+    target: Path
+
+    @property
+    def journal(self) -> Path:
+        """One line of JSON for each finished image; its name changes with the recipe."""
+        return self.target / JOURNAL / f"{self.recipe.digest[:16]}-{self.number:05d}.jsonl"
+
+
+@dataclass(frozen=True)
+class Written:
+    """One finished image: its row of the index, and the size and hash of each of its files."""
+
+    row: Row
+    files: dict[str, dict[str, Any]]
+
+
+@dataclass(frozen=True)
+class FolderDone:
+    """What became of a task: how many images it had, and those that are bad. The journal has the others."""
+
+    items: int
+    bad: tuple[Bad, ...]
+
+
+def hr_path(recipe: Recipe, split: str, key: str) -> str:
+    """Where the HR image of a key stands, relative to the set."""
+    return f"{_prefix(recipe, split)}HR/{key}.png"
+
+
+def lr_path(recipe: Recipe, split: str, key: str, scale: Scale) -> str:
+    """Where the LR image of a key at a scale stands, relative to the set."""
+    folder = f"{_prefix(recipe, split)}LR_{recipe.degradation_name}"
+    return f"{folder}/X{scale}/{key}{scale.label}.png"
+
+
+def _prefix(recipe: Recipe, split: str) -> str:
+    return "" if split == "test" else f"{recipe.title or recipe.name}_{_SHORT[split]}_"
+
+
+def write_images(task: FolderTask) -> FolderDone:
+    """Write the files of some images; those that the journal of an earlier run holds are kept."""
+    earlier = {written.row.key: written for written in _read_journal(task)}
+    bad: list[Bad] = []
+    with storage_errors(task.journal):
+        task.journal.parent.mkdir(parents=True, exist_ok=True)
+        with task.journal.open("a") as journal:
+            for item in task.items:
+                try:
+                    written = _write_image(read_source(item), earlier.get(item.key), task)
+                except ImageError as error:
+                    bad.append(Bad(item.key, str(error)))
+                    continue
+                if written != earlier.get(item.key):
+                    entry = {"row": written.row.model_dump(), "files": written.files}
+                    journal.write(json.dumps(entry) + "\n")
+                    journal.flush()
+    return FolderDone(len(task.items), tuple(bad))
+
+
+def finished(task: FolderTask) -> list[Written]:
+    """The images that are written, in the order of the task."""
+    last = {written.row.key: written for written in _read_journal(task)}
+    return [last[item.key] for item in task.items if item.key in last]
+
+
+def _write_image(source: Source, earlier: Written | None, task: FolderTask) -> Written:
+    if earlier and earlier.row.source_sha256 == source.sha256 and _unchanged(task.target, earlier.files):
+        return earlier
+    made = make_layers(source, task.recipe)
+    item = source.item
+    paths = {HR: hr_path(task.recipe, item.split, item.key)}
+    for scale in task.recipe.scales:
+        paths[scale.label] = lr_path(task.recipe, item.split, item.key, scale)
+    for layer, relative in paths.items():
+        with storage_errors(task.target / relative):
+            (task.target / relative).parent.mkdir(parents=True, exist_ok=True)
+        write_png(task.target / relative, made.layers[layer])
+    files = {path: file_entry(task.target / path).model_dump() for path in paths.values()}
+    return Written(make_row(made.facts, made.layers), files)
+
+
+def _unchanged(target: Path, files: dict[str, dict[str, Any]]) -> bool:
+    with suppress(OSError):
+        return all(file_entry(target / path).model_dump() == facts for path, facts in files.items())
+    return False
+
+
+def _read_journal(task: FolderTask) -> Iterator[Written]:
+    """What an earlier run finished; a line that was cut off in the middle is no line."""
+    if not task.journal.exists():
+        return
+    for line in task.journal.read_text().splitlines():
+        with suppress(ValueError, KeyError):
+            entry = json.loads(line)
+            yield Written(Row.model_validate(entry["row"]), entry["files"])
+
+
+def folder_tasks(groups: Sequence[Sequence[Item]], recipe: Recipe, target: Path) -> list[FolderTask]:
+    """One task for each group of images."""
+    return [FolderTask(number, tuple(group), recipe, target) for number, group in enumerate(groups)]

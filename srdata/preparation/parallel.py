@@ -1,0 +1,69 @@
+"""Many units of work on many processes, their results in order."""
+
+from __future__ import annotations
+
+import importlib.util
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any, Literal, TypeVar
+
+import cv2
+import joblib
+
+from srdata.errors import MissingExtraError
+
+Backend = Literal["loky", "threading", "dask"]
+T = TypeVar("T")
+R = TypeVar("R")
+
+
+def in_order(
+    work: Callable[[T], R], tasks: Sequence[T], *, jobs: int = -1, backend: Backend = "loky"
+) -> Iterator[R]:
+    """Call `work`, a top-level function, on every task and yield the results in the order of the tasks.
+
+    `jobs` counts processes or threads, -1 for one a core; one job runs in this process. With "dask" the
+    cluster decides: the current client's, else the one at DASK_SCHEDULER_ADDRESS, else one started here. An
+    error in one task ends the others.
+    """
+    jobs = min(joblib.effective_n_jobs(jobs), len(tasks)) or 1
+    with _engine(backend, jobs):
+        parallel = joblib.Parallel(return_as="generator", pre_dispatch="2*n_jobs", batch_size=1)
+        results = parallel(joblib.delayed(_alone)(work, task) for task in tasks)
+        try:
+            yield from results
+        finally:
+            results.close()
+
+
+def _alone(work: Callable[[T], R], task: T) -> R:
+    """One task on one core: parallelism comes from the number of tasks."""
+    cv2.setNumThreads(1)
+    return work(task)
+
+
+@contextmanager
+def _engine(backend: Backend, jobs: int) -> Iterator[None]:
+    if backend == "dask":
+        with _dask_client(jobs), joblib.parallel_config(backend="dask"):
+            yield
+    else:
+        with joblib.parallel_config(backend=backend, n_jobs=jobs):
+            yield
+
+
+@contextmanager
+def _dask_client(jobs: int) -> Iterator[Any]:
+    if importlib.util.find_spec("distributed") is None:
+        raise MissingExtraError.of("distributed", "dask")
+    import distributed
+
+    try:
+        yield distributed.get_client()
+        return
+    except ValueError:  # there is no client yet
+        pass
+    address = distributed.config.get("scheduler-address", None)
+    options = {} if address else {"n_workers": jobs, "threads_per_worker": 1}
+    with distributed.Client(address, **options) as client:
+        yield client

@@ -1,0 +1,231 @@
+"""`prepare`: from a recipe to a finished set, once, however often it is interrupted."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from importlib import metadata
+from pathlib import Path
+
+from filelock import FileLock
+
+import srdata
+from srdata.errors import UsageError
+from srdata.files import PART, sha256_of, storage_errors
+from srdata.preparation.build import Built, Job, build_folder, build_lmdb
+from srdata.preparation.folders import JOURNAL
+from srdata.preparation.items import find_items
+from srdata.preparation.parallel import Backend
+from srdata.preparation.plan import check_request, licence_text
+from srdata.recipe import Layout, Recipe, load_recipe
+from srdata.scale import Scale
+from srdata.store.index import Index
+from srdata.store.setfile import (
+    INDEX_FILE,
+    SET_FILE,
+    Quarantined,
+    SetFile,
+    read_set,
+    write_set,
+)
+
+Log = Callable[[str], None]
+OneScale = Scale | int | float | str
+
+BUILDERS: dict[Layout, Callable[[Job], Built]] = {"lmdb": build_lmdb, "folder": build_folder}
+UNFINISHED = ".unfinished"  # stands in a folder while a set is made there
+_PIXEL_LIBRARIES = ("numpy", "opencv-python-headless", "pillow", "lmdb")
+
+
+@dataclass(frozen=True)
+class Prepared(os.PathLike[str]):
+    """A finished set; wherever a path is taken, it stands for its folder."""
+
+    path: Path
+    content: SetFile
+
+    def __fspath__(self) -> str:
+        return str(self.path)
+
+    @property
+    def summary(self) -> str:
+        """How many images of which splits, and their bytes."""
+        counts = ", ".join(f"{count} {split}" for split, count in self.content.counts.items())
+        megabytes = sum(entry.bytes for entry in self.content.files.values()) / 1e6
+        left_out = f", {len(self.content.quarantine)} left out" if self.content.quarantine else ""
+        return f"{counts} images{left_out}, {megabytes:.1f} MB"
+
+
+def adjusted(
+    recipe: str | Path | Recipe,
+    *,
+    scale: OneScale | Sequence[OneScale] | None = None,
+    lmdb: bool = False,
+    layout: Layout | None = None,
+    codec: str | None = None,
+    degradation: str | None = None,
+    splits: Sequence[str] = (),
+    seed: int | None = None,
+) -> Recipe:
+    """The recipe of that name with these settings, where given, in place of its own."""
+    recipe = recipe if isinstance(recipe, Recipe) else load_recipe(recipe)
+    several = scale if isinstance(scale, Sequence) and not isinstance(scale, str) else [scale]
+    store = {
+        "layout": layout or ("lmdb" if lmdb else recipe.store.layout),
+        "codec": codec or recipe.store.codec,
+    }
+    return recipe.changed(
+        scales=tuple(Scale(one) for one in several if one is not None) or None,
+        degradation=degradation,
+        splits=tuple(splits) or None,
+        seed=seed,
+        store={**dict(recipe.store), **store},
+    )
+
+
+def prepare(
+    recipe: str | Path | Recipe,
+    *,
+    scale: OneScale | Sequence[OneScale] | None = None,
+    lmdb: bool = False,
+    root: str | Path = "data",
+    layout: Layout | None = None,
+    codec: str | None = None,
+    degradation: str | None = None,
+    splits: Sequence[str] = (),
+    seed: int | None = None,
+    from_dir: str | Path | None = None,
+    name: str | None = None,
+    jobs: int = -1,
+    backend: Backend = "loky",
+    skip_bad: bool = False,
+    log: Log = lambda line: None,
+) -> Prepared:
+    """Prepare the set of a recipe (a name, a YAML file or a folder of images) below `root`, or go on with it.
+
+    `scale` is one or several, HR size over LR size; `lmdb` stores shards instead of image folders; `from_dir`
+    holds archives or images that need not be downloaded; `name` is that of the set's folder. The same recipe
+    and seed give the same bytes for any number of `jobs`, however often the work was interrupted. A set that
+    is already there is left as it is. `log` is called with a line on each stage, the licence among them.
+
+    Raises UsageError for a wrong request, SourceError for bad files (see `skip_bad`) and StoreError for a
+    disk that is full or cannot be written; what is finished is kept, and the same call goes on from there.
+    """
+    chosen = adjusted(
+        recipe,
+        scale=scale,
+        lmdb=lmdb,
+        layout=layout,
+        codec=codec,
+        degradation=degradation,
+        splits=splits,
+        seed=seed,
+    )
+    check_request(chosen)
+    target = Path(root) / (name or chosen.set_name)
+    log(licence_text(chosen))
+    with _only_one_at(target):
+        if (content := finished_set(target, chosen)) is not None:
+            return Prepared(target, content)
+        items = find_items(chosen, Path(root), Path(from_dir) if from_dir else None)
+        log(f"{target}: {len(items)} images")
+        return _build(Job(items, chosen, target, skip_bad, jobs, backend))
+
+
+def finished_set(target: Path, recipe: Recipe) -> SetFile | None:
+    """What is declared in `target`, if this recipe made it and its source has not changed since.
+
+    Raises UsageError if another recipe did.
+    """
+    if not (target / SET_FILE).exists():
+        return None
+    content = read_set(target)
+    if content.digest != recipe.digest:
+        changes = differences(content.recipe, recipe.resolved())
+        raise UsageError(
+            f"{target} holds a set made by another recipe ({changes}): "
+            "give this one another --name or --root, or delete that folder"
+        )
+    return content if recipe.folder is None or _same_source(target, content, recipe) else None
+
+
+def differences(old: dict[str, object], new: dict[str, object]) -> str:
+    """The settings in which two resolved recipes differ.
+
+    >>> differences({"seed": 0, "scales": ["4"]}, {"seed": 1, "scales": ["4"]})
+    'seed: 0 there, 1 here'
+    """
+    names = [name for name in {**old, **new} if old.get(name) != new.get(name)]
+    return "; ".join(f"{name}: {old.get(name)} there, {new.get(name)} here" for name in names)
+
+
+def _same_source(target: Path, content: SetFile, recipe: Recipe) -> bool:
+    """Whether a folder of images still holds just the files that the set was made of."""
+    index = Index(target / INDEX_FILE)
+    known = {index.key(row): index.source_sha256(row) for row in range(len(index))}
+    left_out = {bad.key for bad in content.quarantine}
+    now = {item.key: item.hr for item in find_items(recipe, target) if item.key not in left_out}
+    return set(now) == set(known) and all(sha256_of(path) == known[key] for key, path in now.items())
+
+
+@contextmanager
+def _only_one_at(target: Path) -> Iterator[None]:
+    """Make a second process wait; that two do no harm does not depend on it."""
+    with storage_errors(target):
+        target.parent.mkdir(parents=True, exist_ok=True)
+        lock = FileLock(target.with_name(f".{target.name}.lock")).acquire()
+    with lock:
+        yield
+
+
+def _build(job: Job) -> Prepared:
+    _claim(job.target)
+    built = BUILDERS[job.recipe.store.layout](job)
+    _remove_leftovers(job.target, {job.target / path for path in built.files})
+    content = _content(job, built)
+    write_set(job.target, content)
+    (job.target / UNFINISHED).unlink(missing_ok=True)
+    return Prepared(job.target, content)
+
+
+def _claim(target: Path) -> None:
+    """Mark the folder as a set in the making; raises UsageError if something else is in it."""
+    with storage_errors(target):
+        target.mkdir(exist_ok=True)
+        ours = any((target / name).exists() for name in (SET_FILE, UNFINISHED))
+        if not ours and any(target.iterdir()):
+            raise UsageError(f"{target} is not empty and no prepared set: give another --name or --root")
+        (target / UNFINISHED).touch()
+        (target / SET_FILE).unlink(missing_ok=True)  # there is no set until all of it is right
+
+
+def _remove_leftovers(target: Path, kept: set[Path]) -> None:
+    """Delete what earlier runs left in a set: part files, journals, shards of another recipe."""
+    shutil.rmtree(target / JOURNAL, ignore_errors=True)
+    for path in [*target.rglob(f"*{PART}*"), *target.glob("shards/*.lmdb")]:
+        if path not in kept:
+            path.unlink(missing_ok=True)
+
+
+def _content(job: Job, built: Built) -> SetFile:
+    left_out = {bad.key for bad in built.bad}
+    counts = Counter(item.split for item in job.items if item.key not in left_out)
+    return SetFile(
+        name=job.target.name,
+        layout=job.recipe.store.layout,
+        recipe=job.recipe.resolved(),
+        digest=job.recipe.digest,
+        scales=tuple(map(str, job.recipe.scales)),
+        codec=built.codec,
+        block=built.block,
+        windows=job.recipe.windows,
+        seed=job.recipe.seed,
+        versions={name: metadata.version(name) for name in _PIXEL_LIBRARIES} | {"srdata": srdata.__version__},
+        counts=dict(counts),
+        files=built.files,
+        quarantine=tuple(Quarantined(key=bad.key, reason=bad.reason) for bad in built.bad),
+    )

@@ -1,0 +1,89 @@
+"""The unit of work: one image of the source becomes its layers, and what is known of them."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+
+from srdata.errors import ImageError
+from srdata.images import Pixels, decode_image
+from srdata.preparation.items import Item
+from srdata.recipe import Recipe
+from srdata.scale import Scale, covered
+from srdata.store.blocks import HR
+from srdata.store.records import Facts
+
+EPOCH = 0  # what is made once and stored is drawn as if for the first epoch
+
+
+@dataclass(frozen=True)
+class Made:
+    """The layers of one image, uint8 RGB (h, w, 3) each, and the facts about them."""
+
+    facts: Facts
+    layers: Mapping[str, Pixels]
+
+
+@dataclass(frozen=True)
+class Source:
+    """The bytes of an item's HR file, read once for hashing and decoding."""
+
+    item: Item
+    data: bytes
+
+    @cached_property
+    def sha256(self) -> str:
+        """The SHA-256 of the file."""
+        return hashlib.sha256(self.data).hexdigest()
+
+
+def read_source(item: Item) -> Source:
+    """Read the HR file of an item; raises ImageError."""
+    try:
+        return Source(item, item.hr.read_bytes())
+    except OSError as error:
+        raise ImageError(f"{item.hr}: cannot be read: {error.strerror}") from error
+
+
+def make_layers(source: Source, recipe: Recipe) -> Made:
+    """Decode HR, crop it to what LR covers, and make or read LR for every scale; raises ImageError."""
+    item = source.item
+    hr = decode_image(source.data, str(item.hr), recipe.images)
+    height, width = (covered(size, recipe.scales) for size in hr.shape[:2])
+    if min(height, width) == 0:
+        raise ImageError(f"{item.hr}: {hr.shape[1]}x{hr.shape[0]} is smaller than one LR pixel; leave it out")
+    hr = hr[:height, :width]
+    layers: dict[str, Pixels] = {HR: hr}
+    params = {}
+    for scale in recipe.scales:
+        chain = recipe.chains.get(scale)
+        if chain is None:
+            layers[scale.label] = _published_lr(item, hr, scale, recipe)
+        else:
+            part = hr[: scale.crop(height), : scale.crop(width)]
+            params[scale.label] = chain.sample(recipe.seed, EPOCH, item.key)
+            pair = chain.pair_image(part, params[scale.label], scale)
+            layers[scale.label] = pair.lr
+            if chain.hr:
+                layers[HR] = pair.hr
+    facts = Facts(
+        key=item.key, split=item.split, source=item.source, source_sha256=source.sha256, params=params
+    )
+    return Made(facts, layers)
+
+
+def _published_lr(item: Item, hr: Pixels, scale: Scale, recipe: Recipe) -> Pixels:
+    path = item.lr[scale.label]
+    try:
+        lr = decode_image(path.read_bytes(), str(path), recipe.images)
+    except OSError as error:
+        raise ImageError(f"{path}: cannot be read: {error.strerror}") from error
+    expected = scale.lr(hr.shape[0]), scale.lr(hr.shape[1])
+    if lr.shape[:2] != expected:
+        raise ImageError(
+            f"{path}: is {lr.shape[1]}x{lr.shape[0]}, but {item.hr.name} at {scale.label} "
+            f"asks for {expected[1]}x{expected[0]}: the two files are no pair"
+        )
+    return lr

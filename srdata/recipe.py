@@ -1,0 +1,206 @@
+"""A recipe says how a set is made: its source, scales, degradation, windows and store.
+
+Recipes are YAML files, checked whole before any work. `Recipe.resolved()` spells out every default and every
+op of the degradation; the digest of that form names the set that the recipe makes.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+from functools import cached_property
+from pathlib import Path
+from typing import Annotated, Any, Literal, Self
+
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    PlainSerializer,
+    WithJsonSchema,
+    field_validator,
+    model_validator,
+)
+
+from srdata import catalog
+from srdata.catalog import Shelf
+from srdata.degrade.chain import Chain, load_chain
+from srdata.errors import RecipeError, UnknownNameError, UsageError
+from srdata.files import inside
+from srdata.images import ImagePolicy
+from srdata.manifest import load_manifest
+from srdata.scale import Scale
+from srdata.store.windows import Windows
+from srdata.yamlfile import Document, check, read_yaml
+
+Layout = Literal["folder", "lmdb", "basicsr"]
+Split = Literal["train", "validation", "test"]
+PUBLISHED = "published:"  # "published:unknown" takes the LR images that the data set's authors made
+
+
+def _scale(value: Any) -> Scale:
+    try:
+        return Scale(value)
+    except UsageError as error:
+        raise ValueError(str(error)) from error
+
+
+ScaleField = Annotated[
+    Scale,
+    BeforeValidator(_scale),
+    PlainSerializer(str),
+    WithJsonSchema({"type": ["number", "string"], "examples": [2, 3, 4, 1.5]}),
+]
+
+
+class _Part(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True, arbitrary_types_allowed=True)
+
+
+class Store(_Part):
+    """How the images are kept."""
+
+    layout: Layout = "folder"
+    codec: Literal["raw", "png", "jxl"] = "raw"
+    block_size: Annotated[int, Field(ge=16, le=4096)] | None = None  # HR pixels; None: the codec's own
+    shard_bytes: Annotated[int, Field(ge=1)] = (
+        128 << 20
+    )  # HR and LR samples in one shard file, before the codec
+
+
+class Recipe(_Part):
+    """One way to make one prepared set."""
+
+    name: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$")] = ""
+    title: str = ""
+    source: str | None = None  # the name of a manifest
+    folder: str | None = None  # or a folder of images, relative to the recipe file
+    splits: tuple[Split, ...] = ()  # none: all that the source has
+    scales: Annotated[tuple[ScaleField, ...], Field(min_length=1)]
+    degradation: str | list[Any] = "bicubic"
+    windows: Windows | None = Windows()
+    store: Store = Store()
+    images: ImagePolicy = ImagePolicy()
+    seed: Annotated[int, Field(ge=0, lt=2**63)] = 0
+
+    @field_validator("scales")
+    @classmethod
+    def _in_order(cls, scales: tuple[Scale, ...]) -> tuple[Scale, ...]:
+        return tuple(sorted(scales))
+
+    @model_validator(mode="after")
+    def _consistent(self) -> Self:
+        if (self.source is None) == (self.folder is None):
+            raise ValueError("give either source, the name of a data set, or folder, a folder of images")
+        if len(set(self.scales)) < len(self.scales):
+            raise ValueError("a scale stands twice in scales; remove one of them")
+        return self
+
+    @property
+    def published(self) -> str | None:
+        """The track of published LR images that this recipe takes, None where it makes its own."""
+        if isinstance(self.degradation, str) and self.degradation.startswith(PUBLISHED):
+            return self.degradation.removeprefix(PUBLISHED)
+        return None
+
+    @property
+    def degradation_name(self) -> str:
+        """A word for the degradation, for names of folders and files."""
+        if self.published:
+            return self.published
+        return Path(self.degradation).stem if isinstance(self.degradation, str) else "custom"
+
+    @cached_property
+    def chains(self) -> dict[Scale, Chain]:
+        """The degradation that makes the LR images of each scale; empty where they are published ones.
+
+        `bicubic` is MATLAB's in the variant that made the published LR images of the source, where its
+        manifest knows which that is: its rounding and its border.
+        """
+        if self.published:
+            return {}
+        return {scale: load_chain(self._bicubic(scale) or self.degradation) for scale in self.scales}
+
+    def _bicubic(self, scale: Scale) -> list[dict[str, str]] | None:
+        if self.degradation != "bicubic" or self.source is None or scale.denominator != 1:
+            return None
+        for _, published in load_manifest(self.source).find(scale=int(scale)):
+            if (variant := published.bicubic) is not None:
+                return [{"op": "imresize", "rounding": variant.rounding, "border": variant.border}]
+        return None
+
+    @property
+    def set_name(self) -> str:
+        """The name of the folder that a set made by this recipe gets: div2k-x4, div2k-bsrgan-x2x4-folder."""
+        middle = [] if self.degradation_name == "bicubic" else [self.degradation_name]
+        layout = [] if self.store.layout == "lmdb" else [self.store.layout]
+        return "-".join([self.name, *middle, "".join(scale.label for scale in self.scales), *layout])
+
+    def changed(self, **fields: Any) -> Recipe:
+        """This recipe with other values in `fields`, checked again."""
+        kept = {name: value for name, value in fields.items() if value is not None}
+        try:
+            return Recipe.model_validate({**dict(self), **kept})
+        except ValueError as error:
+            raise UsageError("; ".join(detail["msg"] for detail in error.errors())) from error  # type: ignore[attr-defined]
+
+    def resolved(self) -> dict[str, Any]:
+        """Every setting spelled out, as plain JSON values."""
+        plain = self.model_dump(mode="json", exclude={"title"}, exclude_none=True)
+        if self.folder:
+            plain["folder"] = Path(self.folder).name  # where it lies on this machine changes nothing
+        if not self.published:
+            plain["degradation"] = {str(scale): chain.resolved() for scale, chain in self.chains.items()}
+        return plain
+
+    @cached_property
+    def digest(self) -> str:
+        """The SHA-256 of the resolved form: recipes with one digest make the same set of the same images."""
+        text = json.dumps(self.resolved(), sort_keys=True, separators=(",", ":"))
+        return hashlib.sha256(text.encode()).hexdigest()
+
+
+def load_recipe(name: str | Path) -> Recipe:
+    """The recipe with a name of the catalogue, in a YAML file, or for a folder of images.
+
+    Raises UnknownNameError with the nearest name, or RecipeError with every problem of the file.
+    """
+    path = Path(name)
+    if path.suffix in {".yaml", ".yml"}:
+        return _read(path)
+    known = catalog.names(Shelf.RECIPES)
+    if str(name).lower() in known:
+        return _read(catalog.find(Shelf.RECIPES, str(name)))
+    if path.is_dir():
+        return Recipe(name=_set_name(path.resolve().name), folder=str(path.resolve()), scales=(Scale(4),))
+    raise UnknownNameError.among("recipe, recipe file or folder", str(name), known)
+
+
+def _read(path: Path) -> Recipe:
+    document = read_yaml(path)
+    recipe = check(Recipe, document)
+    if recipe.folder:
+        recipe = recipe.changed(folder=str(_folder_of(recipe.folder, document)))
+    return recipe if recipe.name else recipe.changed(name=_set_name(path.stem))
+
+
+def _folder_of(folder: str, document: Document) -> Path:
+    try:
+        path = inside(document.path.parent, folder)
+    except UsageError as error:
+        raise RecipeError([document.problem(("folder",), str(error))]) from error
+    if not path.is_dir():
+        raise RecipeError([document.problem(("folder",), f"there is no folder {path}")])
+    return path
+
+
+def _set_name(text: str) -> str:
+    """`text` as the name of a set: what file systems and shells take without quoting."""
+    return re.sub(r"[^A-Za-z0-9._-]+", "-", text).strip("-._") or "images"
+
+
+def schema() -> dict[str, Any]:
+    """The JSON Schema of recipe files, for completion and checks in an editor."""
+    return {"$schema": "https://json-schema.org/draft/2020-12/schema", **Recipe.model_json_schema()}
