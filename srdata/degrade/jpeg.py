@@ -4,8 +4,7 @@ What is followed is what OpenCV and Pillow run: fixed-point colour conversion, r
 with alternating bias, the integer "islow" DCT both ways, the standard tables scaled by quality and limited to
 1 … 255, and "fancy" (triangle) chroma upsampling. Entropy coding loses nothing and is left out.
 
-Every number is an integer, or one over a power of two, that float64 holds exactly. Nothing waits for the
-device.
+Every sum is exact: integers, or fractions by a power of two, that float64 holds. Nothing waits for the device.
 
 Source: libjpeg-turbo, jccolor.c, jcparam.c, jcdctmgr.c, jdcolor.c; see also `jpeg_dct` and `jpeg_chroma`.
 """
@@ -25,16 +24,16 @@ from srdata.errors import UnknownNameError, UsageError
 
 _FACTORS: dict[str, tuple[int, int]] = {"4:4:4": (1, 1), "4:2:2": (2, 1), "4:2:0": (2, 2), "4:1:1": (4, 1)}
 
-Rows = tuple[tuple[int, ...], ...]
+_Rows = tuple[tuple[int, ...], ...]
 
 # mixtures times 2**16
-_TO_LUMA: Rows = ((19595, 38470, 7471),)
-_TO_CHROMA: Rows = ((-11059, -21709, 32768), (32768, -27439, -5329))
-_CHROMA_TO_RGB: Rows = ((0, 91881), (-22554, -46802), (116130, 0))
+_TO_LUMA: _Rows = ((19595, 38470, 7471),)
+_TO_CHROMA: _Rows = ((-11059, -21709, 32768), (32768, -27439, -5329))
+_CHROMA_TO_RGB: _Rows = ((0, 91881), (-22554, -46802), (116130, 0))
 _HALF = 0.5
 _BELOW_HALF = 0.5 - 2**-16  # so that pure blue and pure red stay below 128
 
-_LUMA_TABLE: Rows = (
+_LUMA_TABLE: _Rows = (
     (16, 11, 10, 16, 24, 40, 51, 61),
     (12, 12, 14, 19, 26, 58, 60, 55),
     (14, 13, 16, 24, 40, 57, 69, 56),
@@ -44,7 +43,7 @@ _LUMA_TABLE: Rows = (
     (49, 64, 78, 87, 103, 121, 120, 101),
     (72, 92, 95, 98, 112, 100, 103, 99),
 )
-_CHROMA_TABLE: Rows = (
+_CHROMA_TABLE: _Rows = (
     (17, 18, 24, 47, 99, 99, 99, 99),
     (18, 21, 26, 66, 99, 99, 99, 99),
     (24, 26, 56, 99, 99, 99, 99, 99),
@@ -155,7 +154,7 @@ def _colour(levels: Tensor, tables: Tensor, factors: tuple[int, int], rounding: 
     return rounding.floor(_mixed(luma + (_HALF + 128), _CHROMA_TO_RGB, chroma)).clamp_(0, 255)
 
 
-def _mixed(offset: Tensor | float, mixtures: Rows, planes: Tensor) -> Tensor:
+def _mixed(offset: Tensor | float, mixtures: _Rows, planes: Tensor) -> Tensor:
     """`offset` plus mixtures of `planes` in 16-bit fixed point."""
     if not isinstance(offset, Tensor):
         offset = planes.new_full((1, 1, 1, 1), offset)
@@ -176,7 +175,7 @@ def _coded(planes: Tensor, tables: Tensor, rounding: Rounding) -> Tensor:
 
 
 @lru_cache(maxsize=64)
-def _constant(rows: Rows, device: torch.device) -> Tensor:
+def _constant(rows: _Rows, device: torch.device) -> Tensor:
     with torch.inference_mode(False):
         constant: Tensor = torch.tensor(rows, dtype=torch.float64).to(device, non_blocking=True)
         return constant

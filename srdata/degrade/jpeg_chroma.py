@@ -45,7 +45,8 @@ def shrunk(planes: Tensor, factors: Factors, rounding: Rounding) -> Tensor:
     planes = extended(planes, BLOCK * across, down)
     rows = sum((planes[..., row::down, :] for row in range(1, down)), planes[..., ::down, :])
     total = sum((rows[..., column::across] for column in range(1, across)), rows[..., ::across])
-    pairs = total.reshape(*total.shape[:-1], -1, 2)
+    *rest, width = total.shape
+    pairs = total.reshape(*rest, width // 2, 2)
     return rounding.floor(_biased(pairs, _SHRINK_BIAS[factors]) / (across * down))
 
 

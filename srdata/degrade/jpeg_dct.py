@@ -65,12 +65,14 @@ def inverse_dct(coefficients: Tensor, rounding: Rounding) -> Tensor:
 
 
 def _along_rows(planes: Tensor, matrix: Tensor) -> Tensor:
-    pieces = planes.reshape(*planes.shape[:-1], -1, BLOCK)
+    *rest, width = planes.shape
+    pieces = planes.reshape(*rest, width // BLOCK, BLOCK)
     return torch.matmul(pieces, matrix).reshape(planes.shape)
 
 
 def _along_columns(planes: Tensor, matrix: Tensor) -> Tensor:
-    strips = planes.reshape(*planes.shape[:2], -1, BLOCK, planes.shape[3])
+    *rest, height, width = planes.shape
+    strips = planes.reshape(*rest, height // BLOCK, BLOCK, width)
     return torch.matmul(matrix, strips).reshape(planes.shape)
 
 
