@@ -4,7 +4,8 @@ What is followed is what OpenCV and Pillow run: fixed-point colour conversion, r
 with alternating bias, the integer "islow" DCT both ways, the standard tables scaled by quality and limited to
 1 … 255, and "fancy" (triangle) chroma upsampling. Entropy coding loses nothing and is left out.
 
-Every sum is exact: integers, or fractions by a power of two, that float64 holds. Nothing waits for the device.
+Every sum is exact: integers, or integers over a power of two, all held by float64. Nothing waits for the
+device.
 
 Source: libjpeg-turbo, jccolor.c, jcparam.c, jcdctmgr.c, jdcolor.c; see also `jpeg_dct` and `jpeg_chroma`.
 """
