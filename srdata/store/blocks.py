@@ -10,7 +10,6 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from math import ceil
-from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,6 +21,7 @@ HR = "hr"
 CHANNELS = 3  # RGB, always
 
 Pixels = NDArray[np.uint8]
+Piece = tuple[int, tuple[slice, slice], tuple[slice, slice]]
 
 
 @dataclass(frozen=True)
@@ -83,16 +83,6 @@ class Layout:
         ]
 
 
-class Piece(NamedTuple):
-    """The part of a crop that lies in one block."""
-
-    block: int
-    rows: slice  # in the block
-    columns: slice
-    to_rows: slice  # in the crop
-    to_columns: slice
-
-
 def cut(image: Pixels, side: int) -> list[Pixels]:
     """The blocks of an image (h, w, c), row by row, as views."""
     height, width = image.shape[:2]
@@ -106,25 +96,24 @@ def cut(image: Pixels, side: int) -> list[Pixels]:
 def join(blocks: Sequence[Pixels], height: int, width: int, side: int) -> Pixels:
     """The image (height, width, c) that `cut` gave these blocks for."""
     image = np.empty((height, width, blocks[0].shape[2]), np.uint8)
-    for piece in pieces(0, 0, height, width, width, side):
-        image[piece.to_rows, piece.to_columns] = blocks[piece.block]
+    for number, part, place in pieces(0, 0, height, width, -(-width // side), side):
+        image[place] = blocks[number][part]
     return image
 
 
-def pieces(top: int, left: int, height: int, width: int, image_width: int, side: int) -> Iterator[Piece]:
-    """The blocks that a crop at (top, left) of (height, width) touches, and where its pixels lie in each."""
-    columns = -(-image_width // side)
-    across = list(_spans(left, width, side))
-    for row, rows, to_rows in _spans(top, height, side):
-        for column, inner, to_columns in across:
-            yield Piece(row * columns + column, rows, inner, to_rows, to_columns)
+def pieces(top: int, left: int, height: int, width: int, columns: int, side: int) -> Iterator[Piece]:
+    """The blocks that a crop at (top, left) of (height, width) touches, in an image that is `columns` blocks
+    wide.
 
-
-def _spans(start: int, length: int, side: int) -> Iterator[tuple[int, slice, slice]]:
-    """The grid cells that [start, start + length) touches: number, slice in the cell, slice in the span."""
-    position = start
-    while position < start + length:
-        cell = position // side
-        end = min((cell + 1) * side, start + length)
-        yield cell, slice(position - cell * side, end - cell * side), slice(position - start, end - start)
-        position = end
+    For each: its number, the part of it that is wanted, and the place of that part in the crop.
+    """
+    bottom, right = top + height, left + width
+    for y in range(top // side * side, bottom, side):
+        first, last = max(top - y, 0), min(bottom - y, side)
+        for x in range(left // side * side, right, side):
+            start, end = max(left - x, 0), min(right - x, side)
+            yield (
+                y // side * columns + x // side,
+                (slice(first, last), slice(start, end)),
+                (slice(y + first - top, y + last - top), slice(x + start - left, x + end - left)),
+            )

@@ -24,14 +24,14 @@ Buffer = bytes | memoryview
 class Codec:
     """A pair of functions that are each other's inverse for every RGB uint8 block (h, w, 3).
 
-    `decode(data, height, width)` raises CorruptRecordError when `data` is no block of that size. What it
-    returns may be a read-only view of `data`.
+    `decode(data, height, width)` raises CorruptRecordError when `data` is no block of that size.
     """
 
     name: str
     encode: Callable[[Pixels], bytes]
     decode: Callable[[Buffer, int, int], Pixels]
     block: int  # the side of an HR block that suits it, in pixels
+    view: bool = False  # whether what `decode` returns is a view of the data
 
 
 def find_codec(name: str) -> Codec:
@@ -89,7 +89,7 @@ def _imagecodecs() -> ModuleType:
 CODECS = {
     codec.name: codec
     for codec in (
-        Codec("raw", _raw_encode, _raw_decode, block=480),
+        Codec("raw", _raw_encode, _raw_decode, block=480, view=True),
         Codec("png", encode_png, _png_decode, block=240),
         Codec("jxl", _jxl_encode, _jxl_decode, block=240),
     )

@@ -18,11 +18,11 @@ import resource
 import threading
 import weakref
 from collections import OrderedDict, deque
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import lmdb
 
@@ -32,29 +32,40 @@ _MOST_OPEN = 4096
 _REMEDY = "run the command that prepared the set again"
 
 
+class Reading(NamedTuple):
+    """One LMDB file while it is read."""
+
+    get: Callable[..., Any]  # of a transaction of this thread: key → memoryview of the mapped file, or None
+    views: dict[int, list[Any]]  # whatever readers want to keep of the mapped file, for as long as it is open
+
+
 class Lease:
     """What one reader has open; closing or forgetting it closes the files that no other reader uses."""
 
     def __init__(self) -> None:
         self._number = next(_numbers)
+        self._entries: dict[Path, _Entry] = {}
         self._end = weakref.finalize(self, _pool.release, self._number)
         self._end.atexit = False
 
     @contextmanager
-    def reading(self, path: Path, size: int | None = None) -> Iterator[Any]:
-        """A read transaction on the LMDB file `path`, or on `path`/data.mdb where `path` is a folder.
+    def reading(self, path: Path, size: int | None = None) -> Iterator[Reading]:
+        """Read the LMDB file `path`, or `path`/data.mdb where `path` is a folder.
 
         Raises CorruptRecordError when the file is missing, is no LMDB file, or has not `size` bytes.
         """
-        entry = _pool.take(path, size, self._number)
-        transaction = entry.idle.pop() if entry.idle else entry.environment.begin(buffers=True)
+        entry = self._entries.get(path)
+        if entry is None or not _pool.hold(entry):
+            entry = self._entries[path] = _pool.take(path, size, self._number)
+        transaction = entry.transaction()
         try:
-            yield transaction
+            yield Reading(transaction.get, entry.views)
         finally:
             _pool.give_back(entry, transaction)
 
     def close(self) -> None:
         """Close the files that no other reader uses."""
+        self._entries.clear()
         self._end()
 
 
@@ -62,37 +73,56 @@ class Lease:
 class _Entry:
     environment: Any
     users: int = 0
+    closed: bool = False
     idle: list[Any] = field(default_factory=list)  # transactions that no thread uses at the moment
+    views: dict[int, list[Any]] = field(default_factory=dict)
     leases: set[int] = field(default_factory=set)
+
+    def transaction(self) -> Any:
+        """A read transaction that no other thread uses."""
+        try:
+            return self.idle.pop()
+        except IndexError:
+            return self.environment.begin(buffers=True)
 
 
 class _Pool:
     def __init__(self) -> None:
-        self._entries: OrderedDict[tuple[int, int], _Entry] = OrderedDict()  # the least recently used first
+        self._entries: OrderedDict[tuple[int, int], _Entry] = OrderedDict()  # the least recently opened first
         self._released: deque[int] = deque()
-        self._changed = threading.Condition(threading.Lock())
+        self._lock = threading.Lock()
+        self._changed = threading.Condition(self._lock)
         self._forking = False
 
+    def hold(self, entry: _Entry) -> bool:
+        """Count one more user of an open file; False where it was closed."""
+        with self._lock:
+            if entry.closed or self._forking:
+                return False
+            entry.users += 1
+        return True
+
     def take(self, path: Path, size: int | None, lease: int) -> _Entry:
-        file = path / "data.mdb" if path.suffix == ".lmdb" and path.is_dir() else path
+        """Open the file unless it is open already, and count one more user."""
+        file = path / "data.mdb" if path.is_dir() else path
         found = _stat(file, size)
         with self._changed:
             self._changed.wait_for(lambda: not self._forking)
             identity = (found.st_dev, found.st_ino)
-            entry = self._entries.get(identity)
-            if entry is None:
+            if identity not in self._entries:
                 self._make_room()
-                entry = self._entries[identity] = _Entry(_open(file, found.st_size))
-            self._entries.move_to_end(identity)
+                self._entries[identity] = _Entry(_open(file, found.st_size))
+            entry = self._entries[identity]
             entry.leases.add(lease)
             entry.users += 1
         return entry
 
     def give_back(self, entry: _Entry, transaction: Any) -> None:
-        with self._changed:
+        with self._lock:
             entry.idle.append(transaction)
             entry.users -= 1
-            self._changed.notify_all()
+            if self._forking:
+                self._changed.notify_all()
 
     def release(self, lease: int) -> None:
         """May be called by the garbage collector in the midst of anything, so it never waits for the lock."""
@@ -117,7 +147,8 @@ class _Pool:
 
     def after_fork_in_child(self) -> None:
         self._forking = False
-        self._changed = threading.Condition(threading.Lock())  # the threads that waited are not in the child
+        self._lock = threading.Lock()
+        self._changed = threading.Condition(self._lock)  # the threads that waited are not in the child
 
     def _make_room(self) -> None:
         self._sweep()
@@ -138,6 +169,8 @@ class _Pool:
 
     def _close(self, identity: tuple[int, int]) -> None:
         entry = self._entries.pop(identity)
+        entry.closed = True
+        entry.views.clear()
         for transaction in entry.idle:
             transaction.abort()
         entry.environment.close()

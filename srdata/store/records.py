@@ -44,9 +44,8 @@ class Row(Facts):
     height: int = Field(ge=1)  # of the stored HR image, in pixels
     width: int = Field(ge=1)
     pixels: dict[str, str]  # layer → `pixel_hash` of it
-    blocks: str = Field(
-        pattern="^([0-9a-f]{16})*$"
-    )  # the xxh3-64 of every stored block in order, 16 hexadecimal digits each
+    # The xxh3-64 of every stored block in order, 16 hexadecimal digits each.
+    blocks: str = Field(pattern="^([0-9a-f]{16})*$")
 
 
 @dataclass(frozen=True)
@@ -71,7 +70,7 @@ def make_record(facts: Facts, layers: Mapping[str, Pixels], layout: Layout, code
 
 
 def make_row(facts: Facts, layers: Mapping[str, Pixels], values: Sequence[bytes] = ()) -> Row:
-    """The row of an image with these layers; `values` are its stored blocks, none where the layout has none."""
+    """The row of an image with these layers; `values` are its stored blocks, if it is stored in blocks."""
     height, width = layers[HR].shape[:2]
     return Row(
         **facts.model_dump(),

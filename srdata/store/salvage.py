@@ -8,13 +8,13 @@ from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self
+from typing import Self
 
 import lmdb.verify
 
 from srdata.errors import CorruptRecordError
 from srdata.files import PART, sha256_of
-from srdata.store.environments import Lease
+from srdata.store.environments import Lease, Reading
 from srdata.store.records import Record, Row, block_keys, damaged_blocks, row_key, unpack_row
 from srdata.store.shards import HEADER_KEY, ShardInfo, ShardPlan, lock_part
 
@@ -46,8 +46,8 @@ class Salvage:
         if (key, source_sha256) not in self._places:
             return None
         path, number = self._places[key, source_sha256]
-        with self._lease.reading(path) as transaction:
-            return _read_record(transaction, number, self._plan)
+        with self._lease.reading(path) as shard:
+            return _read_record(shard, number, self._plan)
 
     def discard(self) -> None:
         """Delete the leftovers: call it when the shard is sealed."""
@@ -73,9 +73,9 @@ class Salvage:
     def _survey(self, file: Path) -> None:
         with suppress(CorruptRecordError):
             check_structure(file)
-            with self._lease.reading(file) as transaction:
-                if _made_by(transaction, self._plan):
-                    for number, row in _rows(transaction):
+            with self._lease.reading(file) as shard:
+                if _made_by(shard, self._plan):
+                    for number, row in _rows(shard):
                         self._places.setdefault((row.key, row.source_sha256), (file, number))
 
 
@@ -84,12 +84,12 @@ def sealed_shard(path: Path, plan: ShardPlan) -> ShardInfo | None:
     lease = Lease()
     try:
         check_structure(path)
-        with lease.reading(path) as transaction:
-            if not _made_by(transaction, plan):
+        with lease.reading(path) as shard:
+            if not _made_by(shard, plan):
                 return None
             images = 0
-            for number, _ in _rows(transaction):
-                if _read_record(transaction, number, plan) is None:
+            for number, _ in _rows(shard):
+                if _read_record(shard, number, plan) is None:
                     return None
                 images += 1
     except CorruptRecordError:
@@ -103,8 +103,8 @@ def shard_rows(path: Path) -> list[Row]:
     """The row of every image of a sealed shard, in order; raises CorruptRecordError."""
     lease = Lease()
     try:
-        with lease.reading(path) as transaction:
-            return [row for _, row in _rows(transaction)]
+        with lease.reading(path) as shard:
+            return [row for _, row in _rows(shard)]
     finally:
         lease.close()
 
@@ -119,22 +119,22 @@ def check_structure(path: Path) -> None:
         raise CorruptRecordError(f"{path} is damaged: {findings[0]}")
 
 
-def _made_by(transaction: Any, plan: ShardPlan) -> bool:
-    return bytes(transaction.get(HEADER_KEY, b"")) == plan.header
+def _made_by(shard: Reading, plan: ShardPlan) -> bool:
+    return bytes(shard.get(HEADER_KEY, b"")) == plan.header
 
 
-def _rows(transaction: Any) -> Iterator[tuple[int, Row]]:
+def _rows(shard: Reading) -> Iterator[tuple[int, Row]]:
     number = 0
-    while (data := transaction.get(row_key(number))) is not None:
+    while (data := shard.get(row_key(number))) is not None:
         yield number, unpack_row(data)
         number += 1
 
 
-def _read_record(transaction: Any, number: int, plan: ShardPlan) -> Record | None:
+def _read_record(shard: Reading, number: int, plan: ShardPlan) -> Record | None:
     """The record with this number, or None if one of its blocks is missing or damaged."""
-    row = unpack_row(transaction.get(row_key(number)))
+    row = unpack_row(shard.get(row_key(number)))
     keys = block_keys(number, plan.layout, row.height, row.width)
-    values = [transaction.get(key) for key in keys]
+    values = [shard.get(key) for key in keys]
     if damaged_blocks(row, values):
         return None
     return Record(row, tuple(map(bytes, values)))

@@ -1,0 +1,190 @@
+"""Reading crops and whole images out of a prepared set."""
+
+from __future__ import annotations
+
+from contextlib import AbstractContextManager
+from functools import cached_property
+from itertools import groupby
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from srdata.errors import CorruptRecordError, UsageError
+from srdata.files import inside
+from srdata.store.blocks import CHANNELS, HR, Layout, Pixels
+from srdata.store.codecs import Codec, find_codec
+from srdata.store.environments import Lease, Reading
+from srdata.store.gather import Crop, LayerBlocks
+from srdata.store.index import Index
+from srdata.store.setfile import INDEX_FILE, SetFile, read_set, shard_name
+
+Integers = NDArray[np.int64]
+
+
+class SetReader:
+    """A prepared set (`layout: lmdb`) opened for reading.
+
+    Images are numbered as in the index ("rows"). Layers are "hr" and one for each scale, "x4", "x1.5"; all
+    coordinates are in pixels of the layer that is read. Arrays are uint8 RGB, height x width x 3.
+
+    Nothing is opened before the first read. Readers of one process share their open files, threads may read
+    at the same time, and a reader works on both sides of a fork. It pickles as its path, so that it works
+    under spawn and forkserver too. With `verify` every block that is touched is first compared with its hash.
+
+    Raises SetError when the folder is no such set, and CorruptRecordError, naming image, layer and block,
+    when a file is missing, has another size than set.json says, or holds what cannot be right.
+    """
+
+    def __init__(self, path: Path | str, *, verify: bool = False) -> None:
+        self.path = Path(path)
+        self.verify = verify
+        self.set: SetFile = read_set(self.path)
+        self.layout: Layout = self.set.store_layout
+        self._codec: Codec = find_codec(self.set.codec or "")
+        self._shards: dict[int, tuple[Path, int]] = {}  # number → path and size
+        self._layers: dict[str, LayerBlocks] = {}
+        self._lease = Lease()
+
+    @cached_property
+    def index(self) -> Index:
+        """The index of the set."""
+        return Index(self.path / INDEX_FILE)
+
+    @property
+    def layers(self) -> tuple[str, ...]:
+        """HR and the LR layer of each scale."""
+        return self.layout.layers
+
+    def __len__(self) -> int:
+        return len(self.index)
+
+    def sizes(self, layer: str, rows: ArrayLike | None = None) -> tuple[Integers, Integers]:
+        """Heights and widths of `layer` of these images, or of all."""
+        chosen: Any = slice(None) if rows is None else np.asarray(rows)
+        p, q = self._blocks(layer).scale.as_integer_ratio()
+        heights, widths = self.index.heights[chosen], self.index.widths[chosen]
+        return heights.astype(np.int64) // p * q, widths.astype(np.int64) // p * q
+
+    def read_crops(
+        self,
+        rows: ArrayLike,
+        layer: str,
+        tops: ArrayLike,
+        lefts: ArrayLike,
+        height: int,
+        width: int,
+        out: Pixels | None = None,
+    ) -> Pixels:
+        """Copy a crop from each of `rows`, its top left corner at (`tops`, `lefts`), to (n, height, width, 3).
+
+        `out`, when given, is filled and returned: an array of that shape, such as the numpy view of a pinned
+        tensor or a slice of a larger batch. Raises UsageError for a crop that is not inside its image.
+        """
+        job = self._job(np.asarray(rows), layer, np.asarray(tops), np.asarray(lefts), (height, width), out)
+        self._fill(np.asarray(rows), [job])
+        return job.out
+
+    def read_pairs(
+        self,
+        rows: ArrayLike,
+        layer: str,
+        tops: ArrayLike,
+        lefts: ArrayLike,
+        height: int,
+        width: int,
+        hr_out: Pixels | None = None,
+        lr_out: Pixels | None = None,
+    ) -> tuple[Pixels, Pixels]:
+        """Copy an LR crop from each of `rows` and the HR crop that it faces; gives (HR batch, LR batch).
+
+        All numbers are in pixels of the LR `layer`; at a scale such as 3/2 they must be multiples of its
+        denominator. The outputs are as in `read_crops`. Faster than two calls of it.
+        """
+        rows, tops, lefts = np.asarray(rows), np.asarray(tops), np.asarray(lefts)
+        p, q = self._blocks(layer).scale.as_integer_ratio()
+        if (tops % q).any() or (lefts % q).any() or height % q or width % q:
+            raise UsageError(f"at scale {p}/{q} a crop begins and ends at multiples of {q} LR pixels")
+        hr_size = height * p // q, width * p // q
+        hr = self._job(rows, HR, tops * p // q, lefts * p // q, hr_size, hr_out)
+        lr = self._job(rows, layer, tops, lefts, (height, width), lr_out)
+        self._fill(rows, [hr, lr])
+        return hr.out, lr.out
+
+    def crop(
+        self, row: int, layer: str, top: int, left: int, height: int, width: int, out: Pixels | None = None
+    ) -> Pixels:
+        """One crop, (height, width, 3); see `read_crops`."""
+        batch = None if out is None else out[None]
+        crop: Pixels = self.read_crops([row], layer, [top], [left], height, width, batch)[0]
+        return crop
+
+    def image(self, row: int, layer: str, out: Pixels | None = None) -> Pixels:
+        """A whole image, (h, w, 3)."""
+        heights, widths = self.sizes(layer, [row])
+        return self.crop(row, layer, 0, 0, int(heights[0]), int(widths[0]), out)
+
+    def close(self) -> None:
+        """Close the files that no other reader uses; the next read opens them again."""
+        self._lease.close()
+        self._lease = Lease()
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return _reopen, (self.path, self.verify)
+
+    def _job(
+        self, rows: Any, layer: str, tops: Any, lefts: Any, size: tuple[int, int], out: Pixels | None
+    ) -> _Job:
+        """Check that every crop lies in its image, and say where each is."""
+        heights, widths = self.sizes(layer, rows)
+        within = (tops >= 0) & (lefts >= 0) & (tops + size[0] <= heights) & (lefts + size[1] <= widths)
+        if not within.all():
+            i = int(np.argmin(within))
+            raise UsageError(
+                f"a crop of {size[0]}x{size[1]} at ({tops[i]}, {lefts[i]}) does not lie in layer {layer} of "
+                f"image {self.index.key(int(rows[i]))!r}, which is {heights[i]}x{widths[i]} (height x width)"
+            )
+        columns = (rows, self.index.numbers[rows], heights, widths, tops, lefts)
+        crops = list(zip(*(column.tolist() for column in columns), strict=True))
+        return _Job(self._blocks(layer), crops, _checked(out, (len(rows), *size, CHANNELS)))
+
+    def _fill(self, rows: Any, jobs: list[_Job]) -> None:
+        """Copy the crops of all jobs, shard by shard."""
+        shards = self.index.shards[rows].tolist()
+        for shard, members in groupby(sorted(range(len(shards)), key=shards.__getitem__), shards.__getitem__):
+            with self._reading(shard) as reading:
+                for i in members:
+                    for blocks, crops, out in jobs:
+                        blocks.copy(reading, crops[i], out[i])
+
+    def _reading(self, shard: int) -> AbstractContextManager[Reading]:
+        if shard not in self._shards:
+            name = shard_name(shard)
+            if name not in self.set.files:
+                raise CorruptRecordError(f"{self.path}: {name} is not in set.json: prepare the set again")
+            self._shards[shard] = inside(self.path, name), self.set.files[name].bytes
+        return self._lease.reading(*self._shards[shard])
+
+    def _blocks(self, layer: str) -> LayerBlocks:
+        if layer not in self._layers:
+            self._layers[layer] = LayerBlocks(layer, self.layout, self._codec, self.index, self.verify)
+        return self._layers[layer]
+
+
+class _Job(NamedTuple):
+    blocks: LayerBlocks
+    crops: list[Crop]
+    out: Pixels
+
+
+def _checked(out: Pixels | None, shape: tuple[int, ...]) -> Pixels:
+    if out is None:
+        return np.empty(shape, np.uint8)
+    if out.shape != shape or out.dtype != np.uint8:
+        raise UsageError(f"out is {out.dtype} {out.shape}, it must be uint8 {shape}")
+    return out
+
+
+def _reopen(path: Path, verify: bool) -> SetReader:
+    return SetReader(path, verify=verify)
