@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, TypeVar, cast
 
 import cv2
 import numpy as np
@@ -27,6 +27,7 @@ PadRule = Literal["reflect", "replicate", "wrap"]
 Image = NDArray[np.uint8]  # HWC
 Plane = NDArray[np.float32]  # HWC or HW, 0–1
 
+X = TypeVar("X", bound=Array)
 Places = NDArray[np.int64]
 
 
@@ -48,7 +49,7 @@ def is_torch(x: Array) -> TypeIs[torch.Tensor]:
     return torch is not None and isinstance(x, torch.Tensor)
 
 
-def pad(x: Array, left: int, right: int, top: int, bottom: int, rule: PadRule = "reflect") -> Array:
+def pad(x: X, left: int, right: int, top: int, bottom: int, rule: PadRule = "reflect") -> X:
     """`x` with a border: "reflect" mirrors but for the edge itself, "replicate" repeats it, "wrap" goes on.
 
     A border may be wider than the image, which torch's own padding refuses.
@@ -56,7 +57,7 @@ def pad(x: Array, left: int, right: int, top: int, bottom: int, rule: PadRule = 
     height, width = x.shape[2:]
     rows = index(_PLACES[rule](np.arange(-top, height + bottom), height), x)
     columns = index(_PLACES[rule](np.arange(-left, width + right), width), x)
-    return x[:, :, rows][:, :, :, columns]
+    return cast(X, x[:, :, rows][:, :, :, columns])
 
 
 def column(values: Sequence[float], like: Array) -> Array:
@@ -66,12 +67,14 @@ def column(values: Sequence[float], like: Array) -> Array:
 
 def table(values: Any, like: Array) -> Array:
     """Nested lists (or a numpy array) of numbers as float32 where `like` is; does not wait for a device."""
-    host = np.asarray(values, np.float32)
-    if not is_torch(like):
-        return host
+    return tensor(values, like) if is_torch(like) else np.asarray(values, np.float32)
+
+
+def tensor(values: Any, like: torch.Tensor) -> torch.Tensor:
+    """Nested lists (or a numpy array) of numbers as a float32 tensor where `like` is, not waiting for it."""
     import torch
 
-    return torch.from_numpy(host.copy()).to(like.device, non_blocking=True)
+    return torch.from_numpy(np.array(values, np.float32)).to(like.device, non_blocking=True)
 
 
 def index(places: Sequence[int] | NDArray[np.int64], like: Array) -> Any:
@@ -84,9 +87,9 @@ def index(places: Sequence[int] | NDArray[np.int64], like: Array) -> Any:
     return torch.from_numpy(host).to(like.device, non_blocking=True)
 
 
-def clip(x: Array) -> Array:
+def clip(x: X) -> X:
     """`x` held within 0–1."""
-    return x.clamp(0, 1) if is_torch(x) else np.clip(x, np.float32(0), np.float32(1))
+    return cast(X, x.clip(0, 1))
 
 
 def rounded(x: Array) -> Array:
@@ -105,6 +108,15 @@ def stack(parts: Sequence[Array]) -> Array:
 
         return torch.cat(list(parts))  # type: ignore[arg-type]  # all parts are of the kind of the first
     return np.concatenate(parts)
+
+
+def channels(planes: Sequence[Array]) -> Array:
+    """Batches of one channel each as one batch of all these channels."""
+    if is_torch(planes[0]):
+        import torch
+
+        return torch.cat(list(planes), dim=1)  # type: ignore[arg-type]  # all are of the kind of the first
+    return to_batch(list(np.stack([plane[:, 0] for plane in planes], axis=-1)))
 
 
 def by_groups(
@@ -180,6 +192,41 @@ def _fields(keys: Sequence[int], shape: tuple[int, int, int], like: Array, numpy
         return field
     draws = [np.random.Generator(np.random.SFC64(key)) for key in keys]
     return to_batch([getattr(draw, numpy)((height, width, channels), np.float32) for draw in draws])
+
+
+def poisson(means: Array, keys: Sequence[int]) -> Array:
+    """Poisson counts (as floats) with those means; the draws of an image depend on its key and means."""
+    if is_torch(means):
+        import torch
+
+        draws = zip(means, keys, strict=True)
+        return torch.stack([torch.poisson(mean, seeded(key, means)) for mean, key in draws])
+    rngs = [np.random.Generator(np.random.SFC64(key)) for key in keys]
+    planes = means.transpose(0, 2, 3, 1)
+    return to_batch([rng.poisson(mean).astype(np.float32) for rng, mean in zip(rngs, planes, strict=True)])
+
+
+def distinct_levels(x: Array) -> Array:
+    """How many different 8-bit levels each image of a batch of whole levels has, as a column."""
+    if is_torch(x):
+        levels = (x * 255).round().long().flatten(1)
+        return x.new_zeros(len(x), 256).scatter_(1, levels, 1.0).sum(1).reshape(-1, 1, 1, 1)
+    return column([float(np.count_nonzero(np.bincount(to_levels(image).ravel()))) for image in images(x)], x)
+
+
+def ceil_log2(x: Array) -> Array:
+    """The least whole number that 2 must be raised to, so as to reach `x`."""
+    logarithm: Any = x.log2() if is_torch(x) else np.log2(x)
+    return cast(Array, (logarithm - 1e-5).ceil() if is_torch(x) else np.ceil(logarithm - 1e-5))
+
+
+def select(condition: Any, yes: Any, no: Any) -> Any:
+    """`yes` where `condition` holds, else `no`."""
+    if isinstance(condition, np.ndarray):
+        return np.where(condition, *(np.float32(v) if isinstance(v, float) else v for v in (yes, no)))
+    import torch
+
+    return torch.where(condition, yes, no)
 
 
 def seeded(key: int, like: torch.Tensor) -> torch.Generator:

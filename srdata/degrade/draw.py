@@ -1,9 +1,10 @@
-"""Draws from ranges and odds. Each takes one number from `rng.random()`, so that streams stay comparable."""
+"""Draws from ranges and odds. They take numbers from `rng.random()` only, always equally many."""
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import numpy as np
 
@@ -35,7 +36,7 @@ def choice(rng: np.random.Generator, options: Sequence[T]) -> T:
     return options[int(rng.random() * len(options))]
 
 
-def pick(rng: np.random.Generator, odds: Mapping[T, float]) -> T:
+def pick(rng: np.random.Generator, odds: Mapping[T, Any]) -> T:
     """One of the keys of `odds`, each as likely as its weight."""
     return list(odds)[weighted(rng, list(odds.values()))]
 
@@ -49,3 +50,8 @@ def weighted(rng: np.random.Generator, weights: Sequence[float]) -> int:
 def field_key(rng: np.random.Generator) -> int:
     """A number that names a field of noise: see `backend.normal_field` and `backend.uniform_field`."""
     return int(rng.random() * 2**53)
+
+
+def normal(rng: np.random.Generator) -> float:
+    """A standard normal number, from two of `rng.random()` (Box and Muller, 1958)."""
+    return math.sqrt(-2 * math.log(1 - rng.random())) * math.cos(2 * math.pi * rng.random())

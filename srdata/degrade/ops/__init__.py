@@ -8,10 +8,46 @@ from pydantic import Field
 
 from srdata.degrade.choices import Branch, Maybe, OneOf, Repeat, Shuffled
 from srdata.degrade.op import Op, name_of
+from srdata.degrade.ops.blur import Blur, KernelBlur, MedianBlur
+from srdata.degrade.ops.camera import CameraNoise
+from srdata.degrade.ops.codecs import Avif, Jpeg, Jxl, Video, Webp
+from srdata.degrade.ops.dither import ErrorDiffusion, OrderedDither, RiemersmaDither
+from srdata.degrade.ops.halftone import Halftone
 from srdata.degrade.ops.imresize import Imresize
+from srdata.degrade.ops.noise import GaussianNoise, PoissonNoise, SaltPepper, SpeckleNoise, UniformNoise
+from srdata.degrade.ops.resize import Resize, Subsample
+from srdata.degrade.ops.structure import Halo, Pixelate, UnsharpMask
+from srdata.degrade.ops.tone import Banding, Gamma, Levels, Saturation
 
 _KINDS: tuple[type[Op], ...] = (
     Imresize,
+    Resize,
+    Subsample,
+    Blur,
+    KernelBlur,
+    MedianBlur,
+    GaussianNoise,
+    PoissonNoise,
+    SpeckleNoise,
+    SaltPepper,
+    UniformNoise,
+    CameraNoise,
+    Jpeg,
+    Webp,
+    Avif,
+    Jxl,
+    Video,
+    Levels,
+    Gamma,
+    Saturation,
+    Banding,
+    UnsharpMask,
+    Halo,
+    Pixelate,
+    OrderedDither,
+    ErrorDiffusion,
+    RiemersmaDither,
+    Halftone,
     OneOf,
     Maybe,
     Shuffled,

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from collections.abc import Sequence
+from typing import Any, Literal
 
 import numpy as np
 
-from srdata.degrade.backend import Image
+from srdata.degrade.backend import Array, Image, is_torch
 from srdata.degrade.op import BytesOp, Params
 from srdata.resize import imresize
 
@@ -31,9 +32,18 @@ class Imresize(BytesOp):
     def sample(self, rng: np.random.Generator) -> Params:
         return {}
 
-    def on_bytes(self, image: Image, params: Params) -> Image:
+    def apply(self, x: Array, params: Sequence[Params]) -> Any:
+        if not is_torch(x) or not x.is_cuda:
+            return super().apply(x, params)
+        levels = (x * 255).round().clamp(0, 255).byte()
+        return self._resized(levels, params[0]).float() * (1 / 255)
+
+    def on_bytes(self, image: Image, params: Params) -> Any:
+        return self._resized(image, params)
+
+    def _resized(self, image: Any, params: Params) -> Any:
         height, width = params["lr_size"]
-        resized: Image = imresize(
+        return imresize(
             image,
             size=(height, width),
             kernel=self.kernel,
@@ -41,4 +51,3 @@ class Imresize(BytesOp):
             border=self.border,
             rounding=self.rounding,
         )
-        return resized

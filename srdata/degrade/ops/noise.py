@@ -1,0 +1,189 @@
+"""Noise, with a field of its own for every image.
+
+On one kind of device δ gives the same field again; those of numpy, torch and CUDA agree in distribution.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Annotated, Any, Literal
+
+import numpy as np
+from pydantic import Field, model_validator
+
+from srdata.colour import luma
+from srdata.degrade import backend
+from srdata.degrade.backend import Array
+from srdata.degrade.draw import chance, field_key, pick, uniform
+from srdata.degrade.op import Op, Params
+from srdata.degrade.ops.groups import alike
+from srdata.degrade.ranges import ODDS, Range, between
+
+Kind = Literal["color", "gray", "channel", "correlated"]
+Levels = Annotated[Range, between(0, 255)]
+Part = Annotated[Range, between(0, 1)]
+Probability = Annotated[float, between(0, 1)]
+CORRELATED_LEVELS = 25.0
+
+
+class _NormalNoise(Op):
+    """Normal noise by a sigma and by how the channels share it.
+
+    "color" draws each channel by itself, "gray" gives one field to all, "channel" gives each a sigma of its
+    own. "correlated" mixes three fields as BSRGAN does (arXiv 2103.14006), by the covariance |L² UᵀDU| with
+    L = 25/255, D diagonal and U orthogonal, both random; it draws no sigma.
+    """
+
+    sigma: Levels  # 8-bit levels
+    whole: bool = False  # draw whole levels only
+    kind: Annotated[dict[Kind, Annotated[float, between(0)]], *ODDS] = Field(default={"color": 1.0})
+    clip: bool = True  # without it, the last step of a chain that does not round gives values beyond 0–1
+
+    @model_validator(mode="after")
+    def _has_whole_ends(self) -> _NormalNoise:
+        if self.whole and any(end % 1 for end in self.sigma):
+            raise ValueError(f"sigma {list(self.sigma)} must be of whole levels where `whole` is true")
+        return self
+
+    def sample(self, rng: np.random.Generator) -> Params:
+        kind: Kind = pick(rng, self.kind)
+        key = field_key(rng)
+        if kind == "correlated":
+            return {"kind": kind, "mixing": _random_mixing(rng), "key": key}
+        several = 3 if kind == "channel" else 1
+        return {"kind": kind, "sigma": [self._sigma(rng) for _ in range(several)], "key": key}
+
+    def _sigma(self, rng: np.random.Generator) -> float:
+        low, high = self.sigma
+        return float(int(uniform(rng, (low, high + 1)))) if self.whole else uniform(rng, self.sigma)
+
+    def _noise(self, x: Array, params: Sequence[Params]) -> Any:
+        return alike(x, params, ["kind"], _noise)
+
+    def _kept(self, x: Any) -> Array:
+        kept: Array = backend.clip(x) if self.clip else x
+        return kept
+
+
+class GaussianNoise(_NormalNoise):
+    """Add normal noise."""
+
+    op: Literal["gaussian_noise"] = "gaussian_noise"
+
+    def apply(self, x: Array, params: Sequence[Params]) -> Array:
+        return self._kept(x + self._noise(x, params))
+
+
+class SpeckleNoise(_NormalNoise):
+    """Multiply by 1 + normal noise."""
+
+    op: Literal["speckle_noise"] = "speckle_noise"
+
+    def apply(self, x: Array, params: Sequence[Params]) -> Array:
+        return self._kept(x + x * self._noise(x, params))
+
+
+def _noise(x: Array, params: Sequence[Params]) -> Any:
+    """Noise for images that share it among channels in one way."""
+    kind, keys = params[0]["kind"], [one["key"] for one in params]
+    channels, height, width = x.shape[1:]
+    if kind == "correlated":
+        field: Any = backend.normal_field(keys, (3, height, width), x)
+        return _mixed(field, backend.table([one["mixing"] for one in params], x))[:, :channels]
+    field = backend.normal_field(keys, (1 if kind == "gray" else channels, height, width), x)
+    sigma = [one["sigma"][:channels] for one in params]
+    return field * (backend.table(sigma, x).reshape(len(params), -1, 1, 1) * (1 / 255))
+
+
+def _mixed(field: Any, mixing: Any) -> Any:
+    """Channel c of each image as the sum over k of field k times mixing[k, c]."""
+    columns = mixing[:, :, :, None, None]
+    return sum(field[:, k, None] * columns[:, k] for k in range(3))
+
+
+def _random_mixing(rng: np.random.Generator) -> list[list[float]]:
+    """What channel c takes of field k, [k][c] in 0–1, such that the noise has BSRGAN's random covariance."""
+    spread = np.diag([rng.random() for _ in range(3)])
+    turn = np.linalg.svd(np.array([[rng.random() for _ in range(3)] for _ in range(3)]))[0]
+    covariance = np.abs((CORRELATED_LEVELS / 255) ** 2 * turn.T @ spread @ turn)
+    _, sizes, directions = np.linalg.svd(covariance)
+    mixing: list[list[float]] = (np.sqrt(sizes)[:, None] * directions).tolist()
+    return mixing
+
+
+class PoissonNoise(Op):
+    """Replace each sample by a count of photons with that mean, and scale the difference.
+
+    White is 10 to the power `exponent` photons (BSRGAN+, arXiv 2103.14006); without it, as many as the image has
+    distinct levels, up to a power of two (Real-ESRGAN).
+    """
+
+    op: Literal["poisson_noise"] = "poisson_noise"
+    scale: Annotated[Range, between(0, 100)] = (1.0, 1.0)
+    exponent: Annotated[Range, between(0, 6)] | None = None
+    gray: Probability = 0.0  # probability that all channels get the noise of the luma
+
+    def sample(self, rng: np.random.Generator) -> Params:
+        drawn: Params = {"scale": uniform(rng, self.scale), "gray": chance(rng, self.gray)}
+        if self.exponent:
+            drawn["photons"] = 10 ** uniform(rng, self.exponent)
+        return {**drawn, "key": field_key(rng)}
+
+    def apply(self, x: Array, params: Sequence[Params]) -> Any:
+        noise: Any = alike(x, params, ["gray"], self._noise)
+        return backend.clip(x + noise)
+
+    def _noise(self, x: Array, params: Sequence[Params]) -> Array:
+        clean: Any = backend.rounded(luma(x, span="full") if params[0]["gray"] and x.shape[1] == 3 else x)
+        if self.exponent:
+            photons: Any = backend.column([one["photons"] for one in params], x)
+        else:
+            photons = 2 ** backend.ceil_log2(backend.distinct_levels(clean))
+        counts = backend.poisson(clean * photons, [one["key"] for one in params])
+        noise: Array = (counts / photons - clean) * backend.column([one["scale"] for one in params], x)
+        return noise
+
+
+class SaltPepper(Op):
+    """Turn a part of the samples white or black."""
+
+    op: Literal["salt_pepper"] = "salt_pepper"
+    amount: Part = (0.0, 0.05)  # part of the pixels
+    salt: Part = (0.5, 0.5)  # part of those that turns white
+    gray: Probability = 1.0  # probability that whole pixels turn, not samples of single channels
+
+    def sample(self, rng: np.random.Generator) -> Params:
+        amount, salt = uniform(rng, self.amount), uniform(rng, self.salt)
+        return {"amount": amount, "salt": salt, "gray": chance(rng, self.gray), "key": field_key(rng)}
+
+    def apply(self, x: Array, params: Sequence[Params]) -> Array:
+        return alike(x, params, ["gray"], _speckled)
+
+
+def _speckled(x: Any, params: Sequence[Params]) -> Any:
+    channels = 1 if params[0]["gray"] else x.shape[1]
+    field: Any = backend.uniform_field([one["key"] for one in params], (channels, *x.shape[2:]), x)
+    white: Any = backend.column([one["amount"] * one["salt"] for one in params], x)
+    black: Any = backend.column([one["amount"] for one in params], x)
+    return backend.select(field < white, 1.0, backend.select(field < black, 0.0, x))
+
+
+class UniformNoise(Op):
+    """Add noise that is uniform within plus and minus an amplitude."""
+
+    op: Literal["uniform_noise"] = "uniform_noise"
+    amplitude: Levels  # 8-bit levels
+    gray: Probability = 0.0  # probability that all channels get one field
+
+    def sample(self, rng: np.random.Generator) -> Params:
+        amplitude, gray = uniform(rng, self.amplitude), chance(rng, self.gray)
+        return {"amplitude": amplitude, "gray": gray, "key": field_key(rng)}
+
+    def apply(self, x: Array, params: Sequence[Params]) -> Array:
+        return backend.clip(x + alike(x, params, ["gray"], _even))
+
+
+def _even(x: Array, params: Sequence[Params]) -> Any:
+    channels = 1 if params[0]["gray"] else x.shape[1]
+    field: Any = backend.uniform_field([one["key"] for one in params], (channels, *x.shape[2:]), x)
+    return (field - 0.5) * backend.column([2 * one["amplitude"] / 255 for one in params], x)
