@@ -27,10 +27,10 @@ class Limits:
 
 
 def extract(archive: Path, folder: Path, limits: Limits | None = None) -> None:
-    """Unpack `archive` to the new folder `folder`, which appears only when every member is written and checked.
+    """Unpack `archive` to the new folder `folder`, which appears when every member is written and checked.
 
-    Only regular files are written. Raises ArchiveError naming archive and member for damage, names that escape
-    or collide, links, devices, encrypted members and bombs; StorageFullError or StoreError if it cannot write.
+    Only regular files are written. Raises ArchiveError naming archive and member for damage, names that
+    escape or collide, links, devices, encrypted members and bombs; StorageFullError or StoreError.
     """
     part = part_name(folder)
     with storage_errors(folder):
@@ -50,7 +50,9 @@ def _unpack(archive: Path, part: Path, limits: Limits) -> None:
             raise ArchiveError(f"{archive} has more than {limits.members} members; it is not unpacked")
         if problem := taken.why_not(member.name):
             raise refuse(archive, member.name, problem)
-        budget = _budget(limits, written, packed, packed if member.packed_bytes is None else member.packed_bytes)
+        budget = _budget(
+            limits, written, packed, packed if member.packed_bytes is None else member.packed_bytes
+        )
         written += _write(archive, member, part / member.name, budget)
 
 

@@ -12,6 +12,7 @@ import zlib
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from io import BufferedReader
 from pathlib import Path
 from typing import IO
 
@@ -43,7 +44,9 @@ def members(archive: Path) -> Iterator[Member]:
         if head.startswith(b"PK"):
             yield from _zip_members(archive)
         elif head.startswith(b"Rar!"):
-            raise ArchiveError(f"{archive} is a RAR archive: unpack it yourself and name its folder with --from")
+            raise ArchiveError(
+                f"{archive} is a RAR archive: unpack it yourself and name its folder with --from"
+            )
         else:
             yield from _tar_members(archive, packed=head.startswith(b"\x1f\x8b"))
 
@@ -110,7 +113,7 @@ def _check_tar_member(archive: Path, info: tarfile.TarInfo) -> None:
 class _Watched:
     """A tar stream of which no header may be larger than HEADER_BYTES, and which must have its end marker."""
 
-    def __init__(self, archive: Path, file: IO[bytes]) -> None:
+    def __init__(self, archive: Path, file: gzip.GzipFile | BufferedReader) -> None:
         self.archive = archive
         self.file = file
         self.tail = b""
@@ -125,7 +128,9 @@ class _Watched:
         self.tail = (self.tail + data)[-tarfile.BLOCKSIZE :]
         self.allowance -= len(data)
         if self.allowance < 0 and not self.unlimited:
-            raise ArchiveError(f"{self.archive}: a header is larger than {HEADER_BYTES} bytes; it is not unpacked")
+            raise ArchiveError(
+                f"{self.archive}: a header is larger than {HEADER_BYTES} bytes; it is not unpacked"
+            )
         return data
 
     def check_end(self) -> None:

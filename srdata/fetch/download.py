@@ -1,0 +1,240 @@
+"""A verified file from the first address that gives it."""
+
+from __future__ import annotations
+
+import logging
+import re
+import time
+from collections.abc import Iterable
+from contextlib import nullcontext
+from dataclasses import dataclass
+from pathlib import Path
+
+import httpx2
+
+from srdata.errors import DownloadError, HashMismatchError
+from srdata.fetch.http import Patience, Session, TemporaryError, body, get
+from srdata.fetch.part import Mark, Part
+from srdata.manifest import Digest
+from srdata.progress import progress
+
+SHOWN_BYTES = 8 << 20  # larger files get a progress bar of their own
+_log = logging.getLogger(__name__)
+_PAGE = (b"<!doctype html", b"<html", b"<head", b"<!--")
+
+
+@dataclass(frozen=True)
+class Remote:
+    """A file to fetch: its addresses in the order to try them, and the versions of it that are right."""
+
+    name: str
+    urls: tuple[str, ...]
+    digests: tuple[Digest, ...] = ()
+
+    def accepts(self, part: Part) -> bool:
+        """Whether the bytes are those of a known version; any bytes are where none is known."""
+        return not self.digests or any(agrees(one, part.sha256, part.md5, part.size) for one in self.digests)
+
+    def lacks(self, size: int) -> bool:
+        """Whether `size` bytes are fewer than every known version has."""
+        known = [digest.bytes for digest in self.digests if digest.bytes is not None]
+        return bool(known) and size < min(known)
+
+    def exceeded_by(self, size: int) -> bool:
+        """Whether `size` bytes are more than every known version has."""
+        return bool(self.digests) and all(one.bytes is not None and size > one.bytes for one in self.digests)
+
+
+@dataclass(frozen=True)
+class Fetched:
+    """What came, and from where."""
+
+    url: str
+    bytes: int
+    sha256: str
+
+
+def agrees(digest: Digest, sha256: str, md5: str, size: int) -> bool:
+    """Whether a file is the version that `digest` describes."""
+    found = {"sha256": sha256, "md5": md5, "bytes": size}
+    return all(getattr(digest, name) in (None, value) for name, value in found.items())
+
+
+def download(remote: Remote, target: Path, session: Session) -> Fetched:
+    """Fetch `remote` to `target`, which appears only when its bytes are right.
+
+    Goes on where an earlier process stopped. Raises DownloadError saying what each address answered,
+    HashMismatchError with both hashes if one gave other bytes, StorageFullError or StoreError.
+    """
+    part = Part(target)
+    failures: dict[str, DownloadError | HashMismatchError] = {}
+    for url in remote.urls:
+        try:
+            return _download_from(url, remote, part, session)
+        except (DownloadError, HashMismatchError) as error:
+            failures[url] = error
+    raise _no_address(remote, failures)
+
+
+def _no_address(
+    remote: Remote, failures: dict[str, DownloadError | HashMismatchError]
+) -> DownloadError | HashMismatchError:
+    wrong_bytes = any(isinstance(error, HashMismatchError) for error in failures.values())
+    said = "; ".join(f"{url}: {error}" for url, error in failures.items())
+    remedy = (
+        "run the same command again to go on, or get the file yourself and name its folder with --from DIR"
+    )
+    return (HashMismatchError if wrong_bytes else DownloadError)(
+        f"cannot download {remote.name}: {said}: {remedy}"
+    )
+
+
+def _download_from(url: str, remote: Remote, part: Part, session: Session) -> Fetched:
+    """The file from one address; a wrong one that came in pieces is fetched once more in one go."""
+    for _ in range(2):
+        _complete(url, remote, part, session)
+        if remote.accepts(part):
+            fetched = Fetched(url, part.size, part.sha256)
+            part.publish()
+            return fetched
+        mismatch = _mismatch(remote, part)
+        stitched = part.stitched
+        part.drop()
+        if not stitched:
+            break
+    raise mismatch
+
+
+def _mismatch(remote: Remote, part: Part) -> HashMismatchError:
+    expected = " or ".join(describe(digest) for digest in remote.digests)
+    return HashMismatchError(
+        f"sent other bytes: sha256 {part.sha256}, md5 {part.md5}, {part.size} bytes; expected {expected}"
+    )
+
+
+def describe(digest: Digest) -> str:
+    """A digest in words: `sha256 9d0b…, 3530603713 bytes`."""
+    hashes = [f"{name} {value}" for name, value in (("sha256", digest.sha256), ("md5", digest.md5)) if value]
+    return ", ".join([*hashes, *([f"{digest.bytes} bytes"] if digest.bytes is not None else [])])
+
+
+def _complete(url: str, remote: Remote, part: Part, session: Session) -> None:
+    """All the bytes that `url` has, asking again as long as that brings new ones."""
+    most, tries = part.size, 0
+    while True:
+        try:
+            _transfer(url, remote, part, session)
+            if remote.lacks(part.size):
+                raise TemporaryError(f"ended after {part.size} bytes")
+            return
+        except TemporaryError as error:
+            tries = 1 if part.size > most else tries + 1
+            most = max(most, part.size)
+            if tries >= session.patience.tries:
+                raise
+            _wait(url, error, tries, session.patience)
+
+
+def _wait(url: str, error: TemporaryError, tries: int, patience: Patience) -> None:
+    if error.wait_s is not None and error.wait_s > patience.longest_wait_s:
+        raise DownloadError(f"{error}, asks to wait {error.wait_s:.0f} s") from error
+    seconds = max(error.wait_s or 0, patience.backoff_s * 2 ** (tries - 1))
+    if seconds > 5:
+        _log.warning("%s: %s; trying again in %.0f s", url, error, seconds)
+    time.sleep(seconds)
+
+
+def _transfer(url: str, remote: Remote, part: Part, session: Session) -> None:
+    """One request for what is missing."""
+    if not _may_go_on(url, remote, part):
+        part.drop()
+    if part.mark is not None and part.size == part.mark.total_bytes:
+        return
+    with get(session, url, _range_headers(url, part), hash_known=bool(remote.digests)) as response:
+        if response.status_code == 416:
+            _range_refused(response, part)
+            return
+        mark = _mark_of(url, response)
+        if not _continues(response, mark, part):
+            part.drop()
+        _receive(response, mark, remote, part, session)
+
+
+def _may_go_on(url: str, remote: Remote, part: Part) -> bool:
+    """Whether the rest may come from `url`: by the server's word, or because the hash will tell."""
+    if part.mark is None:
+        return False
+    return bool(remote.digests) or (part.mark.url == url and part.mark.validator is not None)
+
+
+def _range_headers(url: str, part: Part) -> dict[str, str]:
+    if part.mark is None or part.size == 0:
+        return {}
+    headers = {"Range": f"bytes={part.size}-"}
+    if part.mark.url == url and part.mark.validator:
+        headers["If-Range"] = part.mark.validator
+    return headers
+
+
+def _range_refused(response: httpx2.Response, part: Part) -> None:
+    """Nothing lies beyond what is here: either that is all, or it is of another version."""
+    if response.headers.get("Content-Range") == f"bytes */{part.size}":
+        return
+    part.drop()
+    raise TemporaryError("refused to go on (416); starting over")
+
+
+def _mark_of(url: str, response: httpx2.Response) -> Mark:
+    etag = response.headers.get("ETag", "")
+    strong = etag if etag and not etag.startswith("W/") else None
+    found = re.fullmatch(r"bytes \d+-\d+/(\d+)", response.headers.get("Content-Range", ""))
+    length = found[1] if found else response.headers.get("Content-Length", "")
+    total = int(length) if length.isdigit() and (found or response.status_code == 200) else None
+    return Mark(url=url, validator=strong or response.headers.get("Last-Modified"), total_bytes=total)
+
+
+def _continues(response: httpx2.Response, mark: Mark, part: Part) -> bool:
+    """Whether the answer goes on exactly where the part ends, with the same version of the file."""
+    if part.mark is None or response.status_code != 206:
+        return False
+    if not response.headers.get("Content-Range", "").startswith(f"bytes {part.size}-"):
+        part.drop()
+        raise TemporaryError("sent another part of the file than asked for; starting over")
+    changed = part.mark.url == mark.url and part.mark.validator != mark.validator
+    if changed or part.mark.total_bytes not in (None, mark.total_bytes):
+        part.drop()
+        raise TemporaryError("the file changed on the way; starting over")
+    return True
+
+
+def _receive(response: httpx2.Response, mark: Mark, remote: Remote, part: Part, session: Session) -> None:
+    shown = mark.total_bytes is None or mark.total_bytes > SHOWN_BYTES
+    bar = (
+        progress(remote.name, mark.total_bytes, "B", scaled=True)
+        if shown
+        else nullcontext(lambda amount: None)
+    )
+    with part.growing(mark), bar as advance:
+        advance(part.size)
+        for chunk in _checked(body(response, session.patience), response, part.size):
+            part.add(chunk)
+            advance(len(chunk))
+            if remote.exceeded_by(part.size):
+                raise DownloadError("sends more bytes than the file has")
+    if mark.total_bytes is not None and part.size < mark.total_bytes:
+        raise TemporaryError(f"ended after {part.size} of {mark.total_bytes} bytes")
+
+
+def _checked(chunks: Iterable[bytes], response: httpx2.Response, offset: int) -> Iterable[bytes]:
+    """The same chunks, unless they start a web page."""
+    for number, chunk in enumerate(chunks):
+        if number == 0 and offset == 0:
+            _refuse_page(chunk, response.headers.get("Content-Type", ""))
+        yield chunk
+
+
+def _refuse_page(start: bytes, content_type: str) -> None:
+    if content_type.startswith("text/html") or start[:256].lstrip().lower().startswith(_PAGE):
+        line = start.decode(errors="replace").strip().partition("\n")[0]
+        line = "".join(character for character in line if character.isprintable())[:80]
+        raise DownloadError(f"sent a web page instead of the file; it starts with {line!r}")
