@@ -213,6 +213,12 @@ def test_an_encoder_that_was_not_built_is_named(picture: Picture, monkeypatch: p
         through_video(picture, "h264", 20)
 
 
+def test_a_pillow_without_avif_is_named(picture: Picture, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("PIL.features.check", lambda feature: feature != "avif")
+    with pytest.raises(UsageError, match="Pillow was built without AVIF"):
+        Avif().on_bytes(picture, {"quality": 50, "subsampling": "4:2:0"})
+
+
 def test_a_picture_too_long_for_the_format_is_refused() -> None:
     with pytest.raises(UsageError, match="WebP holds at most 16383 pixels a side, this is 16384 x 2"):
         Webp().on_bytes(np.zeros((2, 16384, 3), np.uint8), {"quality": 50})
