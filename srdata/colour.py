@@ -29,6 +29,7 @@ _SPANS: dict[str, tuple[float, float, float, float]] = {
     "studio": (219.0, 224.0, 16.0, 128.0),
     "full": (255.0, 255.0, 0.0, 128.0),
 }
+_DARKEST = 1e-6  # divides the channels of black, which are 0
 
 
 def rgb_to_ycbcr(rgb: Any, matrix: Matrix = "bt601", span: Span = "studio", axis: int = -3) -> Any:
@@ -76,6 +77,28 @@ def linear_to_srgb(light: Any) -> Any:
     return library(light).where(light <= 0.0031308, light * 12.92, curve)
 
 
+def rgb_to_cmyk(rgb: Any) -> Any:
+    """The inks that print an RGB image (NCHW): K = 1 - max(R, G, B), C = (1 - R - K) / (1 - K), and so on."""
+    value, _ = extremes(_floats(rgb))
+    inks = (value - rgb) / value.clip(_DARKEST, None)
+    return library(rgb).concatenate([inks, 1 - value], 1)
+
+
+def cmyk_to_rgb(inks: Any) -> Any:
+    """What inks (NCHW) leave of white paper: R = (1 - C) (1 - K), and so on."""
+    return (1 - inks[:, :-1]) * (1 - inks[:, -1:])
+
+
+def extremes(image: Any) -> tuple[Any, Any]:
+    """The largest and the smallest channel of every pixel of an NCHW image, both N1HW."""
+    planes = [image[:, channel : channel + 1] for channel in range(image.shape[1])]
+    largest = smallest = planes[0]
+    for plane in planes[1:]:
+        largest = library(image).maximum(largest, plane)
+        smallest = library(image).minimum(smallest, plane)
+    return largest, smallest
+
+
 def library(image: Any) -> Any:
     """The library that made an array: numpy or torch."""
     if isinstance(image, np.ndarray):
@@ -103,6 +126,8 @@ def _coefficients(matrix: str, span: str) -> tuple[Coefficients, Coefficients]:
 
 
 def _mix(image: Any, mixing: Coefficients, offset: Coefficients, axis: int) -> Any:
+    if image.shape[axis] != 3:
+        raise UsageError(f"an image with {image.shape[axis]} channels is not RGB or YCbCr")
     planes = [image[_at(axis, channel)] for channel in range(3)]
     mixed = [
         planes[0] * red + planes[1] * green + planes[2] * blue + start

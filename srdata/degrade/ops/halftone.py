@@ -10,13 +10,12 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field
 
-from srdata.colour import library, luma
+from srdata.colour import cmyk_to_rgb, extremes, library, luma, rgb_to_cmyk
 from srdata.degrade import backend
 from srdata.degrade.backend import Array, column, is_torch
 from srdata.degrade.draw import pick, uniform
 from srdata.degrade.op import Op, Params
 from srdata.degrade.ops.groups import alike
-from srdata.degrade.ops.tone import extremes
 from srdata.degrade.ranges import ODDS, Range, between
 
 Dot = Literal["circle", "ellipse", "line", "cross"]
@@ -25,7 +24,6 @@ Cell = NDArray[np.float64]
 
 _FINENESS = 64  # samples of a screen across one period
 _INKS = 4  # so many angles are drawn, whether the image needs them or not
-_DARKEST = 1e-6  # divides the channels of black, which are 0
 
 # How early a place within the period turns white. Cosines as in PostScript's spot functions: dots grow around
 # the whole numbers, meet in a checkerboard at half tone, and end as holes around the halves.
@@ -41,9 +39,8 @@ class Halftone(Op):
     """Turn every sample on or off by whether it passes the threshold that a tilted screen has at its place.
 
     `size` is the period of the screen in pixels, `angle` its tilt in degrees, drawn for each ink. All
-    thresholds are equally frequent, so that the mean tone stays. "rgb" screens each channel; "cmyk" the inks
-    K = 1 - max(R, G, B), C = (1 - R - K) / (1 - K) and so on, printed at `strength`; "grey" the luma; "value"
-    the V of HSV.
+    thresholds are equally frequent, so that the mean tone stays. "rgb" screens each channel; "cmyk" the
+    four inks, printed at `strength`; "grey" the luma; "value" the V of HSV.
     Source: wtp_dataset_destroyer "screentone" (pepeline), with its ranges; the screen is computed as in
     PostScript (Adobe, PLRM 7.4, spot functions) instead of from a rotated tile.
     """
@@ -76,16 +73,13 @@ def _print_grey(x: Array, params: Sequence[Params]) -> Array:
 
 def _print_value(x: Array, params: Sequence[Params]) -> Array:
     value, _ = extremes(x)
-    brightest: Array = x / value.clip(_DARKEST, None)
+    brightest: Array = x / value.clip(1e-6, None)
     return brightest * _screened(value, params)
 
 
 def _print_cmyk(x: Array, params: Sequence[Params]) -> Array:
-    value, _ = extremes(x)
-    colours = (value - x) / value.clip(_DARKEST, None)
     strength = column([drawn["strength"] for drawn in params], x)
-    inks = strength * _screened(library(x).concatenate([colours, 1 - value], 1), params)
-    paper: Array = (1 - inks[:, :-1]) * (1 - inks[:, -1:])
+    paper: Array = cmyk_to_rgb(strength * _screened(rgb_to_cmyk(x), params))
     return paper
 
 

@@ -51,6 +51,8 @@ def _by_torch(x: torch.Tensor, kernels: Sequence[Kernel]) -> torch.Tensor:
 
     images, channels, height = x.shape[:3]
     reach = max(kernel.size for kernel in kernels) // 2
+    if not reach:
+        return x
     taps = np.stack([_taps(kernel, reach) for kernel in kernels]).repeat(channels, axis=0)
     weights: Any = backend.table(taps, x)[:, None, :, None]
     bordered: Any = backend.pad(x, reach, reach, reach, reach)

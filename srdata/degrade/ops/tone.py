@@ -8,7 +8,7 @@ from typing import Annotated, Any, Literal
 import numpy as np
 from pydantic import model_validator
 
-from srdata.colour import library
+from srdata.colour import extremes, library
 from srdata.degrade.backend import Array, clip, column
 from srdata.degrade.draw import integer, uniform
 from srdata.degrade.op import Op, Params
@@ -108,13 +108,3 @@ class Banding(Op):
 
 def _levels(params: Sequence[Params], name: str, like: Array) -> Any:
     return column([drawn[name] / 255 for drawn in params], like)
-
-
-def extremes(x: Array) -> tuple[Any, Any]:
-    """The largest and the smallest channel of every pixel, N1HW."""
-    planes = [x[:, channel : channel + 1] for channel in range(x.shape[1])]
-    largest = smallest = planes[0]
-    for plane in planes[1:]:
-        largest = library(x).maximum(largest, plane)
-        smallest = library(x).minimum(smallest, plane)
-    return largest, smallest
