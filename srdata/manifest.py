@@ -1,7 +1,7 @@
 """What a data set holds: where its files come from, how they are named, what is known of their bytes.
 
-A manifest is a YAML file in `manifests/`. Nothing in it is a guess: each hash carries the evidence for it, and
-where public sources disagree about a file, each of the alternatives stands there.
+A manifest is a YAML file in `manifests/`. Nothing in it is a guess: each hash carries the evidence for it.
+Where public sources disagree about a file, each of the alternatives stands there.
 """
 
 from __future__ import annotations
@@ -103,8 +103,8 @@ class Listing(_Model):
 class Source(_Model):
     """One way to get an image set: unpack all of `archives`, or take files of `listing`.
 
-    `paths` says which of the files: `*` stands for any part of a name, `**/` for any folders, `{key}` for the key
-    of an image. Without `{key}` the key is the path itself.
+    `paths` says which of the files: `*` stands for any part of a name, `**/` for any folders, `{key}` for the
+    key of an image. Without `{key}` the key is the path itself.
     """
 
     archives: tuple[FileName, ...] = ()
@@ -127,7 +127,7 @@ class Bicubic(_Model):
 
 
 class ImageSet(_Model):
-    """The images of one split and track: `HR` (with a scale if each has its own), or an LR track with its scale."""
+    """The images of one split and track: `HR` (with a scale if each has its own), or an LR track."""
 
     split: Split
     track: str
@@ -230,7 +230,7 @@ class Manifest(_Model):
     def find(
         self, split: str | None = None, track: str | None = None, scale: int | None = None
     ) -> list[tuple[Manifest, ImageSet]]:
-        """The image sets of that split, track and scale (None: any), each with the manifest that has its files."""
+        """The image sets of that split, track and scale (None: any), each with the manifest of its files."""
         own = [(self, one) for one in self.sets]
         theirs = [
             (owner, one)

@@ -200,4 +200,5 @@ def check(model: type[M], document: Document) -> M:
         return model.model_validate_json(json.dumps(document.data), strict=True)
     except pydantic.ValidationError as error:
         found = mistakes(error, document.data, model.model_json_schema())
+        found.sort(key=lambda mistake: document.line(mistake[0]) or 0)
         raise RecipeError([document.problem(place, what) for place, what in found]) from error

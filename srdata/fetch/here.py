@@ -58,16 +58,15 @@ def listed_folder(manifest: Manifest, listing: str, root: Path) -> Path:
 
 def absent_files(listing: Listing, folder: Path, paths: Collection[str]) -> list[ListedFile]:
     """Those of `paths` that are not in `folder` with the right number of bytes."""
-    return [
-        one for one in listing.files if one.path in paths and _size(inside(folder, one.path)) != one.bytes
-    ]
+    wanted = [file for file in listing.files if file.path in paths]
+    return [file for file in wanted if _size(inside(folder, file.path)) != file.bytes]
 
 
 def wrong_files(listing: Listing, folder: Path, paths: Collection[str]) -> list[ListedFile]:
     """Those of `paths` that are not in `folder` with the right bytes."""
-    absent = absent_files(listing, folder, paths)
-    there = (file for file in listing.files if file.path in paths and file not in absent)
-    return absent + [file for file in there if sha256_of(inside(folder, file.path)) != file.sha256]
+    absent = {file.path: file for file in absent_files(listing, folder, paths)}
+    there = [file for file in listing.files if file.path in paths and file.path not in absent]
+    return [*absent.values(), *(one for one in there if sha256_of(inside(folder, one.path)) != one.sha256)]
 
 
 def _size(path: Path) -> int | None:
@@ -130,7 +129,7 @@ def check_archive(archive: Path, digests: Sequence[Digest]) -> Receipt:
 
 @contextmanager
 def one_at_a_time(path: Path) -> Iterator[None]:
-    """Let other processes that want `path` wait. Only politeness: without working locks nothing goes wrong."""
+    """Let other processes that want `path` wait; without working locks nothing goes wrong either."""
     with storage_errors(path):
         path.parent.mkdir(parents=True, exist_ok=True)
     lock = FileLock(path.with_name(f".{path.name}.lock"))

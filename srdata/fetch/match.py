@@ -16,7 +16,7 @@ SHOWN = 5  # names in an error
 
 @dataclass(frozen=True)
 class SourceImage:
-    """An image file of a set. `hr` is the key of its HR image, which several LR images may share (DIV2K wild)."""
+    """An image file; `hr` is the key of its HR image, which several LR images may share (DIV2K wild)."""
 
     key: str
     path: Path
@@ -60,7 +60,7 @@ def listed_by(manifest: Manifest, source: Source) -> dict[str, str]:
 
 
 def match_paths(found: Mapping[str, Path], paths: str, image_set: ImageSet, keys: frozenset[str]) -> Matched:
-    """The images among `found` that are named as `paths` says and, where `keys` are known, have one of them."""
+    """The images among `found` that are named as `paths` says and have one of `keys`, if those are known."""
     pattern = path_pattern(paths)
     matches = {name: match for name in found if (match := pattern.fullmatch(name))}
     hr = {name: match.groupdict().get("key") or _path_key(name) for name, match in matches.items()}
@@ -115,7 +115,7 @@ def _path_key(path: str) -> str:
 
 
 def match_folder(manifest: Manifest, image_set: ImageSet, folder: Path) -> Matched:
-    """The images of a set in a folder of the user: in any layout that is known, whole or from any level on."""
+    """The images of a set in a folder of the user: in any known layout, whole or from any level on."""
     found = images_below(folder)
     keys = expected_keys(manifest, image_set)
     best = Matched((), f"no image in a known layout: {' or '.join(image_set.paths)}")

@@ -43,7 +43,7 @@ def obtain(
     if not image_set.sources:
         raise LicenceError(f"{manifest.title} cannot be downloaded: {manifest.by_hand}")
     failures: list[SourceError] = []
-    for source in image_set.sources:
+    for source in sorted(image_set.sources, key=lambda one: not _is_here(manifest, one, root)):
         try:
             return _from_source(manifest, image_set, source, root, patience)
         except SourceError as error:
@@ -103,13 +103,9 @@ class Planned:
 
 
 def plan(manifest: Manifest, image_set: ImageSet, root: Path) -> list[Planned]:
-    """What obtaining a set takes, by its first source; empty where the user has to bring the files."""
-    if not image_set.sources:
-        return []
-    source = image_set.sources[0]
-    if source.listing is not None:
-        return [_planned_listing(manifest, source, source.listing, root)]
-    return [_planned_archive(manifest, name, root) for name in source.archives]
+    """What obtaining a set takes, by its first source or one that is here; empty if the user has to act."""
+    sources = sorted(image_set.sources, key=lambda one: not _is_here(manifest, one, root))
+    return _planned(manifest, sources[0], root) if sources else []
 
 
 def have(manifest: Manifest, image_set: ImageSet, root: Path) -> bool:
@@ -118,13 +114,21 @@ def have(manifest: Manifest, image_set: ImageSet, root: Path) -> bool:
     return bool(planned) and all(one.here for one in planned)
 
 
+def _is_here(manifest: Manifest, source: Source, root: Path) -> bool:
+    return all(one.here for one in _planned(manifest, source, root))
+
+
+def _planned(manifest: Manifest, source: Source, root: Path) -> list[Planned]:
+    if source.listing is not None:
+        return [_planned_listing(manifest, source, source.listing, root)]
+    return [_planned_archive(manifest, name, root) for name in source.archives]
+
+
 def _planned_listing(manifest: Manifest, source: Source, name: str, root: Path) -> Planned:
     listing, names = manifest.listings[name], listed_by(manifest, source)
     absent = absent_files(listing, listed_folder(manifest, name, root), names)
     url = listing.urls[0] if listing.urls else "packaged with srdata"
-    return Planned(
-        f"{manifest.name} {source.paths}", url, len(names), sum(file.bytes for file in absent), True
-    )
+    return Planned(f"{name} {source.paths}", url, len(names), sum(file.bytes for file in absent), True)
 
 
 def _planned_archive(manifest: Manifest, name: str, root: Path) -> Planned:

@@ -17,7 +17,7 @@ CHUNK_BYTES = 1 << 20
 
 
 class Mark(BaseModel):
-    """Which file the bytes are of; `validator` is the server's ETag or date, `total_bytes` None if not said."""
+    """Which file the bytes are of; `validator` is the ETag or date, `total_bytes` None if not said."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
 
