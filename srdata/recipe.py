@@ -30,13 +30,13 @@ from srdata.degrade.chain import Chain, load_chain
 from srdata.errors import RecipeError, UnknownNameError, UsageError
 from srdata.files import inside
 from srdata.images import ImagePolicy
-from srdata.manifest import load_manifest
+from srdata.manifest import Split, load_manifest
 from srdata.scale import Scale
 from srdata.store.windows import Windows
 from srdata.yamlfile import Document, check, read_yaml
 
 Layout = Literal["folder", "lmdb", "basicsr"]
-Split = Literal["train", "validation", "test"]
+__all__ = ["Layout", "Recipe", "Split", "Store", "load_recipe", "schema"]
 PUBLISHED = "published:"  # "published:unknown" takes the LR images that the data set's authors made
 
 
@@ -75,6 +75,7 @@ class Recipe(_Part):
 
     name: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$")] = ""
     title: str = ""
+    prefix: str = ""  # in the names of folders: DIV2K_train_HR; none: the name
     source: str | None = None  # the name of a manifest
     folder: str | None = None  # or a folder of images, relative to the recipe file
     splits: tuple[Split, ...] = ()  # none: all that the source has

@@ -19,7 +19,7 @@ ROWS = [
     {"rng", "files", "images", "colour", "scale", "resize", "progress", "mistakes", "yamlfile", "catalog"},
     {"degrade", "store", "manifest", "fetch"},
     {"recipe"},
-    {"preparation", "verification", "report", "train", "doctor", "listing", "offline"},
+    {"preparation", "verification", "report", "train", "doctor", "listing", "prepared"},
     {"cli"},
 ]
 ROW = {room: number for number, row in enumerate(ROWS) for room in row}

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol, TypeVar
 
 from srdata.errors import ImageError
-from srdata.preparation.folders import finished, folder_tasks, write_images
+from srdata.preparation.folders import finished, folder_tasks, templates, write_images
 from srdata.preparation.items import Bad, Item, sample_bytes, stored_sizes
 from srdata.preparation.parallel import Backend, in_order
 from srdata.preparation.shards import layout_of, shard_tasks, write_shard
@@ -73,6 +73,7 @@ class Built:
 
     files: dict[str, FileEntry]
     bad: tuple[Bad, ...]
+    templates: dict[str, dict[str, str]] = field(default_factory=dict)
     codec: str | None = None
     block: int | None = None
 
@@ -88,7 +89,7 @@ def build_lmdb(job: Job) -> Built:
             name = task.path.relative_to(job.target).as_posix()
             files[name] = FileEntry(bytes=one.info.bytes, sha256=one.info.sha256)
     bad = tuple(bad for one in done for bad in one.bad)
-    return Built(files, bad, job.recipe.store.codec, layout_of(job.recipe).block)
+    return Built(files, bad, codec=job.recipe.store.codec, block=layout_of(job.recipe).block)
 
 
 def build_folder(job: Job) -> Built:
@@ -100,7 +101,10 @@ def build_folder(job: Job) -> Built:
     for task in tasks:
         for one in finished(task):
             files |= {path: FileEntry.model_validate(facts) for path, facts in one.files.items()}
-    return Built(files, tuple(bad for one in done for bad in one.bad))
+    named: dict[str, dict[str, str]] = {}
+    for item in job.items:
+        named.setdefault(item.split, templates(job.recipe, item.split))
+    return Built(files, tuple(bad for one in done for bad in one.bad), named)
 
 
 def refuse(bad: Sequence[Bad], total: int) -> None:

@@ -18,14 +18,13 @@ from srdata.files import storage_errors
 from srdata.images import write_png
 from srdata.preparation.items import Bad, Item
 from srdata.preparation.work import Source, make_layers, read_source
-from srdata.recipe import Recipe
-from srdata.scale import Scale
+from srdata.recipe import Recipe, Split
 from srdata.store.blocks import HR
 from srdata.store.records import Row, make_row
 from srdata.store.setfile import file_entry
 
 JOURNAL = ".journal"
-_SHORT = {"train": "train", "validation": "valid", "test": "test"}
+_SHORT: dict[Split, str] = {"train": "train", "validation": "valid", "test": "test"}
 
 
 @dataclass(frozen=True)
@@ -59,19 +58,14 @@ class FolderDone:
     bad: tuple[Bad, ...]
 
 
-def hr_path(recipe: Recipe, split: str, key: str) -> str:
-    """Where the HR image of a key stands, relative to the set."""
-    return f"{_prefix(recipe, split)}HR/{key}.png"
-
-
-def lr_path(recipe: Recipe, split: str, key: str, scale: Scale) -> str:
-    """Where the LR image of a key at a scale stands, relative to the set."""
-    folder = f"{_prefix(recipe, split)}LR_{recipe.degradation_name}"
-    return f"{folder}/X{scale}/{key}{scale.label}.png"
-
-
-def _prefix(recipe: Recipe, split: str) -> str:
-    return "" if split == "test" else f"{recipe.title or recipe.name}_{_SHORT[split]}_"
+def templates(recipe: Recipe, split: Split) -> dict[str, str]:
+    """For each layer where its images stand, relative to the set, with {key} for the key of an image."""
+    prefix = "" if split == "test" else f"{recipe.prefix or recipe.name}_{_SHORT[split]}_"
+    lr = {
+        scale.label: f"{prefix}LR_{recipe.degradation_name}/X{scale}/{{key}}{scale.label}.png"
+        for scale in recipe.scales
+    }
+    return {HR: f"{prefix}HR/{{key}}.png", **lr}
 
 
 def write_images(task: FolderTask) -> FolderDone:
@@ -105,9 +99,8 @@ def _write_image(source: Source, earlier: Written | None, task: FolderTask) -> W
         return earlier
     made = make_layers(source, task.recipe)
     item = source.item
-    paths = {HR: hr_path(task.recipe, item.split, item.key)}
-    for scale in task.recipe.scales:
-        paths[scale.label] = lr_path(task.recipe, item.split, item.key, scale)
+    named = templates(task.recipe, item.split).items()
+    paths = {layer: template.replace("{key}", item.key) for layer, template in named}
     for layer, relative in paths.items():
         with storage_errors(task.target / relative):
             (task.target / relative).parent.mkdir(parents=True, exist_ok=True)

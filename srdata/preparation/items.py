@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from srdata.errors import ImageError, UsageError
-from srdata.fetch import obtain
+from srdata.fetch import SourceImage, obtain
 from srdata.images import list_images, probe
 from srdata.manifest import ImageSet, Manifest, load_manifest
-from srdata.recipe import Recipe
-from srdata.scale import Scale, covered
+from srdata.recipe import Recipe, Split
+from srdata.scale import covered
 from srdata.store.blocks import CHANNELS
 
 
@@ -22,7 +22,7 @@ class Item:
     """One image of the source: its HR file, and its published LR files by scale."""
 
     key: str
-    split: str
+    split: Split
     source: str
     hr: Path
     lr: dict[str, Path] = field(default_factory=dict)  # by Scale.label; empty where the recipe makes them
@@ -66,7 +66,7 @@ def _in_folder(recipe: Recipe, folder: Path) -> Iterator[Item]:
     paths = list_images(folder)
     if not paths:
         raise UsageError(f"{folder} holds no images: give a folder with PNG, JPEG, WebP, BMP or TIFF files")
-    split = recipe.splits[0] if recipe.splits else "train"
+    split: Split = recipe.splits[0] if recipe.splits else "train"
     for path in paths:
         key = path.relative_to(folder).with_suffix("").as_posix()
         yield Item(key, split, recipe.name, path)
@@ -75,40 +75,56 @@ def _in_folder(recipe: Recipe, folder: Path) -> Iterator[Item]:
 def _in_manifest(recipe: Recipe, root: Path, from_dir: Path | None) -> Iterator[Item]:
     for owner, hr_set in hr_sets(recipe):
         hr = obtain(owner, hr_set, root, from_dir=from_dir)
-        lr = {
-            scale.label: _published(recipe, owner, hr_set, scale, root, from_dir) for scale in recipe.scales
-        }
-        for image in hr:
-            published = {label: images[image.key] for label, images in lr.items() if images}
-            yield Item(image.key, hr_set.split, owner.name, image.path, published)
+        if recipe.published is None:
+            yield from (Item(image.key, hr_set.split, owner.name, image.path) for image in hr)
+        else:
+            lr = _published(recipe, recipe.published, owner, hr_set, root, from_dir)
+            for image in hr:
+                yield from _paired(image, lr[image.key], owner, hr_set)
+
+
+def _paired(
+    image: SourceImage, lr: Mapping[str, Sequence[Path]], owner: Manifest, hr_set: ImageSet
+) -> Iterator[Item]:
+    """An HR image with its LR images; where it has several at a scale, an item for each (DIV2K wild)."""
+    versions = list(zip(*lr.values(), strict=True))
+    for number, paths in enumerate(versions, 1):
+        key = image.key if len(versions) == 1 else f"{image.key}w{number}"
+        yield Item(key, hr_set.split, owner.name, image.path, dict(zip(lr, paths, strict=True)))
 
 
 def hr_sets(recipe: Recipe) -> list[tuple[Manifest, ImageSet]]:
     """The HR sets that a recipe takes, each with the manifest that has its files."""
     manifest = load_manifest(str(recipe.source))
-    if not recipe.splits:
-        return manifest.find(track="HR")
-    return [found for split in recipe.splits for found in manifest.get(split, "HR")]
+    splits = recipe.splits or [None]
+    found = [
+        one for split in splits for one in (manifest.get(split, "HR") if split else manifest.find(track="HR"))
+    ]
+    by_scale = [(owner, one) for owner, one in found if one.scale is not None]
+    if by_scale and len(recipe.scales) > 1:
+        raise UsageError(f"{manifest.title} has HR images of its own for each scale: give one --scale")
+    return [(owner, one) for owner, one in found if one.scale in (None, recipe.scales[0])]
 
 
-def published_set(recipe: Recipe, owner: Manifest, hr_set: ImageSet, scale: Scale) -> ImageSet | None:
-    """The published LR set that belongs to an HR set; None where the recipe makes its own."""
-    if recipe.published is None:
-        return None
-    number = int(scale) if scale.denominator == 1 else None
-    [(_, found)] = owner.get(hr_set.split, recipe.published, number)
+def published_sets(recipe: Recipe, track: str, owner: Manifest, hr_set: ImageSet) -> dict[str, ImageSet]:
+    """The published LR set of each scale that belongs to an HR set; raises UnknownNameError."""
+    found = {}
+    for scale in recipe.scales:
+        if scale.denominator != 1:
+            raise UsageError(f"LR images are published at whole scales only, not at {scale.label}")
+        found[scale.label] = owner.get(hr_set.split, track, int(scale))[0][1]
     return found
 
 
 def _published(
-    recipe: Recipe, owner: Manifest, hr_set: ImageSet, scale: Scale, root: Path, from_dir: Path | None
-) -> dict[str, Path]:
-    """The published LR file of each key; empty where the recipe makes its own."""
-    lr_set = published_set(recipe, owner, hr_set, scale)
-    if lr_set is None:
-        return {}
-    images = {image.key: image.path for image in obtain(owner, lr_set, root, from_dir=from_dir)}
-    return images
+    recipe: Recipe, track: str, owner: Manifest, hr_set: ImageSet, root: Path, from_dir: Path | None
+) -> dict[str, dict[str, list[Path]]]:
+    """The published LR files of each key at each scale."""
+    files: dict[str, dict[str, list[Path]]] = {}
+    for label, lr_set in published_sets(recipe, track, owner, hr_set).items():
+        for image in obtain(owner, lr_set, root, from_dir=from_dir):
+            files.setdefault(image.key, {}).setdefault(label, []).append(image.path)
+    return files
 
 
 def _refuse_twins(items: Sequence[Item]) -> None:

@@ -213,7 +213,7 @@ def _remove_leftovers(target: Path, kept: set[Path]) -> None:
 
 def _content(job: Job, built: Built) -> SetFile:
     left_out = {bad.key for bad in built.bad}
-    counts = Counter(item.split for item in job.items if item.key not in left_out)
+    counts: Counter[str] = Counter(item.split for item in job.items if item.key not in left_out)
     return SetFile(
         name=job.target.name,
         layout=job.recipe.store.layout,
@@ -223,6 +223,7 @@ def _content(job: Job, built: Built) -> SetFile:
         codec=built.codec,
         block=built.block,
         windows=job.recipe.windows,
+        templates=built.templates,
         seed=job.recipe.seed,
         versions={name: metadata.version(name) for name in _PIXEL_LIBRARIES} | {"srdata": srdata.__version__},
         counts=dict(counts),

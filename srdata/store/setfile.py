@@ -53,6 +53,7 @@ class SetFile(_Part):
     codec: str | None = None  # of the blocks; None where the layout has none
     block: int | None = None  # the side of an HR block in pixels
     windows: Windows | None = None
+    templates: dict[str, dict[str, str]] = {}  # split → layer → path of an image file with {key} in it
     seed: int
     versions: dict[str, str]  # of srdata and of the libraries that made the pixels
     counts: dict[str, int]  # split → images

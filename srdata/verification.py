@@ -1,0 +1,149 @@
+"""Whether a prepared set is what it says: its files, records and pairs, and its published counterpart."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+
+from srdata import rng
+from srdata.errors import CorruptRecordError, ImageError, UsageError
+from srdata.fetch import obtain
+from srdata.images import read_image
+from srdata.manifest import load_manifest
+from srdata.prepared import PreparedImages, replay_image
+from srdata.progress import progress
+from srdata.scale import Scale
+from srdata.store.blocks import HR
+from srdata.store.records import pixel_hash
+from srdata.store.setfile import INDEX_FILE, SetFile, check_files, read_set
+
+
+@dataclass
+class Report:
+    """What `verify` found: what was checked, and every problem."""
+
+    checked: list[str] = field(default_factory=list)
+    problems: list[str] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
+
+    @property
+    def ok(self) -> bool:
+        """Whether nothing is wrong."""
+        return not self.problems
+
+    @property
+    def text(self) -> str:
+        """The report as lines."""
+        verdict = "ok" if self.ok else f"{len(self.problems)} problems"
+        return "\n".join([*self.checked, *self.notes, *(f"PROBLEM {one}" for one in self.problems), verdict])
+
+
+def verify(
+    path: str | Path, *, golden: bool = False, replay: int = 0, root: str | Path | None = None
+) -> Report:
+    """Check every byte of the prepared set at `path`.
+
+    Every file against set.json, every image against its hash, the sizes of HR and LR, the counts. `golden`
+    compares LR with the images that the authors of the data set published, downloaded below `root` (the
+    folder that holds the set) at need; `replay` makes that many random LR images again from their δ. Raises
+    SetError when the folder is no prepared set.
+    """
+    folder = Path(path)
+    content = read_set(folder)
+    report = Report()
+    _check_files(folder, content, report)
+    _check_images(folder, content, report)
+    if report.ok and golden:
+        _compare_with_published(folder, content, Path(root) if root else folder.parent, report)
+    if report.ok and replay:
+        _replay_some(folder, content, replay, report)
+    report.notes += [f"left out {bad.key}: {bad.reason}" for bad in content.quarantine]
+    return report
+
+
+def _check_files(folder: Path, content: SetFile, report: Report) -> None:
+    report.problems += [
+        f"{one.path} {one.problem}" for one in check_files(folder, content, full=True) if one.problem
+    ]
+    report.checked.append(f"{len(content.files)} files against set.json")
+
+
+def _check_images(folder: Path, content: SetFile, report: Report) -> None:
+    if INDEX_FILE not in content.files:
+        return
+    try:
+        images = PreparedImages(folder)
+    except CorruptRecordError as error:
+        report.problems.append(str(error))
+        return
+    with progress("verify", len(images.index), "images") as advance:
+        for row in range(len(images.index)):
+            report.problems += _image_problems(images, row)
+            advance(1)
+    counts = {split: len(images.index.rows(split)) for split in images.index.splits}
+    if counts != content.counts:
+        report.problems.append(f"the index has {counts}, set.json says {content.counts}")
+    report.checked.append(
+        f"{len(images.index)} images in {len(images.layers)} layers against their hashes and sizes"
+    )
+
+
+def _image_problems(images: PreparedImages, row: int) -> Iterator[str]:
+    key, hashes = images.index.key(row), images.index.pixels(row)
+    height, width = int(images.index.heights[row]), int(images.index.widths[row])
+    for layer in images.layers:
+        try:
+            pixels = images.read(row, layer)
+        except (CorruptRecordError, ImageError) as error:
+            yield str(error)
+            continue
+        if pixel_hash(pixels) != hashes.get(layer):
+            yield f"image {key!r}, layer {layer}: the pixels are not those that were stored"
+        scale = Scale(1) if layer == HR else Scale(layer)
+        if pixels.shape[:2] != (scale.lr(height), scale.lr(width)):
+            found = f"{pixels.shape[1]}x{pixels.shape[0]}"
+            yield f"image {key!r}, layer {layer}: {found} does not fit HR {width}x{height}"
+
+
+def _compare_with_published(folder: Path, content: SetFile, root: Path, report: Report) -> None:
+    """Compare LR with the published images, sample for sample."""
+    source = content.recipe.get("source")
+    if source is None:
+        raise UsageError(f"{folder} was made of a folder of images, for which nothing is published")
+    images = PreparedImages(folder)
+    for scale in images.scales:
+        published = [
+            (owner, one)
+            for owner, one in load_manifest(source).find(scale=int(scale))
+            if one.bicubic is not None and one.split in content.counts
+        ]
+        if not published:
+            report.notes.append(f"{scale.label}: no published bicubic LR is known for {source}")
+        for owner, one in published:
+            wrong = samples = files = 0
+            for image in obtain(owner, one, root):
+                golden = read_image(image.path)
+                made = images.read(images.index.row(image.key), scale.label)
+                files += 1
+                samples += golden.size
+                wrong += golden.size if golden.shape != made.shape else int(np.count_nonzero(golden != made))
+            report.checked.append(
+                f"{one.label}: {wrong} of {samples} samples in {files} images differ from the published"
+            )
+            if wrong:
+                report.problems.append(f"{one.label}: LR is not the published one")
+
+
+def _replay_some(folder: Path, content: SetFile, count: int, report: Report) -> None:
+    images = PreparedImages(folder)
+    total = len(images.index)
+    chosen = rng.generator(content.seed, "verify").permutation(total)[:count]
+    for row in map(int, chosen):
+        for scale in images.scales:
+            key = images.index.key(row)
+            if not np.array_equal(replay_image(images, row, scale), images.read(row, scale.label)):
+                report.problems.append(f"image {key!r}, {scale.label}: its δ does not give the stored LR")
+    report.checked.append(f"{len(chosen)} images made again from their δ")
