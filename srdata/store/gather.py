@@ -13,6 +13,9 @@ from srdata.store.environments import Reading
 from srdata.store.index import Index
 from srdata.store.records import HASH_BYTES, block_hash, block_key
 
+REMEDY = "prepare the set again, which keeps what is right"
+_MOST_KEPT = 4096  # images a shard whose blocks are remembered
+
 # Row in the index, number in the shard, height and width of the image, top and left of the crop, in pixels of
 # the layer.
 Crop = tuple[int, int, int, int, int, int]
@@ -71,7 +74,7 @@ class LayerBlocks:
         except (CorruptRecordError, lmdb.Error) as error:
             raise CorruptRecordError(
                 f"{self._index.path.parent}: image {self._index.key(row)!r}, layer {self.name}, "
-                f"block {number} {error}: prepare the set again, which keeps what is right"
+                f"block {number} {error}: {REMEDY}"
             ) from error
 
     def _hash(self, row: int, number: int) -> bytes:
@@ -80,6 +83,3 @@ class LayerBlocks:
         earlier = self._layout.layers[: self._level]
         position = sum(len(self._layout.shapes(layer, *size)) for layer in earlier) + number
         return self._index.block_hashes(row)[position * HASH_BYTES :][:HASH_BYTES]
-
-
-_MOST_KEPT = 4096  # images a shard

@@ -16,8 +16,9 @@ from srdata.files import inside
 from srdata.store.blocks import CHANNELS, HR, Layout, Pixels
 from srdata.store.codecs import Codec, find_codec
 from srdata.store.environments import Lease, Reading
-from srdata.store.gather import Crop, LayerBlocks
+from srdata.store.gather import REMEDY, Crop, LayerBlocks
 from srdata.store.index import Index
+from srdata.store.records import Row, row_key, unpack_row
 from srdata.store.setfile import INDEX_FILE, SetFile, read_set, shard_name
 
 Integers = NDArray[np.int64]
@@ -77,7 +78,7 @@ class SetReader:
         width: int,
         out: Pixels | None = None,
     ) -> Pixels:
-        """Copy a crop from each of `rows`, its top left corner at (`tops`, `lefts`), to (n, height, width, 3).
+        """Copy the crop with top left corner (`tops`, `lefts`) from each of `rows`, to (n, height, width, 3).
 
         `out`, when given, is filled and returned: an array of that shape, such as the numpy view of a pinned
         tensor or a slice of a larger batch. Raises UsageError for a crop that is not inside its image.
@@ -125,6 +126,23 @@ class SetReader:
         heights, widths = self.sizes(layer, [row])
         return self.crop(row, layer, 0, 0, int(heights[0]), int(widths[0]), out)
 
+    def stored_row(self, row: int) -> Row:
+        """What the shard itself holds about an image: its facts, δ, size and hashes."""
+        with self._reading(int(self.index.shards[row])) as reading:
+            data = reading.get(row_key(int(self.index.numbers[row])))
+            if data is None:
+                raise CorruptRecordError(f"{self.path}: image {self.index.key(row)!r} is missing: {REMEDY}")
+            return unpack_row(data)
+
+    def shard_file(self, shard: int) -> tuple[Path, int]:
+        """The path of a shard and the size in bytes that it must have; raises CorruptRecordError."""
+        if shard not in self._shards:
+            name = shard_name(shard)
+            if name not in self.set.files:
+                raise CorruptRecordError(f"{self.path}: {name} is not in set.json: {REMEDY}")
+            self._shards[shard] = inside(self.path, name), self.set.files[name].bytes
+        return self._shards[shard]
+
     def close(self) -> None:
         """Close the files that no other reader uses; the next read opens them again."""
         self._lease.close()
@@ -159,12 +177,7 @@ class SetReader:
                         blocks.copy(reading, crops[i], out[i])
 
     def _reading(self, shard: int) -> AbstractContextManager[Reading]:
-        if shard not in self._shards:
-            name = shard_name(shard)
-            if name not in self.set.files:
-                raise CorruptRecordError(f"{self.path}: {name} is not in set.json: prepare the set again")
-            self._shards[shard] = inside(self.path, name), self.set.files[name].bytes
-        return self._lease.reading(*self._shards[shard])
+        return self._lease.reading(*self.shard_file(shard))
 
     def _blocks(self, layer: str) -> LayerBlocks:
         if layer not in self._layers:

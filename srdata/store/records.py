@@ -126,14 +126,18 @@ def block_keys(number: int, layout: Layout, height: int, width: int) -> Iterator
 
 
 def pack_row(row: Row) -> bytes:
-    """A row as JSON with one spelling only."""
-    return json.dumps(row.model_dump(), sort_keys=True, ensure_ascii=False, separators=(",", ":")).encode()
+    """A row as JSON with one spelling only, after the xxh3-64 of it."""
+    text = json.dumps(row.model_dump(), sort_keys=True, ensure_ascii=False, separators=(",", ":")).encode()
+    return block_hash(text) + text
 
 
 def unpack_row(data: bytes | memoryview) -> Row:
     """The row that `pack_row` packed; raises CorruptRecordError."""
+    text = bytes(data[HASH_BYTES:])
+    if block_hash(text) != bytes(data[:HASH_BYTES]):
+        raise CorruptRecordError("a row has not the hash it was sealed with")
     try:
-        return Row.model_validate_json(bytes(data))
+        return Row.model_validate_json(text)
     except ValidationError as error:
         raise CorruptRecordError(f"a row is damaged: {error.errors()[0]['msg']}") from error
 

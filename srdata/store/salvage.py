@@ -18,25 +18,31 @@ from srdata.store.environments import Lease, Reading
 from srdata.store.records import Record, Row, block_keys, damaged_blocks, row_key, unpack_row
 from srdata.store.shards import HEADER_KEY, ShardInfo, ShardPlan, lock_part
 
+_Name = tuple[str, str]  # key and source SHA-256
+
 
 class Salvage:
-    """The good records in what earlier runs left of the shard `path`: unfinished part files, and a damaged
-    shard.
+    """The good records in what earlier runs left of the shard `path`: unfinished part files, a damaged shard.
 
     A record is good when it was made by the same plan from a source file of the same bytes, and the hash of
-    its row and of each of its blocks is right. Files that another process is writing are left alone.
+    each of its blocks is right. Part files that another process is writing are left alone; those that hold
+    nothing of use are deleted at once.
     """
 
     def __init__(self, path: Path, plan: ShardPlan) -> None:
         self._plan = plan
         self._lease = Lease()
         self._leftovers: dict[Path, int] = {}  # path → the handle of its lock
-        self._places: dict[tuple[str, str], tuple[Path, int]] = {}  # (key, source sha256) → file and number
-        for part in sorted(path.parent.glob(f"{path.name}{PART}*")):
+        self._places: dict[_Name, tuple[Path, int]] = {}  # → file and number in it
+        for part in path.parent.glob(f"{path.name}{PART}*"):
             if (handle := lock_part(part)) is not None:
                 self._leftovers[part] = handle
-        for file in [*self._leftovers, path]:
-            self._survey(file)
+        surveys = [(self._survey(file), file) for file in [*sorted(self._leftovers), path]]
+        for names, file in sorted(surveys, key=lambda survey: -len(survey[0])):
+            new = {name: (file, number) for name, number in names.items() if name not in self._places}
+            self._places |= new
+            if not new and file in self._leftovers:
+                self._delete(file)
 
     def __len__(self) -> int:
         return len(self._places)
@@ -52,9 +58,8 @@ class Salvage:
     def discard(self) -> None:
         """Delete the leftovers: call it when the shard is sealed."""
         self._lease.close()
-        for path in self._leftovers:
-            path.unlink(missing_ok=True)
-        self.close()
+        for path in list(self._leftovers):
+            self._delete(path)
 
     def close(self) -> None:
         """Let go of the files."""
@@ -70,13 +75,22 @@ class Salvage:
     ) -> None:
         self.close()
 
-    def _survey(self, file: Path) -> None:
+    def _survey(self, file: Path) -> dict[_Name, int]:
+        """The number of every record of `file` that this plan made and whose row is whole."""
+        names: dict[_Name, int] = {}
         with suppress(CorruptRecordError):
             check_structure(file)
             with self._lease.reading(file) as shard:
                 if _made_by(shard, self._plan):
-                    for number, row in _rows(shard):
-                        self._places.setdefault((row.key, row.source_sha256), (file, number))
+                    for number, data in _packed_rows(shard):
+                        with suppress(CorruptRecordError):
+                            row = unpack_row(data)
+                            names[row.key, row.source_sha256] = number
+        return names
+
+    def _delete(self, leftover: Path) -> None:
+        leftover.unlink(missing_ok=True)
+        os.close(self._leftovers.pop(leftover))
 
 
 def sealed_shard(path: Path, plan: ShardPlan) -> ShardInfo | None:
@@ -88,7 +102,7 @@ def sealed_shard(path: Path, plan: ShardPlan) -> ShardInfo | None:
             if not _made_by(shard, plan):
                 return None
             images = 0
-            for number, _ in _rows(shard):
+            for number, _ in _packed_rows(shard):
                 if _read_record(shard, number, plan) is None:
                     return None
                 images += 1
@@ -104,7 +118,7 @@ def shard_rows(path: Path) -> list[Row]:
     lease = Lease()
     try:
         with lease.reading(path) as shard:
-            return [row for _, row in _rows(shard)]
+            return [unpack_row(data) for _, data in _packed_rows(shard)]
     finally:
         lease.close()
 
@@ -123,16 +137,19 @@ def _made_by(shard: Reading, plan: ShardPlan) -> bool:
     return bytes(shard.get(HEADER_KEY, b"")) == plan.header
 
 
-def _rows(shard: Reading) -> Iterator[tuple[int, Row]]:
+def _packed_rows(shard: Reading) -> Iterator[tuple[int, memoryview]]:
     number = 0
     while (data := shard.get(row_key(number))) is not None:
-        yield number, unpack_row(data)
+        yield number, data
         number += 1
 
 
 def _read_record(shard: Reading, number: int, plan: ShardPlan) -> Record | None:
-    """The record with this number, or None if one of its blocks is missing or damaged."""
-    row = unpack_row(shard.get(row_key(number)))
+    """The record with this number, or None if its row or one of its blocks is missing or damaged."""
+    try:
+        row = unpack_row(shard.get(row_key(number)))
+    except CorruptRecordError:
+        return None
     keys = block_keys(number, plan.layout, row.height, row.width)
     values = [shard.get(key) for key in keys]
     if damaged_blocks(row, values):

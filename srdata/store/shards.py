@@ -95,7 +95,8 @@ class ShardWriter:
         self._file.sync()
         self._file.close()
         with storage_errors(self._path):
-            publish(self._part, self._path)
+            if self._part.exists() or not self._path.exists():  # else another run sealed the same shard first
+                publish(self._part, self._path)
         self.close()
         return ShardInfo(self._path, self._images, self._path.stat().st_size, sha256_of(self._path))
 
