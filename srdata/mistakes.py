@@ -67,7 +67,7 @@ def _hint(value: object, kinds: list[str]) -> str:
         return f"; put it in quotes: '{_shown(value)}'" if kinds == ["text"] and _is_plain(value) else ""
     if "true or false" in kinds and value.lower() in _TRUTHS:
         return f"; write {_TRUTHS[value.lower()]}"
-    number = value.replace("_", "").lstrip("0") or "0"
+    number = re.sub(r"^(-?)0+(?=[0-9])", r"\1", value.replace("_", ""))
     if any("number" in kind for kind in kinds) and re.fullmatch(r"-?[0-9]+(\.[0-9]+)?", number):
         return f"; write {number}"
     return ""
