@@ -23,11 +23,11 @@ class RainStreaks(Op):
     """Add bright streaks of one direction: clip(image + streaks), the same in each channel.
 
     The streaks are drops at random places, `density` per 1,000 pixels, each drawn out to a line of `length`
-    and `width` pixels that leans by `angle` degrees from the vertical (positive: its top to the right). A drop
-    adds a random half to all of `strength`, in 8-bit levels; where streaks cross, they add up.
+    and `width` pixels that leans by `angle` degrees from the vertical (positive: its top to the right). Each
+    drop adds a random half to all of `strength`, in 8-bit levels; where streaks cross, they add up.
     Source: the additive model O = B + S of Yang et al., "Deep joint rain detection and removal", CVPR 2017
-    (Rain100L, RainTrainL), whose streak images IPT adds to train its deraining. Those are motion-blurred noise,
-    which is what this computes.
+    (Rain100L, RainTrainL), whose streak images IPT adds to train its deraining. Those are motion-blurred
+    noise, which is what this computes.
     """
 
     op: Literal["rain_streaks"] = "rain_streaks"
