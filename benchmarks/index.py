@@ -1,0 +1,80 @@
+"""Opening a set of a million images: its index is made up, its images are not there."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+
+from benchmarks.comparison import alternate
+from benchmarks.tables import Table
+from srdata import PairedDataset
+from srdata.store.index import SCHEMA, write_tables
+from srdata.store.reader import SetReader
+from srdata.store.setfile import INDEX_FILE, SetFile, file_entry, write_set
+from srdata.store.windows import Windows
+
+IMAGES = 1_000_000
+PER_SHARD = 1000
+CHUNK = 50_000
+ROUNDS = 5
+
+
+def run(folder: Path, peers: Path | None) -> Table:
+    """Seconds to open it in three ways, each from nothing but the files."""
+    write_tables(folder / INDEX_FILE, _chunks())
+    write_set(folder, _content(folder))
+    works = {
+        "SetReader, its length and one image's size": lambda: SetReader(folder).sizes("hr", [IMAGES - 1]),
+        "PairedDataset of random crops": lambda: len(PairedDataset(folder, split="train", patch_size=192)),
+        "PairedDataset of sub-image windows": lambda: len(PairedDataset(folder, split="train", windows=True)),
+    }
+    seconds = alternate(works, ROUNDS)
+    rows = [[name, f"{value:.3f} s"] for name, value in seconds.items()]
+    size = (folder / INDEX_FILE).stat().st_size / 1e6
+    return Table(
+        "Opening a set of a million images", ["", "time"], rows, f"Its index is a file of {size:.0f} MB."
+    )
+
+
+def _chunks() -> Iterator[pa.Table]:
+    rng = np.random.default_rng(0)
+    for start in range(0, IMAGES, CHUNK):
+        numbers = np.arange(start, start + CHUNK)
+        heights, widths = rng.integers(120, 510, (2, CHUNK)) * 4
+        hashes = [rng.bytes(32).hex() for _ in range(CHUNK)]
+        columns = {
+            "key": [f"{number:07d}" for number in numbers],
+            "split": np.where(numbers % 100, "train", "validation"),
+            "source": ["made-up"] * CHUNK,
+            "height": heights,
+            "width": widths,
+            "channels": np.full(CHUNK, 3),
+            "shard": numbers // PER_SHARD,
+            "number": numbers % PER_SHARD,
+            "source_sha256": hashes,
+            "params": [""] * CHUNK,
+            "pixels": [f'{{"hr":"{text[:32]}","x4":"{text[32:]}"}}' for text in hashes],
+            "blocks": [bytes.fromhex(text) for text in hashes],
+        }
+        yield pa.table(
+            {name: pa.array(columns[name]).cast(SCHEMA.field(name).type) for name in SCHEMA.names}, SCHEMA
+        )
+
+
+def _content(folder: Path) -> SetFile:
+    return SetFile(
+        name="made-up",
+        recipe={},
+        digest="",
+        scales=("4",),
+        codec="raw",
+        block=480,
+        windows=Windows(),
+        seed=0,
+        versions={},
+        counts={"train": IMAGES - IMAGES // 100, "validation": IMAGES // 100},
+        files={INDEX_FILE: file_entry(folder / INDEX_FILE)},
+    )

@@ -1,0 +1,48 @@
+"""Results as Markdown."""
+
+from __future__ import annotations
+
+import os
+import platform
+from collections.abc import Sequence
+from dataclasses import dataclass
+from importlib import metadata
+from pathlib import Path
+
+LIBRARIES = ("srdata", "numpy", "opencv-python-headless", "torch", "lmdb")
+
+
+@dataclass(frozen=True)
+class Table:
+    """A title, column names, rows of text, and what a reader must know to judge them."""
+
+    title: str
+    columns: Sequence[str]
+    rows: Sequence[Sequence[str]]
+    note: str = ""
+
+
+def markdown(table: Table) -> str:
+    """The table as Markdown, with an empty line before and after."""
+    lines = [table.columns, ["---"] * len(table.columns), *table.rows]
+    grid = "\n".join(f"| {' | '.join(line)} |" for line in lines)
+    return f"\n## {table.title}\n\n{grid}\n" + (f"\n{table.note}\n" if table.note else "")
+
+
+def times(value: float, unit: float) -> str:
+    """How many times `unit` a value is."""
+    return f"{value / unit:.1f}×"
+
+
+def machine() -> str:
+    """A heading that says what the tables were measured on."""
+    versions = ", ".join(f"{name} {metadata.version(name)}" for name in LIBRARIES)
+    python = platform.python_version()
+    return f"# Results\n\n{_processor()}, {os.cpu_count()} cores; Python {python}, {versions}.\n"
+
+
+def _processor() -> str:
+    information = Path("/proc/cpuinfo")
+    lines = information.read_text().splitlines() if information.exists() else []
+    names = [line.split(":", 1)[1].strip() for line in lines if line.startswith("model name")]
+    return names[0] if names else platform.machine()
