@@ -54,12 +54,14 @@ class Chain(Settings):
     """A degradation: the steps from HR to LR, and what is done to HR itself before them.
 
     `hr` holds steps that alter the HR image that training aims at (Real-ESRGAN sharpens it); LR is made from
-    the altered one. `scales` are those for which the ranges are meant; none means any.
+    the altered one. `scales` are those for which the ranges are meant; none means any. LR batches are rounded
+    to 8-bit levels unless `rounds` is false; LR images always are.
     """
 
     title: str = ""
     source: Source = Source()
     scales: tuple[float, ...] = ()
+    rounds: bool = True
     hr: tuple[AnyOp, ...] = ()
     steps: tuple[AnyOp, ...]
 
@@ -91,7 +93,7 @@ class Chain(Settings):
         ]
 
     def apply(self, x: Array, deltas: Sequence[Delta], scale: Scale | float = 1) -> Array:
-        """The LR batch of an HR batch (float32 NCHW in 0–1, numpy or torch), in whole 8-bit levels.
+        """The LR batch of an HR batch (float32 NCHW in 0–1, numpy or torch).
 
         Raises UsageError if the chain does not end at HR / scale.
         """
@@ -103,9 +105,9 @@ class Chain(Settings):
         size = self._lr_size(x.shape[2], x.shape[3], scale)
         ways = [self._ways(delta) for delta in deltas]
         hr = run_batch([way for way, _ in ways], x, size) if self.hr else x
-        lr = backend.rounded(run_batch([way for _, way in ways], hr, size))
+        lr = run_batch([way for _, way in ways], hr, size)
         self._check_end(lr.shape[2], lr.shape[3], size)
-        return Pair(lr, backend.rounded(hr) if self.hr else x)
+        return Pair(backend.rounded(lr) if self.rounds else lr, backend.rounded(hr) if self.hr else x)
 
     def apply_image(self, image: Image, delta: Delta, scale: Scale | float = 1) -> Image:
         """The LR image of one HR image, both uint8 HWC; ops that work in 8 bits do not leave them."""

@@ -10,11 +10,15 @@ from srdata.degrade.choices import Branch, Maybe, OneOf, Repeat, Shuffled
 from srdata.degrade.op import Op, name_of
 from srdata.degrade.ops.blur import Blur, KernelBlur, MedianBlur
 from srdata.degrade.ops.camera import CameraNoise
+from srdata.degrade.ops.chroma import ChromaSubsampling
 from srdata.degrade.ops.codecs import Avif, Jpeg, Jxl, Video, Webp
+from srdata.degrade.ops.colour import ChromaShift, ColourSpace
 from srdata.degrade.ops.dither import ErrorDiffusion, OrderedDither, RiemersmaDither
 from srdata.degrade.ops.halftone import Halftone
 from srdata.degrade.ops.imresize import Imresize
 from srdata.degrade.ops.noise import GaussianNoise, PoissonNoise, SaltPepper, SpeckleNoise, UniformNoise
+from srdata.degrade.ops.pillow import PillowResize
+from srdata.degrade.ops.rain import RainStreaks
 from srdata.degrade.ops.resize import Resize, Subsample
 from srdata.degrade.ops.structure import Halo, Pixelate, UnsharpMask
 from srdata.degrade.ops.tone import Banding, Gamma, Levels, Saturation
@@ -23,6 +27,7 @@ _KINDS: tuple[type[Op], ...] = (
     Imresize,
     Resize,
     Subsample,
+    PillowResize,
     Blur,
     KernelBlur,
     MedianBlur,
@@ -48,6 +53,10 @@ _KINDS: tuple[type[Op], ...] = (
     ErrorDiffusion,
     RiemersmaDither,
     Halftone,
+    ColourSpace,
+    ChromaShift,
+    ChromaSubsampling,
+    RainStreaks,
     OneOf,
     Maybe,
     Shuffled,

@@ -50,6 +50,7 @@ class Blur(Op):
     size: OddRange = (21, 21)  # pixels along each side of the kernel, which is cut there
     sigma: Annotated[Range, between(0, 100)] = (0.2, 3.0)  # pixels; aniso shapes draw two
     variance: bool = False  # `sigma` is then the range of sigma² instead
+    nested: bool = False  # the second sigma of an aniso shape is drawn below the first
     angle: Annotated[Range, between(-360, 360)] = (-180.0, 180.0)  # degrees
     beta_generalized: Annotated[Range, above(0), between(0, 20)] = (0.5, 4.0)
     beta_plateau: Annotated[Range, above(0), between(0, 20)] = (1.0, 2.0)
@@ -87,13 +88,15 @@ class Blur(Op):
         return {**self._spread(shape, rng), **self._beta(shape, rng)}
 
     def _spread(self, shape: Shape, rng: np.random.Generator) -> Params:
-        first = self._sigma(rng)
+        first = self._sigma(rng, self.sigma)
         if shape in {"iso", "generalized_iso", "plateau_iso"}:
             return {"sigma": [first, first], "angle": 0.0}
-        return {"sigma": [first, self._sigma(rng)], "angle": uniform(rng, self.angle)}
+        below = first**2 if self.variance else first
+        second = self._sigma(rng, (self.sigma[0], below) if self.nested else self.sigma)
+        return {"sigma": [first, second], "angle": uniform(rng, self.angle)}
 
-    def _sigma(self, rng: np.random.Generator) -> float:
-        drawn = uniform(rng, self.sigma)
+    def _sigma(self, rng: np.random.Generator, span: tuple[float, float]) -> float:
+        drawn = uniform(rng, span)
         return max(math.sqrt(drawn) if self.variance else drawn, POINT_SIGMA)
 
     def _beta(self, shape: Shape, rng: np.random.Generator) -> Params:

@@ -5,6 +5,7 @@ On one kind of device δ gives the same field again; those of numpy, torch and C
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from collections.abc import Sequence
 from typing import Annotated, Any, Literal
 
@@ -57,12 +58,13 @@ class _NormalNoise(Op):
         low, high = self.sigma
         return float(int(uniform(rng, (low, high + 1)))) if self.whole else uniform(rng, self.sigma)
 
-    def _noise(self, x: Array, params: Sequence[Params]) -> Any:
-        return alike(x, params, ["kind"], _noise)
+    def apply(self, x: Array, params: Sequence[Params]) -> Array:
+        noisy = alike(x, params, ["kind"], self._noisy)
+        return backend.clip(noisy) if self.clip else noisy
 
-    def _kept(self, x: Any) -> Array:
-        kept: Array = backend.clip(x) if self.clip else x
-        return kept
+    @abstractmethod
+    def _noisy(self, x: Array, params: Sequence[Params]) -> Array:
+        """Images with noise of one kind."""
 
 
 class GaussianNoise(_NormalNoise):
@@ -70,8 +72,8 @@ class GaussianNoise(_NormalNoise):
 
     op: Literal["gaussian_noise"] = "gaussian_noise"
 
-    def apply(self, x: Array, params: Sequence[Params]) -> Array:
-        return self._kept(x + self._noise(x, params))
+    def _noisy(self, x: Array, params: Sequence[Params]) -> Any:
+        return x + _noise(x, params)
 
 
 class SpeckleNoise(_NormalNoise):
@@ -79,8 +81,8 @@ class SpeckleNoise(_NormalNoise):
 
     op: Literal["speckle_noise"] = "speckle_noise"
 
-    def apply(self, x: Array, params: Sequence[Params]) -> Array:
-        return self._kept(x + x * self._noise(x, params))
+    def _noisy(self, x: Array, params: Sequence[Params]) -> Any:
+        return x + x * _noise(x, params)
 
 
 def _noise(x: Array, params: Sequence[Params]) -> Any:
@@ -114,8 +116,8 @@ def _random_mixing(rng: np.random.Generator) -> list[list[float]]:
 class PoissonNoise(Op):
     """Replace each sample by a count of photons with that mean, and scale the difference.
 
-    White is 10 to the power `exponent` photons (BSRGAN+, arXiv 2103.14006); without it, as many as the image has
-    distinct levels, up to a power of two (Real-ESRGAN).
+    White is 10 to the power `exponent` photons (BSRGAN+, arXiv 2103.14006). Without it, it is the number of
+    distinct levels in the image, up to a power of two (Real-ESRGAN).
     """
 
     op: Literal["poisson_noise"] = "poisson_noise"
@@ -129,19 +131,18 @@ class PoissonNoise(Op):
             drawn["photons"] = 10 ** uniform(rng, self.exponent)
         return {**drawn, "key": field_key(rng)}
 
-    def apply(self, x: Array, params: Sequence[Params]) -> Any:
-        noise: Any = alike(x, params, ["gray"], self._noise)
-        return backend.clip(x + noise)
+    def apply(self, x: Array, params: Sequence[Params]) -> Array:
+        return backend.clip(alike(x, params, ["gray"], self._noisy))
 
-    def _noise(self, x: Array, params: Sequence[Params]) -> Array:
+    def _noisy(self, x: Array, params: Sequence[Params]) -> Array:
         clean: Any = backend.rounded(luma(x, span="full") if params[0]["gray"] and x.shape[1] == 3 else x)
         if self.exponent:
             photons: Any = backend.column([one["photons"] for one in params], x)
         else:
             photons = 2 ** backend.ceil_log2(backend.distinct_levels(clean))
         counts = backend.poisson(clean * photons, [one["key"] for one in params])
-        noise: Array = (counts / photons - clean) * backend.column([one["scale"] for one in params], x)
-        return noise
+        noisy: Array = x + (counts / photons - clean) * backend.column([one["scale"] for one in params], x)
+        return noisy
 
 
 class SaltPepper(Op):
@@ -180,10 +181,10 @@ class UniformNoise(Op):
         return {"amplitude": amplitude, "gray": gray, "key": field_key(rng)}
 
     def apply(self, x: Array, params: Sequence[Params]) -> Array:
-        return backend.clip(x + alike(x, params, ["gray"], _even))
+        return backend.clip(alike(x, params, ["gray"], _uneven))
 
 
-def _even(x: Array, params: Sequence[Params]) -> Any:
+def _uneven(x: Array, params: Sequence[Params]) -> Any:
     channels = 1 if params[0]["gray"] else x.shape[1]
     field: Any = backend.uniform_field([one["key"] for one in params], (channels, *x.shape[2:]), x)
-    return (field - 0.5) * backend.column([2 * one["amplitude"] / 255 for one in params], x)
+    return x + (field - 0.5) * backend.column([2 * one["amplitude"] / 255 for one in params], x)
