@@ -1,0 +1,119 @@
+"""Which source of pairs is meant by what a user gives."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import NamedTuple
+
+from srdata.errors import UnknownNameError, UsageError
+from srdata.images import ImagePolicy
+from srdata.scale import Scale
+from srdata.store.reader import SetReader
+from srdata.store.setfile import SET_FILE, read_set
+from srdata.store.windows import Windows
+from srdata.train.folders import Place, is_lmdb, places
+from srdata.train.sources import PairSource, SetSource, folder_source, lmdb_source
+
+
+@dataclass(frozen=True)
+class Choice:
+    """What a user chooses of all that is there; None where there is nothing to choose."""
+
+    split: str | None = None
+    scale: Scale | None = None
+    track: str | None = None
+    template: str = "{key}"
+    images: ImagePolicy | None = None
+
+
+class Opened(NamedTuple):
+    """A source, and the windows that the set was prepared with."""
+
+    source: PairSource
+    windows: Windows | None = None
+
+
+def open_given(path: Path | None, hr: Path | None, lr: Path | None, choice: Choice) -> Opened:
+    """The source at `path`, or of `hr` and `lr`; raises UsageError when none is there or a choice is open."""
+    if path is not None and hr is None and lr is None:
+        return _open_path(path, choice)
+    if path is None and hr is not None and lr is not None:
+        return Opened(_open_two(hr, lr, choice))
+    raise UsageError("give either the path of a prepared set or a folder, or both hr= and lr=")
+
+
+def _open_path(path: Path, choice: Choice) -> Opened:
+    if not (path / SET_FILE).is_file():
+        return Opened(_open_place(path, choice))
+    content = read_set(path)
+    if content.layout == "lmdb":
+        return Opened(_open_set(SetReader(path), choice), content.windows)
+    return Opened(_open_place(path, choice), content.windows if content.layout == "folder" else None)
+
+
+def _open_set(reader: SetReader, choice: Choice) -> PairSource:
+    split = _pick("split", choice.split, reader.index.splits, reader.path)
+    scale = _pick("scale", _text(choice.scale), reader.set.scales, reader.path)
+    return SetSource(reader, split, Scale(str(scale)))
+
+
+def _open_place(path: Path, choice: Choice) -> PairSource:
+    """The source in a folder that holds folders or LMDBs with the names that the field uses."""
+    found = places(path)
+    if not found:
+        raise UsageError(_nothing_at(path))
+    found = _narrowed(found, path, "split", choice.split, lambda place: place.split)
+    found = _narrowed(found, path, "track", choice.track, lambda place: place.track)
+    found = _narrowed(found, path, "scale", _text(choice.scale), lambda place: str(place.scale))
+    if len(found) > 1:
+        names = ", ".join(place.hr.name for place in found)
+        raise UsageError(f"{path} holds {names}: give one as hr=, with its LR images as lr=")
+    place = found[0]
+    return _open_two(place.hr, place.lr, replace(choice, scale=place.scale, template=place.template))
+
+
+def _open_two(hr: Path, lr: Path, choice: Choice) -> PairSource:
+    """The source of two folders of images, or of two of BasicSR's LMDBs; raises UsageError."""
+    for path in (hr, lr):
+        if not path.is_dir():
+            raise UsageError(f"there is no folder {path}")
+    if is_lmdb(hr) != is_lmdb(lr):
+        raise UsageError(f"{hr} and {lr}: one is an LMDB and the other is not; give two of a kind")
+    open_pair = lmdb_source if is_lmdb(hr) else folder_source
+    return open_pair(hr, lr, choice.template, choice.scale, choice.images)
+
+
+def _narrowed(
+    found: list[Place], path: Path, kind: str, wanted: str | None, value: Callable[[Place], str | None]
+) -> list[Place]:
+    """The places with the wanted value; a place that does not tell its split fits any."""
+    known = sorted({text for place in found if (text := value(place)) is not None})
+    chosen = _pick(kind, wanted, known, path)
+    return [place for place in found if value(place) in (chosen, None)]
+
+
+def _pick(kind: str, wanted: str | None, known: Iterable[str], where: Path) -> str | None:
+    """The wanted one of what is known, or the only one; raises UsageError when there is none or a choice."""
+    known = list(known)
+    if wanted is None and len(known) > 1:
+        raise UsageError(f"{where} holds the {kind}s {', '.join(known)}: choose one with {kind}=")
+    if wanted is not None and known and wanted not in known:
+        raise UnknownNameError.among(f"{kind} of {where}", wanted, known)
+    return known[0] if wanted is None and known else wanted
+
+
+def _text(scale: Scale | None) -> str | None:
+    return None if scale is None else str(scale)
+
+
+def _nothing_at(path: Path) -> str:
+    if not path.exists():
+        return f"there is no {path}: prepare it first, `srdata list` shows what can be prepared"
+    if is_lmdb(path):
+        return f"{path} is one LMDB: give the one with HR images as hr= and the one with LR images as lr="
+    return (
+        f"{path} is no prepared set (no set.json) and holds no folders NAME_HR and NAME_LR_bicubic/X4: "
+        f"prepare it with `srdata prepare {path} --scale 4 --lmdb`, or give two folders as hr= and lr="
+    )

@@ -1,0 +1,54 @@
+"""Read crops from a source, padded and turned as they were drawn."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from srdata.images import Pixels
+from srdata.scale import Scale
+from srdata.store.blocks import CHANNELS
+from srdata.train.items import Crops, Regions
+from srdata.train.pads import padded
+from srdata.train.sources import PairSource
+from srdata.train.turns import TRANSPOSES, turn_all
+
+
+def stackable(crops: Crops, patch: int | None) -> bool:
+    """Whether all crops have one size, once padded to `patch` and turned, so that they fit into one array."""
+    if patch is not None:
+        return True
+    inside, transposed = crops.inside, crops.turns & TRANSPOSES
+    square = inside.heights[0] == inside.widths[0]
+    return inside.same_size() and bool(square or (transposed == transposed[0]).all())
+
+
+def cut(source: PairSource, crops: Crops, patch: int | None, pad: str | None) -> tuple[Pixels, Pixels]:
+    """LR and HR of stackable `crops`, padded to `patch` cells and turned; uint8 (count, height, width, 3)."""
+    inside = crops.inside
+    height, width = (inside.heights[0], inside.widths[0]) if patch is None else (patch, patch)
+    lr, hr = _room(source.scale, len(inside.images), height, width)
+    if pad is None:
+        source.read_pairs(inside.images, inside.tops, inside.lefts, lr, hr)
+    else:
+        _read_padded(source, inside, lr, hr, pad)
+    if not crops.turns.any():
+        return lr, hr
+    turns = crops.turns.tolist()
+    return turn_all(lr, turns), turn_all(hr, turns)
+
+
+def _room(scale: Scale, count: int, height: int, width: int) -> tuple[Pixels, Pixels]:
+    """Arrays for LR and HR crops of so many cells."""
+    cells = (scale.denominator, scale.numerator)
+    lr, hr = (np.empty((count, height * cell, width * cell, CHANNELS), np.uint8) for cell in cells)
+    return lr, hr
+
+
+def _read_padded(source: PairSource, inside: Regions, lr: Pixels, hr: Pixels, pad: str) -> None:
+    """Fill `lr` and `hr` crop by crop: each may have another size before it is padded."""
+    for i in range(len(inside.images)):
+        one = slice(i, i + 1)
+        parts = _room(source.scale, 1, inside.heights[i], inside.widths[i])
+        source.read_pairs(inside.images[one], inside.tops[one], inside.lefts[one], *parts)
+        for out, part in zip((lr, hr), parts, strict=True):
+            out[i] = padded(part[0], out.shape[1], out.shape[2], pad)

@@ -1,0 +1,233 @@
+"""`PairedDataset`: pairs of HR and LR images for training, from whatever holds them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import NamedTuple, TypedDict
+
+import numpy as np
+import torch
+from numpy.typing import ArrayLike
+from torch.utils.data import Dataset
+
+from srdata.errors import UsageError
+from srdata.images import ImagePolicy, Pixels
+from srdata.scale import Scale
+from srdata.store.windows import Integers, WindowIndex, Windows, window_name
+from srdata.train.choose import Choice, Opened, open_given
+from srdata.train.cutting import cut, stackable
+from srdata.train.epoch import SharedEpoch
+from srdata.train.items import Crops, Items, Regions, WholeImages, WindowItems, draw
+from srdata.train.pads import check_pad
+from srdata.train.pairing import listed
+from srdata.train.tensors import check_dtype, to_tensor
+
+Index = int | tuple[int, int]  # the number of an item, or (epoch, number of an item)
+
+
+class Pair(TypedDict):
+    """One item: tensors (3, height, width), in 0 to 1 unless uint8, and the name of the image or window."""
+
+    lr: torch.Tensor
+    hr: torch.Tensor
+    key: str
+
+
+class Pairs(NamedTuple):
+    """A batch: uint8 RGB arrays (count, height, width, 3), and the name of each image or window."""
+
+    lr: Pixels
+    hr: Pixels
+    keys: list[str]
+
+
+class PairedDataset(Dataset[Pair]):
+    """Pairs of HR and LR images, or aligned crops of them, as a map-style data set for torch.
+
+    >>> data = PairedDataset("data/div2k-x4", split="train", patch_size=192)  # doctest: +SKIP
+    >>> data[0]["lr"].shape, data[0]["hr"].shape  # doctest: +SKIP
+    (torch.Size([3, 48, 48]), torch.Size([3, 192, 192]))
+
+    What it reads is one of
+        path        a prepared set; or a folder that holds EDSR's folders (DIV2K_train_HR and
+                    DIV2K_train_LR_bicubic/X4, or HR and LR_bicubic/X4) or BasicSR's LMDBs
+        hr=, lr=    two folders of images or two of BasicSR's LMDBs; an LR image is called as `template` says
+    and of what is there, where there is more than one,
+        split       train, validation or test
+        scale       HR pixels per LR pixel
+        track       bicubic, unknown, … in EDSR's layout
+
+    An item is
+        windows     False: an image; True: a sub-image window of the set; or of Windows(size=480, step=240)
+        patch_size  a random crop of it with this side in HR pixels; None: all that the LR image covers
+        pad         "reflect", "edge" or "constant" enlarges images that are smaller; None: they are an error
+        dihedral    True: flipped and turned at random, all 8 ways equally likely
+        seed        of crops and turns
+        dtype       of tensors: float32, float16 or bfloat16 in 0 to 1, or uint8
+        images      what to admit besides plain 8-bit RGB where image files are read
+
+    The crop of item i in epoch e depends on (seed, e, i) alone, for any number of workers. The epoch comes
+    with the index: `DataLoader(data, sampler=EpochSampler(data))` asks for (e, i), so every pass has other
+    crops. For a plain index it is what `set_epoch` was given, 0 at first; all workers see that.
+
+    Raises UsageError, at once, when there is nothing to read, a choice is open, an image lacks its partner,
+    sizes do not match or images are smaller than the patch; when reading fails, CorruptRecordError or
+    ImageError with the name.
+    """
+
+    def __init__(
+        self,
+        path: str | Path | None = None,
+        *,
+        hr: str | Path | None = None,
+        lr: str | Path | None = None,
+        template: str = "{key}",
+        split: str | None = None,
+        scale: int | float | str | Scale | None = None,
+        track: str | None = None,
+        windows: bool | Windows = False,
+        patch_size: int | None = None,
+        pad: str | None = None,
+        dihedral: bool = False,
+        seed: int = 0,
+        dtype: torch.dtype = torch.float32,
+        images: ImagePolicy | None = None,
+    ) -> None:
+        choice = Choice(split, None if scale is None else Scale(scale), track, template, images)
+        opened = open_given(_path(path), _path(hr), _path(lr), choice)
+        self._source = opened.source
+        self._items = _choose_items(opened, windows)
+        self._patch = None if patch_size is None else _in_cells(patch_size, self.scale)
+        self._pad = None if pad is None else check_pad(pad)
+        self._dihedral = dihedral
+        self._seed = seed
+        self._dtype = check_dtype(dtype)
+        self._epoch = SharedEpoch()
+        if pad is not None and self._patch is None:
+            raise UsageError(f"pad={pad!r} enlarges images to the patch: give patch_size= as well")
+        if pad is None and self._patch is not None:
+            self._refuse_small(self._patch)
+
+    @property
+    def scale(self) -> Scale:
+        """How many HR pixels face one LR pixel."""
+        return self._source.scale
+
+    @property
+    def keys(self) -> list[str]:
+        """The name of every item."""
+        return self._names(self._items.regions(np.arange(len(self))))
+
+    @property
+    def sizes(self) -> Integers:
+        """HR height and width of every item before it is cropped to a patch or padded, (items, 2)."""
+        regions = self._items.regions(np.arange(len(self))).times(self.scale.numerator)
+        return np.stack([regions.heights, regions.widths], axis=-1)
+
+    def set_epoch(self, epoch: int) -> None:
+        """Choose the epoch of plain indices, for this process and all workers; call it before iterating."""
+        self._epoch.set(epoch)
+
+    def __len__(self) -> int:
+        return len(self._items)
+
+    def __getitem__(self, index: Index) -> Pair:
+        return self.__getitems__([index])[0]
+
+    def __getitems__(self, indices: Sequence[Index]) -> list[Pair]:
+        """The items of a batch, which torch's DataLoader asks for together."""
+        items, epochs = self._addresses(indices)
+        crops = self._draw(items, epochs)
+        if not stackable(crops, self._patch):
+            return [self[index] for index in indices]
+        batch = self._read(crops)
+        lr, hr = to_tensor(batch.lr, self._dtype), to_tensor(batch.hr, self._dtype)
+        return [Pair(lr=lr[i], hr=hr[i], key=key) for i, key in enumerate(batch.keys)]
+
+    def batch(self, indices: ArrayLike, epoch: int | None = None) -> Pairs:
+        """Items as uint8 arrays (count, height, width, 3), the fast way: no object is made for an item.
+
+        `epoch` is by default what `set_epoch` was given. Raises UsageError for items of different sizes.
+        """
+        items = self._checked(np.array(indices, np.int64, ndmin=1))
+        crops = self._draw(items, np.asarray(self._epoch.get() if epoch is None else epoch))
+        if not stackable(crops, self._patch):
+            raise UsageError(
+                "items of different sizes make no batch: give patch_size=, or read them one by one"
+            )
+        return self._read(crops)
+
+    def _addresses(self, indices: Sequence[Index]) -> tuple[Integers, Integers]:
+        """Items and epochs of indices of either form."""
+        now = self._epoch.get()
+        pairs = [index if isinstance(index, tuple) else (now, index) for index in indices]
+        epochs, items = np.array(pairs, np.int64).T
+        return self._checked(items), epochs
+
+    def _checked(self, items: Integers) -> Integers:
+        """Item numbers counted from 0; IndexError, which ends a `for` over the data, for one beyond it."""
+        count = len(self)
+        if ((items < -count) | (items >= count)).any():
+            raise IndexError(f"item {items[(items < -count) | (items >= count)][0]} of {count}")
+        return np.where(items < 0, items + count, items)
+
+    def _draw(self, items: Integers, epochs: Integers) -> Crops:
+        return draw(self._items.regions(items), self._patch, self._dihedral, (self._seed, epochs, items))
+
+    def _read(self, crops: Crops) -> Pairs:
+        return Pairs(*cut(self._source, crops, self._patch, self._pad), self._names(crops.inside))
+
+    def _names(self, regions: Regions) -> list[str]:
+        keys = self._source.keys(regions.images)
+        if regions.orders is None:
+            return keys
+        return [window_name(key, order) for key, order in zip(keys, regions.orders.tolist(), strict=True)]
+
+    def _refuse_small(self, patch: int) -> None:
+        """Raise UsageError that lists the items into which no patch of so many cells fits."""
+        sizes, side = self.sizes, patch * self.scale.numerator
+        small = np.flatnonzero((sizes < side).any(axis=1))
+        if len(small):
+            names = zip(self._names(self._items.regions(small)), sizes[small].tolist(), strict=True)
+            found = [f"{name} ({width}x{height})" for name, (height, width) in names]
+            raise UsageError(
+                f"{len(small)} of {len(self)} items are smaller than patch_size {side}: {listed(found)}; "
+                "take smaller patches, or pad='reflect'"
+            )
+
+
+def _choose_items(opened: Opened, windows: bool | Windows) -> Items:
+    """Whole images, or windows: those of the set for True; raises UsageError."""
+    source = opened.source
+    chosen = opened.windows if windows is True else windows or None
+    if chosen is None and not windows:
+        return WholeImages(source.sizes, source.scale)
+    if chosen is None:
+        raise UsageError(
+            "windows=True takes the windows of a prepared set; say which: windows=Windows(480, 240, 0)"
+        )
+    index = WindowIndex(chosen, source.sizes[:, 0], source.sizes[:, 1], source.scale)
+    if len(index.too_small):
+        names = source.keys(index.too_small)
+        raise UsageError(
+            f"{len(names)} images are smaller than a window of {chosen.size} pixels: {listed(names)}; "
+            "take smaller windows, or windows=False"
+        )
+    return WindowItems(index)
+
+
+def _in_cells(patch_size: int, scale: Scale) -> int:
+    """A patch size in cells; raises UsageError with the nearest sizes when it is no whole number of them."""
+    cells, rest = divmod(patch_size, scale.numerator)
+    if rest or cells < 1:
+        nearest = [str(n * scale.numerator) for n in (cells, cells + 1) if n > 0]
+        raise UsageError(
+            f"patch_size {patch_size} is no multiple of {scale.numerator}, which scale {scale} needs: "
+            f"take {' or '.join(nearest)}"
+        )
+    return cells
+
+
+def _path(path: str | Path | None) -> Path | None:
+    return None if path is None else Path(path)

@@ -1,0 +1,90 @@
+"""Which LR image belongs to which HR image, by name and by size."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from srdata.errors import UsageError
+from srdata.scale import Scale
+
+_SHOWN = 10
+
+Sizes = NDArray[np.int64]  # height and width of each image, (images, 2)
+
+
+def match_names(
+    high: Sequence[str], low: Iterable[str], template: str, where: tuple[object, object]
+) -> list[str]:
+    """The LR name of each HR name, by `template`.
+
+    Raises UsageError that lists the names without a counterpart, and `where` HR and LR are.
+    """
+    wanted = [_filled(template, key) for key in high]
+    there, asked = set(low), set(wanted)
+    missing = [name for name in wanted if name not in there]
+    extra = sorted(there - asked)
+    if missing or extra:
+        better = _better_template(template, high, extra)
+        raise UsageError(f"{_orphans(missing, extra, where)}; the template is {template!r}{better}")
+    return wanted
+
+
+def _filled(template: str, key: str) -> str:
+    try:
+        name = template.format(key=key)
+    except (LookupError, ValueError, AttributeError) as error:
+        raise UsageError(f"template {template!r} cannot be filled: {{key}} is all it may name") from error
+    if key not in name:
+        raise UsageError(f"template {template!r} must hold {{key}}, the name of the HR image")
+    return name
+
+
+def _orphans(missing: Sequence[str], extra: Sequence[str], where: tuple[object, object]) -> str:
+    parts = []
+    if missing:
+        parts.append(
+            f"{len(missing)} HR images of {where[0]} have no LR image in {where[1]}: {listed(missing)}"
+        )
+    if extra:
+        parts.append(f"{len(extra)} LR images of {where[1]} have no HR image in {where[0]}: {listed(extra)}")
+    return "; ".join(parts)
+
+
+def _better_template(template: str, high: Sequence[str], extra: Sequence[str]) -> str:
+    """The template that would pair the first HR name, where the LR names differ by a suffix only."""
+    if not high:
+        return ""
+    suffixes = sorted((name[len(high[0]) :] for name in extra if name.startswith(high[0])), key=len)
+    return f"; try template={'{key}' + suffixes[0]!r}" if suffixes else ""
+
+
+def listed(names: Sequence[str]) -> str:
+    """The first ten of `names`, and how many more there are."""
+    more = f" and {len(names) - _SHOWN} more" if len(names) > _SHOWN else ""
+    return ", ".join(names[:_SHOWN]) + more
+
+
+def guess_scale(hr: Sizes, lr: Sizes) -> Scale:
+    """The whole scale of the first pair; raises UsageError if its sizes are those of no whole scale."""
+    number = int(hr[0].max() // lr[0].max())
+    if number < 1 or any(Scale(number).lr(int(high)) != low for high, low in zip(hr[0], lr[0], strict=True)):
+        raise UsageError(f"cannot tell the scale of HR {_size(hr[0])} and LR {_size(lr[0])}: give scale=")
+    return Scale(number)
+
+
+def check_sizes(keys: Sequence[str], hr: Sizes, lr: Sizes, scale: Scale) -> None:
+    """Raise UsageError that lists the pairs whose LR image is not what `scale` makes of the HR size."""
+    wrong = (hr // scale.numerator * scale.denominator != lr).any(axis=1).nonzero()[0]
+    if len(wrong):
+        found = [f"{keys[i]} (HR {_size(hr[i])}, LR {_size(lr[i])})" for i in wrong]
+        raise UsageError(
+            f"{len(wrong)} of {len(keys)} pairs do not match at scale {scale}: {listed(found)}; "
+            "give the scale that they have, or make the LR images anew with `srdata prepare`"
+        )
+
+
+def _size(size: NDArray[np.int64]) -> str:
+    return f"{size[1]}x{size[0]}"

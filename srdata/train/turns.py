@@ -1,0 +1,48 @@
+"""The eight ways to flip and turn an image, and the fastest way found to do so in place.
+
+A turn is a number from 0 to 7 made of three bits, applied in this order: 4 transposes (rows become columns),
+2 flips top and bottom, 1 flips left and right. An HR crop and its LR crop that are turned alike stay aligned.
+"""
+
+from __future__ import annotations
+
+import cv2
+import numpy as np
+
+from srdata.images import Pixels
+
+TURNS = 8
+TRANSPOSES = 4  # the bit that swaps height and width
+_FLIP = {1: 1, 2: 0, 3: -1}  # OpenCV's code for the two lower bits
+
+
+def turn_all(images: Pixels, turns: list[int]) -> Pixels:
+    """Turn each of `images` (count, height, width, 3): square ones in place, others in new memory.
+
+    Unless the images are square, either all turns transpose or none does.
+    """
+    if images.shape[1] != images.shape[2]:
+        return np.stack([_turned(image, turn) for image, turn in zip(images, turns, strict=True)])
+    spare = np.empty_like(images[0])
+    for image, turn in zip(images, turns, strict=True):
+        _turn_in_place(image, turn, spare)
+    return images
+
+
+def _turned(image: Pixels, turn: int) -> Pixels:
+    """A view of `image`, turned."""
+    image = image.transpose(1, 0, 2) if turn & TRANSPOSES else image
+    return image[:: -1 if turn & 2 else 1, :: -1 if turn & 1 else 1]
+
+
+def _turn_in_place(image: Pixels, turn: int, spare: Pixels) -> None:
+    """OpenCV takes a tenth of the time of numpy, whose strided copies go sample by sample."""
+    flip = _FLIP.get(turn & 3)
+    if turn & TRANSPOSES:
+        cv2.transpose(image, spare)
+        if flip is None:
+            np.copyto(image, spare)
+        else:
+            cv2.flip(spare, flip, image)
+    elif flip is not None:
+        cv2.flip(image, flip, image)
