@@ -6,11 +6,11 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from srdata.prepare import prepare as prepare
+    from srdata.preparation import prepare as prepare
     from srdata.recipe import load_recipe as load_recipe
     from srdata.resize import imresize as imresize
     from srdata.train.dataset import PairedDataset as PairedDataset
-    from srdata.verify import verify as verify
+    from srdata.verification import verify as verify
 
 __version__ = "0.1.0"
 
@@ -18,8 +18,8 @@ __version__ = "0.1.0"
 _HOMES = {
     "imresize": "srdata.resize",
     "load_recipe": "srdata.recipe",
-    "prepare": "srdata.prepare",
-    "verify": "srdata.verify",
+    "prepare": "srdata.preparation",
+    "verify": "srdata.verification",
     "PairedDataset": "srdata.train.dataset",
 }
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import json
 import os
 import sys
@@ -13,7 +12,7 @@ from typing import Any
 import click
 
 import srdata
-from srdata.errors import SrdataError
+from srdata.errors import SrdataError, nearest
 
 _ROOT = click.option(
     "--root",
@@ -34,10 +33,8 @@ class _Verbs(click.Group):
         try:
             return super().resolve_command(ctx, args)
         except click.UsageError as error:
-            close = difflib.get_close_matches(args[0], self.list_commands(ctx), n=1)
-            if close:
-                error.message += f" Did you mean {close[0]!r}?"
-            raise
+            hint = nearest(args[0], self.list_commands(ctx))
+            raise click.UsageError(f"{error.message.rstrip('.')}{hint}", ctx) from error
 
 
 @click.group(cls=_Verbs, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
@@ -70,8 +67,8 @@ def show(name: str, as_json: bool) -> None:
 
 
 @cli.command()
-@click.argument("name", metavar="NAME|YAML|DIR")
-@click.option("--scale", "scales", multiple=True, help="HR size over LR size; repeat for several.")
+@click.argument("recipe", metavar="NAME|YAML|DIR")
+@click.option("--scale", multiple=True, help="HR size over LR size; repeat for several.")
 @click.option("--lmdb", is_flag=True, help="Store LMDB shards instead of image folders.")
 @_ROOT
 @click.option("--degradation", help="How LR is made: a name, a YAML file, or published:TRACK.")
@@ -89,19 +86,18 @@ def show(name: str, as_json: bool) -> None:
     "--backend", type=click.Choice(["loky", "threading", "dask"]), default="loky", show_default=True
 )
 @click.option("--seed", type=int, help="Seed of all randomness.")
-@click.option("--name", "set_name", help="Name of the prepared set's folder.")
+@click.option("--name", help="Name of the prepared set's folder.")
 @click.option("--skip-bad", is_flag=True, help="Leave bad images out and list them in the set.")
 @click.option("--dry-run", is_flag=True, help="Print the plan and do nothing.")
-def prepare(lmdb: bool, layout: str | None, dry_run: bool, **options: Any) -> None:
+def prepare(dry_run: bool, jobs: int, backend: Any, skip_bad: bool, **options: Any) -> None:
     """Download, degrade, cut and store a data set; run again to resume."""
-    from srdata.preparation import plan_text, prepare
+    from srdata import preparation
 
-    options["layout"] = layout or ("lmdb" if lmdb else None)
-    options["scale"] = options.pop("scales")
+    recipe = options.pop("recipe")
     if dry_run:
-        click.echo(plan_text(**options))
+        click.echo(preparation.plan(recipe, **options))
         return
-    built = prepare(**options, log=lambda line: click.echo(line, err=True))
+    built = preparation.prepare(recipe, jobs=jobs, backend=backend, skip_bad=skip_bad, log=_note, **options)
     click.echo(f"{built.path}: {built.summary}")
 
 
@@ -137,6 +133,10 @@ def schema() -> None:
     click.echo(json.dumps(schema(), indent=2))
 
 
+def _note(line: str) -> None:
+    click.echo(line, err=True)
+
+
 def main() -> None:
     """Run the command line: errors become one line on standard error, 2 for a user's mistake, else 1."""
     sys.exit(run(sys.argv[1:]))
@@ -150,20 +150,23 @@ def run(arguments: list[str]) -> int:
         cli.main(arguments, prog_name="srdata", standalone_mode=False)
     except click.exceptions.Exit as stop:
         return stop.exit_code
-    except click.ClickException as error:
-        error.show()
+    except click.UsageError as error:
+        where = error.ctx.command_path if error.ctx else "srdata"
+        click.echo(f"{where}: {error.format_message()} (see {where} --help)", err=True)
         return 2
     except (click.Abort, KeyboardInterrupt):
         click.echo("srdata: interrupted; run the same command again to go on", err=True)
         return 130
     except SrdataError as error:
         return _tell(error, error.exit_status, verbose)
+    except OSError as error:
+        return _tell(error, 1, verbose)
     except BrokenPipeError:
         return 1
     return 0
 
 
-def _tell(error: SrdataError, status: int, verbose: bool) -> int:
+def _tell(error: Exception, status: int, verbose: bool) -> int:
     if verbose:
         traceback.print_exception(error)
     else:

@@ -104,7 +104,7 @@ def file_system(folder: Path) -> str | None:
     mounts = Path("/proc/self/mounts")
     if not mounts.exists():
         return None
-    best = ("", None)
+    best: tuple[str, str | None] = ("", None)
     for line in mounts.read_text().splitlines():
         _, point, kind, *_ = line.split(" ")
         point = point.encode().decode("unicode_escape")

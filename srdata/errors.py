@@ -45,7 +45,7 @@ class UnknownNameError(UsageError):
     def among(cls, kind: str, name: str, known: Iterable[str]) -> Self:
         """The error for `name` which is none of `known`, with the nearest of them."""
         known = sorted(known)
-        return cls(f"unknown {kind} {name!r}{nearest(name, known)}; known: {', '.join(known)}")
+        return cls(f"unknown {kind} {name!r}{nearest(name, known)} (known: {', '.join(known)})")
 
 
 class RecipeError(UsageError):

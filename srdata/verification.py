@@ -17,6 +17,8 @@ from srdata.prepared import PreparedImages, replay_image
 from srdata.progress import progress
 from srdata.scale import Scale
 from srdata.store.blocks import HR
+from srdata.store.check import check_shard
+from srdata.store.reader import SetReader
 from srdata.store.records import pixel_hash
 from srdata.store.setfile import INDEX_FILE, SetFile, check_files, read_set
 
@@ -76,19 +78,31 @@ def _check_images(folder: Path, content: SetFile, report: Report) -> None:
         return
     try:
         images = PreparedImages(folder)
+        total = len(images.index)
+        with progress("verify", total, "images") as advance:
+            for problem in _shard_problems(folder) if content.layout == "lmdb" else _file_problems(images):
+                report.problems += [problem] if problem else []
+                advance(1)
     except CorruptRecordError as error:
         report.problems.append(str(error))
         return
-    with progress("verify", len(images.index), "images") as advance:
-        for row in range(len(images.index)):
-            report.problems += _image_problems(images, row)
-            advance(1)
     counts = {split: len(images.index.rows(split)) for split in images.index.splits}
     if counts != content.counts:
         report.problems.append(f"the index has {counts}, set.json says {content.counts}")
-    report.checked.append(
-        f"{len(images.index)} images in {len(images.layers)} layers against their hashes and sizes"
-    )
+    report.checked.append(f"{total} images in {len(images.layers)} layers against their hashes and sizes")
+
+
+def _shard_problems(folder: Path) -> Iterator[str | None]:
+    """What is wrong with each image in shards, None where nothing is."""
+    reader = SetReader(folder, verify=True)
+    for shard in sorted(set(reader.index.shards.tolist())):
+        yield from (check.problem for check in check_shard(reader, shard))
+
+
+def _file_problems(images: PreparedImages) -> Iterator[str | None]:
+    """What is wrong with each image in files, None where nothing is."""
+    for row in range(len(images.index)):
+        yield "; ".join(_image_problems(images, row)) or None
 
 
 def _image_problems(images: PreparedImages, row: int) -> Iterator[str]:
@@ -97,7 +111,7 @@ def _image_problems(images: PreparedImages, row: int) -> Iterator[str]:
     for layer in images.layers:
         try:
             pixels = images.read(row, layer)
-        except (CorruptRecordError, ImageError) as error:
+        except ImageError as error:
             yield str(error)
             continue
         if pixel_hash(pixels) != hashes.get(layer):
@@ -118,7 +132,7 @@ def _compare_with_published(folder: Path, content: SetFile, root: Path, report: 
         published = [
             (owner, one)
             for owner, one in load_manifest(source).find(scale=int(scale))
-            if one.bicubic is not None and one.split in content.counts
+            if one.track == "bicubic" and one.split in content.counts
         ]
         if not published:
             report.notes.append(f"{scale.label}: no published bicubic LR is known for {source}")

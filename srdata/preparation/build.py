@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from importlib import metadata
 from pathlib import Path
 from typing import Protocol, TypeVar
 
@@ -15,8 +17,9 @@ from srdata.preparation.shards import layout_of, shard_tasks, write_shard
 from srdata.progress import progress
 from srdata.recipe import Recipe
 from srdata.store.index import write_index, write_rows
-from srdata.store.setfile import INDEX_FILE, FileEntry, file_entry
+from srdata.store.setfile import INDEX_FILE, FileEntry, Quarantined, SetFile, file_entry
 
+_PIXEL_LIBRARIES = ("numpy", "opencv-python-headless", "pillow", "lmdb", "torch")
 _SHOWN = 10  # bad images named in an error
 
 
@@ -65,6 +68,27 @@ class Job:
         if not self.skip_bad:
             refuse([bad for one in done for bad in one.bad], len(self.items))
         return done
+
+    def content(self, built: Built) -> SetFile:
+        """What set.json says of the set."""
+        left_out = {bad.key for bad in built.bad}
+        counts: Counter[str] = Counter(item.split for item in self.items if item.key not in left_out)
+        return SetFile(
+            name=self.target.name,
+            layout=self.recipe.store.layout,
+            recipe=self.recipe.resolved(),
+            digest=self.recipe.digest,
+            scales=tuple(map(str, self.recipe.scales)),
+            codec=built.codec,
+            block=built.block,
+            windows=self.recipe.windows,
+            templates=built.templates,
+            seed=self.recipe.seed,
+            versions={name: metadata.version(name) for name in ("srdata", *_PIXEL_LIBRARIES)},
+            counts=dict(counts),
+            files=built.files,
+            quarantine=tuple(Quarantined(key=bad.key, reason=bad.reason) for bad in built.bad),
+        )
 
 
 @dataclass(frozen=True)

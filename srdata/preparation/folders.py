@@ -18,13 +18,13 @@ from srdata.files import storage_errors
 from srdata.images import write_png
 from srdata.preparation.items import Bad, Item
 from srdata.preparation.work import Source, make_layers, read_source
-from srdata.recipe import Recipe, Split
+from srdata.recipe import Recipe
 from srdata.store.blocks import HR
 from srdata.store.records import Row, make_row
 from srdata.store.setfile import file_entry
 
 JOURNAL = ".journal"
-_SHORT: dict[Split, str] = {"train": "train", "validation": "valid", "test": "test"}
+_SHORT = {"train": "train", "validation": "valid", "test": "test"}
 
 
 @dataclass(frozen=True)
@@ -58,14 +58,19 @@ class FolderDone:
     bad: tuple[Bad, ...]
 
 
-def templates(recipe: Recipe, split: Split) -> dict[str, str]:
+def templates(recipe: Recipe, split: str) -> dict[str, str]:
     """For each layer where its images stand, relative to the set, with {key} for the key of an image."""
-    prefix = "" if split == "test" else f"{recipe.prefix or recipe.name}_{_SHORT[split]}_"
+    prefix = folder_prefix(recipe, split)
     lr = {
         scale.label: f"{prefix}LR_{recipe.degradation_name}/X{scale}/{{key}}{scale.label}.png"
         for scale in recipe.scales
     }
     return {HR: f"{prefix}HR/{{key}}.png", **lr}
+
+
+def folder_prefix(recipe: Recipe, split: str) -> str:
+    """What the names of a split's folders start with: DIV2K_train_, and nothing for benchmarks."""
+    return "" if split == "test" else f"{recipe.prefix or recipe.name}_{_SHORT[split]}_"
 
 
 def write_images(task: FolderTask) -> FolderDone:

@@ -2,10 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+from tqdm import tqdm
+
 from srdata.errors import UsageError
-from srdata.manifest import load_manifest
+from srdata.fetch import Planned, have
+from srdata.fetch import plan as downloads
+from srdata.manifest import ImageSet, Manifest, load_manifest
+from srdata.preparation.items import find_items, hr_sets, published_sets, sample_bytes, stored_sizes
 from srdata.preparation.shards import layout_of
 from srdata.recipe import Recipe
+
+
+_STORED_PER_PACKED = 2  # raw samples for each byte of PNG archive; DIV2K's training HR: 6.6 of 3.5 GB
 
 
 def check_request(recipe: Recipe) -> None:
@@ -26,3 +37,70 @@ def licence_text(recipe: Recipe) -> str:
     manifest = load_manifest(str(recipe.source))
     owners = [manifest, *(load_manifest(member.manifest) for member in manifest.members)]
     return "\n".join(f"licence of {one.title}: {one.licence.name}: {one.licence.text}" for one in owners)
+
+
+def plan_text(recipe: Recipe, root: Path, target: Path, from_dir: Path | None = None) -> str:
+    """What preparing a recipe at `target` would do: terms, downloads, images, windows and bytes on disk."""
+    lines = [
+        f"target    {target} ({recipe.store.layout})",
+        f"digest    {recipe.digest}",
+        licence_text(recipe),
+    ]
+    sets = [] if recipe.folder else list(needed_sets(recipe))
+    planned = [one for owner, image_set in sets for one in downloads(owner, image_set, root)]
+    if from_dir is None:
+        lines += [_download_line(one) for one in dict.fromkeys(planned)]
+        lines.append(f"download  {_total(planned)}")
+    if from_dir is not None or all(have(owner, one, root) for owner, one in sets):
+        lines += _image_lines(recipe, root, from_dir)
+    else:
+        lines += [f"images    {one.label}: {one.count or 'unknown'} of {owner.title}" for owner, one in sets]
+        about = readable(_STORED_PER_PACKED * _packed(planned))
+        lines.append("windows   told once the images are here")
+        lines.append(
+            f"disk      about {readable(_STORED_PER_PACKED * _packed(planned))}, told once the images are here"
+        )
+    return "\n".join(lines)
+
+
+def needed_sets(recipe: Recipe) -> Iterator[tuple[Manifest, ImageSet]]:
+    """Every image set that a recipe takes, HR and published LR."""
+    for owner, hr_set in hr_sets(recipe):
+        yield owner, hr_set
+        if recipe.published:
+            for lr_set in published_sets(recipe, recipe.published, owner, hr_set).values():
+                yield owner, lr_set
+
+
+def _download_line(one: Planned) -> str:
+    state = "here" if one.here else readable(one.missing_bytes)
+    unknown = "" if one.hash_known else ", hash not known: recorded at the first download"
+    return f"file      {one.name}: {state}{unknown} ({one.url})"
+
+
+def _packed(planned: Sequence[Planned]) -> int:
+    return sum(one.missing_bytes or 0 for one in dict.fromkeys(planned))
+
+
+def _total(planned: Sequence[Planned]) -> str:
+    missing = [one for one in dict.fromkeys(planned) if not one.here]
+    known = sum(one.missing_bytes or 0 for one in missing)
+    unknown = sum(one.missing_bytes is None for one in missing)
+    return readable(known) + (f" and {unknown} files of unknown size" if unknown else "")
+
+
+def _image_lines(recipe: Recipe, root: Path, from_dir: Path | None) -> list[str]:
+    sizes = stored_sizes(find_items(recipe, root, from_dir), recipe)
+    samples = sum(sample_bytes(*size, recipe) for size in sizes)
+    lines = [f"images    {len(sizes)}"]
+    if recipe.windows and sizes:
+        heights, widths = zip(*sizes, strict=True)
+        for scale in recipe.scales:
+            count = int(recipe.windows.counts(heights, widths, scale).sum())
+            lines.append(f"windows   {count} of {recipe.windows.size} pixels at {scale.label}")
+    return [*lines, f"disk      {readable(samples)} as raw samples, less with another codec"]
+
+
+def readable(count: int | None) -> str:
+    """A number of bytes for people: 3.53 GB."""
+    return "unknown size" if count is None else tqdm.format_sizeof(count, "B", 1000)

@@ -4,30 +4,28 @@ from __future__ import annotations
 
 import os
 import shutil
-from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from importlib import metadata
 from pathlib import Path
+from typing import TypedDict, Unpack
 
 from filelock import FileLock
 
-import srdata
 from srdata.errors import UsageError
 from srdata.files import PART, sha256_of, storage_errors
+from srdata.preparation.basicsr import build_basicsr
 from srdata.preparation.build import Built, Job, build_folder, build_lmdb
 from srdata.preparation.folders import JOURNAL
 from srdata.preparation.items import find_items
 from srdata.preparation.parallel import Backend
-from srdata.preparation.plan import check_request, licence_text
+from srdata.preparation.plan import check_request, licence_text, plan_text
 from srdata.recipe import Layout, Recipe, load_recipe
 from srdata.scale import Scale
 from srdata.store.index import Index
 from srdata.store.setfile import (
     INDEX_FILE,
     SET_FILE,
-    Quarantined,
     SetFile,
     read_set,
     write_set,
@@ -36,9 +34,12 @@ from srdata.store.setfile import (
 Log = Callable[[str], None]
 OneScale = Scale | int | float | str
 
-BUILDERS: dict[Layout, Callable[[Job], Built]] = {"lmdb": build_lmdb, "folder": build_folder}
+BUILDERS: dict[Layout, Callable[[Job], Built]] = {
+    "lmdb": build_lmdb,
+    "folder": build_folder,
+    "basicsr": build_basicsr,
+}
 UNFINISHED = ".unfinished"  # stands in a folder while a set is made there
-_PIXEL_LIBRARIES = ("numpy", "opencv-python-headless", "pillow", "lmdb")
 
 
 @dataclass(frozen=True)
@@ -60,80 +61,82 @@ class Prepared(os.PathLike[str]):
         return f"{counts} images{left_out}, {megabytes:.1f} MB"
 
 
-def adjusted(
-    recipe: str | Path | Recipe,
-    *,
-    scale: OneScale | Sequence[OneScale] | None = None,
-    lmdb: bool = False,
-    layout: Layout | None = None,
-    codec: str | None = None,
-    degradation: str | None = None,
-    splits: Sequence[str] = (),
-    seed: int | None = None,
-) -> Recipe:
-    """The recipe of that name with these settings, where given, in place of its own."""
+class Settings(TypedDict, total=False):
+    """What a call may set in place of the recipe's own setting."""
+
+    scale: OneScale | Sequence[OneScale] | None  # HR size over LR size, one or several
+    lmdb: bool  # shards instead of image folders
+    layout: Layout | None
+    codec: str | None  # of the blocks in shards: raw, png, jxl
+    degradation: str | None  # a name, a YAML file, or published:TRACK
+    splits: Sequence[str]
+    seed: int | None
+
+
+def adjusted(recipe: str | Path | Recipe, **settings: Unpack[Settings]) -> Recipe:
+    """The recipe of that name (or YAML file, or folder of images) with other settings."""
     recipe = recipe if isinstance(recipe, Recipe) else load_recipe(recipe)
+    scale = settings.get("scale")
     several = scale if isinstance(scale, Sequence) and not isinstance(scale, str) else [scale]
-    store = {
-        "layout": layout or ("lmdb" if lmdb else recipe.store.layout),
-        "codec": codec or recipe.store.codec,
-    }
+    layout = settings.get("layout") or ("lmdb" if settings.get("lmdb") else recipe.store.layout)
+    codec = settings.get("codec") or recipe.store.codec
     return recipe.changed(
         scales=tuple(Scale(one) for one in several if one is not None) or None,
-        degradation=degradation,
-        splits=tuple(splits) or None,
-        seed=seed,
-        store={**dict(recipe.store), **store},
+        degradation=settings.get("degradation"),
+        splits=tuple(settings.get("splits", ())) or None,
+        seed=settings.get("seed"),
+        store={**dict(recipe.store), "layout": layout, "codec": codec},
     )
 
 
 def prepare(
     recipe: str | Path | Recipe,
     *,
-    scale: OneScale | Sequence[OneScale] | None = None,
-    lmdb: bool = False,
     root: str | Path = "data",
-    layout: Layout | None = None,
-    codec: str | None = None,
-    degradation: str | None = None,
-    splits: Sequence[str] = (),
-    seed: int | None = None,
-    from_dir: str | Path | None = None,
     name: str | None = None,
+    from_dir: str | Path | None = None,
     jobs: int = -1,
     backend: Backend = "loky",
     skip_bad: bool = False,
     log: Log = lambda line: None,
+    **settings: Unpack[Settings],
 ) -> Prepared:
     """Prepare the set of a recipe (a name, a YAML file or a folder of images) below `root`, or go on with it.
 
-    `scale` is one or several, HR size over LR size; `lmdb` stores shards instead of image folders; `from_dir`
-    holds archives or images that need not be downloaded; `name` is that of the set's folder. The same recipe
-    and seed give the same bytes for any number of `jobs`, however often the work was interrupted. A set that
-    is already there is left as it is. `log` is called with a line on each stage, the licence among them.
+    `name` is that of the set's folder; `from_dir` holds archives or images that need not be downloaded; for
+    `settings`, such as scale=4 and lmdb=True, see `Settings`. The same recipe and seed give the same bytes
+    for any number of `jobs`, however often the work was interrupted. A set that is already there is left as
+    it is. `log` is called with a line on each stage, the licence first.
 
     Raises UsageError for a wrong request, SourceError for bad files (see `skip_bad`) and StoreError for a
     disk that is full or cannot be written; what is finished is kept, and the same call goes on from there.
     """
-    chosen = adjusted(
-        recipe,
-        scale=scale,
-        lmdb=lmdb,
-        layout=layout,
-        codec=codec,
-        degradation=degradation,
-        splits=splits,
-        seed=seed,
-    )
+    chosen = adjusted(recipe, **settings)
     check_request(chosen)
     target = Path(root) / (name or chosen.set_name)
     log(licence_text(chosen))
     with _only_one_at(target):
         if (content := finished_set(target, chosen)) is not None:
+            log(f"{target} is prepared already")
             return Prepared(target, content)
         items = find_items(chosen, Path(root), Path(from_dir) if from_dir else None)
         log(f"{target}: {len(items)} images")
         return _build(Job(items, chosen, target, skip_bad, jobs, backend))
+
+
+def plan(
+    recipe: str | Path | Recipe,
+    *,
+    root: str | Path = "data",
+    name: str | None = None,
+    from_dir: str | Path | None = None,
+    **settings: Unpack[Settings],
+) -> str:
+    """What `prepare` would do with the same arguments: terms, downloads, images, windows, bytes on disk."""
+    chosen = adjusted(recipe, **settings)
+    check_request(chosen)
+    target = Path(root) / (name or chosen.set_name)
+    return plan_text(chosen, Path(root), target, Path(from_dir) if from_dir else None)
 
 
 def finished_set(target: Path, recipe: Recipe) -> SetFile | None:
@@ -186,7 +189,7 @@ def _build(job: Job) -> Prepared:
     _claim(job.target)
     built = BUILDERS[job.recipe.store.layout](job)
     _remove_leftovers(job.target, {job.target / path for path in built.files})
-    content = _content(job, built)
+    content = job.content(built)
     write_set(job.target, content)
     (job.target / UNFINISHED).unlink(missing_ok=True)
     return Prepared(job.target, content)
@@ -209,24 +212,3 @@ def _remove_leftovers(target: Path, kept: set[Path]) -> None:
     for path in [*target.rglob(f"*{PART}*"), *target.glob("shards/*.lmdb")]:
         if path not in kept:
             path.unlink(missing_ok=True)
-
-
-def _content(job: Job, built: Built) -> SetFile:
-    left_out = {bad.key for bad in built.bad}
-    counts: Counter[str] = Counter(item.split for item in job.items if item.key not in left_out)
-    return SetFile(
-        name=job.target.name,
-        layout=job.recipe.store.layout,
-        recipe=job.recipe.resolved(),
-        digest=job.recipe.digest,
-        scales=tuple(map(str, job.recipe.scales)),
-        codec=built.codec,
-        block=built.block,
-        windows=job.recipe.windows,
-        templates=built.templates,
-        seed=job.recipe.seed,
-        versions={name: metadata.version(name) for name in _PIXEL_LIBRARIES} | {"srdata": srdata.__version__},
-        counts=dict(counts),
-        files=built.files,
-        quarantine=tuple(Quarantined(key=bad.key, reason=bad.reason) for bad in built.bad),
-    )
