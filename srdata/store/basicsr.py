@@ -22,8 +22,7 @@ from srdata.files import PART, part_name, publish, storage_errors, sync_folder
 from srdata.images import decode_image, encode_png
 from srdata.store.blocks import CHANNELS, Pixels
 from srdata.store.environments import Lease
-from srdata.store.lmdbfile import LmdbWriter
-from srdata.store.salvage import check_structure
+from srdata.store.lmdbfile import LmdbWriter, check_structure
 from srdata.store.shards import lock_part
 
 DATA_FILE, LOCK_FILE, META_FILE = "data.mdb", "lock.mdb", "meta_info.txt"

@@ -8,9 +8,9 @@ from typing import NamedTuple
 import numpy as np
 
 from srdata.errors import CorruptRecordError
+from srdata.store.lmdbfile import check_structure
 from srdata.store.reader import SetReader
 from srdata.store.records import pixel_hash
-from srdata.store.salvage import check_structure
 
 
 class ImageCheck(NamedTuple):

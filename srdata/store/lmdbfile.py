@@ -1,6 +1,6 @@
-"""Writing a new LMDB file: it grows as needed, and what goes wrong is said in words.
+"""LMDB files: writing a new one that grows as needed, checking one that was found, errors in words.
 
-The file is not synced before `sync`, so a loss of power may damage it and a killed process may not: what is
+A new file is not synced before `sync`, so a loss of power may damage it and a killed process may not: what is
 committed stays, by LMDB's copy-on-write.
 """
 
@@ -10,16 +10,20 @@ import errno
 import os
 import resource
 import shutil
+import struct
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import lmdb
+import lmdb.verify
 
-from srdata.errors import SrdataError, StoreError
+from srdata.errors import CorruptRecordError, SrdataError, StoreError
 from srdata.files import storage_error
 
 SMALLEST_MAP_BYTES = 1 << 20
+# Of a meta page of LMDB 0.9 (MDB_meta in mdb.c): bytes in a page, number of the last page, transaction.
+_META = struct.Struct("=40xI92xQQ")
 _SPARE_BYTES = 1 << 20  # less free space than a transaction and this: the device is full
 
 
@@ -65,6 +69,29 @@ class LmdbWriter:
     def close(self) -> None:
         """Close the file; what is stored stays."""
         self._environment.close()
+
+
+def check_structure(path: Path) -> None:
+    """Raise CorruptRecordError unless `path` is a whole LMDB file; LMDB itself would crash over a cut one."""
+    try:
+        findings = lmdb.verify.verify(str(path))
+    except (lmdb.verify.VerifyError, OSError, ValueError, struct.error) as error:
+        raise CorruptRecordError(f"{path} is no LMDB file: {error}") from error
+    if findings:
+        raise CorruptRecordError(f"{path} is damaged: {findings[0]}")
+    if path.stat().st_size < (needed := _needed_bytes(path)):  # which lmdb.verify does not see in every case
+        raise CorruptRecordError(f"{path} is cut: it has {path.stat().st_size} bytes of {needed}")
+
+
+def _needed_bytes(path: Path) -> int:
+    """How long a file with the header of a whole LMDB file must be, by the newer of its two meta pages."""
+    with path.open("rb") as file:
+        first = _META.unpack(file.read(_META.size))
+        page_bytes: int = first[0]
+        file.seek(page_bytes)
+        second = _META.unpack(file.read(_META.size))
+    last_page: int = max(first, second, key=lambda meta: meta[2])[1]
+    return (last_page + 1) * page_bytes
 
 
 def lmdb_error(path: Path, error: Exception, written: int = 0) -> SrdataError:

@@ -3,18 +3,16 @@
 from __future__ import annotations
 
 import os
-import struct
 from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-import lmdb.verify
-
 from srdata.errors import CorruptRecordError
 from srdata.files import PART, sha256_of
 from srdata.store.environments import Lease, Reading
+from srdata.store.lmdbfile import check_structure
 from srdata.store.records import Record, Row, block_keys, damaged_blocks, row_key, unpack_row
 from srdata.store.shards import HEADER_KEY, ShardInfo, ShardPlan, lock_part
 
@@ -121,16 +119,6 @@ def shard_rows(path: Path) -> list[Row]:
             return [unpack_row(data) for _, data in _packed_rows(shard)]
     finally:
         lease.close()
-
-
-def check_structure(path: Path) -> None:
-    """Raise CorruptRecordError unless `path` is a whole LMDB file; LMDB itself would crash over a cut one."""
-    try:
-        findings = lmdb.verify.verify(str(path))
-    except (lmdb.verify.VerifyError, OSError, ValueError, struct.error) as error:
-        raise CorruptRecordError(f"{path} is no LMDB file: {error}") from error
-    if findings:
-        raise CorruptRecordError(f"{path} is damaged: {findings[0]}")
 
 
 def _made_by(shard: Reading, plan: ShardPlan) -> bool:

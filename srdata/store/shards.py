@@ -24,6 +24,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
+from srdata.errors import StoreError
 from srdata.files import part_name, publish, sha256_of, storage_errors
 from srdata.store.blocks import Layout
 from srdata.store.lmdbfile import LmdbWriter
@@ -95,8 +96,7 @@ class ShardWriter:
         self._file.sync()
         self._file.close()
         with storage_errors(self._path):
-            if self._part.exists() or not self._path.exists():  # else another run sealed the same shard first
-                publish(self._part, self._path)
+            self._publish()
         self.close()
         return ShardInfo(self._path, self._images, self._path.stat().st_size, sha256_of(self._path))
 
@@ -106,6 +106,12 @@ class ShardWriter:
         if self._lock >= 0:
             os.close(self._lock)
             self._lock = -1
+
+    def _publish(self) -> None:
+        if self._part.exists():
+            publish(self._part, self._path)
+        elif not self._path.exists():  # where it does, another run has sealed the same shard
+            raise StoreError(f"{self._part} is gone, another run took it over: run the same command again")
 
     def __enter__(self) -> Self:
         return self
