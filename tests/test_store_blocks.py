@@ -76,7 +76,7 @@ def test_a_layout_that_does_not_fit_is_refused() -> None:
         Layout((Scale(4), Scale("4")), block=480)
     with pytest.raises(UsageError, match="block 0"):
         Layout((Scale(4),), block=0)
-    with pytest.raises(UnknownNameError, match="unknown layer 'x3' .known: hr, x4"):
+    with pytest.raises(UnknownNameError, match=r"unknown layer 'x3' .known: hr, x4"):
         Layout((Scale(4),), block=480).side("x3")
 
 

@@ -1,0 +1,276 @@
+"""The index, the windows, and set.json."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from storing import SIZES, facts_of, layers_of, plan_of, record_of, write_shard, write_small_set
+
+from srdata.errors import CorruptRecordError, SetError, StoreError, UnknownNameError, UsageError
+from srdata.scale import Scale
+from srdata.store.index import SCHEMA, Index, write_index, write_tables
+from srdata.store.records import pixel_hash
+from srdata.store.setfile import SetFile, check_files, read_set, write_set
+from srdata.store.windows import WindowIndex, Windows, window_name
+
+
+def basicsr_windows(height: int, width: int, size: int, step: int, threshold: float) -> list[tuple[int, int]]:
+    """Tops and lefts by BasicSR's rule, written out anew."""
+
+    def along(length: int) -> list[int]:
+        starts = []
+        start = 0
+        while start + size <= length:
+            starts.append(start)
+            start += step
+        if starts and length - (starts[-1] + size) > threshold:
+            starts.append(length - size)
+        return starts
+
+    return [(top, left) for top in along(height) for left in along(width)]
+
+
+def test_a_2k_image_has_forty_windows_at_480_240() -> None:
+    windows = Windows()
+    positions = windows.positions(1356, 2040, Scale(4))
+    assert len(positions) == 40
+    assert positions[[0, 1, 7, 8, 39]].tolist() == [[0, 0], [0, 240], [0, 1560], [240, 0], [876, 1560]]
+    assert windows.counts([1356, 480, 479, 2040], [2040, 480, 2040, 1356], Scale(2)).tolist() == [
+        40,
+        1,
+        0,
+        40,
+    ]
+    assert [window_name("0801", order) for order in (0, 39, 999)] == ["0801_s001", "0801_s040", "0801_s1000"]
+
+
+def test_800_images_of_the_sizes_of_div2k_have_as_many_windows_as_basicsr_cuts() -> None:
+    """Synthetic: 2040 wide, heights that are multiples of 12 as all of DIV2K's are."""
+    heights = 12 * np.random.default_rng(0).integers(54, 171, 800)
+    index = WindowIndex(Windows(), heights, np.full(800, 2040), Scale(4))
+    assert len(index) == sum(len(basicsr_windows(h, 2040, 480, 240, 0)) for h in heights.tolist())
+    assert len(WindowIndex(Windows(), [1356] * 800, [2040] * 800, Scale(4))) == 32_000
+    assert len(index.too_small) == 0
+
+
+@settings(max_examples=150, deadline=None)
+@given(st.data())
+def test_windows_are_those_of_basicsr_on_the_lr_grid(data: st.DataObject) -> None:
+    scale = Scale(data.draw(st.sampled_from(["1", "2", "3", "4", "8", "1.5", "2.4"])))
+    p, q = scale.numerator, scale.denominator
+    size, step = (p * data.draw(st.integers(1, 20)) for _ in range(2))
+    threshold = data.draw(st.integers(0, 3 * p))
+    sizes = data.draw(st.lists(st.tuples(st.integers(1, 300), st.integers(1, 300)), min_size=1, max_size=5))
+    windows = Windows(size=size, step=step, threshold=threshold)
+    index = WindowIndex(windows, *np.array(sizes).T, scale)
+    expected = [
+        (image, order, top * p // q, left * p // q)
+        for image, (height, width) in enumerate(sizes)
+        for order, (top, left) in enumerate(
+            basicsr_windows(
+                scale.lr(height), scale.lr(width), size * q // p, step * q // p, threshold * q / p
+            )
+        )
+    ]
+    found = list(zip(*(part.tolist() for part in index.locate(np.arange(len(index)))), strict=True))
+    assert found == expected
+    for image, _, top, left in found:
+        assert top % p == left % p == 0
+        assert top + size <= scale.crop(sizes[image][0])
+        assert left + size <= scale.crop(sizes[image][1])
+    seen = {image for image, *_ in found}
+    assert sorted(set(range(len(sizes))) - seen) == index.too_small.tolist()
+    shuffled = np.random.default_rng(0).permutation(len(index))
+    assert [found[i] for i in shuffled.tolist()] == list(
+        zip(*(part.tolist() for part in index.locate(shuffled)), strict=True)
+    )
+
+
+def test_hr_that_is_no_multiple_of_the_scale_keeps_its_windows_aligned() -> None:
+    """Where BasicSR lays both grids apart the last windows are off by up to scale - 1 pixels."""
+    positions = Windows().positions(1441, 482, Scale(4))
+    assert positions[-1].tolist() == [960, 0]
+    assert basicsr_windows(1441, 482, 480, 240, 0)[-1] == (961, 2)
+    assert basicsr_windows(1440 // 4, 480 // 4, 120, 60, 0) == [
+        (top // 4, left // 4) for top, left in positions.tolist()
+    ]
+
+
+def test_windows_that_are_no_whole_lr_pixels_are_refused() -> None:
+    with pytest.raises(UsageError, match=r"windows.size 480 is no multiple of 7, .*: take 476"):
+        Windows().check(Scale(7))
+    with pytest.raises(UsageError, match=r"windows.step 3 is no multiple of 4, .*: take 4"):
+        WindowIndex(Windows(size=8, step=3), [9], [9], Scale(4))
+    index = WindowIndex(Windows(), [480], [720], Scale(4))
+    for number in (2, -1):
+        with pytest.raises(UsageError, match="there are 2"):
+            index.locate([number])
+
+
+def test_the_index_holds_what_the_shards_hold(tmp_path: Path) -> None:
+    plan = plan_of(scales=("4", "1.5"))
+    index = Index(write_small_set(tmp_path, plan) / "index.parquet")
+    assert len(index) == 12
+    assert index.splits == ("train", "validation")
+    assert index.rows("validation").tolist() == [3, 7, 11]
+    assert index.rows().tolist() == list(range(12))
+    assert index.shards.tolist() == [0] * 5 + [1] * 5 + [2] * 2
+    assert index.numbers.tolist() == [0, 1, 2, 3, 4, 0, 1, 2, 3, 4, 0, 1]
+    for row in range(12):
+        facts, layers = facts_of(row), layers_of(row, plan.layout)
+        assert index.key(row) == facts.key
+        assert index.row(facts.key) == row
+        assert index.params(row) == facts.params
+        assert index.source_sha256(row) == facts.source_sha256
+        assert (index.heights[row], index.widths[row]) == layers["hr"].shape[:2]
+        assert index.pixels(row) == {layer: pixel_hash(image) for layer, image in layers.items()}
+        assert index.block_hashes(row).hex() == record_of(row, plan).row.blocks
+    with pytest.raises(UnknownNameError, match=r"no image 'image 4' among the 12 .* did you mean 'image"):
+        index.row("image 4")
+    with pytest.raises(UnknownNameError, match=r"unknown split 'test' .known: train, validation"):
+        index.rows("test")
+
+
+def test_the_index_is_plain_parquet_and_has_the_same_bytes_each_time(tmp_path: Path) -> None:
+    one = write_small_set(tmp_path / "one", plan_of())
+    two = write_small_set(tmp_path / "two", plan_of())
+    assert (one / "index.parquet").read_bytes() == (two / "index.parquet").read_bytes()
+    assert (one / "set.json").read_bytes() == (two / "set.json").read_bytes()
+    table = pq.read_table(one / "index.parquet")
+    assert table.schema.names == SCHEMA.names
+    assert table["channels"].unique().to_pylist() == [3]
+    assert json.loads(table["params"][1].as_py()) == {"x4": {"sigma": 1.1}}
+    assert table["params"][0].as_py() == ""
+
+
+def test_a_key_that_stands_twice_is_refused(tmp_path: Path) -> None:
+    shards = [write_shard(tmp_path / f"{i}.lmdb", plan_of(), range(i, i + 3)) for i in (0, 2)]
+    with pytest.raises(StoreError, match="two images have the key 'image 02': give one of them another name"):
+        write_index(tmp_path / "index.parquet", shards)
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["0.lmdb", "2.lmdb"]
+
+
+def test_a_damaged_index_is_named(tmp_path: Path) -> None:
+    path = write_small_set(tmp_path, plan_of()) / "index.parquet"
+    whole = path.read_bytes()
+    for data in (b"", b"<html>", whole[:-50]):
+        path.write_bytes(data)
+        with pytest.raises(CorruptRecordError, match=r"index\.parquet is damaged .*: prepare the set again"):
+            Index(path)
+
+
+def test_a_million_images_open_in_less_than_a_second(tmp_path: Path) -> None:
+    rows, group = 1_000_000, 100_000
+    path = tmp_path / "index.parquet"
+
+    def tables() -> Iterator[pa.Table]:
+        for start in range(0, rows, group):
+            number = np.arange(start, start + group)
+            yield pa.table(
+                {
+                    "key": pa.array([f"{i:07d}" for i in number.tolist()]),
+                    "split": pa.array(["train"] * group).dictionary_encode(),
+                    "source": pa.array(["sample"] * group).dictionary_encode(),
+                    "height": pa.array(np.full(group, 1356, np.int32)),
+                    "width": pa.array(np.full(group, 2040, np.int32)),
+                    "channels": pa.array(np.full(group, 3, np.int8)),
+                    "shard": pa.array((number // 800).astype(np.int32)),
+                    "number": pa.array((number % 800).astype(np.int32)),
+                    "source_sha256": pa.array(["0" * 64] * group),
+                    "params": pa.array(['{"x4":{"sigma":1.25}}'] * group),
+                    "pixels": pa.array(["{}"] * group),
+                    "blocks": pa.array([b"12345678"] * group),
+                },
+                schema=SCHEMA,
+            )
+
+    assert write_tables(path, tables()) == rows
+    assert min(opening_seconds(path) for _ in range(3)) < 1
+
+
+def opening_seconds(path: Path) -> float:
+    """The time to open a large index, number its windows and find an image by its key."""
+    start = time.perf_counter()
+    index = Index(path)
+    windows = WindowIndex(Windows(), index.heights, index.widths, Scale(4))
+    image, order, _, _ = windows.locate([20_000_001])
+    assert (len(windows), image[0], order[0]) == (40_000_000, 500_000, 1)
+    assert index.row(index.key(765_432)) == 765_432
+    assert index.params(765_432) == {"x4": {"sigma": 1.25}}
+    return time.perf_counter() - start
+
+
+def test_set_json_says_what_the_set_is(tmp_path: Path) -> None:
+    folder = write_small_set(tmp_path / "set", plan_of(scales=("4", "1.5")))
+    content = read_set(folder)
+    assert content.store_layout == plan_of(scales=("4", "1.5")).layout
+    assert set(content.files) == {"index.parquet", *(f"shards/0000{i}.lmdb" for i in range(3))}
+    assert json.loads((folder / "set.json").read_text())["codec"] == "raw"
+    write_set(folder, content)
+    assert read_set(folder) == content
+    assert [check.problem for check in check_files(folder, content, full=True)] == [None] * 4
+
+
+def test_every_file_that_is_not_as_set_json_says_is_found(tmp_path: Path) -> None:
+    folder = write_small_set(tmp_path, plan_of())
+    content = read_set(folder)
+    first, second, third = (folder / f"shards/0000{i}.lmdb" for i in range(3))
+    data = bytearray(first.read_bytes())
+    data[-5000] ^= 1
+    first.write_bytes(data)
+    second.write_bytes(second.read_bytes()[:-1])
+    third.unlink()
+    fast = dict(check_files(folder, content, full=False))
+    full = dict(check_files(folder, content, full=True))
+    assert fast.pop("shards/00000.lmdb") is None
+    assert (full.pop("shards/00000.lmdb") or "").startswith("has SHA-256 ")
+    assert fast == full
+    size = content.files["shards/00001.lmdb"].bytes
+    assert full["shards/00001.lmdb"] == f"has {size - 1} bytes, not {size}"
+    assert full["shards/00002.lmdb"] == "is missing"
+    assert full["index.parquet"] is None
+
+
+def test_a_folder_that_is_no_set_says_so(tmp_path: Path) -> None:
+    with pytest.raises(SetError, match="no such folder"):
+        read_set(tmp_path / "none")
+    with pytest.raises(SetError, match=r"no prepared set, or not a finished one .*: run srdata prepare"):
+        read_set(tmp_path)
+    path = write_small_set(tmp_path, plan_of()) / "set.json"
+    good = json.loads(path.read_text())
+    for wrong, message in (
+        ("{", "is damaged"),
+        ("[]", "is damaged"),
+        ("[" * 100_000, "is damaged"),
+        (json.dumps(good | {"format": 2}), "has format 2, not 1: use the srdata that made it"),
+        (
+            json.dumps(good | {"extra": 1}),
+            "extra: Extra inputs are not .* delete it and prepare",
+        ),
+        (json.dumps(good | {"seed": "0"}), "seed: Input should be a valid integer"),
+    ):
+        path.write_text(wrong)
+        with pytest.raises(SetError, match=message):
+            read_set(tmp_path)
+
+
+def test_a_path_out_of_the_set_is_refused(tmp_path: Path) -> None:
+    folder = write_small_set(tmp_path / "set", plan_of())
+    content = read_set(folder)
+    (entry, *_) = content.files.values()
+    hostile = SetFile.model_validate(content.model_dump() | {"files": {"../secret": entry.model_dump()}})
+    with pytest.raises(UsageError, match="leads out of"):
+        list(check_files(folder, hostile, full=True))
+
+
+def test_sizes_of_the_small_set_are_those_of_the_layers() -> None:
+    assert layers_of(2, plan_of().layout)["hr"].shape[:2] == SIZES[2]
