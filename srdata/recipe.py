@@ -149,9 +149,8 @@ class Recipe(_Part):
 
     def resolved(self) -> dict[str, Any]:
         """Every setting spelled out, as plain JSON values."""
-        plain = self.model_dump(mode="json", exclude={"title"}, exclude_none=True)
-        if self.folder:
-            plain["folder"] = Path(self.folder).name  # where it lies on this machine changes nothing
+        # where a folder lies on this machine changes nothing
+        plain = self.model_dump(mode="json", exclude={"title", "folder"}, exclude_none=True)
         if not self.published:
             plain["degradation"] = {str(scale): chain.resolved() for scale, chain in self.chains.items()}
         return plain

@@ -131,7 +131,6 @@ def _refuse_twins(items: Sequence[Item]) -> None:
     counts = Counter(item.key for item in items)
     twins = sorted(key for key, count in counts.items() if count > 1)
     if twins:
-        files = [str(item.hr) for item in items if item.key == twins[0]]
-        raise UsageError(
-            f"{len(twins)} names stand for several files, such as {', '.join(files)}: rename one"
-        )
+        files = " and ".join(str(item.hr) for item in items if item.key == twins[0])
+        more = f" ({len(twins) - 1} more keys)" if len(twins) > 1 else ""
+        raise UsageError(f"two images have the key {twins[0]!r}: {files}{more}; rename one of them")
