@@ -15,7 +15,6 @@ from srdata.preparation.items import find_items, hr_sets, published_sets, sample
 from srdata.preparation.shards import layout_of
 from srdata.recipe import Recipe
 
-
 _STORED_PER_PACKED = 2  # raw samples for each byte of PNG archive; DIV2K's training HR: 6.6 of 3.5 GB
 
 
@@ -57,9 +56,7 @@ def plan_text(recipe: Recipe, root: Path, target: Path, from_dir: Path | None = 
         lines += [f"images    {one.label}: {one.count or 'unknown'} of {owner.title}" for owner, one in sets]
         about = readable(_STORED_PER_PACKED * _packed(planned))
         lines.append("windows   told once the images are here")
-        lines.append(
-            f"disk      about {readable(_STORED_PER_PACKED * _packed(planned))}, told once the images are here"
-        )
+        lines.append(f"disk      about {about} as raw samples, by the size of the archives")
     return "\n".join(lines)
 
 
