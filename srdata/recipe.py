@@ -19,6 +19,7 @@ from pydantic import (
     ConfigDict,
     Field,
     PlainSerializer,
+    ValidationError,
     WithJsonSchema,
     field_validator,
     model_validator,
@@ -73,7 +74,7 @@ class Store(_Part):
 class Recipe(_Part):
     """One way to make one prepared set."""
 
-    name: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$")] = ""
+    name: Annotated[str, Field(pattern=r"^([A-Za-z0-9][A-Za-z0-9._-]*)?$")] = ""  # none: the file's
     title: str = ""
     prefix: str = ""  # in the names of folders: DIV2K_train_HR; none: the name
     source: str | None = None  # the name of a manifest
@@ -141,11 +142,13 @@ class Recipe(_Part):
 
     def changed(self, **fields: Any) -> Recipe:
         """This recipe with other values in `fields`, checked again."""
-        kept = {name: value for name, value in fields.items() if value is not None}
+        now = {name: getattr(self, name) for name in Recipe.model_fields}
+        given = {name: value for name, value in fields.items() if value is not None}
         try:
-            return Recipe.model_validate({**dict(self), **kept})
-        except ValueError as error:
-            raise UsageError("; ".join(detail["msg"] for detail in error.errors())) from error  # type: ignore[attr-defined]
+            return Recipe.model_validate({**now, **given})
+        except ValidationError as error:
+            problems = (f"{detail['loc'][0]}: {detail['msg']}" for detail in error.errors())
+            raise UsageError("; ".join(problems)) from error
 
     def resolved(self) -> dict[str, Any]:
         """Every setting spelled out, as plain JSON values."""
