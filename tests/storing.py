@@ -23,7 +23,7 @@ SIZES = [(96, 120), (61, 203), (240, 48), (97, 49), (120, 120), (48, 48)]
 
 @functools.cache
 def _photograph() -> Pixels:
-    return read_image(PHOTOGRAPHS / "coffee.png")
+    return read_image(PHOTOGRAPHS / "chelsea.png")
 
 
 def layers_of(number: int, layout: Layout) -> dict[str, Pixels]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib
 import struct
 import sys
+from pathlib import Path
 
 import cv2
 import numpy as np
@@ -15,8 +16,9 @@ from hypothesis import strategies as st
 from storing import facts_of, layers_of, plan_of
 
 from srdata.errors import CorruptRecordError, MissingExtraError, StoreError, UnknownNameError, UsageError
+from srdata.images import read_image
 from srdata.scale import Scale
-from srdata.store.blocks import Layout, cut, join, pieces
+from srdata.store.blocks import Layout, Pixels, cut, join, pieces
 from srdata.store.codecs import CODECS, Codec, find_codec
 from srdata.store.records import make_record, pixel_hash
 
@@ -131,6 +133,31 @@ def test_golden_bytes() -> None:
     assert png[:8] == b"\x89PNG\r\n\x1a\n"
     assert (cv2.imdecode(np.frombuffer(png, np.uint8), cv2.IMREAD_COLOR)[..., ::-1] == block).all()
     assert CODECS["jxl"].encode(block)[:2] == b"\xff\x0a"
+
+
+def colliding_block() -> Pixels:
+    """Two colours that one hash of libjxl's palette stands for, once each and within 8 pixels."""
+    block = np.full((12, 12, 3), (40, 50, 60), np.uint8)
+    block[3, 1], block[3, 2] = (8, 14, 10), (19, 20, 14)
+    return block
+
+
+def test_jxl_is_lossless_where_effort_1_of_libjxl_was_not() -> None:
+    block = colliding_block()
+    assert (CODECS["jxl"].decode(CODECS["jxl"].encode(block), 12, 12) == block).all()
+    imagecodecs = importlib.import_module("imagecodecs")
+    if imagecodecs.jpegxl_version().split() < ["libjxl", "0.12"]:
+        plain = imagecodecs.jpegxl_encode(block, lossless=True, effort=1)
+        assert (imagecodecs.jpegxl_decode(plain) != block).any(), "the guard has something to guard against"
+
+
+def test_jxl_gives_back_many_small_blocks_of_a_photograph(photographs: Path) -> None:
+    photograph = read_image(photographs / "coffee.png")
+    encode, decode = CODECS["jxl"].encode, CODECS["jxl"].decode
+    for top in range(0, 396, 12):
+        for left in range(0, 120, 12):
+            block = photograph[top : top + 12, left : left + 12]
+            assert (decode(encode(block), 12, 12) == block).all()
 
 
 def test_jxl_without_its_library_says_how_to_get_it(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -64,8 +64,27 @@ def _png_decode(data: Buffer, height: int, width: int) -> Pixels:
 
 
 def _jxl_encode(block: Pixels) -> bytes:
-    block = np.ascontiguousarray(block)
-    return bytes(_imagecodecs().jpegxl_encode(block, lossless=True, effort=1, numthreads=1))
+    """Effort 1; where few colours make it use a palette, only if that came out right.
+
+    libjxl before 0.12 takes two colours of a small palette for one where their hashes collide within 8 pixels
+    (https://github.com/libjxl/libjxl/pull/4291); other efforts do not.
+    """
+    data = _jxl_encode_with(1, block)
+    if _has_few_colours(block) and not np.array_equal(_jxl_decode(data, *block.shape[:2]), block):
+        data = _jxl_encode_with(2, block)
+    return data
+
+
+def _jxl_encode_with(effort: int, block: Pixels) -> bytes:
+    samples = np.ascontiguousarray(block)
+    return bytes(_imagecodecs().jpegxl_encode(samples, lossless=True, effort=effort, numthreads=1))
+
+
+def _has_few_colours(block: Pixels) -> bool:
+    """Whether a sample of a block has fewer colours than any palette of effort 1, which stops at 512."""
+    pixels = block.reshape(-1, CHANNELS)
+    sample = pixels[:: max(1, len(pixels) // 2048)].astype(np.int32)
+    return len(set((sample[:, 0] << 16 | sample[:, 1] << 8 | sample[:, 2]).tolist())) <= 1024
 
 
 def _jxl_decode(data: Buffer, height: int, width: int) -> Pixels:

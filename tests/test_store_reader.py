@@ -1,0 +1,377 @@
+"""Reading a prepared set: the right pixels, in any process, and a clear error where the files are wrong."""
+
+from __future__ import annotations
+
+import gc
+import multiprocessing
+import os
+import pickle
+import resource
+import shutil
+import subprocess
+import sys
+import threading
+from pathlib import Path
+from typing import Any
+
+import lmdb
+import numpy as np
+import pytest
+from storing import facts_of, layers_of, plan_of, record_of, write_small_set
+
+from srdata.errors import CorruptRecordError, SetError, UnknownNameError, UsageError
+from srdata.scale import Scale
+from srdata.store import environments
+from srdata.store.check import check_shard
+from srdata.store.codecs import CODECS
+from srdata.store.reader import SetReader
+from srdata.store.setfile import file_entry, read_set, write_set
+from srdata.store.shards import ShardPlan
+
+SCALES = ("4", "1.5")
+Prepared = tuple[Path, ShardPlan]
+
+
+@pytest.fixture(scope="module", params=CODECS)
+def prepared(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> tuple[Path, ShardPlan]:
+    plan = plan_of(request.param, SCALES)
+    return write_small_set(tmp_path_factory.mktemp("set"), plan), plan
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    return write_small_set(tmp_path / "set", plan_of())
+
+
+def test_whole_images_are_those_that_were_stored(prepared: Prepared) -> None:
+    folder, plan = prepared
+    reader = SetReader(folder, verify=True)
+    assert len(reader) == 12
+    assert reader.layers == ("hr", "x4", "x1.5")
+    for row in range(12):
+        for layer, image in layers_of(row, plan.layout).items():
+            assert (reader.image(row, layer) == image).all()
+            heights, widths = reader.sizes(layer, [row])
+            assert (heights[0], widths[0]) == image.shape[:2]
+        assert reader.stored_row(row) == record_of(row, plan).row
+    assert [size.tolist() for size in reader.sizes("hr")] == [
+        reader.index.heights.tolist(),
+        reader.index.widths.tolist(),
+    ]
+
+
+def test_crops_at_random_places_are_slices_of_the_images(prepared: Prepared) -> None:
+    folder, plan = prepared
+    reader = SetReader(folder)
+    images = [layers_of(row, plan.layout) for row in range(12)]
+    random = np.random.default_rng(0)
+    for layer in reader.layers:
+        for height, width in ((1, 1), (7, 5), (12, 12)):
+            rows = random.integers(0, 12, 40)
+            heights, widths = reader.sizes(layer, rows)
+            tops = random.integers(0, heights - height + 1)
+            lefts = random.integers(0, widths - width + 1)
+            out = np.zeros((40, height, width, 3), np.uint8)
+            batch = reader.read_crops(rows, layer, tops, lefts, height, width, out)
+            assert batch is out
+            for crop, row, top, left in zip(batch, rows, tops, lefts, strict=True):
+                assert (crop == images[row][layer][top : top + height, left : left + width]).all()
+
+
+@pytest.mark.parametrize("layer", ["x4", "x1.5"])
+def test_a_pair_shows_the_same_place(prepared: Prepared, layer: str) -> None:
+    folder, plan = prepared
+    reader = SetReader(folder)
+    scale = Scale(layer)
+    p, q = scale.numerator, scale.denominator
+    random = np.random.default_rng(0)
+    rows = random.integers(0, 12, 30)
+    heights, widths = reader.sizes(layer, rows)
+    size = 6 * q
+    tops, lefts = (random.integers(0, (sides - size) // q + 1) * q for sides in (heights, widths))
+    hr, lr = reader.read_pairs(rows, layer, tops, lefts, size, size)
+    assert (hr.shape, lr.shape) == ((30, 6 * p, 6 * p, 3), (30, size, size, 3))
+    for i, row in enumerate(rows):
+        layers = layers_of(int(row), plan.layout)
+        top, left = tops[i], lefts[i]
+        assert (lr[i] == layers[layer][top : top + size, left : left + size]).all()
+        top, left = top * p // q, left * p // q
+        assert (hr[i] == layers["hr"][top : top + 6 * p, left : left + 6 * p]).all()
+    if q == 1:
+        assert (hr[:, ::p, ::p] == lr).all()
+    else:
+        with pytest.raises(UsageError, match="at scale 3/2 a crop begins and ends at multiples of 2"):
+            reader.read_pairs([0], layer, [1], [0], 6, 6)
+
+
+def test_out_may_be_a_part_of_a_larger_batch(folder: Path) -> None:
+    reader = SetReader(folder)
+    batch = np.zeros((4, 10, 14, 3), np.uint8)
+    reader.read_crops([5, 0], "hr", [2, 1], [3, 0], 8, 9, batch[1:3, 1:9, 2:11])
+    assert (batch[1, 1:9, 2:11] == layers_of(5, plan_of().layout)["hr"][2:10, 3:12]).all()
+    assert batch.any(axis=(1, 2, 3)).tolist() == [False, True, True, False]
+    one = np.zeros((8, 9, 3), np.uint8)
+    assert (reader.crop(5, "hr", 2, 3, 8, 9, one) == batch[1, 1:9, 2:11]).all()
+    assert one.any()
+    with pytest.raises(UsageError, match=r"out is uint8 \(8, 9, 3\), it must be uint8 \(2, 8, 9, 3\)"):
+        reader.read_crops([5, 0], "hr", [2, 1], [3, 0], 8, 9, one)
+    with pytest.raises(UsageError, match="out is float64"):
+        reader.crop(5, "hr", 2, 3, 8, 9, np.zeros((8, 9, 3)))  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(("top", "left"), [(-1, 0), (0, -1), (89, 0), (0, 113)])
+def test_a_crop_beyond_the_border_is_refused(folder: Path, top: int, left: int) -> None:
+    with pytest.raises(UsageError, match=rf"8x8 at \({top}, {left}\) does not lie in layer hr of image"):
+        SetReader(folder).read_crops([5, 0], "hr", [0, top], [0, left], 8, 8)
+
+
+def test_what_is_no_lmdb_set_or_layer_is_refused(folder: Path) -> None:
+    with pytest.raises(UnknownNameError, match="unknown layer 'x3'"):
+        SetReader(folder).image(0, "x3")
+    with pytest.raises(SetError, match="no such folder"):
+        SetReader(folder / "none")
+    content = read_set(folder)
+    write_set(folder, content.model_copy(update={"layout": "folder", "codec": None, "block": None}))
+    with pytest.raises(SetError, match="holds folder files, not shards: prepare it with --lmdb"):
+        SetReader(folder)
+
+
+# Processes
+
+
+def checksum(reader: SetReader) -> int:
+    rows = np.arange(len(reader))
+    return int(reader.read_crops(rows, "hr", rows * 0, rows * 0, 48, 48).astype(np.int64).sum())
+
+
+def send_checksum(reader: SetReader, answers: Any) -> None:
+    answers.put(checksum(reader))
+
+
+@pytest.mark.parametrize("method", ["fork", "spawn", "forkserver"])
+def test_a_reader_works_in_child_processes(folder: Path, method: str) -> None:
+    reader, other = SetReader(folder), SetReader(folder)
+    expected = checksum(reader)
+    assert checksum(other) == expected
+    context = multiprocessing.get_context(method)
+    answers = context.SimpleQueue()
+    children = [context.Process(target=send_checksum, args=(reader, answers)) for _ in range(2)]
+    for child in children:
+        child.start()
+    assert checksum(reader) == expected
+    for child in children:
+        child.join()
+        assert child.exitcode == 0
+    assert [answers.get(), answers.get()] == [expected, expected]
+    assert checksum(other) == expected
+
+
+def test_without_the_closing_before_a_fork_a_child_could_not_read(folder: Path) -> None:
+    """The guard can fail: LMDB takes a file that was open before the fork for one that is open already."""
+    path = str(folder / "shards" / "00000.lmdb")
+    with lmdb.open(path, subdir=False, readonly=True, lock=False):
+        child = os.fork()
+        if child == 0:
+            try:
+                lmdb.open(path, subdir=False, readonly=True, lock=False)
+            except lmdb.Error:
+                os._exit(3)
+            os._exit(0)
+        assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 3
+
+
+def test_threads_read_and_fork_at_the_same_time(folder: Path) -> None:
+    reader = SetReader(folder)
+    expected = checksum(reader)
+    stop = threading.Event()
+    wrong: list[object] = []
+
+    def read() -> None:
+        while not stop.is_set():
+            try:
+                if checksum(reader) != expected:
+                    wrong.append("other pixels")
+            except Exception as error:  # noqa: BLE001  # whatever it is, the test must see it
+                wrong.append(error)
+
+    threads = [threading.Thread(target=read) for _ in range(3)]
+    for thread in threads:
+        thread.start()
+    for _ in range(10):
+        child = os.fork()
+        if child == 0:
+            os._exit(0 if checksum(reader) == expected else 1)
+        assert os.waitpid(child, 0)[1] == 0
+    stop.set()
+    for thread in threads:
+        thread.join()
+    assert wrong == []
+
+
+def test_a_reader_pickles_small_and_closed(folder: Path) -> None:
+    reader = SetReader(folder, verify=True)
+    checksum(reader)
+    data = pickle.dumps(reader)
+    assert len(data) < 500
+    again = pickle.loads(data)  # noqa: S301  # our own
+    assert again.verify
+    assert checksum(again) == checksum(reader)
+
+
+# Open files
+
+
+def open_files(folder: Path) -> int:
+    links = list(Path("/proc/self/fd").iterdir())
+    return sum(link.resolve().is_relative_to(folder.resolve()) for link in links if link.exists())
+
+
+def test_files_are_closed_when_no_reader_needs_them(folder: Path) -> None:
+    one, two = SetReader(folder), SetReader(folder)
+    assert open_files(folder) == 0
+    checksum(one)
+    checksum(two)
+    assert open_files(folder) == 3
+    one.close()
+    assert open_files(folder) == 3
+    assert checksum(two) > 0
+    two.close()
+    assert open_files(folder) == 0
+    assert checksum(one) > 0
+    del one
+    gc.collect()
+    assert open_files(folder) == 0
+
+
+def test_only_so_many_files_are_open(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(environments, "_MOST_OPEN", 2)
+    reader = SetReader(folder)
+    expected = checksum(reader)
+    assert open_files(folder) == 2
+    assert checksum(reader) == expected
+    assert environments._most_open() == 2
+    monkeypatch.setattr(environments, "_MOST_OPEN", 10**9)
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (64, hard))
+    try:
+        assert environments._most_open() == 32
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+
+
+def test_a_set_that_was_replaced_is_read_anew(folder: Path, tmp_path: Path) -> None:
+    old = SetReader(folder)
+    first = old.image(0, "hr")
+    shutil.move(folder, tmp_path / "moved")
+    write_small_set(folder, plan_of("png"))
+    new = SetReader(folder)
+    assert (new.image(0, "hr") == first).all()
+    assert (old.image(0, "hr") == first).all()
+
+
+# Damage
+
+
+def flip(folder: Path, row: int, layer: int, codec: str) -> None:
+    """Change one bit in the middle of the first block of a layer, in place (and in stale pages that hold it)."""
+    plan = plan_of(codec, SCALES)
+    record = record_of(row, plan)
+    first = 0 if layer == 0 else len(plan.layout.shapes("hr", record.row.height, record.row.width))
+    block = record.values[first]
+    hurt = bytearray(block)
+    hurt[len(block) // 2] ^= 1
+    path = folder / "shards" / f"0000{row // 5}.lmdb"
+    data = path.read_bytes()
+    assert block in data
+    path.write_bytes(data.replace(block, hurt))
+
+
+@pytest.mark.parametrize("codec", CODECS)
+@pytest.mark.parametrize("layer", [0, 1])
+def test_a_flipped_bit_is_found_and_named(tmp_path: Path, codec: str, layer: int) -> None:
+    folder = write_small_set(tmp_path, plan_of(codec, SCALES))
+    flip(folder, 7, layer, codec)
+    reader = SetReader(folder, verify=True)
+    name = reader.layers[layer]
+    assert reader.image(6, name).any()
+    for _ in range(2):
+        with pytest.raises(
+            CorruptRecordError, match=f"image 'image 07', layer {name}, block 0 has not the hash"
+        ):
+            reader.image(7, name)
+    problems = [check for shard in range(3) for check in check_shard(reader, shard) if check.problem]
+    assert [(check.row, name in str(check.problem)) for check in problems] == [(7, True)]
+
+
+def test_a_raw_set_is_only_compared_with_its_hashes_on_demand(folder: Path) -> None:
+    data = bytearray((folder / "shards" / "00000.lmdb").read_bytes())
+    data[data.index(record_of(0, plan_of()).values[0]) + 5] ^= 255
+    (folder / "shards" / "00000.lmdb").write_bytes(data)
+    plain, checking = SetReader(folder), SetReader(folder, verify=True)
+    assert (plain.image(0, "hr") != layers_of(0, plan_of().layout)["hr"]).sum() == 1
+    with pytest.raises(CorruptRecordError):
+        checking.image(0, "hr")
+    assert checking.image(0, "x4").any()
+
+
+@pytest.mark.parametrize("keep", [0, 4096, 0.5, -1])
+def test_a_cut_shard_is_an_error_and_not_a_crash(folder: Path, keep: float) -> None:
+    path = folder / "shards" / "00001.lmdb"
+    whole = path.read_bytes()
+    path.write_bytes(whole[: int(keep * len(whole)) if 0 < keep < 1 else int(keep)])
+    reader = SetReader(folder)
+    assert reader.image(0, "hr").any()
+    with pytest.raises(CorruptRecordError, match=rf"00001\.lmdb has \d+ bytes, not {len(whole)}"):
+        reader.image(5, "hr")
+
+
+def test_without_the_comparison_of_sizes_a_cut_shard_is_a_crash(folder: Path) -> None:
+    """The guard can fail: the same read without it ends in SIGBUS."""
+    path = folder / "shards" / "00001.lmdb"
+    path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
+    script = f"""
+import lmdb
+environment = lmdb.open({str(path)!r}, subdir=False, readonly=True, lock=False)
+print(sum(sum(value) for _, value in environment.begin().cursor()))
+"""
+    assert subprocess.run([sys.executable, "-c", script], capture_output=True).returncode == -7
+
+
+def test_a_missing_shard_or_record_is_named(folder: Path) -> None:
+    (folder / "shards" / "00002.lmdb").unlink()
+    with pytest.raises(CorruptRecordError, match=r"00002\.lmdb cannot be read \(No such file .*"):
+        SetReader(folder).image(10, "hr")
+    content = read_set(folder)
+    files = {name: entry for name, entry in content.files.items() if "00001" not in name}
+    write_set(folder, content.model_copy(update={"files": files}))
+    with pytest.raises(CorruptRecordError, match=r"shards/00001\.lmdb is not in set\.json"):
+        SetReader(folder).image(5, "hr")
+    shutil.copy(folder / "index.parquet", folder / "shards" / "00000.lmdb")
+    files["shards/00000.lmdb"] = file_entry(folder / "shards" / "00000.lmdb")
+    write_set(folder, content.model_copy(update={"files": files}))
+    with pytest.raises(CorruptRecordError, match=r"00000\.lmdb cannot be opened"):
+        SetReader(folder).image(0, "hr")
+
+
+def test_the_check_of_a_shard_finds_what_the_index_does_not_say(folder: Path, tmp_path: Path) -> None:
+    assert [
+        check.problem for shard in range(3) for check in check_shard(SetReader(folder, verify=True), shard)
+    ] == [None] * 12
+    other = write_small_set(tmp_path / "other", plan_of(), per_shard=6)
+    shutil.copy(other / "shards" / "00000.lmdb", folder / "shards" / "00001.lmdb")
+    content = read_set(folder)
+    files = content.files | {"shards/00001.lmdb": file_entry(folder / "shards" / "00001.lmdb")}
+    write_set(folder, content.model_copy(update={"files": files}))
+    checks = list(check_shard(SetReader(folder, verify=True), 1))
+    assert "the shard holds image 'image 00' where the index has 'image 05'" in str(checks[0].problem)
+    assert all(check.problem for check in checks)
+    path = folder / "shards" / "00000.lmdb"
+    path.write_bytes(path.read_bytes()[:-4096])
+    assert [check.row for check in check_shard(SetReader(folder, verify=True), 0)] == [-1]
+
+
+def test_facts_are_read_from_the_shard(folder: Path) -> None:
+    row = SetReader(folder).stored_row(7)
+    assert (row.key, row.params) == (facts_of(7).key, facts_of(7).params)
