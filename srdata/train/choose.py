@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import NamedTuple
@@ -14,7 +14,7 @@ from srdata.store.reader import SetReader
 from srdata.store.setfile import SET_FILE, read_set
 from srdata.store.windows import Windows
 from srdata.train.folders import Place, is_lmdb, places
-from srdata.train.sources import PairSource, SetSource, folder_source, lmdb_source
+from srdata.train.sources import PairSource, SetSource, folder_source, lmdb_source, prepared_source
 
 
 @dataclass(frozen=True)
@@ -26,13 +26,15 @@ class Choice:
     track: str | None = None
     template: str = "{key}"
     images: ImagePolicy | None = None
+    verify: bool = False
 
 
 class Opened(NamedTuple):
-    """A source, and the windows that the set was prepared with."""
+    """A source; the windows that the set was prepared with; and whether its images are sub-images already."""
 
     source: PairSource
     windows: Windows | None = None
+    subimages: bool = False
 
 
 def open_given(path: Path | None, hr: Path | None, lr: Path | None, choice: Choice) -> Opened:
@@ -40,26 +42,24 @@ def open_given(path: Path | None, hr: Path | None, lr: Path | None, choice: Choi
     if path is not None and hr is None and lr is None:
         return _open_path(path, choice)
     if path is None and hr is not None and lr is not None:
-        return Opened(_open_two(hr, lr, choice))
+        return _open_two(hr, lr, choice)
     raise UsageError("give either the path of a prepared set or a folder, or both hr= and lr=")
 
 
 def _open_path(path: Path, choice: Choice) -> Opened:
     if not (path / SET_FILE).is_file():
-        return Opened(_open_place(path, choice))
+        return _open_place(path, choice)
     content = read_set(path)
-    if content.layout == "lmdb":
-        return Opened(_open_set(SetReader(path), choice), content.windows)
-    return Opened(_open_place(path, choice), content.windows if content.layout == "folder" else None)
+    if content.layout == "basicsr":
+        return _open_place(path, choice)
+    split = _pick("split", choice.split, sorted(content.counts), path)
+    scale = Scale(_pick("scale", _text(choice.scale), content.scales, path))
+    if content.layout == "folder":
+        return Opened(prepared_source(path, split, scale, choice.images), content.windows)
+    return Opened(SetSource(SetReader(path, verify=choice.verify), split, scale), content.windows)
 
 
-def _open_set(reader: SetReader, choice: Choice) -> PairSource:
-    split = _pick("split", choice.split, reader.index.splits, reader.path)
-    scale = _pick("scale", _text(choice.scale), reader.set.scales, reader.path)
-    return SetSource(reader, split, Scale(str(scale)))
-
-
-def _open_place(path: Path, choice: Choice) -> PairSource:
+def _open_place(path: Path, choice: Choice) -> Opened:
     """The source in a folder that holds folders or LMDBs with the names that the field uses."""
     found = places(path)
     if not found:
@@ -74,7 +74,7 @@ def _open_place(path: Path, choice: Choice) -> PairSource:
     return _open_two(place.hr, place.lr, replace(choice, scale=place.scale, template=place.template))
 
 
-def _open_two(hr: Path, lr: Path, choice: Choice) -> PairSource:
+def _open_two(hr: Path, lr: Path, choice: Choice) -> Opened:
     """The source of two folders of images, or of two of BasicSR's LMDBs; raises UsageError."""
     for path in (hr, lr):
         if not path.is_dir():
@@ -82,26 +82,28 @@ def _open_two(hr: Path, lr: Path, choice: Choice) -> PairSource:
     if is_lmdb(hr) != is_lmdb(lr):
         raise UsageError(f"{hr} and {lr}: one is an LMDB and the other is not; give two of a kind")
     open_pair = lmdb_source if is_lmdb(hr) else folder_source
-    return open_pair(hr, lr, choice.template, choice.scale, choice.images)
+    source = open_pair(hr, lr, choice.template, choice.scale, choice.images)
+    return Opened(source, subimages=hr.stem.endswith("_sub"))
 
 
 def _narrowed(
     found: list[Place], path: Path, kind: str, wanted: str | None, value: Callable[[Place], str | None]
 ) -> list[Place]:
-    """The places with the wanted value; a place that does not tell its split fits any."""
+    """The places with the wanted value, or with none, which fits any."""
     known = sorted({text for place in found if (text := value(place)) is not None})
+    if not known:
+        return found
     chosen = _pick(kind, wanted, known, path)
     return [place for place in found if value(place) in (chosen, None)]
 
 
-def _pick(kind: str, wanted: str | None, known: Iterable[str], where: Path) -> str | None:
+def _pick(kind: str, wanted: str | None, known: Sequence[str], where: Path) -> str:
     """The wanted one of what is known, or the only one; raises UsageError when there is none or a choice."""
-    known = list(known)
     if wanted is None and len(known) > 1:
         raise UsageError(f"{where} holds the {kind}s {', '.join(known)}: choose one with {kind}=")
-    if wanted is not None and known and wanted not in known:
-        raise UnknownNameError.among(f"{kind} of {where}", wanted, known)
-    return known[0] if wanted is None and known else wanted
+    if wanted is not None and wanted not in known:
+        raise UnknownNameError(f"{where} has no {kind} {wanted!r}, it has {', '.join(known)}")
+    return wanted or known[0]
 
 
 def _text(scale: Scale | None) -> str | None:

@@ -17,21 +17,22 @@ def stackable(crops: Crops, patch: int | None) -> bool:
     """Whether all crops have one size, once padded to `patch` and turned, so that they fit into one array."""
     if patch is not None:
         return True
-    inside, transposed = crops.inside, crops.turns & TRANSPOSES
-    square = inside.heights[0] == inside.widths[0]
-    return inside.same_size() and bool(square or (transposed == transposed[0]).all())
+    height, width = crops.inside.sizes[0]
+    if (crops.inside.sizes != (height, width)).any():
+        return False
+    return crops.turns is None or height == width or len(np.unique(crops.turns & TRANSPOSES)) == 1
 
 
 def cut(source: PairSource, crops: Crops, patch: int | None, pad: str | None) -> tuple[Pixels, Pixels]:
     """LR and HR of stackable `crops`, padded to `patch` cells and turned; uint8 (count, height, width, 3)."""
     inside = crops.inside
-    height, width = (inside.heights[0], inside.widths[0]) if patch is None else (patch, patch)
+    height, width = inside.sizes[0].tolist() if patch is None else (patch, patch)
     lr, hr = _room(source.scale, len(inside.images), height, width)
     if pad is None:
-        source.read_pairs(inside.images, inside.tops, inside.lefts, lr, hr)
+        source.read_pairs(inside.images, inside.corners, lr, hr)
     else:
         _read_padded(source, inside, lr, hr, pad)
-    if not crops.turns.any():
+    if crops.turns is None:
         return lr, hr
     turns = crops.turns.tolist()
     return turn_all(lr, turns), turn_all(hr, turns)
@@ -39,16 +40,16 @@ def cut(source: PairSource, crops: Crops, patch: int | None, pad: str | None) ->
 
 def _room(scale: Scale, count: int, height: int, width: int) -> tuple[Pixels, Pixels]:
     """Arrays for LR and HR crops of so many cells."""
-    cells = (scale.denominator, scale.numerator)
-    lr, hr = (np.empty((count, height * cell, width * cell, CHANNELS), np.uint8) for cell in cells)
-    return lr, hr
+    p, q = scale.as_integer_ratio()
+    lr = np.empty((count, height * q, width * q, CHANNELS), np.uint8)
+    return lr, np.empty((count, height * p, width * p, CHANNELS), np.uint8)
 
 
 def _read_padded(source: PairSource, inside: Regions, lr: Pixels, hr: Pixels, pad: str) -> None:
     """Fill `lr` and `hr` crop by crop: each may have another size before it is padded."""
-    for i in range(len(inside.images)):
+    for i, (height, width) in enumerate(inside.sizes.tolist()):
         one = slice(i, i + 1)
-        parts = _room(source.scale, 1, inside.heights[i], inside.widths[i])
-        source.read_pairs(inside.images[one], inside.tops[one], inside.lefts[one], *parts)
+        parts = _room(source.scale, 1, height, width)
+        source.read_pairs(inside.images[one], inside.corners[one], *parts)
         for out, part in zip((lr, hr), parts, strict=True):
             out[i] = padded(part[0], out.shape[1], out.shape[2], pad)

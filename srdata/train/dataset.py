@@ -14,7 +14,7 @@ from torch.utils.data import Dataset
 from srdata.errors import UsageError
 from srdata.images import ImagePolicy, Pixels
 from srdata.scale import Scale
-from srdata.store.windows import Integers, WindowIndex, Windows, window_name
+from srdata.store.windows import Integers, Windows, window_name
 from srdata.train.choose import Choice, Opened, open_given
 from srdata.train.cutting import cut, stackable
 from srdata.train.epoch import SharedEpoch
@@ -59,13 +59,15 @@ class PairedDataset(Dataset[Pair]):
         track       bicubic, unknown, … in EDSR's layout
 
     An item is
-        windows     False: an image; True: a sub-image window of the set; or of Windows(size=480, step=240)
+        windows     False: an image; True: a sub-image window of the set; or of Windows(size=480, step=240);
+                    an image that is smaller than a window is one item
         patch_size  a random crop of it with this side in HR pixels; None: all that the LR image covers
         pad         "reflect", "edge" or "constant" enlarges images that are smaller; None: they are an error
         dihedral    True: flipped and turned at random, all 8 ways equally likely
         seed        of crops and turns
         dtype       of tensors: float32, float16 or bfloat16 in 0 to 1, or uint8
         images      what to admit besides plain 8-bit RGB where image files are read
+        verify      True: compare what is read from a prepared set with its hash, each time
 
     The crop of item i in epoch e depends on (seed, e, i) alone, for any number of workers. The epoch comes
     with the index: `DataLoader(data, sampler=EpochSampler(data))` asks for (e, i), so every pass has other
@@ -93,8 +95,10 @@ class PairedDataset(Dataset[Pair]):
         seed: int = 0,
         dtype: torch.dtype = torch.float32,
         images: ImagePolicy | None = None,
+        verify: bool = False,
     ) -> None:
-        choice = Choice(split, None if scale is None else Scale(scale), track, template, images)
+        chosen_scale = None if scale is None else Scale(scale)
+        choice = Choice(split, chosen_scale, track, template, images, verify)
         opened = open_given(_path(path), _path(hr), _path(lr), choice)
         self._source = opened.source
         self._items = _choose_items(opened, windows)
@@ -104,6 +108,8 @@ class PairedDataset(Dataset[Pair]):
         self._seed = seed
         self._dtype = check_dtype(dtype)
         self._epoch = SharedEpoch()
+        if not 0 <= seed < 2**63:
+            raise UsageError(f"seed {seed} must lie between 0 and 2**63 - 1")
         if pad is not None and self._patch is None:
             raise UsageError(f"pad={pad!r} enlarges images to the patch: give patch_size= as well")
         if pad is None and self._patch is not None:
@@ -122,8 +128,7 @@ class PairedDataset(Dataset[Pair]):
     @property
     def sizes(self) -> Integers:
         """HR height and width of every item before it is cropped to a patch or padded, (items, 2)."""
-        regions = self._items.regions(np.arange(len(self))).times(self.scale.numerator)
-        return np.stack([regions.heights, regions.widths], axis=-1)
+        return self._items.regions(np.arange(len(self))).sizes * self.scale.numerator
 
     def set_epoch(self, epoch: int) -> None:
         """Choose the epoch of plain indices, for this process and all workers; call it before iterating."""
@@ -201,20 +206,14 @@ def _choose_items(opened: Opened, windows: bool | Windows) -> Items:
     """Whole images, or windows: those of the set for True; raises UsageError."""
     source = opened.source
     chosen = opened.windows if windows is True else windows or None
-    if chosen is None and not windows:
-        return WholeImages(source.sizes, source.scale)
-    if chosen is None:
+    if chosen is not None:
+        return WindowItems(chosen, source.sizes, source.scale)
+    if windows and not opened.subimages:
         raise UsageError(
-            "windows=True takes the windows of a prepared set; say which: windows=Windows(480, 240, 0)"
+            "windows=True takes the windows that a set was prepared with, and here are none: "
+            "choose some with windows=Windows(size=480, step=240)"
         )
-    index = WindowIndex(chosen, source.sizes[:, 0], source.sizes[:, 1], source.scale)
-    if len(index.too_small):
-        names = source.keys(index.too_small)
-        raise UsageError(
-            f"{len(names)} images are smaller than a window of {chosen.size} pixels: {listed(names)}; "
-            "take smaller windows, or windows=False"
-        )
-    return WindowItems(index)
+    return WholeImages(source.sizes, source.scale)
 
 
 def _in_cells(patch_size: int, scale: Scale) -> int:

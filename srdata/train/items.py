@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from srdata.rng import uniforms
 from srdata.scale import Scale
-from srdata.store.windows import Integers, WindowIndex
+from srdata.store.windows import Integers, WindowIndex, Windows
 from srdata.train.turns import TURNS
 
 _CROP = 0x63726F70  # sets these draws apart from others with the same seed
@@ -22,23 +22,12 @@ _CROP = 0x63726F70  # sets these draws apart from others with the same seed
 
 @dataclass(frozen=True)
 class Regions:
-    """Rectangles of images, one element each; in cells where nothing else is said."""
+    """Rectangles of images, in cells."""
 
     images: Integers
-    orders: Integers | None  # number of the window in its image, from 0; None for whole images
-    tops: Integers
-    lefts: Integers
-    heights: Integers
-    widths: Integers
-
-    def same_size(self) -> bool:
-        """Whether all have the height and width of the first."""
-        return bool((self.heights == self.heights[0]).all() and (self.widths == self.widths[0]).all())
-
-    def times(self, cell: int) -> Regions:
-        """The same in pixels, of which a cell has `cell`."""
-        places = (self.tops, self.lefts, self.heights, self.widths)
-        return Regions(self.images, self.orders, *(values * cell for values in places))
+    orders: Integers | None  # the number of the window in its image, from 0; None for whole images
+    corners: Integers  # (count, 2): top and left
+    sizes: Integers  # (count, 2): height and width
 
 
 @dataclass(frozen=True)
@@ -46,7 +35,7 @@ class Crops:
     """What is taken in one epoch: rectangles inside the regions, and how each is turned."""
 
     inside: Regions
-    turns: Integers  # 0 to 7, see srdata.train.turns
+    turns: Integers | None  # 0 to 7, see srdata.train.turns; None leaves them as they are
 
 
 class Items(Protocol):
@@ -68,24 +57,46 @@ class WholeImages:
         return len(self._cells)
 
     def regions(self, items: Integers) -> Regions:
-        heights, widths = self._cells[items].T
-        return Regions(items, None, np.zeros_like(items), np.zeros_like(items), heights, widths)
+        return Regions(items, None, np.zeros((len(items), 2), np.int64), self._cells[items])
 
 
 class WindowItems:
-    """An item for each sub-image window."""
+    """An item for each sub-image window, and after those one for each image smaller than a window."""
 
-    def __init__(self, index: WindowIndex) -> None:
-        self._index = index
+    def __init__(self, windows: Windows, sizes: Integers, scale: Scale) -> None:
+        self._index = WindowIndex(windows, sizes[:, 0], sizes[:, 1], scale)
+        self._small = WholeImages(sizes, scale)
+        self._cell = scale.numerator
+        self._side = windows.size // self._cell
 
     def __len__(self) -> int:
-        return len(self._index)
+        return len(self._index) + len(self._index.too_small)
 
     def regions(self, items: Integers) -> Regions:
-        cell = self._index.scale.numerator
+        beyond = items - len(self._index)
+        if (beyond < 0).all():
+            return self._windows(items)
+        large = beyond < 0
+        windows = self._windows(items[large])
+        small = self._small.regions(self._index.too_small[beyond[~large]])
+        return Regions(
+            _merged(large, windows.images, small.images),
+            _merged(large, windows.orders, np.zeros_like(small.images)),
+            _merged(large, windows.corners, small.corners),
+            _merged(large, windows.sizes, small.sizes),
+        )
+
+    def _windows(self, items: Integers) -> Regions:
         images, orders, tops, lefts = self._index.locate(items)
-        side = np.full(len(items), self._index.windows.size // cell)
-        return Regions(images, orders, tops // cell, lefts // cell, side, side)
+        corners = np.stack([tops, lefts], axis=-1) // self._cell
+        return Regions(images, orders, corners, np.full(corners.shape, self._side))
+
+
+def _merged(large: NDArray[np.bool_], those: Integers | None, others: Integers) -> Integers:
+    """`those` where `large` holds and `others` elsewhere, in their order."""
+    out = np.empty((len(large), *others.shape[1:]), np.int64)
+    out[large], out[~large] = those, others
+    return out
 
 
 def draw(
@@ -96,21 +107,12 @@ def draw(
     `patch` is the side of a crop in cells; None takes whole regions. Every position is equally likely, the
     first and the last as well. Where a region is smaller than the patch, all of its height or width is taken.
     """
+    if patch is None and not turning:
+        return Crops(regions, None)
     seed, epochs, items = address
-    down, across, turn = np.moveaxis(uniforms(seed, _CROP, epochs, items, draws=3), -1, 0)
+    numbers = uniforms(seed, _CROP, epochs, items, draws=3)
     if patch is not None:
-        regions = Regions(
-            regions.images,
-            regions.orders,
-            regions.tops + _place(regions.heights - patch, down),
-            regions.lefts + _place(regions.widths - patch, across),
-            np.minimum(regions.heights, patch),
-            np.minimum(regions.widths, patch),
-        )
-    return Crops(regions, (turn * TURNS).astype(np.int64) if turning else np.zeros(len(items), np.int64))
-
-
-def _place(room: Integers, uniform: NDArray[np.float64]) -> Integers:
-    """A whole number from 0 to `room`, all of them equally likely; 0 where there is no room."""
-    places: Integers = (uniform * (np.maximum(room, 0) + 1)).astype(np.int64)
-    return places
+        places = np.maximum(regions.sizes - patch, 0) + 1
+        corners = regions.corners + (numbers[:, :2] * places).astype(np.int64)
+        regions = Regions(regions.images, regions.orders, corners, np.minimum(regions.sizes, patch))
+    return Crops(regions, (numbers[:, 2] * TURNS).astype(np.int64) if turning else None)

@@ -9,16 +9,19 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
+from typing import Protocol, TypeVar
 
 import numpy as np
 
 from srdata.errors import ImageError
+from srdata.files import inside
 from srdata.images import ImagePolicy, Pixels, decode_image, probe, read_image
 from srdata.scale import Scale
 from srdata.store.basicsr import BasicsrReader
 from srdata.store.blocks import HR
+from srdata.store.index import Index
 from srdata.store.reader import SetReader
+from srdata.store.setfile import INDEX_FILE, read_set
 from srdata.store.windows import Integers
 from srdata.train.folders import images_by_name
 from srdata.train.pairing import Sizes, check_sizes, guess_scale, match_names
@@ -38,8 +41,8 @@ class PairSource(Protocol):
     def keys(self, images: Integers) -> list[str]:
         """The names of images."""
 
-    def read_pairs(self, images: Integers, tops: Integers, lefts: Integers, lr: Pixels, hr: Pixels) -> None:
-        """Fill each `lr[i]` and `hr[i]` from image `images[i]`, beginning at (tops[i], lefts[i])."""
+    def read_pairs(self, images: Integers, corners: Integers, lr: Pixels, hr: Pixels) -> None:
+        """Fill each `lr[i]` and `hr[i]` from image `images[i]`, beginning at `corners[i]` (top, left)."""
 
 
 class SetSource:
@@ -49,46 +52,41 @@ class SetSource:
         self._reader = reader
         self._rows = reader.index.rows(split)
         self.scale = scale
+        self._layer = scale.label
 
     @property
     def sizes(self) -> Sizes:
-        return np.stack(self._reader.sizes(HR, self._rows), axis=-1)
+        return _sizes(self._reader.index, self._rows)
 
     def keys(self, images: Integers) -> list[str]:
         return [self._reader.index.key(row) for row in self._rows[images].tolist()]
 
-    def read_pairs(self, images: Integers, tops: Integers, lefts: Integers, lr: Pixels, hr: Pixels) -> None:
-        rows, cell = self._rows[images], self.scale.denominator
+    def read_pairs(self, images: Integers, corners: Integers, lr: Pixels, hr: Pixels) -> None:
+        tops, lefts = (corners * self.scale.denominator).T
         height, width = lr.shape[1:3]
-        self._reader.read_pairs(rows, self.scale.label, tops * cell, lefts * cell, height, width, hr, lr)
+        self._reader.read_pairs(self._rows[images], self._layer, tops, lefts, height, width, hr, lr)
 
 
 class DecodedSource:
     """Pairs of image files, in folders or in LMDBs; both are decoded anew for each crop."""
 
-    def __init__(self, keys: Sequence[str], hr: Images, lr: Images, scale: Scale | None) -> None:
+    def __init__(self, keys: Sequence[str], sizes: Sizes, scale: Scale, hr: Images, lr: Images) -> None:
+        self.sizes = sizes
+        self.scale = scale
         self._keys = keys
-        self._hr = hr
-        self._lr = lr
-        self.sizes, lr_sizes = hr.sizes(), lr.sizes()
-        self.scale = scale or guess_scale(self.sizes, lr_sizes)
-        check_sizes(keys, self.sizes, lr_sizes, self.scale)
+        self._sides = ((lr, scale.denominator), (hr, scale.numerator))
 
     def keys(self, images: Integers) -> list[str]:
-        return [self._keys[image] for image in images]
+        return [self._keys[image] for image in images.tolist()]
 
-    def read_pairs(self, images: Integers, tops: Integers, lefts: Integers, lr: Pixels, hr: Pixels) -> None:
-        sides = ((lr, self._lr, self.scale.denominator), (hr, self._hr, self.scale.numerator))
-        for out, decoded, cell in sides:
-            for target, image, top, left in zip(out, images, tops * cell, lefts * cell, strict=True):
-                _copy_crop(decoded.image(image), int(top), int(left), target, self._keys[image])
+    def read_pairs(self, images: Integers, corners: Integers, lr: Pixels, hr: Pixels) -> None:
+        for out, (side, cell) in zip((lr, hr), self._sides, strict=True):
+            for target, image, corner in zip(out, images.tolist(), (corners * cell).tolist(), strict=True):
+                _copy_crop(side.image(image), corner, target, self._keys[image])
 
 
 class Images(Protocol):
     """Encoded images, numbered from 0."""
-
-    def sizes(self) -> Sizes:
-        """The size of each."""
 
     def image(self, number: int) -> Pixels:
         """One of them, decoded."""
@@ -102,6 +100,7 @@ class FileImages:
     policy: ImagePolicy | None
 
     def sizes(self) -> Sizes:
+        """What their headers say."""
         infos = (probe(path) for path in self.paths)
         return np.array([(info.height, info.width) for info in infos], np.int64)
 
@@ -120,9 +119,8 @@ class LmdbImages:
     def sizes(self) -> Sizes:
         """What meta_info.txt says, or else the headers of the images."""
         given = dict(zip(self.reader.keys, self.reader.sizes.tolist(), strict=True))
-        return np.array(
-            [given[name] if all(given[name]) else self._probed(name) for name in self.names], np.int64
-        )
+        sizes = (given[name] if all(given[name]) else self._probed(name) for name in self.names)
+        return np.array(list(sizes), np.int64)
 
     def image(self, number: int) -> Pixels:
         name = self.names[number]
@@ -133,6 +131,19 @@ class LmdbImages:
         return info.height, info.width
 
 
+def prepared_source(folder: Path, split: str, scale: Scale, policy: ImagePolicy | None) -> PairSource:
+    """The pairs of a prepared set that keeps image files."""
+    index = Index(folder / INDEX_FILE)
+    rows = index.rows(split)
+    keys = index.keys.take(rows).to_pylist()
+    templates = read_set(folder).templates[split]
+    hr, lr = (
+        FileImages([inside(folder, templates[layer].replace("{key}", key)) for key in keys], policy)
+        for layer in (HR, scale.label)
+    )
+    return DecodedSource(keys, _sizes(index, rows), scale, hr, lr)
+
+
 def folder_source(
     hr: Path, lr: Path, template: str, scale: Scale | None, policy: ImagePolicy | None
 ) -> PairSource:
@@ -140,7 +151,7 @@ def folder_source(
     high, low = images_by_name(hr), images_by_name(lr)
     names = match_names(list(high), low, template, (hr, lr))
     lr_images = FileImages([low[name] for name in names], policy)
-    return DecodedSource(list(high), FileImages(list(high.values()), policy), lr_images, scale)
+    return _checked(list(high), FileImages(list(high.values()), policy), lr_images, scale)
 
 
 def lmdb_source(
@@ -150,11 +161,27 @@ def lmdb_source(
     high, low = BasicsrReader(hr), BasicsrReader(lr)
     keys = sorted(high.keys)
     names = match_names(keys, low.keys, template, (hr, lr))
-    return DecodedSource(keys, LmdbImages(high, keys, policy), LmdbImages(low, names, policy), scale)
+    return _checked(keys, LmdbImages(high, keys, policy), LmdbImages(low, names, policy), scale)
 
 
-def _copy_crop(image: Pixels, top: int, left: int, out: Pixels, key: str) -> None:
+_Sized = TypeVar("_Sized", FileImages, LmdbImages)
+
+
+def _checked(keys: Sequence[str], hr: _Sized, lr: _Sized, scale: Scale | None) -> PairSource:
+    """The source of these images once their sizes are found to match."""
+    hr_sizes, lr_sizes = hr.sizes(), lr.sizes()
+    scale = scale or guess_scale(hr_sizes, lr_sizes)
+    check_sizes(keys, hr_sizes, lr_sizes, scale)
+    return DecodedSource(keys, hr_sizes, scale, hr, lr)
+
+
+def _copy_crop(image: Pixels, corner: list[int], out: Pixels, key: str) -> None:
+    top, left = corner
     part = image[top : top + out.shape[0], left : left + out.shape[1]]
     if part.shape != out.shape:
         raise ImageError(f"{key}: is smaller than when the data set was opened, or than meta_info.txt says")
     out[:] = part
+
+
+def _sizes(index: Index, rows: Integers) -> Sizes:
+    return np.stack([index.heights[rows], index.widths[rows]], axis=-1).astype(np.int64)
