@@ -116,6 +116,42 @@ def verify(prepared: Path, golden: bool, replay: int) -> None:
 
 
 @cli.command()
+@_SET
+@click.argument("key")
+def explain(prepared: Path, key: str) -> None:
+    """Print what was drawn to make the LR images of KEY, as JSON."""
+    from srdata.prepared import explain
+
+    click.echo(json.dumps(explain(prepared, key), indent=2))
+
+
+@cli.command()
+@_SET
+@click.argument("key")
+@click.option("--out", type=click.Path(file_okay=False, path_type=Path), help="Write the LR images here.")
+def replay(prepared: Path, key: str, out: Path | None) -> None:
+    """Make the LR images of KEY again from what was drawn, and compare them with the stored ones."""
+    from srdata.prepared import replay
+
+    for line in replay(prepared, key, out):
+        click.echo(line)
+
+
+@cli.command()
+@click.argument("target", metavar="SET|DEGRADATION")
+@click.argument("image", required=False, type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@click.option("--out", type=click.Path(dir_okay=False, path_type=Path), help="The PNG to write.")
+@click.option("--scale", default=4.0, show_default=True, help="HR size over LR size.")
+@click.option("--seed", "seeds", multiple=True, type=int, default=(1, 2, 3, 4), help="A row for each.")
+def preview(target: str, image: Path | None, out: Path | None, **options: Any) -> None:
+    """Draw a contact sheet: the pairs of a set, or an image after every step of a degradation."""
+    from srdata.report import write_preview
+
+    for path in write_preview(target, image, out=out or Path(f"{Path(target).stem}.png"), **options):
+        click.echo(path)
+
+
+@cli.command()
 @_ROOT
 def doctor(root: Path) -> None:
     """Report versions, codecs, disk, start method, and what is missing."""

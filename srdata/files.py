@@ -39,12 +39,13 @@ def sync_folder(folder: Path) -> None:
 
 
 def write_file(path: Path, data: bytes) -> None:
-    """Write `data` under the name `path`, whole or not at all.
+    """Write `data` under the name `path`, whole or not at all; its folder is made where it is missing.
 
     Raises StorageFullError or StoreError.
     """
     part = part_name(path)
     with storage_errors(path):
+        path.parent.mkdir(parents=True, exist_ok=True)
         try:
             part.write_bytes(data)
             publish(part, path)

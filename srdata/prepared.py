@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
+
+import numpy as np
 
 from srdata.degrade import offline
 from srdata.degrade.chain import load_chain
 from srdata.errors import SetError, UsageError
 from srdata.files import inside
-from srdata.images import Pixels, read_image
+from srdata.images import Pixels, read_image, write_png
 from srdata.scale import Scale
 from srdata.store.blocks import HR
 from srdata.store.index import Index
@@ -53,3 +56,45 @@ def replay_image(images: PreparedImages, row: int, scale: Scale) -> Pixels:
     stored_hr = images.read(row, HR)  # what the chain does to HR is done
     steps = chain.model_copy(update={"hr": ()})
     return offline.replay(stored_hr, steps, delta[len(chain.hr) :], scale)
+
+
+def explain(path: str | Path, key: str) -> dict[str, Any]:
+    """What made the LR images of an image: source file, δ of each scale, and the degradation behind it.
+
+    Raises SetError, or UnknownNameError with the nearest key.
+    """
+    images = PreparedImages(path)
+    row = images.index.row(key)
+    return {
+        "key": key,
+        "split": images.splits[row],
+        "source_sha256": images.index.source_sha256(row),
+        "params": images.index.params(row),
+        "pixels": images.index.pixels(row),
+        "degradation": images.content.recipe["degradation"],
+        "versions": images.content.versions,
+    }
+
+
+def replay(path: str | Path, key: str, out: Path | None = None) -> list[str]:
+    """Make the LR images of an image again from their δ; a line on each says if it is the stored one.
+
+    `out` is a folder to write them to, as PNG files. Raises SetError, UnknownNameError, or UsageError where
+    LR was not made by srdata.
+    """
+    images = PreparedImages(path)
+    row = images.index.row(key)
+    lines = []
+    for scale in images.scales:
+        made = replay_image(images, row, scale)
+        stored = images.read(row, scale.label)
+        different = made.size if made.shape != stored.shape else int(np.count_nonzero(made != stored))
+        verdict = (
+            "bit for bit the stored image"
+            if not different
+            else f"{different} of {stored.size} samples differ"
+        )
+        lines.append(f"{key} {scale.label}: {verdict}")
+        if out is not None:
+            write_png(out / f"{key}{scale.label}.png", made)
+    return lines

@@ -107,8 +107,6 @@ def _write_image(source: Source, earlier: Written | None, task: FolderTask) -> W
     named = templates(task.recipe, item.split).items()
     paths = {layer: template.replace("{key}", item.key) for layer, template in named}
     for layer, relative in paths.items():
-        with storage_errors(task.target / relative):
-            (task.target / relative).parent.mkdir(parents=True, exist_ok=True)
         write_png(task.target / relative, made.layers[layer])
     files = {path: file_entry(task.target / path).model_dump() for path in paths.values()}
     return Written(make_row(made.facts, made.layers), files)
