@@ -275,7 +275,7 @@ def test_a_set_that_was_replaced_is_read_anew(folder: Path, tmp_path: Path) -> N
 
 
 def flip(folder: Path, row: int, layer: int, codec: str) -> None:
-    """Change one bit in the middle of the first block of a layer, in place (and in stale pages that hold it)."""
+    """Change one bit in the middle of the first block of a layer, in place, stale copies too."""
     plan = plan_of(codec, SCALES)
     record = record_of(row, plan)
     first = 0 if layer == 0 else len(plan.layout.shapes("hr", record.row.height, record.row.width))
