@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
+from itertools import accumulate
 from typing import Any, TypeVar
 
 import numpy as np
@@ -43,8 +44,11 @@ def pick(rng: np.random.Generator, odds: Mapping[T, Any]) -> T:
 
 def weighted(rng: np.random.Generator, weights: Sequence[float]) -> int:
     """The place of one of `weights`, each as likely as it weighs."""
-    edges = np.cumsum(weights)
-    return int(np.searchsorted(edges, rng.random() * edges[-1], side="right"))
+    target = float(rng.random()) * sum(weights)
+    for place, edge in enumerate(accumulate(weights)):
+        if target < edge:
+            return place
+    return max(place for place, weight in enumerate(weights) if weight > 0)  # rounding reached the very end
 
 
 def field_key(rng: np.random.Generator) -> int:

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 Kernel = NDArray[np.float64]
 
-NEGLIGIBLE = 1e-5  # what a kernel may lose at its border: 1/400 of a level
+NEGLIGIBLE = 1e-4  # the weight that a kernel may lose at its border: at most 1/40 of a level
 _BORDERS: dict[PadRule, int] = {"reflect": cv2.BORDER_REFLECT_101, "replicate": cv2.BORDER_REPLICATE}
 
 
@@ -30,14 +30,13 @@ def filter2d(x: Array, kernels: Sequence[Kernel], border: PadRule = "reflect") -
 
 
 def trimmed(kernel: Kernel) -> Kernel:
-    """The middle of a kernel, as far as its weights matter, summing to what they summed to."""
-    size = len(kernel)
-    weights = np.abs(kernel)
-    reach = np.maximum(weights.max(axis=0), weights.max(axis=1))
-    outward = np.maximum(reach[: size // 2 + 1], reach[: size // 2 - 1 : -1])[::-1] if size > 1 else reach
-    far = np.flatnonzero(outward > NEGLIGIBLE / size)
-    cut = size // 2 - (int(far[-1]) if len(far) else 0)
-    middle: Kernel = kernel[cut : size - cut, cut : size - cut].copy()
+    """The middle of a kernel, without the border that does not matter, summing to what the kernel did."""
+    half = len(kernel) // 2
+    away = np.abs(np.arange(-half, half + 1))
+    rings = np.bincount(np.maximum(away[:, None], away).ravel(), np.abs(kernel).ravel())
+    beyond = np.cumsum(rings[::-1])[::-1]  # the weight of ring r and all those outside it
+    cut = int(np.count_nonzero(beyond <= NEGLIGIBLE))
+    middle: Kernel = kernel[cut : len(kernel) - cut, cut : len(kernel) - cut].copy()
     middle *= kernel.sum() / middle.sum()
     return middle
 
