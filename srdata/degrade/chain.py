@@ -54,7 +54,7 @@ class Chain(Settings):
     """A degradation: the steps from HR to LR, and what is done to HR itself before them.
 
     `hr` holds steps that alter the HR image that training aims at (Real-ESRGAN sharpens it); LR is made from
-    the altered one. `scales` are those for which the ranges are meant; none means any. LR batches are rounded
+    the altered one, in 8 bits as it is stored. `scales` are those for which the ranges are meant; none means any. LR batches are rounded
     to 8-bit levels unless `rounds` is false; LR images always are.
     """
 
@@ -104,10 +104,10 @@ class Chain(Settings):
         """The LR batch of an HR batch, and the HR batch that it belongs to (`x` where `hr` is empty)."""
         size = self._lr_size(x.shape[2], x.shape[3], scale)
         ways = [self._ways(delta) for delta in deltas]
-        hr = run_batch([way for way, _ in ways], x, size) if self.hr else x
+        hr = backend.rounded(run_batch([way for way, _ in ways], x, size)) if self.hr else x
         lr = run_batch([way for _, way in ways], hr, size)
         self._check_end(lr.shape[2], lr.shape[3], size)
-        return Pair(backend.rounded(lr) if self.rounds else lr, backend.rounded(hr) if self.hr else x)
+        return Pair(backend.rounded(lr) if self.rounds else lr, hr)
 
     def apply_image(self, image: Image, delta: Delta, scale: Scale | float = 1) -> Image:
         """The LR image of one HR image, both uint8 HWC; ops that work in 8 bits do not leave them."""
@@ -118,10 +118,10 @@ class Chain(Settings):
         """The LR image of one HR image, and the HR image that it belongs to."""
         size = self._lr_size(image.shape[0], image.shape[1], scale)
         on_hr, to_lr = self._ways(delta)
-        hr = last(on_hr, image, size)
+        hr = as_bytes(last(on_hr, image, size))
         lr = as_bytes(last(to_lr, hr, size))
         self._check_end(lr.shape[0], lr.shape[1], size)
-        return Pair(lr, as_bytes(hr))
+        return Pair(lr, hr)
 
     def stages(
         self, image: Image, delta: Delta, scale: Scale | float = 1
@@ -129,8 +129,10 @@ class Chain(Settings):
         """The name of each op that is applied to an image, its parameters, and the image after it."""
         size = self._lr_size(image.shape[0], image.shape[1], scale)
         on_hr, to_lr = self._ways(delta)
-        for op, params, state in walk([*on_hr, *to_lr], image, size):
-            yield op.op, params, as_bytes(state)
+        for way in (on_hr, to_lr):
+            for op, params, state in walk(way, image, size):
+                image = as_bytes(state)
+                yield op.op, params, image
 
     def host_only(self) -> list[str]:
         """The names of the ops that cannot run on a device, sorted."""
