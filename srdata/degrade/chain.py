@@ -54,8 +54,8 @@ class Chain(Settings):
     """A degradation: the steps from HR to LR, and what is done to HR itself before them.
 
     `hr` holds steps that alter the HR image that training aims at (Real-ESRGAN sharpens it); LR is made from
-    the altered one, in 8 bits as it is stored. `scales` are those for which the ranges are meant; none means any. LR batches are rounded
-    to 8-bit levels unless `rounds` is false; LR images always are.
+    the altered one, in 8 bits as it is stored. `scales` are those for which the ranges are meant; none means
+    any. LR batches are rounded to 8-bit levels unless `rounds` is false; LR images always are.
     """
 
     title: str = ""

@@ -1,0 +1,81 @@
+"""Image files in, LR files out, with a line of JSON for each that says what was drawn."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from srdata.degrade.chain import Chain, load_chain
+from srdata.degrade.offline import Degraded, degrade, scale_of
+from srdata.errors import ImageError, UsageError
+from srdata.files import write_file
+from srdata.images import ImagePolicy, list_images, read_image, write_png
+from srdata.scale import Scale
+
+DELTAS_FILE = "deltas.jsonl"
+
+
+class Job(NamedTuple):
+    """An image file, and the key that names it in draws and results: its path without the suffix."""
+
+    key: str
+    source: Path
+
+
+def degrade_files(
+    source: Path,
+    target: Path,
+    degradation: str | Path | dict[str, Any] | list[Any] | Chain = "bicubic",
+    scale: Scale | float | None = None,
+    seed: int = 0,
+    policy: ImagePolicy | None = None,
+    progress: Callable[[int, int], None] = lambda done, total: None,
+) -> list[Path]:
+    """Degrade an image file, or every image below a folder, to PNG files in the folder `target`.
+
+    The LR of `source/a/b.jpg` becomes `target/a/b.png`, and a line of `target/deltas.jsonl` holds its key,
+    scale, seed and δ. Where the degradation alters HR (Real-ESRGAN sharpens it), that HR is written beside it
+    as `target/a/b-hr.png`. A bad image is named in an ImageError at the end, after the others are written.
+    """
+    chain = load_chain(degradation)
+    scale = scale_of(chain, scale)
+    jobs = find_jobs(source)
+    lines, paths, bad = [], [], []
+    for done, job in enumerate(jobs):
+        progress(done, len(jobs))
+        try:
+            made = degrade(read_image(job.source, policy), chain, scale, seed, job.key)
+        except ImageError as error:
+            bad.append(str(error))
+            continue
+        paths.append(_write(target, job, made, bool(chain.hr)))
+        lines.append(json.dumps({"key": job.key, "scale": str(scale), "seed": seed, "delta": made.delta}))
+    progress(len(jobs), len(jobs))
+    write_file(target / DELTAS_FILE, "".join(f"{line}\n" for line in lines).encode())
+    if bad:
+        raise ImageError("\n".join(bad))
+    return paths
+
+
+def find_jobs(source: Path) -> list[Job]:
+    """The image files of a folder (or the one file), with keys; UsageError if none, or if two keys agree."""
+    if source.is_file():
+        return [Job(source.stem, source)]
+    jobs = [Job(path.relative_to(source).with_suffix("").as_posix(), path) for path in list_images(source)]
+    if not jobs:
+        raise UsageError(f"{source}: holds no images")
+    first: dict[str, Path] = {}
+    for job in jobs:
+        if first.setdefault(job.key, job.source) != job.source:
+            raise UsageError(f"{job.source} and {first[job.key]} would get one name; rename one of them")
+    return jobs
+
+
+def _write(target: Path, job: Job, made: Degraded, with_hr: bool) -> Path:
+    path = target / f"{job.key}.png"
+    write_png(path, made.lr)
+    if with_hr:
+        write_png(path.with_name(f"{path.stem}-hr.png"), made.hr)
+    return path
