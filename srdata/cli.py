@@ -83,7 +83,11 @@ def show(name: str, as_json: bool) -> None:
 @click.option("--codec", type=click.Choice(["raw", "png", "jxl"]), help="How blocks are stored in shards.")
 @click.option("--layout", type=click.Choice(["folder", "lmdb", "basicsr"]), help="What is written.")
 @click.option(
-    "--backend", type=click.Choice(["loky", "threading", "dask"]), default="loky", show_default=True
+    "--backend",
+    type=click.Choice(["loky", "threading", "dask"]),
+    default="loky",
+    show_default=True,
+    help="How --jobs run: processes, threads, or a dask cluster.",
 )
 @click.option("--seed", type=int, help="Seed of all randomness.")
 @click.option("--name", help="Name of the prepared set's folder.")
@@ -112,7 +116,7 @@ def verify(prepared: Path, golden: bool, replay: int) -> None:
     report = verify(prepared, golden=golden, replay=replay)
     click.echo(report.text)
     if not report.ok:
-        sys.exit(1)
+        click.get_current_context().exit(1)
 
 
 @cli.command()
@@ -183,9 +187,7 @@ def run(arguments: list[str]) -> int:
     verbose = "--verbose" in arguments or bool(os.environ.get("SRDATA_VERBOSE"))
     arguments = [argument for argument in arguments if argument != "--verbose"]
     try:
-        cli.main(arguments, prog_name="srdata", standalone_mode=False)
-    except click.exceptions.Exit as stop:
-        return stop.exit_code
+        status = cli.main(arguments, prog_name="srdata", standalone_mode=False)
     except click.UsageError as error:
         where = error.ctx.command_path if error.ctx else "srdata"
         click.echo(f"{where}: {error.format_message()} (see {where} --help)", err=True)
@@ -197,9 +199,7 @@ def run(arguments: list[str]) -> int:
         return _tell(error, error.exit_status, verbose)
     except OSError as error:
         return _tell(error, 1, verbose)
-    except BrokenPipeError:
-        return 1
-    return 0
+    return status or 0
 
 
 def _tell(error: Exception, status: int, verbose: bool) -> int:
