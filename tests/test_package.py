@@ -1,0 +1,71 @@
+"""What is built: a wheel that has its recipes, manifests and photographs, and runs without this checkout."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import zipfile
+from pathlib import Path
+
+import pytest
+
+from srdata import catalog
+from srdata.catalog import Shelf
+
+REPOSITORY = Path(__file__).parents[1]
+
+
+@pytest.fixture(scope="module")
+def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The wheel, unpacked."""
+    folder = tmp_path_factory.mktemp("wheel")
+    command = [
+        sys.executable,
+        "-m",
+        "build",
+        "--wheel",
+        "--no-isolation",
+        "--outdir",
+        str(folder),
+        str(REPOSITORY),
+    ]
+    done = subprocess.run(command, capture_output=True, text=True)
+    assert done.returncode == 0, done.stdout + done.stderr
+    [built] = folder.glob("*.whl")
+    with zipfile.ZipFile(built) as archive:
+        archive.extractall(folder / "installed")
+    return folder / "installed"
+
+
+def run_installed(wheel: Path, folder: Path, *arguments: str) -> str:
+    """The output of srdata as it runs from the unpacked wheel, in a folder that is not this checkout."""
+    code = (
+        f"import sys; sys.path.insert(0, {str(wheel)!r}); "
+        "from srdata.cli import run; sys.exit(run(sys.argv[1:]))"
+    )
+    environment = {key: value for key, value in os.environ.items() if key != "PYTHONPATH"}
+    done = subprocess.run(
+        [sys.executable, "-c", code, *arguments], capture_output=True, text=True, cwd=folder, env=environment
+    )
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+def test_the_wheel_holds_every_recipe_and_manifest(wheel: Path) -> None:
+    for shelf in Shelf:
+        packaged = {path.stem for path in (wheel / "srdata" / shelf.value).glob("*.yaml")}
+        assert packaged == set(catalog.names(shelf))
+    assert (wheel / "srdata/py.typed").is_file()
+    assert (wheel / "srdata/manifests/sample/NOTICE.md").is_file()
+
+
+def test_the_wheel_runs_its_main_job(wheel: Path, tmp_path: Path) -> None:
+    out = run_installed(wheel, tmp_path, "prepare", "sample", "--scale", "4", "--lmdb", "--jobs", "1")
+    assert out.startswith("data/sample-x4: 5 train images")
+    assert run_installed(wheel, tmp_path, "verify", "data/sample-x4").splitlines()[-1] == "ok"
+
+
+def test_this_checkout_finds_its_own() -> None:
+    assert catalog.folder(Shelf.RECIPES) == REPOSITORY / "recipes"
+    assert "sample" in catalog.names(Shelf.MANIFESTS)
