@@ -120,6 +120,20 @@ def verify(prepared: Path, golden: bool, replay: int) -> None:
 
 
 @cli.command()
+@click.argument("source", metavar="IN", type=click.Path(exists=True, path_type=Path))
+@click.argument("target", metavar="OUT", type=click.Path(file_okay=False, path_type=Path))
+@click.option("--degradation", default="bicubic", show_default=True, help="A name or a YAML file.")
+@click.option("--scale", type=float, help="HR size over LR size; not needed where there is one choice.")
+@click.option("--seed", default=0, show_default=True, help="Seed of all randomness.")
+def degrade(source: Path, target: Path, **options: Any) -> None:
+    """Degrade an image or a folder of images to PNG files, with what was drawn in OUT/deltas.jsonl."""
+    from srdata.degrade.folders import degrade_files
+
+    paths = degrade_files(source, target, **options)
+    click.echo(f"{target}: {len(paths)} files")
+
+
+@cli.command()
 @_SET
 @click.argument("key")
 def explain(prepared: Path, key: str) -> None:

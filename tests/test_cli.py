@@ -124,6 +124,30 @@ def test_explain_and_replay(sample: Path, tmp_path: Path, capsys: pytest.Capture
     assert "did you mean 'coffee'?" in err
 
 
+def test_degrade_writes_png_files_and_what_was_drawn(
+    tmp_path: Path, photographs: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    options = ["--degradation", "bsrgan", "--seed", 1]
+    status, out, _ = told(capsys, "degrade", photographs / "coffee.png", tmp_path, *options)
+    assert (status, out) == (0, f"{tmp_path}: 1 files\n")
+    assert cv2.imread(str(tmp_path / "coffee.png")).shape == (100, 150, 3)
+    line = json.loads((tmp_path / "deltas.jsonl").read_text())
+    assert (line["key"], line["scale"], line["seed"]) == ("coffee", "4", 1)
+    assert line["delta"]
+
+
+def test_preview_draws_steps_and_draws(
+    tmp_path: Path, photographs: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    status, out, _ = told(
+        capsys, "preview", "bsrgan", photographs / "coffee.png", "--out", tmp_path / "p.png", "--seed", 1
+    )
+    assert status == 0
+    assert out.split() == [str(tmp_path / "p.png"), str(tmp_path / "p-draws.png")]
+    for path in out.split():
+        assert min(cv2.imread(path).shape[:2]) > 200
+
+
 def test_replay_of_random_degradations_is_exact(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     options = ["--scale", "4", "--lmdb", "--degradation", "realesrgan-x4", "--root", str(tmp_path)]
     assert run(["prepare", "sample", *options, "--jobs", "1"]) == 0

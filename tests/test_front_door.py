@@ -20,7 +20,8 @@ ROWS = [
     {"degrade", "store", "manifest", "fetch"},
     {"recipe"},
     {"preparation", "verification", "report", "train", "doctor", "listing", "prepared"},
-    {"cli", "__main__"},
+    {"cli"},
+    {"__main__"},
 ]
 ROW = {room: number for number, row in enumerate(ROWS) for room in row}
 MAY_USE_WITHIN_ROW = {("fetch", "manifest")}  # besides the rows of what all of the second row builds on
