@@ -1,15 +1,14 @@
 """Blocks: how an image is cut into tiles that do not overlap, and which of them a crop touches.
 
-Every layer of an image (HR and each LR) is cut with the same grid: an HR block of side b faces the LR block
-of side b / scale that has the same number, as long as both exist. Blocks are numbered row by row from 0;
-those at the bottom and right border are smaller.
+Every layer of an image (HR and each LR) is cut into squares of the same side in its own pixels, numbered row
+by row from 0; those at the bottom and right border are smaller. A crop is put together from the few blocks
+that it touches, each layer by itself, so any scale goes with any side.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from math import ceil
 
 import numpy as np
 from numpy.typing import NDArray
@@ -26,28 +25,21 @@ Piece = tuple[int, tuple[slice, slice], tuple[slice, slice]]
 
 @dataclass(frozen=True)
 class Layout:
-    """The layers of a prepared set and the side of their blocks; raises UsageError if they do not fit
-    together.
+    """The layers of a prepared set and the side of their blocks; raises UsageError for what cannot be.
 
     >>> layout = Layout((Scale(4), Scale("1.5")), block=480)
-    >>> layout.layers, layout.side("x4"), layout.side("x1.5"), layout.size("x1.5", 9, 6)
-    (('hr', 'x4', 'x1.5'), 120, 320, (6, 4))
+    >>> layout.layers, layout.size("x1.5", 9, 6), layout.shapes("x4", 2040, 800)
+    (('hr', 'x4', 'x1.5'), (6, 4), [(480, 200), (30, 200)])
     """
 
     scales: tuple[Scale, ...]
-    block: int  # side of an HR block in pixels
+    block: int  # side of a block in pixels of its layer
 
     def __post_init__(self) -> None:
         if len(set(self.scales)) != len(self.scales):
             raise UsageError(f"scales {', '.join(map(str, self.scales))}: each may stand only once")
         if self.block < 1:
             raise UsageError(f"block {self.block}: give the side of a block in pixels, such as 480")
-        for scale in self.scales:
-            if self.block % scale.numerator:
-                raise UsageError(
-                    f"block {self.block} is no multiple of {scale.numerator}, which scale {scale} needs: "
-                    f"take {ceil(self.block / scale.numerator) * scale.numerator}"
-                )
 
     @property
     def layers(self) -> tuple[str, ...]:
@@ -63,10 +55,6 @@ class Layout:
                 return scale
         raise UnknownNameError.among("layer", layer, self.layers)
 
-    def side(self, layer: str) -> int:
-        """The side of a block of `layer` in its own pixels."""
-        return self.scale(layer).lr(self.block)
-
     def size(self, layer: str, height: int, width: int) -> tuple[int, int]:
         """Height and width of `layer` for a stored HR image of `height` by `width`."""
         scale = self.scale(layer)
@@ -74,7 +62,7 @@ class Layout:
 
     def shapes(self, layer: str, height: int, width: int) -> list[tuple[int, int]]:
         """Height and width of every block of `layer`, in order, for a stored HR image of this size."""
-        side = self.side(layer)
+        side = self.block
         high, wide = self.size(layer, height, width)
         return [
             (min(side, high - top), min(side, wide - left))

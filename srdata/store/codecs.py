@@ -30,7 +30,7 @@ class Codec:
     name: str
     encode: Callable[[Pixels], bytes]
     decode: Callable[[Buffer, int, int], Pixels]
-    block: int  # the side of an HR block that suits it, in pixels
+    block: int  # the side of a block that suits it, in pixels
     view: bool = False  # whether what `decode` returns is a view of the data
 
 
@@ -81,10 +81,10 @@ def _jxl_encode_with(effort: int, block: Pixels) -> bytes:
 
 
 def _has_few_colours(block: Pixels) -> bool:
-    """Whether a sample of a block has fewer colours than any palette of effort 1, which stops at 512."""
+    """Whether, by a sample, a block has so few colours that effort 1 could use a palette, of 512 at most."""
     pixels = block.reshape(-1, CHANNELS)
-    sample = pixels[:: max(1, len(pixels) // 2048)].astype(np.int32)
-    return len(set((sample[:, 0] << 16 | sample[:, 1] << 8 | sample[:, 2]).tolist())) <= 1024
+    sample = pixels[:: -(-len(pixels) // 1536)].astype(np.int32)
+    return len(set((sample[:, 0] << 16 | sample[:, 1] << 8 | sample[:, 2]).tolist())) <= 768
 
 
 def _jxl_decode(data: Buffer, height: int, width: int) -> Pixels:

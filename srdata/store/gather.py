@@ -29,7 +29,7 @@ class LayerBlocks:
         self.scale = layout.scale(layer)
         self._layout = layout
         self._level = layout.layers.index(layer)
-        self._side = layout.side(layer)
+        self._side = layout.block
         self._codec = codec
         self._index = index
         self._verify = verify

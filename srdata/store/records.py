@@ -64,7 +64,7 @@ def make_record(facts: Facts, layers: Mapping[str, Pixels], layout: Layout, code
     """
     _check_layers(facts.key, layers, layout)
     values = tuple(
-        codec.encode(block) for layer in layout.layers for block in cut(layers[layer], layout.side(layer))
+        codec.encode(block) for layer in layout.layers for block in cut(layers[layer], layout.block)
     )
     return Record(make_row(facts, layers, values), values)
 

@@ -51,7 +51,7 @@ class SetFile(_Part):
     digest: str  # of the resolved recipe
     scales: tuple[str, ...]  # "4", "1.5"
     codec: str | None = None  # of the blocks; None where the layout has none
-    block: int | None = None  # the side of an HR block in pixels
+    block: int | None = None  # the side of a block in pixels of its layer
     windows: Windows | None = None
     templates: dict[str, dict[str, str]] = {}  # split → layer → path of an image file with {key} in it
     seed: int
