@@ -1,6 +1,6 @@
 """The results of every op, kept: a change of results must come with a new `version` of the op.
 
-After raising a version, or adding an op or an example, write the file anew: python tests/test_degrade_golden.py
+After raising a version, or adding an op or example, write the file anew: python tests/test_degrade_golden.py
 """
 
 from __future__ import annotations

@@ -5,7 +5,6 @@ A range is written [low, high], or as one number when there is nothing to draw.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Annotated, Any, TypeVar
 
 from pydantic import AfterValidator, BeforeValidator, WithJsonSchema
@@ -21,7 +20,7 @@ def _pair(value: Any) -> Any:
 
 def _ordered(value: tuple[Number, Number]) -> tuple[Number, Number]:
     if value[0] > value[1]:
-        raise ValueError(f"the range {list(value)} is empty: write the smaller number first")
+        raise ValueError(f"the range {_shown(value)} is empty: write the smaller number first")
     return value
 
 
@@ -84,5 +83,8 @@ def _possible(value: dict[Any, float]) -> dict[Any, float]:
 ODDS = (BeforeValidator(_weighted), AfterValidator(_possible))
 
 
-def _shown(value: Any) -> Any:
-    return list(value) if isinstance(value, Sequence) and not isinstance(value, str) else value
+def _shown(value: Any) -> str:
+    """A range as a user writes it: one number where both ends are equal."""
+    if not isinstance(value, tuple):
+        return f"{value:g}"
+    return f"{value[0]:g}" if value[0] == value[1] else f"[{value[0]:g}, {value[1]:g}]"
