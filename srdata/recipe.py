@@ -37,7 +37,8 @@ from srdata.store.windows import Windows
 from srdata.yamlfile import Document, check, read_yaml
 
 Layout = Literal["folder", "lmdb", "basicsr"]
-__all__ = ["Layout", "Recipe", "Split", "Store", "load_recipe", "schema"]
+__all__ = ["NAME", "Layout", "Recipe", "Split", "Store", "load_recipe", "schema"]
+NAME = r"[A-Za-z0-9][A-Za-z0-9._-]*"
 PUBLISHED = "published:"  # "published:unknown" takes the LR images that the data set's authors made
 
 
@@ -74,7 +75,7 @@ class Store(_Part):
 class Recipe(_Part):
     """One way to make one prepared set."""
 
-    name: Annotated[str, Field(pattern=r"^([A-Za-z0-9][A-Za-z0-9._-]*)?$")] = ""  # none: the file's
+    name: Annotated[str, Field(pattern=rf"^({NAME})?$")] = ""  # none: the file's
     title: str = ""
     prefix: str = ""  # in the names of folders: DIV2K_train_HR; none: the name
     source: str | None = None  # the name of a manifest
@@ -140,12 +141,24 @@ class Recipe(_Part):
         layout = [] if self.store.layout == "lmdb" else [self.store.layout]
         return "-".join([self.name, *middle, "".join(scale.label for scale in self.scales), *layout])
 
+    @property
+    def windows_fit(self) -> bool:
+        """Whether size and step of the windows are whole LR pixels at every scale."""
+        sides = [] if self.windows is None else [self.windows.size, self.windows.step]
+        return not any(side % scale.numerator for side in sides for scale in self.scales)
+
+    def without_windows(self) -> Recipe:
+        """This recipe with whole images only."""
+        return Recipe(**{**self._settings(), "windows": None})
+
+    def _settings(self) -> dict[str, Any]:
+        return {name: getattr(self, name) for name in Recipe.model_fields}
+
     def changed(self, **fields: Any) -> Recipe:
         """This recipe with other values in `fields`, checked again."""
-        now = {name: getattr(self, name) for name in Recipe.model_fields}
         given = {name: value for name, value in fields.items() if value is not None}
         try:
-            return Recipe.model_validate({**now, **given})
+            return Recipe(**{**self._settings(), **given})
         except ValidationError as error:
             problems = (f"{detail['loc'][0]}: {detail['msg']}" for detail in error.errors())
             raise UsageError("; ".join(problems)) from error

@@ -23,6 +23,7 @@ from srdata.recipe import Recipe, Store
 from srdata.scale import Scale
 from srdata.store.index import Index
 from srdata.store.reader import SetReader
+from srdata.store.windows import Windows
 from srdata.verification import verify
 
 
@@ -258,6 +259,28 @@ def test_another_recipe_does_not_overwrite_a_set(pictures: Path, tmp_path: Path)
     prepare(small_shards(pictures), root=tmp_path, jobs=1)
     with pytest.raises(UsageError, match=r"another recipe \(seed: 0 there, 1 here\): give this one another"):
         prepare(small_shards(pictures, seed=1), root=tmp_path, jobs=1)
+
+
+def test_requests_that_make_no_sense_are_refused(pictures: Path, tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match=r"'\.\./out' is no name for a folder"):
+        prepare(small_shards(pictures), root=tmp_path, name="../out")
+    with pytest.raises(UsageError, match="leave --from out"):
+        prepare(small_shards(pictures), root=tmp_path, from_dir=pictures)
+    with pytest.raises(UsageError, match=r"windows\.size 480 is no multiple of 7"):
+        prepare(small_shards(pictures, windows=Windows()), root=tmp_path, scale=7)
+    sharper = {"hr": [{"op": "unsharp_mask"}], "steps": [{"op": "imresize"}]}
+    (tmp_path / "usm.yaml").write_text(json.dumps(sharper))
+    with pytest.raises(UsageError, match="alters HR, so give it one --scale"):
+        prepare(small_shards(pictures), root=tmp_path, scale=[2, 4], degradation=str(tmp_path / "usm.yaml"))
+    assert not list(tmp_path.glob("*/"))
+
+
+def test_scales_that_divide_no_window_are_prepared_without(pictures: Path, tmp_path: Path) -> None:
+    built = prepare(pictures, scale=[7, 1.1], lmdb=True, root=tmp_path, jobs=1)
+    assert built.content.windows is None
+    assert built.content.block == 462, "a multiple of 7 and 11"
+    assert SetReader(built).layers == ("hr", "x1.1", "x7")
+    assert verify(built).ok
 
 
 def test_a_folder_that_is_no_set_is_not_touched(pictures: Path, tmp_path: Path) -> None:

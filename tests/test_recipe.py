@@ -94,6 +94,7 @@ def test_the_digest_names_what_is_made() -> None:
     recipe = load_recipe("div2k")
     assert recipe.digest == load_recipe("div2k").digest
     assert recipe.changed(title="another title").digest == recipe.digest
+    assert recipe.without_windows().digest != recipe.digest
     for change in ({"seed": 1}, {"scales": (Scale(4),)}, {"degradation": "bsrgan"}, {"splits": ("train",)}):
         assert recipe.changed(**change).digest != recipe.digest
 
@@ -135,3 +136,5 @@ def test_the_schema_knows_every_field() -> None:
     assert found["$schema"].endswith("2020-12/schema")
     assert set(found["properties"]) == set(Recipe.model_fields)
     assert found["additionalProperties"] is False
+    stored = json.loads((catalog.folder(Shelf.RECIPES) / "schema.json").read_text())
+    assert stored == found, "write it again: srdata schema > recipes/schema.json"

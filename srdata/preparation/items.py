@@ -39,6 +39,8 @@ class Bad:
 def find_items(recipe: Recipe, root: Path, from_dir: Path | None = None) -> list[Item]:
     """Every image of the recipe's source in the order of the set, downloaded where it has to be."""
     if recipe.folder is not None:
+        if from_dir is not None:
+            raise UsageError("the images are a folder of yours already: leave --from out")
         items = list(_in_folder(recipe, Path(recipe.folder)))
     else:
         items = list(_in_manifest(recipe, root, from_dir))

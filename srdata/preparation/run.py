@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -20,7 +21,7 @@ from srdata.preparation.folders import JOURNAL
 from srdata.preparation.items import find_items
 from srdata.preparation.parallel import Backend
 from srdata.preparation.plan import check_request, licence_text, plan_text
-from srdata.recipe import Layout, Recipe, load_recipe
+from srdata.recipe import NAME, Layout, Recipe, load_recipe
 from srdata.scale import Scale
 from srdata.store.index import Index
 from srdata.store.setfile import (
@@ -80,12 +81,15 @@ def adjusted(recipe: str | Path | Recipe, **settings: Unpack[Settings]) -> Recip
     several = scale if isinstance(scale, Sequence) and not isinstance(scale, str) else [scale]
     layout = settings.get("layout") or ("lmdb" if settings.get("lmdb") else recipe.store.layout)
     codec = settings.get("codec") or recipe.store.codec
-    return recipe.changed(
+    changed = recipe.changed(
         scales=tuple(Scale(one) for one in several if one is not None) or None,
         degradation=settings.get("degradation"),
         splits=tuple(settings.get("splits", ())) or None,
         seed=settings.get("seed"),
         store={**dict(recipe.store), "layout": layout, "codec": codec},
+    )
+    return (
+        changed if changed.windows_fit or "windows" in recipe.model_fields_set else changed.without_windows()
     )
 
 
@@ -112,8 +116,7 @@ def prepare(
     disk that is full or cannot be written; what is finished is kept, and the same call goes on from there.
     """
     chosen = adjusted(recipe, **settings)
-    check_request(chosen)
-    target = Path(root) / (name or chosen.set_name)
+    target = _target(chosen, Path(root), name)
     log(licence_text(chosen))
     with _only_one_at(target):
         if (content := finished_set(target, chosen)) is not None:
@@ -134,9 +137,16 @@ def plan(
 ) -> str:
     """What `prepare` would do with the same arguments: terms, downloads, images, windows, bytes on disk."""
     chosen = adjusted(recipe, **settings)
-    check_request(chosen)
-    target = Path(root) / (name or chosen.set_name)
+    target = _target(chosen, Path(root), name)
     return plan_text(chosen, Path(root), target, Path(from_dir) if from_dir else None)
+
+
+def _target(recipe: Recipe, root: Path, name: str | None) -> Path:
+    """Where the set is to stand; raises UsageError for a request that cannot be met."""
+    check_request(recipe)
+    if name is not None and re.fullmatch(NAME, name) is None:
+        raise UsageError(f"{name!r} is no name for a folder: take letters, digits, dots, dashes, underscores")
+    return root / (name or recipe.set_name)
 
 
 def finished_set(target: Path, recipe: Recipe) -> SetFile | None:
