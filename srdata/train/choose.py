@@ -16,6 +16,8 @@ from srdata.store.windows import Windows
 from srdata.train.folders import Place, is_lmdb, places
 from srdata.train.sources import PairSource, SetSource, folder_source, lmdb_source, prepared_source
 
+UNFINISHED = ".unfinished"  # what preparation leaves in a folder until its set is whole
+
 
 @dataclass(frozen=True)
 class Choice:
@@ -47,6 +49,8 @@ def open_given(path: Path | None, hr: Path | None, lr: Path | None, choice: Choi
 
 
 def _open_path(path: Path, choice: Choice) -> Opened:
+    if (path / UNFINISHED).exists():
+        raise UsageError(f"{path} is not finished: run the same `srdata prepare` again, it goes on")
     if not (path / SET_FILE).is_file():
         return _open_place(path, choice)
     content = read_set(path)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from os import PathLike
 from pathlib import Path
 from typing import NamedTuple, TypedDict
 
@@ -80,10 +81,10 @@ class PairedDataset(Dataset[Pair]):
 
     def __init__(
         self,
-        path: str | Path | None = None,
+        path: str | PathLike[str] | None = None,
         *,
-        hr: str | Path | None = None,
-        lr: str | Path | None = None,
+        hr: str | PathLike[str] | None = None,
+        lr: str | PathLike[str] | None = None,
         template: str = "{key}",
         split: str | None = None,
         scale: int | float | str | Scale | None = None,
@@ -228,5 +229,5 @@ def _in_cells(patch_size: int, scale: Scale) -> int:
     return cells
 
 
-def _path(path: str | Path | None) -> Path | None:
+def _path(path: str | PathLike[str] | None) -> Path | None:
     return None if path is None else Path(path)
