@@ -21,6 +21,12 @@ _ROOT = click.option(
     show_default=True,
     help="Folder for downloads and prepared sets.",
 )
+_FROM = click.option(
+    "--from",
+    "from_dir",
+    type=click.Path(exists=True, file_okay=False, path_type=Path),
+    help="Use the archives or images in this folder instead of downloading.",
+)
 _SET = click.argument(
     "prepared", metavar="SET", type=click.Path(exists=True, file_okay=False, path_type=Path)
 )
@@ -72,12 +78,7 @@ def show(name: str, as_json: bool) -> None:
 @click.option("--lmdb", is_flag=True, help="Store LMDB shards instead of image folders.")
 @_ROOT
 @click.option("--degradation", help="How LR is made: a name, a YAML file, or published:TRACK.")
-@click.option(
-    "--from",
-    "from_dir",
-    type=click.Path(exists=True, file_okay=False, path_type=Path),
-    help="Use the archives or images in this folder instead of downloading.",
-)
+@_FROM
 @click.option("--split", "splits", multiple=True, help="Only this split; repeat for several.")
 @click.option("--jobs", default=-1, show_default=True, help="Processes; -1 is one a core.")
 @click.option("--codec", type=click.Choice(["raw", "png", "jxl"]), help="How blocks are stored in shards.")
@@ -108,12 +109,13 @@ def prepare(dry_run: bool, jobs: int, backend: Any, skip_bad: bool, **options: A
 @cli.command()
 @_SET
 @click.option("--golden", is_flag=True, help="Compare LR with the published LR images, downloaded at need.")
+@_FROM
 @click.option("--replay", type=int, default=0, metavar="N", help="Make N random LR images again and compare.")
-def verify(prepared: Path, golden: bool, replay: int) -> None:
+def verify(prepared: Path, **options: Any) -> None:
     """Check every byte of a prepared set."""
     from srdata.verification import verify
 
-    report = verify(prepared, golden=golden, replay=replay)
+    report = verify(prepared, **options)
     click.echo(report.text)
     if not report.ok:
         click.get_current_context().exit(1)

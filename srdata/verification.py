@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -10,7 +10,7 @@ import numpy as np
 
 from srdata import rng
 from srdata.errors import CorruptRecordError, ImageError, UsageError
-from srdata.fetch import obtain
+from srdata.fetch import SourceImage, obtain
 from srdata.images import read_image
 from srdata.manifest import load_manifest
 from srdata.prepared import PreparedImages, replay_image
@@ -44,14 +44,19 @@ class Report:
 
 
 def verify(
-    path: str | Path, *, golden: bool = False, replay: int = 0, root: str | Path | None = None
+    path: str | Path,
+    *,
+    golden: bool = False,
+    replay: int = 0,
+    root: str | Path | None = None,
+    from_dir: str | Path | None = None,
 ) -> Report:
     """Check every byte of the prepared set at `path`.
 
     Every file against set.json, every image against its hash, the sizes of HR and LR, the counts. `golden`
-    compares LR with the images that the authors of the data set published, downloaded below `root` (the
-    folder that holds the set) at need; `replay` makes that many random LR images again from their δ. Raises
-    SetError when the folder is no prepared set.
+    compares LR with the images that the authors of the data set published, which are taken from `from_dir` or
+    downloaded below `root` (the folder that holds the set); `replay` makes that many random LR images again
+    from their δ. Raises SetError when the folder is no prepared set.
     """
     folder = Path(path)
     content = read_set(folder)
@@ -59,7 +64,8 @@ def verify(
     _check_files(folder, content, report)
     _check_images(folder, content, report)
     if report.ok and golden:
-        _compare_with_published(folder, content, Path(root) if root else folder.parent, report)
+        given = Path(from_dir) if from_dir else None
+        _compare_with_published(folder, content, Path(root) if root else folder.parent, given, report)
     if report.ok and replay:
         _replay_some(folder, content, replay, report)
     report.notes += [f"left out {bad.key}: {bad.reason}" for bad in content.quarantine]
@@ -122,7 +128,9 @@ def _image_problems(images: PreparedImages, row: int) -> Iterator[str]:
             yield f"image {key!r}, layer {layer}: {found} does not fit HR {width}x{height}"
 
 
-def _compare_with_published(folder: Path, content: SetFile, root: Path, report: Report) -> None:
+def _compare_with_published(
+    folder: Path, content: SetFile, root: Path, from_dir: Path | None, report: Report
+) -> None:
     """Compare LR with the published images, sample for sample."""
     source = content.recipe.get("source")
     if source is None:
@@ -131,24 +139,29 @@ def _compare_with_published(folder: Path, content: SetFile, root: Path, report: 
     for scale in images.scales:
         published = [
             (owner, one)
-            for owner, one in load_manifest(source).find(scale=int(scale))
-            if one.track == "bicubic" and one.split in content.counts
+            for owner, one in load_manifest(source).find(track="bicubic", scale=int(scale))
+            if one.split in content.counts
         ]
         if not published:
             report.notes.append(f"{scale.label}: no published bicubic LR is known for {source}")
         for owner, one in published:
-            wrong = samples = files = 0
-            for image in obtain(owner, one, root):
-                golden = read_image(image.path)
-                made = images.read(images.index.row(image.key), scale.label)
-                files += 1
-                samples += golden.size
-                wrong += golden.size if golden.shape != made.shape else int(np.count_nonzero(golden != made))
-            report.checked.append(
-                f"{one.label}: {wrong} of {samples} samples in {files} images differ from the published"
-            )
+            found = obtain(owner, one, root, from_dir=from_dir)
+            wrong, samples = _differences(images, found, scale)
+            share = f"{wrong} of {samples} samples in {len(found)} images"
+            report.checked.append(f"{one.label}: {share} differ from the published")
             if wrong:
                 report.problems.append(f"{one.label}: LR is not the published one")
+
+
+def _differences(images: PreparedImages, published: Sequence[SourceImage], scale: Scale) -> tuple[int, int]:
+    """How many samples of LR are not those of the published images, and how many there are."""
+    wrong = samples = 0
+    for image in published:
+        golden = read_image(image.path)
+        made = images.read(images.index.row(image.key), scale.label)
+        samples += golden.size
+        wrong += golden.size if golden.shape != made.shape else int(np.count_nonzero(golden != made))
+    return wrong, samples
 
 
 def _replay_some(folder: Path, content: SetFile, count: int, report: Report) -> None:

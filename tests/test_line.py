@@ -131,6 +131,7 @@ def test_files_that_the_user_has_are_not_downloaded(tiny: Loopback, golden: Path
     for name, data in archives(golden).items():
         (archived / name).write_bytes(data)
     again = prepare("tiny", lmdb=True, root=tmp_path / "b", from_dir=archived, jobs=1)
+    assert verify(again, golden=True, from_dir=archived).ok
     assert not tiny.requests
     assert built.content.files == again.content.files
 
