@@ -332,6 +332,24 @@ def test_pickling_keeps_everything(source: dict[str, Path]) -> None:
     assert data.batch([0]).hr.tobytes() == first.hr[:1].tobytes()
 
 
+def test_batches_go_into_given_memory(source: dict[str, Path]) -> None:
+    data = PairedDataset(**source, patch_size=48, dihedral=True)  # type: ignore[arg-type]
+    fresh = data.batch(range(5), 1)
+    memory = torch.zeros(7, 12, 12, 3, dtype=torch.uint8), torch.zeros(7, 48, 48, 3, dtype=torch.uint8)
+    out = memory[0][1:6].numpy(), memory[1][1:6].numpy()
+    given = data.batch(range(5), 1, out)
+    assert given.lr is out[0]
+    assert given.hr is out[1]
+    for tensor, image in zip(memory, fresh[:2], strict=True):
+        assert (tensor[1:6].numpy() == image).all()
+        assert not tensor[0].any()
+        assert not tensor[6].any()
+    with pytest.raises(UsageError, match=r"shapes \(4, 12, 12, 3\), \(4, 48, 48, 3\)"):
+        data.batch(range(4), out=out)
+    with pytest.raises(UsageError, match="out= takes square crops where they are turned: give patch_size="):
+        PairedDataset(**source, dihedral=True).batch([0], out=out)  # type: ignore[arg-type]
+
+
 def test_two_datasets_on_one_set(prepared: Path) -> None:
     images, windows = PairedDataset(prepared), PairedDataset(prepared, windows=True)
     assert torch.equal(images[1]["hr"][:, :96, :96], windows[windows.keys.index("0002_s001")]["hr"])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from srdata.errors import UsageError
 from srdata.images import Pixels
 from srdata.scale import Scale
 from srdata.store.blocks import CHANNELS
@@ -11,6 +12,8 @@ from srdata.train.items import Crops, Regions
 from srdata.train.pads import padded
 from srdata.train.sources import PairSource
 from srdata.train.turns import TRANSPOSES, turn_all
+
+Sides = tuple[Pixels, Pixels]  # LR and HR
 
 
 def stackable(crops: Crops, patch: int | None) -> bool:
@@ -23,11 +26,18 @@ def stackable(crops: Crops, patch: int | None) -> bool:
     return crops.turns is None or height == width or len(np.unique(crops.turns & TRANSPOSES)) == 1
 
 
-def cut(source: PairSource, crops: Crops, patch: int | None, pad: str | None) -> tuple[Pixels, Pixels]:
-    """LR and HR of stackable `crops`, padded to `patch` cells and turned; uint8 (count, height, width, 3)."""
+def cut(
+    source: PairSource, crops: Crops, patch: int | None, pad: str | None, out: Sides | None = None
+) -> Sides:
+    """LR and HR of stackable `crops`, padded to `patch` cells and turned; uint8 (count, height, width, 3).
+
+    They are written into `out` when that is given; raises UsageError when it does not fit.
+    """
     inside = crops.inside
     height, width = inside.sizes[0].tolist() if patch is None else (patch, patch)
-    lr, hr = _room(source.scale, len(inside.images), height, width)
+    if out is not None and height != width and crops.turns is not None:
+        raise UsageError("out= takes square crops where they are turned: give patch_size=")
+    lr, hr = _room(source.scale, len(inside.images), height, width, out)
     if pad is None:
         source.read_pairs(inside.images, inside.corners, lr, hr)
     else:
@@ -38,11 +48,15 @@ def cut(source: PairSource, crops: Crops, patch: int | None, pad: str | None) ->
     return turn_all(lr, turns), turn_all(hr, turns)
 
 
-def _room(scale: Scale, count: int, height: int, width: int) -> tuple[Pixels, Pixels]:
-    """Arrays for LR and HR crops of so many cells."""
+def _room(scale: Scale, count: int, height: int, width: int, out: Sides | None = None) -> Sides:
+    """Arrays for LR and HR crops of so many cells: `out`, if they fit into it, or new ones."""
     p, q = scale.as_integer_ratio()
-    lr = np.empty((count, height * q, width * q, CHANNELS), np.uint8)
-    return lr, np.empty((count, height * p, width * p, CHANNELS), np.uint8)
+    lr, hr = ((count, height * cell, width * cell, CHANNELS) for cell in (q, p))
+    if out is None:
+        return np.empty(lr, np.uint8), np.empty(hr, np.uint8)
+    if (out[0].shape, out[1].shape) != (lr, hr) or out[0].dtype != np.uint8 or out[1].dtype != np.uint8:
+        raise UsageError(f"out= must be an LR and an HR array of uint8 with the shapes {lr}, {hr}")
+    return out
 
 
 def _read_padded(source: PairSource, inside: Regions, lr: Pixels, hr: Pixels, pad: str) -> None:

@@ -151,10 +151,13 @@ class PairedDataset(Dataset[Pair]):
         lr, hr = to_tensor(batch.lr, self._dtype), to_tensor(batch.hr, self._dtype)
         return [Pair(lr=lr[i], hr=hr[i], key=key) for i, key in enumerate(batch.keys)]
 
-    def batch(self, indices: ArrayLike, epoch: int | None = None) -> Pairs:
+    def batch(
+        self, indices: ArrayLike, epoch: int | None = None, out: tuple[Pixels, Pixels] | None = None
+    ) -> Pairs:
         """Items as uint8 arrays (count, height, width, 3), the fast way: no object is made for an item.
 
-        `epoch` is by default what `set_epoch` was given. Raises UsageError for items of different sizes.
+        `epoch` is by default what `set_epoch` was given. `out`, LR and HR arrays of the right shape such as
+        views of pinned tensors, is filled and returned. Raises UsageError for items of different sizes.
         """
         items = self._checked(np.array(indices, np.int64, ndmin=1))
         crops = self._draw(items, np.asarray(self._epoch.get() if epoch is None else epoch))
@@ -162,7 +165,7 @@ class PairedDataset(Dataset[Pair]):
             raise UsageError(
                 "items of different sizes make no batch: give patch_size=, or read them one by one"
             )
-        return self._read(crops)
+        return self._read(crops, out)
 
     def _addresses(self, indices: Sequence[Index]) -> tuple[Integers, Integers]:
         """Items and epochs of indices of either form."""
@@ -181,8 +184,9 @@ class PairedDataset(Dataset[Pair]):
     def _draw(self, items: Integers, epochs: Integers) -> Crops:
         return draw(self._items.regions(items), self._patch, self._dihedral, (self._seed, epochs, items))
 
-    def _read(self, crops: Crops) -> Pairs:
-        return Pairs(*cut(self._source, crops, self._patch, self._pad), self._names(crops.inside))
+    def _read(self, crops: Crops, out: tuple[Pixels, Pixels] | None = None) -> Pairs:
+        sides = cut(self._source, crops, self._patch, self._pad, out)
+        return Pairs(*sides, self._names(crops.inside))
 
     def _names(self, regions: Regions) -> list[str]:
         keys = self._source.keys(regions.images)
