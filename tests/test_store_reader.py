@@ -375,3 +375,20 @@ def test_the_check_of_a_shard_finds_what_the_index_does_not_say(folder: Path, tm
 def test_facts_are_read_from_the_shard(folder: Path) -> None:
     row = SetReader(folder).stored_row(7)
     assert (row.key, row.params) == (facts_of(7).key, facts_of(7).params)
+
+
+def test_what_is_kept_of_mapped_files_does_not_grow_with_the_set(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(environments, "_MOST_KEPT", 10)
+    reader = SetReader(folder)
+    expected = [layers_of(row, plan_of().layout)["hr"] for row in range(12)]
+    for _ in range(2):
+        for row in range(12):
+            assert (reader.image(row, "hr") == expected[row]).all()
+        kept = [views for entry in environments._pool._entries.values() for views in entry.kept.values()]
+        assert sum(map(len, kept)) == environments._pool._kept <= 10 + max(map(len, kept))
+    reader.close()
+    gc.collect()
+    environments._pool.release(-1)
+    assert environments._pool._kept == 0

@@ -28,7 +28,8 @@ import lmdb
 
 from srdata.errors import CorruptRecordError
 
-_MOST_OPEN = 4096
+_MOST_OPEN = 4096  # files
+_MOST_KEPT = 65_536  # views of blocks, about 400 bytes each
 _REMEDY = "run the command that prepared the set again"
 
 
@@ -36,7 +37,8 @@ class Reading(NamedTuple):
     """One LMDB file while it is read."""
 
     get: Callable[..., Any]  # of a transaction of this thread: key → memoryview of the mapped file, or None
-    views: dict[int, list[Any]]  # whatever readers want to keep of the mapped file, for as long as it is open
+    kept: dict[int, list[Any]]  # what readers keep of the mapped file, for as long as it is open
+    keep: Callable[[int, list[Any]], None]  # put something there
 
 
 class Lease:
@@ -59,7 +61,7 @@ class Lease:
             entry = self._entries[path] = _pool.take(path, size, self._number)
         transaction = entry.transaction()
         try:
-            yield Reading(transaction.get, entry.views)
+            yield Reading(transaction.get, entry.kept, entry.keep)
         finally:
             _pool.give_back(entry, transaction)
 
@@ -75,7 +77,7 @@ class _Entry:
     users: int = 0
     closed: bool = False
     idle: list[Any] = field(default_factory=list)  # transactions that no thread uses at the moment
-    views: dict[int, list[Any]] = field(default_factory=dict)
+    kept: dict[int, list[Any]] = field(default_factory=dict)
     leases: set[int] = field(default_factory=set)
 
     def transaction(self) -> Any:
@@ -85,6 +87,10 @@ class _Entry:
         except IndexError:
             return self.environment.begin(buffers=True)
 
+    def keep(self, name: int, views: list[Any]) -> None:
+        """Remember views of the mapped file under a name."""
+        _pool.keep(self, name, views)
+
 
 class _Pool:
     def __init__(self) -> None:
@@ -93,6 +99,7 @@ class _Pool:
         self._lock = threading.Lock()
         self._changed = threading.Condition(self._lock)
         self._forking = False
+        self._kept = 0  # views
 
     def hold(self, entry: _Entry) -> bool:
         """Count one more user of an open file; False where it was closed."""
@@ -123,6 +130,16 @@ class _Pool:
             entry.users -= 1
             if self._forking:
                 self._changed.notify_all()
+
+    def keep(self, entry: _Entry, name: int, views: list[Any]) -> None:
+        """Remember views of an open file; when all files keep too much together, all of it is forgotten."""
+        with self._lock:
+            if self._kept > _MOST_KEPT:
+                for other in self._entries.values():
+                    other.kept.clear()
+                self._kept = 0
+            entry.kept[name] = views
+            self._kept += len(views)
 
     def release(self, lease: int) -> None:
         """May be called by the garbage collector in the midst of anything, so it never waits for the lock."""
@@ -170,7 +187,8 @@ class _Pool:
     def _close(self, identity: tuple[int, int]) -> None:
         entry = self._entries.pop(identity)
         entry.closed = True
-        entry.views.clear()
+        self._kept -= sum(map(len, entry.kept.values()))
+        entry.kept.clear()
         for transaction in entry.idle:
             transaction.abort()
         entry.environment.close()

@@ -14,7 +14,6 @@ from srdata.store.index import Index
 from srdata.store.records import HASH_BYTES, block_hash, block_key
 
 REMEDY = "prepare the set again, which keeps what is right"
-_MOST_KEPT = 4096  # images a shard whose blocks are remembered
 
 # Row in the index, number in the shard, height and width of the image, top and left of the crop, in pixels of
 # the layer.
@@ -51,13 +50,11 @@ class LayerBlocks:
         """A place for every block of an image; blocks that are views stay there while the shard is open."""
         _, image, height, *_ = crop
         name = (image << 8 | self._level) << 1 | self._verify
-        kept = shard.views.get(name)
+        kept = shard.kept.get(name)
         if kept is None:
             kept = [None] * (columns * -(-height // self._side))
             if self._codec.view:
-                if len(shard.views) >= _MOST_KEPT:
-                    shard.views.clear()
-                shard.views[name] = kept
+                shard.keep(name, kept)
         return kept
 
     def _block(self, shard: Reading, crop: Crop, number: int, columns: int) -> Pixels:

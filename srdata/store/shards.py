@@ -24,7 +24,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from srdata.errors import StoreError
+from srdata.errors import SrdataError, StoreError
 from srdata.files import part_name, publish, sha256_of, storage_errors
 from srdata.store.blocks import Layout
 from srdata.store.lmdbfile import LmdbWriter
@@ -81,7 +81,11 @@ class ShardWriter:
             path.parent.mkdir(parents=True, exist_ok=True)
             self._part, self._lock = _new_part(path)
         self._file = LmdbWriter(self._part, plan.map_bytes)
-        self._file.put([(HEADER_KEY, plan.header)], append=True)
+        try:
+            self._file.put([(HEADER_KEY, plan.header)], append=True)
+        except SrdataError:
+            self.close()
+            raise
 
     def add(self, record: Record) -> None:
         """Store one image, all of it or nothing; it gets the next number."""
