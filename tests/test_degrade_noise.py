@@ -1,0 +1,170 @@
+"""Noise by its statistics: spread, independence, correlation, Poisson's law, the camera's law."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from scipy import stats
+
+from srdata.colour import srgb_to_linear
+from srdata.degrade import backend
+from srdata.degrade.chain import load_chain
+from srdata.degrade.ops.camera import CameraNoise
+from srdata.degrade.ops.noise import GaussianNoise, PoissonNoise, SaltPepper, SpeckleNoise, UniformNoise
+from srdata.errors import RecipeError
+from srdata.rng import generator
+
+SIDE = 128
+
+
+def flat(value: float, count: int = 2, channels: int = 3) -> np.ndarray:
+    return np.full((count, channels, SIDE, SIDE), value, np.float32)
+
+
+def noisy(op: Any, x: np.ndarray, device: str | None, seed: int = 0) -> np.ndarray:
+    params = [op.sample(generator(seed, place)) for place in range(len(x))]
+    batch = x if device is None else torch.from_numpy(np.ascontiguousarray(x)).to(device)
+    result = op.apply(batch, params)
+    return np.asarray(result if device is None else result.cpu())
+
+
+on_each = pytest.mark.parametrize("device", [None, "cpu", pytest.param("cuda", marks=pytest.mark.cuda)])
+
+
+@on_each
+def test_gaussian_noise_is_normal_with_its_sigma(device: str | None) -> None:
+    noise = noisy(GaussianNoise(sigma=(10.0, 10.0)), flat(0.5), device) - 0.5
+    assert stats.kstest(noise.ravel() * 25.5, "norm").pvalue > 1e-3
+    images = noise.reshape(2, -1)
+    assert abs(np.corrcoef(images)[0, 1]) < 0.02  # a field of its own for every image
+    assert np.abs(np.corrcoef(noise[0].reshape(3, -1)) - np.eye(3)).max() < 0.03
+
+
+@on_each
+def test_grey_noise_is_one_field_for_all_channels(device: str | None) -> None:
+    noise = noisy(GaussianNoise(sigma=(10.0, 10.0), kind={"gray": 1.0}), flat(0.5), device) - 0.5
+    assert np.array_equal(noise[:, 0], noise[:, 1])
+    assert noise.std() == pytest.approx(10 / 255, rel=0.03)
+    assert not np.array_equal(noise[0], noise[1])
+
+
+@on_each
+def test_channels_may_have_their_own_sigma(device: str | None) -> None:
+    op, x = GaussianNoise(sigma=(2.0, 30.0), kind={"channel": 1.0}), flat(0.5)
+    params = [op.sample(generator(0, place)) for place in range(2)]
+    spreads = (noisy(op, x, device) - 0.5).std(axis=(2, 3)) * 255
+    assert spreads == pytest.approx(np.array([one["sigma"] for one in params]), rel=0.05)
+
+
+@on_each
+def test_correlated_noise_has_the_covariance_of_its_mixing(device: str | None) -> None:
+    op, x = GaussianNoise(sigma=(2.0, 25.0), kind={"correlated": 1.0}), flat(0.5)
+    for place, noise in enumerate(noisy(op, x, device) - 0.5):
+        mixing = np.array(op.sample(generator(0, place))["mixing"])
+        found = np.cov(noise.reshape(3, -1))
+        assert found == pytest.approx(mixing.T @ mixing, abs=0.04 * (25 / 255) ** 2)
+        assert (mixing.T @ mixing >= 0).all()  # the |·| of its law
+        assert np.trace(mixing.T @ mixing) <= 3 * (25 / 255) ** 2
+
+
+@on_each
+def test_speckle_grows_with_the_image(device: str | None) -> None:
+    op = SpeckleNoise(sigma=(20.0, 20.0))
+    for value in (0.2, 0.6):
+        assert (noisy(op, flat(value), device) - value).std() == pytest.approx(value * 20 / 255, rel=0.03)
+
+
+@on_each
+def test_uniform_noise_is_even_within_its_amplitude(device: str | None) -> None:
+    noise = noisy(UniformNoise(amplitude=(20.0, 20.0)), flat(0.5), device) - 0.5
+    spread = 20 / 255
+    assert stats.kstest(noise.ravel(), "uniform", (-spread, 2 * spread)).pvalue > 1e-3
+
+
+@on_each
+def test_salt_and_pepper_hit_their_part(device: str | None) -> None:
+    op = SaltPepper(amount=(0.1, 0.1), salt=(0.3, 0.3), gray=0.0)
+    result = noisy(op, flat(0.5), device)
+    assert (result == 1).mean() == pytest.approx(0.03, abs=0.004)
+    assert (result == 0).mean() == pytest.approx(0.07, abs=0.004)
+    whole = noisy(SaltPepper(amount=(0.1, 0.1)), flat(0.5), device)
+    assert np.array_equal(whole[:, 0], whole[:, 2])
+
+
+@on_each
+def test_poisson_counts_photons(device: str | None) -> None:
+    level = 102 / 255
+    noise = noisy(PoissonNoise(exponent=(2.0, 2.0)), flat(level), device)
+    counts = noise.ravel() * 100
+    assert np.abs(counts - counts.round()).max() < 1e-3
+    assert counts.mean() == pytest.approx(40, rel=0.01)
+    assert counts.var() == pytest.approx(40, rel=0.03)
+    observed = np.bincount(counts.round().astype(int), minlength=80)[20:61]
+    expected = stats.poisson(40).pmf(np.arange(20, 61))
+    expected *= observed.sum() / expected.sum()
+    assert stats.chisquare(observed, expected).pvalue > 1e-3
+
+
+@on_each
+def test_poisson_takes_white_from_the_levels_of_the_image(device: str | None) -> None:
+    # an image of 5 levels: white is 8 photons
+    levels = np.linspace(0, 204, 5) / 255
+    x = np.tile(levels.astype(np.float32).repeat(SIDE)[: 5 * SIDE], (1, 3, SIDE, 1))
+    noise = noisy(PoissonNoise(scale=(0.5, 0.5)), x, device) - x
+    part = noise[..., 2 * SIDE : 3 * SIDE]
+    assert part.std() == pytest.approx(0.5 * np.sqrt(levels[2] / 8), rel=0.05)
+    assert part.mean() == pytest.approx(0, abs=0.01)
+
+
+@on_each
+def test_camera_noise_follows_its_law_in_linear_light(device: str | None) -> None:
+    op = CameraNoise(shot=(0.01, 0.01), read=(0.0004, 0.0004), red_gain=(1.0, 1.0), blue_gain=(1.0, 1.0))
+    for value in (0.4, 0.7):
+        light = float(srgb_to_linear(np.array([value]))[0])
+        seen = srgb_to_linear(noisy(op, flat(value), device))
+        green = seen[:, 1]
+        taken = np.concatenate(
+            [green[:, 0::2, 1::2].ravel(), green[:, 1::2, 0::2].ravel()]
+        )  # not interpolated
+        assert taken.var() == pytest.approx(0.01 * light + 0.0004, rel=0.05)
+        assert green[:, 0::2, 0::2].var() < 0.4 * taken.var()  # the mean of four
+
+
+def test_camera_without_noise_interpolates_only() -> None:
+    op = CameraNoise(shot=(1e-12, 1e-12), read=(1e-12, 1e-12))
+    assert np.abs(noisy(op, flat(0.5), None) - 0.5).max() < 1e-3
+    ramp = np.tile(np.linspace(0.2, 0.8, SIDE, dtype=np.float32), (1, 3, SIDE, 1))
+    assert np.abs(noisy(op, ramp, None) - ramp)[..., 2:-2].max() < 2 / 255
+
+
+def test_whole_sigmas_are_whole_and_all_of_them() -> None:
+    op = GaussianNoise(sigma=(2.0, 25.0), whole=True)
+    drawn = [op.sample(generator(number))["sigma"][0] for number in range(2000)]
+    assert set(drawn) == set(map(float, range(2, 26)))
+
+
+def test_fields_depend_on_their_key_alone() -> None:
+    like = flat(0.0, 1)
+    for batch in (like, torch.from_numpy(like)):
+        one, other = (np.asarray(backend.normal_field(keys, (3, 8, 8), batch)) for keys in ([5, 6], [6]))
+        assert np.array_equal(one[1], other[0])
+        assert not np.array_equal(one[0], one[1])
+
+
+@pytest.mark.parametrize(
+    ("step", "what"),
+    [
+        ({"op": "gaussian_noise", "sigma": -5}, "must be within 0"),
+        ({"op": "gaussian_noise"}, "sigma: is missing"),
+        ({"op": "gaussian_noise", "sigma": [1.5, 3], "whole": True}, "whole levels"),
+        ({"op": "salt_pepper", "amount": 1.5}, "must be within 0"),
+        ({"op": "poisson_noise", "scale": [2, 1]}, "is empty"),
+        ({"op": "camera_noise", "shot": 0}, "above 0"),
+    ],
+)
+def test_wrong_settings_are_refused(step: dict[str, Any], what: str) -> None:
+    with pytest.raises(RecipeError, match=what):
+        load_chain([step])
