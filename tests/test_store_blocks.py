@@ -39,7 +39,7 @@ def test_blocks_of_an_image_made_by_hand() -> None:
     assert (join(blocks, 3, 5, 2) == image).all()
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=100, deadline=None)
 @given(st.data())
 def test_a_crop_gathered_from_blocks_is_the_slice_of_the_image(data: st.DataObject) -> None:
     height, width = data.draw(st.integers(1, 70)), data.draw(st.integers(1, 90))

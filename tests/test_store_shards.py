@@ -131,7 +131,7 @@ with ShardWriter(path, plan_of()) as shard:
     )
     chance = random.Random(1)
     taken_over = set()
-    for _ in range(4):
+    for _ in range(3):
         with subprocess.Popen([sys.executable, "-c", script], stdout=subprocess.PIPE) as child:
             assert child.stdout is not None
             child.stdout.readline()
