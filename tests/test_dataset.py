@@ -306,6 +306,14 @@ def test_images_smaller_than_a_window_are_items_of_their_own(tmp_path: Path) -> 
     assert where((items[1]["hr"][:, 0, 0] * 255).round().to(torch.uint8).numpy()) == (0, 48, 2)
     patches = PairedDataset(tmp_path, windows=Windows(size=96, step=48), patch_size=20)
     assert patches.batch(range(5)).keys == data.keys
+    with pytest.raises(
+        UsageError, match=r"1 of 5 items are smaller than patch_size 40: 0004_s001 \(20x20\);"
+    ):
+        PairedDataset(tmp_path, windows=Windows(size=96, step=48), patch_size=40)
+    with pytest.raises(
+        UsageError, match=r"5 of 5 items are smaller than patch_size 100: 0001_s001 \(96x96\)"
+    ):
+        PairedDataset(tmp_path, windows=Windows(size=96, step=48), patch_size=100)
 
 
 def test_a_plain_dataloader(prepared: Path) -> None:

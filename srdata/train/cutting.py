@@ -38,7 +38,7 @@ def cut(
     if out is not None and height != width and crops.turns is not None:
         raise UsageError("out= takes square crops where they are turned: give patch_size=")
     lr, hr = _room(source.scale, len(inside.images), height, width, out)
-    if pad is None:
+    if pad is None or (inside.sizes == (height, width)).all():
         source.read_pairs(inside.images, inside.corners, lr, hr)
     else:
         _read_padded(source, inside, lr, hr, pad)
@@ -54,8 +54,9 @@ def _room(scale: Scale, count: int, height: int, width: int, out: Sides | None =
     lr, hr = ((count, height * cell, width * cell, CHANNELS) for cell in (q, p))
     if out is None:
         return np.empty(lr, np.uint8), np.empty(hr, np.uint8)
-    if (out[0].shape, out[1].shape) != (lr, hr) or out[0].dtype != np.uint8 or out[1].dtype != np.uint8:
-        raise UsageError(f"out= must be an LR and an HR array of uint8 with the shapes {lr}, {hr}")
+    for array, shape in zip(out, (lr, hr), strict=True):
+        if array.shape != shape or array.dtype != np.uint8 or not array.flags.c_contiguous:
+            raise UsageError(f"out= must be contiguous LR and HR arrays of uint8 with the shapes {lr}, {hr}")
     return out
 
 

@@ -21,7 +21,7 @@ from srdata.train.cutting import cut, stackable
 from srdata.train.epoch import SharedEpoch
 from srdata.train.items import Crops, Items, Regions, WholeImages, WindowItems, draw
 from srdata.train.pads import check_pad
-from srdata.train.pairing import listed
+from srdata.train.pairing import SHOWN, listed
 from srdata.train.tensors import check_dtype, to_tensor
 
 Index = int | tuple[int, int]  # the number of an item, or (epoch, number of an item)
@@ -71,8 +71,9 @@ class PairedDataset(Dataset[Pair]):
         verify      True: compare what is read from a prepared set with its hash, each time
 
     The crop of item i in epoch e depends on (seed, e, i) alone, for any number of workers. The epoch comes
-    with the index: `DataLoader(data, sampler=EpochSampler(data))` asks for (e, i), so every pass has other
-    crops. For a plain index it is what `set_epoch` was given, 0 at first; all workers see that.
+    with the index: `DataLoader(data, sampler=EpochSampler(data))`, of `srdata.train.samplers`, asks for
+    (e, i), so every pass has other crops. For a plain index, as with shuffle=True, it is what `set_epoch` was
+    given before the pass, and 0 until then; all workers see that, persistent or not.
 
     Raises UsageError, at once, when there is nothing to read, a choice is open, an image lacks its partner,
     sizes do not match or images are smaller than the patch; when reading fails, CorruptRecordError or
@@ -196,14 +197,14 @@ class PairedDataset(Dataset[Pair]):
 
     def _refuse_small(self, patch: int) -> None:
         """Raise UsageError that lists the items into which no patch of so many cells fits."""
-        sizes, side = self.sizes, patch * self.scale.numerator
-        small = np.flatnonzero((sizes < side).any(axis=1))
+        small = self._items.smaller_than(patch)
         if len(small):
-            names = zip(self._names(self._items.regions(small)), sizes[small].tolist(), strict=True)
-            found = [f"{name} ({width}x{height})" for name, (height, width) in names]
+            cell, regions = self.scale.numerator, self._items.regions(small[:SHOWN])
+            named = zip(self._names(regions), (regions.sizes * cell).tolist(), strict=True)
+            found = [f"{name} ({width}x{height})" for name, (height, width) in named]
             raise UsageError(
-                f"{len(small)} of {len(self)} items are smaller than patch_size {side}: {listed(found)}; "
-                "take smaller patches, or pad='reflect'"
+                f"{len(small)} of {len(self)} items are smaller than patch_size {patch * cell}: "
+                f"{listed(found, len(small))}; take smaller patches, or pad='reflect'"
             )
 
 

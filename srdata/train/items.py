@@ -46,6 +46,9 @@ class Items(Protocol):
     def regions(self, items: Integers) -> Regions:
         """The region of each item."""
 
+    def smaller_than(self, side: int) -> Integers:
+        """The items whose height or width is less than `side` cells."""
+
 
 class WholeImages:
     """An item for each image; `sizes` holds HR height and width, (images, 2)."""
@@ -58,6 +61,9 @@ class WholeImages:
 
     def regions(self, items: Integers) -> Regions:
         return Regions(items, None, np.zeros((len(items), 2), np.int64), self._cells[items])
+
+    def smaller_than(self, side: int) -> Integers:
+        return np.flatnonzero((self._cells < side).any(axis=1))
 
 
 class WindowItems:
@@ -85,6 +91,12 @@ class WindowItems:
             _merged(large, windows.corners, small.corners),
             _merged(large, windows.sizes, small.sizes),
         )
+
+    def smaller_than(self, side: int) -> Integers:
+        if side > self._side:
+            return np.arange(len(self))
+        small = np.isin(self._index.too_small, self._small.smaller_than(side))
+        return len(self._index) + np.flatnonzero(small)
 
     def _windows(self, items: Integers) -> Regions:
         images, orders, tops, lefts = self._index.locate(items)

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from srdata.errors import UsageError
 from srdata.scale import Scale
 
-_SHOWN = 10
+SHOWN = 10
 
 Sizes = NDArray[np.int64]  # height and width of each image, (images, 2)
 
@@ -61,10 +61,11 @@ def _better_template(template: str, high: Sequence[str], extra: Sequence[str]) -
     return f"; try template={'{key}' + suffixes[0]!r}" if suffixes else ""
 
 
-def listed(names: Sequence[str]) -> str:
-    """The first ten of `names`, and how many more there are."""
-    more = f" and {len(names) - _SHOWN} more" if len(names) > _SHOWN else ""
-    return ", ".join(names[:_SHOWN]) + more
+def listed(names: Sequence[str], count: int | None = None) -> str:
+    """The first ten of `names`, and how many more there are; `count` in all, where `names` is cut short."""
+    count = len(names) if count is None else count
+    more = f" and {count - SHOWN} more" if count > SHOWN else ""
+    return ", ".join(names[:SHOWN]) + more
 
 
 def guess_scale(hr: Sizes, lr: Sizes) -> Scale:
