@@ -66,7 +66,7 @@ class Store(_Part):
 
     layout: Layout = "folder"
     codec: Literal["raw", "png", "jxl"] = "raw"
-    block_size: Annotated[int, Field(ge=16, le=4096)] | None = None  # HR pixels; None: the codec's own
+    block_size: Annotated[int, Field(ge=16, le=4096)] | None = None  # side in pixels; none: the codec's own
     shard_bytes: Annotated[int, Field(ge=1)] = (
         128 << 20
     )  # HR and LR samples in one shard file, before the codec

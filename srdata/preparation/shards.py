@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -42,9 +41,8 @@ class ShardDone:
 
 def layout_of(recipe: Recipe) -> Layout:
     """The layers and blocks of the shards that a recipe asks for."""
-    cell = math.lcm(*(scale.numerator for scale in recipe.scales))
-    fitting = find_codec(recipe.store.codec).block // cell * cell or cell
-    return Layout(recipe.scales, recipe.store.block_size or fitting)
+    codec = find_codec(recipe.store.codec)
+    return Layout(recipe.scales, recipe.store.block_size or codec.block)
 
 
 def shard_tasks(
