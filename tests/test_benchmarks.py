@@ -1,4 +1,4 @@
-"""The benchmarks run, and their README lists them all; what they measure is for a machine that does nothing else."""
+"""The benchmarks run, and their README lists them; what they measure needs a machine that is idle."""
 
 from __future__ import annotations
 

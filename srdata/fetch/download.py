@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import logging
 import re
 import time
@@ -128,7 +129,7 @@ def _complete(url: str, remote: Remote, part: Part, session: Session) -> None:
                 raise TemporaryError(f"ended after {part.size} bytes")
             return
         except TemporaryError as error:
-            tries = 1 if part.size > most else tries + 1
+            tries = 1 if part.size >= most + session.patience.progress_bytes else tries + 1
             most = max(most, part.size)
             if tries >= session.patience.tries:
                 raise
@@ -155,9 +156,13 @@ def _transfer(url: str, remote: Remote, part: Part, session: Session) -> None:
             _range_refused(response, part)
             return
         mark = _mark_of(url, response)
-        if not _continues(response, mark, part):
+        goes_on = _continues(response, mark, part)
+        chunks = body(response, session.patience)
+        first = next(chunks, b"")
+        if not goes_on:
+            _refuse_page(first, response.headers.get("Content-Type", ""))
             part.drop()
-        _receive(response, mark, remote, part, session)
+        _receive(itertools.chain([first], chunks), mark, remote, part)
 
 
 def _may_go_on(url: str, remote: Remote, part: Part) -> bool:
@@ -207,7 +212,7 @@ def _continues(response: httpx2.Response, mark: Mark, part: Part) -> bool:
     return True
 
 
-def _receive(response: httpx2.Response, mark: Mark, remote: Remote, part: Part, session: Session) -> None:
+def _receive(chunks: Iterable[bytes], mark: Mark, remote: Remote, part: Part) -> None:
     shown = mark.total_bytes is None or mark.total_bytes > SHOWN_BYTES
     bar = (
         progress(remote.name, mark.total_bytes, "B", scaled=True)
@@ -216,21 +221,16 @@ def _receive(response: httpx2.Response, mark: Mark, remote: Remote, part: Part, 
     )
     with part.growing(mark), bar as advance:
         advance(part.size)
-        for chunk in _checked(body(response, session.patience), response, part.size):
+        for chunk in chunks:
             part.add(chunk)
             advance(len(chunk))
             if remote.exceeded_by(part.size):
-                raise DownloadError("sends more bytes than the file has")
+                break
+    if remote.exceeded_by(part.size):
+        part.drop()
+        raise DownloadError("sends more bytes than the file has")
     if mark.total_bytes is not None and part.size < mark.total_bytes:
         raise TemporaryError(f"ended after {part.size} of {mark.total_bytes} bytes")
-
-
-def _checked(chunks: Iterable[bytes], response: httpx2.Response, offset: int) -> Iterable[bytes]:
-    """The same chunks, unless they start a web page."""
-    for number, chunk in enumerate(chunks):
-        if number == 0 and offset == 0:
-            _refuse_page(chunk, response.headers.get("Content-Type", ""))
-        yield chunk
 
 
 def _refuse_page(start: bytes, content_type: str) -> None:

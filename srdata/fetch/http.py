@@ -26,7 +26,8 @@ class Patience:
     connect_s: float = 15
     stall_s: float = 60  # a transfer that brings fewer than `stall_bytes` in this time has stalled
     stall_bytes: int = 16 << 10
-    tries: int = 5  # in a row, without a new byte
+    tries: int = 5  # in a row, with fewer than `progress_bytes` new bytes each
+    progress_bytes: int = 256 << 10
     backoff_s: float = 1  # before the second try, doubled before each further one
     longest_wait_s: float = 300  # that a server may ask for by Retry-After
 

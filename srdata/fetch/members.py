@@ -12,6 +12,7 @@ import zlib
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from io import BufferedReader
 from pathlib import Path
 from typing import IO
@@ -76,7 +77,7 @@ def _zip_members(archive: Path) -> Iterator[Member]:
             _check_zip_member(archive, info)
             if not info.is_dir():
                 name = info.orig_filename
-                yield Member(name, info.compress_size, lambda info=info: opened.open(info))  # type: ignore[misc]
+                yield Member(name, info.compress_size, partial(opened.open, info))
 
 
 def _check_zip_member(archive: Path, info: zipfile.ZipInfo) -> None:
@@ -97,16 +98,24 @@ def _tar_members(archive: Path, packed: bool) -> Iterator[Member]:
                 _check_tar_member(archive, info)
                 if info.isfile():
                     stream.unlimited = True
-                    yield Member(info.name, None, lambda info=info: opened.extractfile(info))  # type: ignore[misc]
+                    yield Member(info.name.removeprefix("./"), None, partial(_content, opened, info))
                 stream.next_header()
         stream.check_end()
+
+
+def _content(opened: tarfile.TarFile, info: tarfile.TarInfo) -> IO[bytes]:
+    content = opened.extractfile(info)
+    if content is None:
+        raise tarfile.TarError("has no content")
+    return content
 
 
 def _check_tar_member(archive: Path, info: tarfile.TarInfo) -> None:
     plain = info.type in (tarfile.REGTYPE, tarfile.AREGTYPE) and info.sparse is None
     if not (plain or info.isdir()):
         raise refuse(archive, info.name, "is a link, device or sparse file")
-    if info.isdir() and info.name not in (".", "./") and (problem := why_unsafe(info.name.rstrip("/"))):
+    name = info.name.removeprefix("./").rstrip("/")
+    if info.isdir() and name not in ("", ".") and (problem := why_unsafe(name)):
         raise refuse(archive, info.name, problem)
 
 
