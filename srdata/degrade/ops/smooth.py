@@ -35,14 +35,15 @@ def filling(size: int) -> Kernel:
 
 def gaussian(x: Array, kernels: Sequence[Kernel]) -> Array:
     """Each image of `x` blurred by its kernel, mirrored at the border; a kernel of size 1 changes nothing."""
-    return _by_torch(x, kernels) if is_torch(x) else backend.each(x, kernels, _by_opencv)
+    return _by_torch(x, kernels) if is_torch(x) else backend.each(x, kernels, gaussian_plane)
 
 
-def _by_opencv(image: Plane, kernel: Kernel) -> Plane:
+def gaussian_plane(image: Plane, kernel: Kernel) -> Plane:
+    """One image (HWC) blurred by its kernel, as `gaussian` does it."""
     if kernel.size == 1:
         return image
-    size = (kernel.size, kernel.size)
-    blurred: Plane = cv2.GaussianBlur(image, size, kernel.sigma, borderType=cv2.BORDER_REFLECT_101)
+    taps = _taps(kernel, kernel.size // 2).astype(np.float32)
+    blurred: Plane = cv2.sepFilter2D(image, -1, taps, taps, borderType=cv2.BORDER_REFLECT_101)
     return blurred.reshape(image.shape)
 
 
