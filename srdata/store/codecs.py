@@ -84,7 +84,7 @@ def _has_few_colours(block: Pixels) -> bool:
     """Whether, by a sample, a block has so few colours that effort 1 could use a palette, of 512 at most."""
     pixels = block.reshape(-1, CHANNELS)
     sample = pixels[:: -(-len(pixels) // 1536)].astype(np.int32)
-    return len(set((sample[:, 0] << 16 | sample[:, 1] << 8 | sample[:, 2]).tolist())) <= 768
+    return np.unique(sample[:, 0] << 16 | sample[:, 1] << 8 | sample[:, 2]).size <= 768
 
 
 def _jxl_decode(data: Buffer, height: int, width: int) -> Pixels:
@@ -110,6 +110,6 @@ CODECS = {
     for codec in (
         Codec("raw", _raw_encode, _raw_decode, block=480, view=True),
         Codec("png", encode_png, _png_decode, block=240),
-        Codec("jxl", _jxl_encode, _jxl_decode, block=240),
+        Codec("jxl", _jxl_encode, _jxl_decode, block=480),
     )
 }
