@@ -296,24 +296,26 @@ def test_padding_touches_small_images_only(tmp_path: Path) -> None:
 
 
 def test_images_smaller_than_a_window_are_items_of_their_own(tmp_path: Path) -> None:
-    pairs = position_pairs(FOUR, [(96, 96), (40, 96), (96, 144), (20, 20)])
-    data = PairedDataset(write_shards(tmp_path, pairs, FOUR), windows=Windows(size=96, step=48))
-    assert data.keys == ["0001_s001", "0003_s001", "0003_s002", "0002_s001", "0004_s001"]
-    assert data.sizes.tolist() == [[96, 96], [96, 96], [96, 96], [40, 96], [20, 20]]
-    items = data.__getitems__([4, 2, 3])
+    pairs = position_pairs(FOUR, [(96, 96), (40, 208), (96, 144), (20, 20)])
+    windows = Windows(size=96, step=48)
+    data = PairedDataset(write_shards(tmp_path, pairs, FOUR), windows=windows)
+    assert data.keys == ["0001_s001", "0002_s001", "0003_s001", "0003_s002", "0004_s001"]
+    assert data.sizes.tolist() == [[96, 96], [40, 208], [96, 96], [96, 96], [20, 20]]
+    items = data.__getitems__([4, 3, 1])
     assert [item["key"] for item in items] == ["0004_s001", "0003_s002", "0002_s001"]
-    assert [tuple(item["hr"].shape[1:]) for item in items] == [(20, 20), (96, 96), (40, 96)]
+    assert [tuple(item["hr"].shape[1:]) for item in items] == [(20, 20), (96, 96), (40, 208)]
     assert where((items[1]["hr"][:, 0, 0] * 255).round().to(torch.uint8).numpy()) == (0, 48, 2)
-    patches = PairedDataset(tmp_path, windows=Windows(size=96, step=48), patch_size=20)
+    assert where((items[2]["hr"][:, -1, -1] * 255).round().to(torch.uint8).numpy()) == (39, 207, 1)
+    patches = PairedDataset(tmp_path, windows=windows, patch_size=20)
     assert patches.batch(range(5)).keys == data.keys
     with pytest.raises(
         UsageError, match=r"1 of 5 items are smaller than patch_size 40: 0004_s001 \(20x20\);"
     ):
-        PairedDataset(tmp_path, windows=Windows(size=96, step=48), patch_size=40)
+        PairedDataset(tmp_path, windows=windows, patch_size=40)
     with pytest.raises(
         UsageError, match=r"5 of 5 items are smaller than patch_size 100: 0001_s001 \(96x96\)"
     ):
-        PairedDataset(tmp_path, windows=Windows(size=96, step=48), patch_size=100)
+        PairedDataset(tmp_path, windows=windows, patch_size=100)
 
 
 def test_a_plain_dataloader(prepared: Path) -> None:

@@ -161,7 +161,7 @@ class PairedDataset(Dataset[Pair]):
         views of pinned tensors, is filled and returned. Raises UsageError for items of different sizes.
         """
         items = self._checked(np.array(indices, np.int64, ndmin=1))
-        crops = self._draw(items, np.asarray(self._epoch.get() if epoch is None else epoch))
+        crops = self._draw(items, self._epoch.get() if epoch is None else epoch)
         if not stackable(crops, self._patch):
             raise UsageError(
                 "items of different sizes make no batch: give patch_size=, or read them one by one"
@@ -178,11 +178,12 @@ class PairedDataset(Dataset[Pair]):
     def _checked(self, items: Integers) -> Integers:
         """Item numbers counted from 0; IndexError, which ends a `for` over the data, for one beyond it."""
         count = len(self)
-        if ((items < -count) | (items >= count)).any():
-            raise IndexError(f"item {items[(items < -count) | (items >= count)][0]} of {count}")
-        return np.where(items < 0, items + count, items)
+        beyond = (items < -count) | (items >= count)
+        if beyond.any():
+            raise IndexError(f"item {items[beyond][0]} of {count}")
+        return items % count
 
-    def _draw(self, items: Integers, epochs: Integers) -> Crops:
+    def _draw(self, items: Integers, epochs: int | Integers) -> Crops:
         return draw(self._items.regions(items), self._patch, self._dihedral, (self._seed, epochs, items))
 
     def _read(self, crops: Crops, out: tuple[Pixels, Pixels] | None = None) -> Pairs:
