@@ -133,6 +133,9 @@ def _attempts(
     for source in image_set.sources:
         if source.listing:
             names = listed_by(manifest, source)
+            for parent in {PurePosixPath(url).name for url in manifest.listings[source.listing].urls}:
+                deeper = {f"{parent}/{name}": key for name, key in names.items()}
+                yield match_names(found, deeper, image_set, keys)
             for level in range(max(name.count("/") for name in names) + 1):
                 cut = {name.split("/", level)[-1]: key for name, key in names.items()}
                 yield match_names(found, cut, image_set, keys)

@@ -125,7 +125,7 @@ def _published(
     files: dict[str, dict[str, list[Path]]] = {}
     for label, lr_set in published_sets(recipe, track, owner, hr_set).items():
         for image in obtain(owner, lr_set, root, from_dir=from_dir):
-            files.setdefault(image.key, {}).setdefault(label, []).append(image.path)
+            files.setdefault(image.hr, {}).setdefault(label, []).append(image.path)
     return files
 
 
