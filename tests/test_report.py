@@ -96,6 +96,12 @@ def test_fractional_scales(photographs: Path) -> None:
     assert sheet.width == 3 * (48 + GAP) + GAP
 
 
+def test_the_scale_is_one_that_the_degradation_is_made_for(coffee: np.ndarray) -> None:
+    steps = {"scales": [2.0, 3.0], "steps": [{"op": "imresize"}]}
+    assert np.array_equal(preview(steps, coffee, side=40), preview(steps, coffee, scale=2, side=40))
+    assert np.array_equal(preview("bicubic", coffee, side=40), preview("bicubic", coffee, scale=4, side=40))
+
+
 def test_an_image_without_an_lr_pixel_is_refused() -> None:
     with pytest.raises(UsageError, match="3x9 has no LR pixel at x4"):
         preview("bicubic", np.zeros((9, 3, 3), np.uint8))

@@ -21,7 +21,7 @@ def write_preview(
     image: str | Path | None = None,
     *,
     out: str | Path,
-    scale: Scale | float = 4,
+    scale: Scale | float | None = None,
     seeds: Sequence[int] = (1, 2, 3, 4),
 ) -> list[Path]:
     """Write the pages of a degradation or of a folder as PNG files; gives their paths.

@@ -27,18 +27,19 @@ def preview(
     degradation: str | Path | dict[str, Any] | list[Any] | Chain,
     image: str | Path | Pixels | None = None,
     *,
-    scale: Scale | float = 4,
+    scale: Scale | float | None = None,
     seeds: Sequence[int] = (1, 2, 3, 4),
     side: int = 192,
 ) -> Image.Image:
     """A contact sheet of a degradation: HR, the image after every step with what was drawn for it, LR.
 
     Shows `side` pixels from the middle of `image` (a path or uint8 HWC; by default a packaged photograph), a
-    row of pictures for each seed. All pictures show the same part, smaller images enlarged. Raises UsageError
-    where the image is smaller than one LR pixel, and what `load_chain` raises.
+    row of pictures for each seed. All pictures show the same part, smaller images enlarged. `scale` is the
+    first that the degradation is made for, or 4, unless said. Raises UsageError where the image is smaller
+    than one LR pixel, and what `load_chain` raises.
     """
     chain = load_chain(degradation)
-    scale = scale if isinstance(scale, Scale) else Scale(scale)
+    scale = Scale(scale or [*chain.scales, 4][0])
     hr = _middle(_pixels(image), side, scale)
     rows = [row for seed in seeds for row in in_rows(list(_cells(chain, hr, scale, seed)), _COLUMNS)]
     return page(f"{name_of(degradation, chain)}   {scale.label}", rows)
