@@ -7,6 +7,7 @@ import pickle
 import re
 import struct
 from collections.abc import Mapping
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -52,6 +53,13 @@ def load_network(path: Path, scale: int, *, sha256: str, allow_pth: bool = False
     check_shapes(tensors, shapes(scale, network.width), str(path))
     network.load_state_dict(tensors, assign=True)
     return network
+
+
+@lru_cache(maxsize=4)
+def cached_network(path: Path, scale: int, sha256: str, allow_pth: bool, device: str) -> KernelNetwork:
+    """`load_network` for use without gradients, on `device`, kept for the next image."""
+    network = load_network(path, scale, sha256=sha256, allow_pth=allow_pth)
+    return network.requires_grad_(False).eval().to(device)
 
 
 def _tensors(data: bytes, path: Path, allow_pth: bool) -> dict[str, Tensor]:
