@@ -1,0 +1,131 @@
+"""Writes the generated parts of docs/degradations.md and its pictures: `python -m docs.make`.
+
+With --check it writes nothing, and fails if the page is not what it would write.
+"""
+
+from __future__ import annotations
+
+import argparse
+import inspect
+import re
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+from docs.pictures import as_png, picture
+from docs.settings import as_yaml
+from docs.shown import FAMILIES, OTHERS
+from srdata import catalog
+from srdata.catalog import Shelf
+from srdata.degrade.chain import Chain, load_chain
+from srdata.degrade.op import Op, name_of
+from srdata.degrade.ops import OPS
+from srdata.images import write_png
+
+DOCS = Path(__file__).parent
+PAGE = DOCS / "degradations.md"
+PICTURES = DOCS / "images" / "ops"
+
+
+def main() -> int:
+    """Write the pictures and the page, or check the page."""
+    parser = argparse.ArgumentParser(prog="python -m docs.make", description=__doc__)
+    parser.add_argument("--check", action="store_true", help="only compare the page")
+    parser.add_argument("ops", nargs="*", help="make pictures of these ops alone")
+    arguments = parser.parse_args()
+    current = PAGE.read_text()
+    page = written(current)
+    if arguments.check:
+        sys.stdout.write("" if page == current else f"{PAGE} is not current: run python -m docs.make\n")
+        return int(page != current)
+    for name in arguments.ops or OPS:
+        if _has_picture(OPS[name]):
+            write_png(PICTURES / f"{name}.png", as_png(picture(name)), level=9)
+    PAGE.write_text(page)
+    return 0
+
+
+def written(page: str) -> str:
+    """A page whose generated parts are made anew."""
+    for name, part in (("presets", presets()), ("ops", ops())):
+        start, end = f"<!-- {name}: written by docs/make.py -->", f"<!-- end of {name} -->"
+        before, _, rest = page.partition(start)
+        page = f"{before}{start}\n\n{part}\n\n{end}{rest.partition(end)[2]}"
+    return page
+
+
+def presets() -> str:
+    """The table of presets."""
+    rows = [_preset(name, load_chain(name)) for name in catalog.names(Shelf.DEGRADATIONS)]
+    return "\n".join(["| name | what it is | scales | paper | code |", "|---|---|---|---|---|", *rows])
+
+
+def _preset(name: str, chain: Chain) -> str:
+    source = chain.source
+    paper = "" if source.paper == "none" else source.paper
+    code = source.repository.removeprefix("https://github.com/")
+    link = f"[{code}]({source.repository})"
+    if source.commit:
+        link = f"[{code} @ {source.commit[:7]}]({source.repository}/tree/{source.commit})"
+    scales = ", ".join(f"{scale:g}" for scale in chain.scales) or "any"
+    return (
+        f"| [`{name}`](../recipes/degradations/{name}.yaml) | {chain.title} | {scales} | {paper} | {link} |"
+    )
+
+
+def ops() -> str:
+    """Every op, family by family."""
+    return "\n\n".join(part for title, kinds in families().items() for part in _family(title, kinds))
+
+
+def families() -> dict[str, list[type[Op]]]:
+    """The ops of each family, in the order of the table of ops."""
+    home = {module: title for title, modules in FAMILIES.items() for module in modules}
+    found: dict[str, list[type[Op]]] = {title: [] for title in (*FAMILIES, OTHERS)}
+    for kind in OPS.values():
+        found[home.get(kind.__module__.rpartition(".")[2], OTHERS)].append(kind)
+    return {title: kinds for title, kinds in found.items() if kinds}
+
+
+def _family(title: str, kinds: list[type[Op]]) -> Iterator[str]:
+    yield f"### {title}"
+    yield " · ".join(f"[`{name_of(kind)}`](#{name_of(kind)})" for kind in kinds)
+    for kind in kinds:
+        yield from _op(kind)
+
+
+def _op(kind: type[Op]) -> Iterator[str]:
+    name = name_of(kind)
+    meaning, source = _described(kind)
+    yield f"#### `{name}`"
+    yield meaning
+    if _has_picture(kind):
+        yield f"![HR, and what {name} makes of it](images/ops/{name}.png)"
+    yield f"```yaml\n{as_yaml(kind)}\n```"
+    notes = ["Runs on the CPU only."] if kind.host_only else []
+    file = inspect.getfile(kind)[len(str(DOCS.parent)) + 1 :]
+    yield " ".join([*notes, *([source] if source else []), f"Code: [{Path(file).name}](../{file})."])
+
+
+def _has_picture(kind: type[Op]) -> bool:
+    """Learned ops have none: their pixels come from weights that a user brings."""
+    return "weights" not in kind.model_fields
+
+
+def _described(kind: type[Op]) -> tuple[str, str]:
+    """What an op does, and its source, from its docstring and those of private classes that it extends."""
+    texts = [
+        inspect.cleandoc(one.__doc__ or "") for one in kind.__mro__ if one is kind or one.__name__[0] == "_"
+    ]
+    parts = [re.split(r"\n+(?=Source)", text, maxsplit=1) for text in texts]
+    meaning = "\n\n".join(_unwrapped(part[0]) for part in parts)
+    return meaning, " ".join(_unwrapped(part[1]) for part in parts if len(part) > 1)
+
+
+def _unwrapped(text: str) -> str:
+    """Paragraphs with each on one line, so that the page changes only where a text does."""
+    return "\n\n".join(" ".join(paragraph.split()) for paragraph in text.split("\n\n"))
+
+
+if __name__ == "__main__":
+    sys.exit(main())
