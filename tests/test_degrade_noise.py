@@ -13,7 +13,8 @@ from srdata.colour import srgb_to_linear
 from srdata.degrade import backend
 from srdata.degrade.chain import load_chain
 from srdata.degrade.ops.camera import CameraNoise
-from srdata.degrade.ops.noise import GaussianNoise, PoissonNoise, SaltPepper, SpeckleNoise, UniformNoise
+from srdata.degrade.ops.noise import GaussianNoise, SaltPepper, SpeckleNoise, UniformNoise
+from srdata.degrade.ops.photons import PoissonNoise
 from srdata.errors import RecipeError
 from srdata.rng import generator
 

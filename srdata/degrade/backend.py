@@ -16,6 +16,8 @@ import numpy as np
 from numpy.typing import NDArray
 from typing_extensions import TypeIs
 
+from srdata.degrade import tables
+
 if TYPE_CHECKING:
     import torch
 
@@ -90,6 +92,11 @@ def index(places: Sequence[int] | NDArray[np.int64], like: Array) -> Any:
 def clip(x: X) -> X:
     """`x` held within 0–1."""
     return cast(X, x.clip(0, 1))
+
+
+def held(x: X) -> X:
+    """`x` held within 0–1; a numpy array in place, so only for one that was just made."""
+    return cast(X, x.clip(0, 1) if is_torch(x) else np.clip(x, 0, 1, out=x))
 
 
 def rounded(x: Array) -> Array:
@@ -175,49 +182,24 @@ def through_bytes(x: Array, params: Sequence[Any], work: Callable[[Image, Any], 
 
 def normal_field(keys: Sequence[int], shape: tuple[int, int, int], like: Array) -> Array:
     """Standard normal noise, NCHW; the field of an image depends on its key and `shape` (C, H, W) alone."""
-    return _fields(keys, shape, like, "standard_normal", "normal_")
+    return _fields(keys, shape, like, tables.normals, "normal_")
 
 
 def uniform_field(keys: Sequence[int], shape: tuple[int, int, int], like: Array) -> Array:
     """Uniform noise in [0, 1), NCHW; the field of an image depends on its key and `shape` (C, H, W) alone."""
-    return _fields(keys, shape, like, "random", "uniform_")
+    return _fields(keys, shape, like, tables.uniforms, "uniform_")
 
 
-def _fields(keys: Sequence[int], shape: tuple[int, int, int], like: Array, numpy: str, torch: str) -> Array:
+def _fields(
+    keys: Sequence[int], shape: tuple[int, int, int], like: Array, draw: tables.Draw, torch: str
+) -> Array:
     channels, height, width = shape
     if is_torch(like):
         field = like.new_empty((len(keys), *shape))
         for image, key in zip(field, keys, strict=True):
             getattr(image, torch)(generator=seeded(key, like))
         return field
-    draws = [np.random.Generator(np.random.SFC64(key)) for key in keys]
-    return to_batch([getattr(draw, numpy)((height, width, channels), np.float32) for draw in draws])
-
-
-def poisson(means: Array, keys: Sequence[int]) -> Array:
-    """Poisson counts (as floats) with those means; the draws of an image depend on its key and means."""
-    if is_torch(means):
-        import torch
-
-        draws = zip(means, keys, strict=True)
-        return torch.stack([torch.poisson(mean, seeded(key, means)) for mean, key in draws])
-    rngs = [np.random.Generator(np.random.SFC64(key)) for key in keys]
-    planes = means.transpose(0, 2, 3, 1)
-    return to_batch([rng.poisson(mean).astype(np.float32) for rng, mean in zip(rngs, planes, strict=True)])
-
-
-def distinct_levels(x: Array) -> Array:
-    """How many different 8-bit levels each image of a batch of whole levels has, as a column."""
-    if is_torch(x):
-        levels = (x * 255).round().long().flatten(1)
-        return x.new_zeros(len(x), 256).scatter_(1, levels, 1.0).sum(1).reshape(-1, 1, 1, 1)
-    return column([float(np.count_nonzero(np.bincount(to_levels(image).ravel()))) for image in images(x)], x)
-
-
-def ceil_log2(x: Array) -> Array:
-    """The least whole number that 2 must be raised to, so as to reach `x`."""
-    logarithm: Any = x.log2() if is_torch(x) else np.log2(x)
-    return cast(Array, (logarithm - 1e-5).ceil() if is_torch(x) else np.ceil(logarithm - 1e-5))
+    return to_batch([draw(key, height * width * channels).reshape(height, width, channels) for key in keys])
 
 
 def select(condition: Any, yes: Any, no: Any) -> Any:

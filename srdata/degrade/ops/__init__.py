@@ -17,7 +17,8 @@ from srdata.degrade.ops.dither import ErrorDiffusion, OrderedDither, RiemersmaDi
 from srdata.degrade.ops.halftone import Halftone
 from srdata.degrade.ops.imresize import Imresize
 from srdata.degrade.ops.learned import Car, Network
-from srdata.degrade.ops.noise import GaussianNoise, PoissonNoise, SaltPepper, SpeckleNoise, UniformNoise
+from srdata.degrade.ops.noise import GaussianNoise, SaltPepper, SpeckleNoise, UniformNoise
+from srdata.degrade.ops.photons import PoissonNoise
 from srdata.degrade.ops.pillow import PillowResize
 from srdata.degrade.ops.rain import RainStreaks
 from srdata.degrade.ops.resize import Resize, Subsample

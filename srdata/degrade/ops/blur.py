@@ -105,7 +105,7 @@ class Blur(Op):
         return {"beta": _about_one(rng, self.beta_plateau)} if shape.startswith("plateau") else {}
 
     def apply(self, x: Array, params: Sequence[Params]) -> Array:
-        return backend.clip(filter2d(x, [kernel_of(one, self.shift) for one in params], self.border))
+        return backend.held(filter2d(x, [kernel_of(one, self.shift) for one in params], self.border))
 
 
 def _about_one(rng: np.random.Generator, span: tuple[float, float]) -> float:
@@ -187,4 +187,4 @@ class KernelBlur(Op):
         for one in params:
             if one["sha256"] != file.sha256:
                 raise UsageError(f"{self.file}: is not the file from which the kernel was drawn")
-        return backend.clip(filter2d(x, [file.kernels[one["kernel"]] for one in params], self.border))
+        return backend.held(filter2d(x, [file.kernels[one["kernel"]] for one in params], self.border))

@@ -12,7 +12,6 @@ from typing import Annotated, Any, Literal
 import numpy as np
 from pydantic import Field, model_validator
 
-from srdata.colour import luma
 from srdata.degrade import backend
 from srdata.degrade.backend import Array
 from srdata.degrade.draw import chance, field_key, pick, uniform
@@ -60,7 +59,7 @@ class _NormalNoise(Op):
 
     def apply(self, x: Array, params: Sequence[Params]) -> Array:
         noisy = alike(x, params, ["kind"], self._noisy)
-        return backend.clip(noisy) if self.clip else noisy
+        return backend.held(noisy) if self.clip else noisy
 
     @abstractmethod
     def _noisy(self, x: Array, params: Sequence[Params]) -> Array:
@@ -113,38 +112,6 @@ def _random_mixing(rng: np.random.Generator) -> list[list[float]]:
     return mixing
 
 
-class PoissonNoise(Op):
-    """Replace each sample by a count of photons with that mean, and scale the difference.
-
-    White is 10 to the power `exponent` photons (BSRGAN+, arXiv 2103.14006). Without it, it is the number of
-    distinct levels in the image, up to a power of two (Real-ESRGAN).
-    """
-
-    op: Literal["poisson_noise"] = "poisson_noise"
-    scale: Annotated[Range, between(0, 100)] = (1.0, 1.0)
-    exponent: Annotated[Range, between(0, 6)] | None = None
-    gray: Probability = 0.0  # probability that all channels get the noise of the luma
-
-    def sample(self, rng: np.random.Generator) -> Params:
-        drawn: Params = {"scale": uniform(rng, self.scale), "gray": chance(rng, self.gray)}
-        if self.exponent:
-            drawn["photons"] = 10 ** uniform(rng, self.exponent)
-        return {**drawn, "key": field_key(rng)}
-
-    def apply(self, x: Array, params: Sequence[Params]) -> Array:
-        return backend.clip(alike(x, params, ["gray"], self._noisy))
-
-    def _noisy(self, x: Array, params: Sequence[Params]) -> Array:
-        clean: Any = backend.rounded(luma(x, span="full") if params[0]["gray"] and x.shape[1] == 3 else x)
-        if self.exponent:
-            photons: Any = backend.column([one["photons"] for one in params], x)
-        else:
-            photons = 2 ** backend.ceil_log2(backend.distinct_levels(clean))
-        counts = backend.poisson(clean * photons, [one["key"] for one in params])
-        noisy: Array = x + (counts / photons - clean) * backend.column([one["scale"] for one in params], x)
-        return noisy
-
-
 class SaltPepper(Op):
     """Turn a part of the samples white or black."""
 
@@ -181,7 +148,7 @@ class UniformNoise(Op):
         return {"amplitude": amplitude, "gray": gray, "key": field_key(rng)}
 
     def apply(self, x: Array, params: Sequence[Params]) -> Array:
-        return backend.clip(alike(x, params, ["gray"], _uneven))
+        return backend.held(alike(x, params, ["gray"], _uneven))
 
 
 def _uneven(x: Array, params: Sequence[Params]) -> Any:
