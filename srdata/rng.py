@@ -15,7 +15,8 @@ from numpy.typing import NDArray
 
 Address = int | str
 
-_GOLDEN = np.uint64(0x9E3779B97F4A7C15)
+_GOLDEN = 0x9E3779B97F4A7C15
+_WORD = 2**64 - 1
 
 
 def key(*address: Address) -> int:
@@ -42,17 +43,21 @@ def uniforms(*address: Any, draws: int) -> NDArray[np.float64]:
     >>> bool((uniforms(7, 0, np.arange(9), draws=2)[4] == uniforms(7, 0, 4, draws=2)).all())
     True
     """
-    parts = np.broadcast_arrays(*(np.asarray(part).astype(np.uint64) for part in address))
-    state = np.zeros(parts[0].shape, np.uint64)
+    state: Any = 0
     with np.errstate(over="ignore"):
-        for part in parts:
-            state = _mix(state + _GOLDEN + part)
-        steps = _GOLDEN * np.arange(1, draws + 1, dtype=np.uint64)
-        words = _mix(state[..., None] + steps)
-    return (words >> np.uint64(11)).astype(np.float64) * 2.0**-53
+        for part in address:
+            number = part & _WORD if isinstance(part, int) else np.asarray(part).astype(np.uint64)
+            state = _mix(((state + _GOLDEN) & _WORD) + number)
+        words = np.asarray(state, np.uint64)[..., None]
+        steps = np.arange(1, draws + 1, dtype=np.uint64) * np.uint64(_GOLDEN)
+        words = _mix(words + steps)
+    numbers: NDArray[np.float64] = (words >> np.uint64(11)).astype(np.float64) * 2.0**-53
+    return numbers
 
 
-def _mix(z: NDArray[np.uint64]) -> NDArray[np.uint64]:
-    z = (z ^ (z >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
-    z = (z ^ (z >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
-    return z ^ (z >> np.uint64(31))
+def _mix(z: Any) -> Any:
+    """The finaliser of SplitMix64, for an integer or an array of them."""
+    z &= _WORD
+    z = ((z ^ (z >> 30)) * 0xBF58476D1CE4E5B9) & _WORD
+    z = ((z ^ (z >> 27)) * 0x94D049BB133111EB) & _WORD
+    return z ^ (z >> 31)

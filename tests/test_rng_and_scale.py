@@ -27,8 +27,10 @@ def test_known_answer_of_splitmix64() -> None:
 
     golden = 0x9E3779B97F4A7C15
     state = np.array([(1234567 + golden * step) % 2**64 for step in (1, 2, 3)], np.uint64)
+    expected = [6457827717110365317, 3203168211198807973, 9817491932198370423]
+    assert [_mix(int(one)) for one in state] == expected
     with np.errstate(over="ignore"):
-        assert _mix(state).tolist() == [6457827717110365317, 3203168211198807973, 9817491932198370423]
+        assert _mix(state).tolist() == expected
 
 
 def test_draws_of_many_addresses_equal_draws_of_one() -> None:
