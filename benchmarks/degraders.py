@@ -1,4 +1,4 @@
-"""The degradations of Real-ESRGAN (in BasicSR) and of KAIR out of checkouts of them, without installing those.
+"""The degradations of Real-ESRGAN (in BasicSR) and of KAIR out of checkouts, without installing them.
 
 What they import and do not need here is stood in for by empty modules, as in `benchmarks.basicsr`. KAIR also
 needs functions that SciPy 1.14 dropped; what stands in for them does the same.

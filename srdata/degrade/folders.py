@@ -46,7 +46,7 @@ def degrade_files(
     for done, job in enumerate(jobs):
         progress(done, len(jobs))
         try:
-            made = degrade(read_image(job.source, policy), chain, scale, seed, job.key)
+            made = _made(job, chain, scale, seed, policy)
         except ImageError as error:
             bad.append(str(error))
             continue
@@ -71,6 +71,15 @@ def find_jobs(source: Path) -> list[Job]:
         if first.setdefault(job.key, job.source) != job.source:
             raise UsageError(f"{job.source} and {first[job.key]} would get one name; rename one of them")
     return jobs
+
+
+def _made(job: Job, chain: Chain, scale: Scale, seed: int, policy: ImagePolicy | None) -> Degraded:
+    image = read_image(job.source, policy)
+    height, width = image.shape[:2]
+    if not scale.crop(height) or not scale.crop(width):
+        size = f"{width}x{height}"
+        raise ImageError(f"{job.source}: {size} is smaller than an LR pixel at {scale.label}; leave it out")
+    return degrade(image, chain, scale, seed, job.key)
 
 
 def _write(target: Path, job: Job, made: Degraded, with_hr: bool) -> Path:

@@ -1,0 +1,93 @@
+"""Degradations of whole batches on the CPU: Real-ESRGAN's second-order chain, BSRGAN's shuffle."""
+
+from __future__ import annotations
+
+import random
+from pathlib import Path
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from benchmarks import degraders
+from benchmarks.comparison import Work, alternate
+from benchmarks.pictures import mosaic
+from benchmarks.tables import Table, times
+from srdata.degrade import backend
+from srdata.degrade.chain import Chain, load_chain
+
+BATCH, SIDE, SCALE = 4, 400, 4
+BATCHES = 2  # in one run, so that it has cheap draws and dear ones
+ROUNDS = 5
+
+Image = NDArray[np.uint8]
+
+
+def run_real_esrgan(folder: Path, peers: Path | None) -> Table:
+    """Time batches of 4 at 400x400 from uint8 HR to LR, drawing included, with and without sharpening HR."""
+    image, chain = mosaic(0, (SIDE, SIDE)), load_chain("realesrgan-x4")
+    plain = chain.model_copy(update={"hr": ()})
+    works: dict[str, Work] = {"srdata": ours(chain, image), "srdata, without sharpening": ours(plain, image)}
+    if peers and (peers / "Real-ESRGAN").is_dir():
+        works["Real-ESRGAN"] = real_esrgan(peers, image, sharpens=True)
+        works["Real-ESRGAN, without sharpening"] = real_esrgan(peers, image, sharpens=False)
+    return _table("Real-ESRGAN x4, batches of 4 images of 400x400, one thread", works)
+
+
+def run_bsrgan(folder: Path, peers: Path | None) -> Table:
+    """Time single images of 400x400 from uint8 HR to LR, drawing included."""
+    image = mosaic(0, (SIDE, SIDE))
+    works: dict[str, Work] = {"srdata": ours(load_chain("bsrgan"), image)}
+    if peers and (peers / "KAIR").is_dir():
+        works["KAIR"] = bsrgan(peers, image)
+    return _table("BSRGAN x4, single images of 400x400, one thread", works)
+
+
+def ours(chain: Chain, image: Image) -> Work:
+    """Degrade batches by srdata; the draws go on from run to run."""
+    count = iter(range(10**9))
+
+    def work() -> None:
+        for _ in range(BATCHES):
+            hr = backend.to_batch([backend.from_levels(image)] * BATCH)
+            deltas = chain.sample_batch([next(count) for _ in range(BATCH)], 0, 0, group=BATCH)
+            chain.pair(hr, deltas, SCALE)
+
+    return work
+
+
+def real_esrgan(peers: Path, image: Image, sharpens: bool) -> Work:
+    """The same by Real-ESRGAN's data set (kernels) and model (the rest)."""
+    parts = degraders.real_esrgan(peers)
+    model = degraders.synthesizer(parts)
+    if not sharpens:
+        model.usm_sharpener = lambda x: x
+
+    def work() -> None:
+        for _ in range(BATCHES):
+            model.feed_data(degraders.kernels_of(parts, image.astype(np.float32) / 255, BATCH))
+
+    return work
+
+
+def bsrgan(peers: Path, image: Image) -> Work:
+    """The same by KAIR, which has no batches."""
+    blind = degraders.kair(peers)
+
+    def work() -> None:
+        for _ in range(BATCHES * BATCH):
+            blind.degradation_bsrgan(image.astype(np.float32) / 255, SCALE, SIDE // SCALE)
+
+    return work
+
+
+def _table(title: str, works: dict[str, Work]) -> Table:
+    random.seed(0)
+    np.random.seed(0)  # noqa: NPY002  # the peers draw from numpy's global generator
+    torch.manual_seed(0)
+    seconds = alternate(works, ROUNDS)
+    rows = []
+    for name, value in seconds.items():
+        twin = "srdata, without sharpening" if name.endswith("without sharpening") else "srdata"
+        rows.append([name, f"{value / BATCH / BATCHES * 1e3:.1f} ms", times(value, seconds[twin])])
+    return Table(title, ["", "per image", "of srdata's time"], rows)

@@ -1,0 +1,144 @@
+"""Degrading images, files and folders in one call; the tables of random numbers behind the noise."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from scipy import stats
+
+import srdata.degrade
+from srdata.degrade import tables
+from srdata.degrade.chain import load_chain
+from srdata.degrade.folders import DELTAS_FILE, degrade_files
+from srdata.degrade.offline import degrade, make_lr, replay
+from srdata.errors import ImageError, UsageError
+from srdata.images import read_image, write_png
+from srdata.resize import imresize
+
+
+def test_one_call_degrades_an_array(photographs: Path) -> None:
+    hr = read_image(photographs / "chelsea.png")[:121, :203]
+    made = degrade(hr, "bsrgan", seed=3, key="chelsea")
+    assert made.lr.shape == (30, 50, 3)
+    assert np.array_equal(made.hr, hr[:120, :200])
+    assert np.array_equal(made.lr, make_lr(hr, load_chain("bsrgan"), 4, 3, 0, "chelsea")[0])
+    assert np.array_equal(made.lr, replay(hr, load_chain("bsrgan"), made.delta, 4))
+    assert not np.array_equal(made.lr, degrade(hr, "bsrgan", seed=4, key="chelsea").lr)
+    assert not np.array_equal(made.lr, degrade(hr, "bsrgan", seed=3, key="other").lr)
+
+
+def test_grey_images_stay_grey(photographs: Path) -> None:
+    grey = read_image(photographs / "chelsea.png")[:120, :200, 1]
+    assert np.array_equal(degrade(grey, scale=4).lr, imresize(grey, 1 / 4))
+    made = degrade(grey, "realesrgan-x4")
+    assert made.lr.shape == (30, 50)
+    assert made.hr.shape == (120, 200)
+    assert not np.array_equal(made.hr, grey)
+
+
+def test_the_package_is_the_function() -> None:
+    image = np.zeros((8, 8, 3), np.uint8)
+    assert srdata.degrade(image, "bicubic", 2).lr.shape == (4, 4, 3)
+    code = (
+        "import numpy as n; from srdata import degrade; print(degrade(n.zeros((8, 8), n.uint8), scale=2).lr)"
+    )
+    run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert run.stdout.count("0") == 16
+
+
+def test_what_cannot_be_degraded_is_refused() -> None:
+    with pytest.raises(UsageError, match="uint8, HWC or HW, not float32"):
+        degrade(np.zeros((8, 8, 3), np.float32), scale=2)  # type: ignore[arg-type]  # the mistake itself
+    with pytest.raises(UsageError, match="say for which scale"):
+        degrade(np.zeros((8, 8, 3), np.uint8))
+    with pytest.raises(UsageError, match="smaller than an LR pixel"):
+        degrade(np.zeros((3, 8, 3), np.uint8), scale=4)
+
+
+def test_a_folder_becomes_png_files_and_lines_of_delta(photographs: Path, tmp_path: Path) -> None:
+    source = tmp_path / "in"
+    (source / "deep").mkdir(parents=True)
+    shutil.copy(photographs / "rocket.jpg", source / "deep")
+    shutil.copy(photographs / "chelsea.png", source)
+    paths = degrade_files(source, tmp_path / "out", "realesrgan-x4", seed=5)
+    assert [path.relative_to(tmp_path / "out").as_posix() for path in paths] == [
+        "chelsea.png",
+        "deep/rocket.png",
+    ]
+    chain = load_chain("realesrgan-x4")
+    for line, path in zip((tmp_path / "out" / DELTAS_FILE).read_text().splitlines(), paths, strict=True):
+        told = json.loads(line)
+        assert set(told) == {"key", "scale", "seed", "delta"}
+        kept = read_image(path.with_name(f"{path.stem}-hr.png"))
+        rest = chain.model_copy(update={"hr": ()})
+        again = replay(kept, rest, told["delta"][len(chain.hr) :], float(told["scale"]))
+        assert np.array_equal(read_image(path), again)
+
+
+def test_one_file_and_a_folder_agree_and_seeds_differ(photographs: Path, tmp_path: Path) -> None:
+    source = tmp_path / "in"
+    source.mkdir()
+    shutil.copy(photographs / "chelsea.png", source)
+    (one,) = degrade_files(source, tmp_path / "a", "bsrgan", seed=5)
+    (two,) = degrade_files(source / "chelsea.png", tmp_path / "b", "bsrgan", seed=5)
+    (three,) = degrade_files(source, tmp_path / "c", "bsrgan", seed=6)
+    assert one.read_bytes() == two.read_bytes() != three.read_bytes()
+
+
+def test_bad_images_are_named_after_the_others_are_written(photographs: Path, tmp_path: Path) -> None:
+    source = tmp_path / "in"
+    source.mkdir()
+    shutil.copy(photographs / "chelsea.png", source / "b.png")
+    (source / "a.png").write_bytes(b"no image")
+    write_png(source / "c.png", np.zeros((3, 3, 3), np.uint8))
+    with pytest.raises(ImageError, match=r"a\.png.*\n.*c.*smaller than an LR pixel"):
+        degrade_files(source, tmp_path / "out", scale=4)
+    assert (tmp_path / "out" / "b.png").exists()
+    assert len((tmp_path / "out" / DELTAS_FILE).read_text().splitlines()) == 1
+
+
+def test_names_that_would_collide_and_empty_folders_are_refused(tmp_path: Path) -> None:
+    for name in ("a.png", "a.bmp"):
+        write_png(tmp_path / name, np.zeros((8, 8, 3), np.uint8))
+    with pytest.raises(UsageError, match="would get one name"):
+        degrade_files(tmp_path, tmp_path / "out", scale=2)
+    (tmp_path / "empty").mkdir()
+    with pytest.raises(UsageError, match="holds no images"):
+        degrade_files(tmp_path / "empty", tmp_path / "out", scale=2)
+
+
+@pytest.mark.parametrize(("level", "photons"), [(1, 256), (5, 256), (40, 8), (128, 64), (255, 256), (255, 1)])
+def test_tabled_counts_follow_poissons_law(level: int, photons: int) -> None:
+    counts = tables.poisson(3, np.full(400_000, level, np.uint8), photons)
+    observed = np.bincount(counts.astype(int))
+    expected = stats.poisson(level * photons / 255).pmf(np.arange(len(observed))) * counts.size
+    enough = expected > 10
+    expected *= observed[enough].sum() / expected[enough].sum()
+    assert stats.chisquare(observed[enough], expected[enough]).pvalue > 1e-4
+
+
+def test_no_light_gives_no_photons() -> None:
+    assert not tables.poisson(3, np.zeros(10_000, np.uint8), 256).any()
+    assert not tables.poisson(3, np.zeros(10_000, np.uint8), 1000.5).any()
+
+
+def test_counts_beside_each_other_have_nothing_to_do_with_each_other() -> None:
+    levels = np.tile(np.array([10, 200], np.uint8), 200_000)
+    counts = tables.poisson(3, levels, 256).reshape(-1, 2)
+    assert abs(np.corrcoef(counts.T)[0, 1]) < 0.01
+    assert abs(np.corrcoef(counts[:-1, 0], counts[1:, 0])[0, 1]) < 0.01
+
+
+def test_tabled_normal_numbers_are_normal() -> None:
+    numbers = tables.normals(3, 300_001)
+    assert len(numbers) == 300_001
+    assert stats.kstest(numbers, "norm").pvalue > 1e-3
+    assert tables.normal_quantiles().var(dtype=np.float64) == pytest.approx(1, abs=1e-4)
+    assert np.array_equal(tables.normal_quantiles(), -tables.normal_quantiles()[::-1])
+    assert abs(np.corrcoef(numbers[:-1], numbers[1:])[0, 1]) < 0.01
