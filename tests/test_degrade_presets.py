@@ -13,6 +13,7 @@ from functools import cache
 from math import pi
 from typing import Any
 
+import cv2
 import numpy as np
 import pytest
 import torch
@@ -261,3 +262,16 @@ def test_a_wrong_law_is_noticed() -> None:
         check_odds(
             [one["method"] for one in drawn("realesrgan-x4")[2,]], {"area": 2, "bilinear": 1, "bicubic": 1}
         )
+
+
+def test_jpeg_of_three_equal_channels_is_that_of_a_grey_image() -> None:
+    """SwinIR's grey JPEG task, as KAIR's data/dataset_jpeg.py makes its pairs."""
+    chain = load_chain("jpeg-car-gray")
+    image = backend.to_levels(backend.images(photographs(72, 96))[0])
+    for number in range(8):
+        delta = chain.sample(number)
+        lr, hr = chain.pair_image(image, delta, 1)
+        quality = (10, 20, 30, 40)[delta[1]["params"]["branch"]]
+        _, file = cv2.imencode(".jpg", hr[..., 0], [cv2.IMWRITE_JPEG_QUALITY, quality])
+        grey = cv2.imdecode(file, cv2.IMREAD_GRAYSCALE)
+        assert np.array_equal(lr, np.broadcast_to(grey[..., None], lr.shape))
