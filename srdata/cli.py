@@ -161,13 +161,14 @@ def replay(prepared: Path, key: str, out: Path | None) -> None:
 @click.argument("target", metavar="SET|DEGRADATION")
 @click.argument("image", required=False, type=click.Path(exists=True, dir_okay=False, path_type=Path))
 @click.option("--out", type=click.Path(dir_okay=False, path_type=Path), help="The PNG to write.")
-@click.option("--scale", default=4.0, show_default=True, help="HR size over LR size.")
+@click.option("--scale", type=float, help="HR size over LR size; the degradation's own, else 4.")
 @click.option("--seed", "seeds", multiple=True, type=int, default=(1, 2, 3, 4), help="A row for each.")
 def preview(target: str, image: Path | None, out: Path | None, **options: Any) -> None:
     """Draw a contact sheet: the pairs of a set, or an image after every step of a degradation."""
     from srdata.report import write_preview
 
-    for path in write_preview(target, image, out=out or Path(f"{Path(target).stem}.png"), **options):
+    name = Path(target).name.removesuffix(".yaml")
+    for path in write_preview(target, image, out=out or Path(f"{name}.png"), **options):
         click.echo(path)
 
 

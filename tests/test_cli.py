@@ -294,7 +294,7 @@ def test_python_of_the_readme_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPat
     text = (REPOSITORY / "README.md").read_text()
     blocks = re.findall(r"```python\n(.*?)```", text, re.DOTALL)
     assert len(blocks) >= 2
-    source = "\n".join(blocks).replace("num_workers=2", "num_workers=0").replace("jobs=-1", "jobs=1")
+    source = "\n".join(blocks).replace("num_workers=2, persistent_workers=True", "num_workers=0").replace("jobs=-1", "jobs=1")
     scope: dict[str, object] = {}
     exec(compile(source, "README.md", "exec"), scope)  # our own page
     batch = scope["batch"]

@@ -15,7 +15,6 @@ from pairs import position_pairs, positions, write_folders, write_lmdbs, write_s
 from srdata import PairedDataset, imresize, prepare
 from srdata.errors import CorruptRecordError, ImageError, SetError, UnknownNameError, UsageError
 from srdata.images import ImagePolicy, encode_png, read_image, write_png
-from srdata.preparation.run import UNFINISHED
 from srdata.scale import Scale
 from srdata.store.windows import Windows
 from srdata.train import choose
@@ -144,9 +143,8 @@ def test_where_there_is_nothing_to_read(message: str, tmp_path: Path) -> None:
 
 
 def test_sets_that_are_not_finished_or_not_sets(tmp_path: Path) -> None:
-    assert choose.UNFINISHED == UNFINISHED
     folder = write_folders(tmp_path / "half", position_pairs(FOUR, [(48, 48)]), FOUR, "mine_train_")
-    (folder / UNFINISHED).touch()
+    (folder / choose.UNFINISHED).touch()
     with pytest.raises(UsageError, match="half is not finished: run the same `srdata prepare`"):
         PairedDataset(folder)
     (tmp_path / "bad").mkdir()

@@ -27,6 +27,7 @@ from srdata.store.index import Index
 from srdata.store.setfile import (
     INDEX_FILE,
     SET_FILE,
+    UNFINISHED,
     SetFile,
     read_set,
     write_set,
@@ -40,7 +41,6 @@ BUILDERS: dict[Layout, Callable[[Job], Built]] = {
     "folder": build_folder,
     "basicsr": build_basicsr,
 }
-UNFINISHED = ".unfinished"  # stands in a folder while a set is made there
 
 
 @dataclass(frozen=True)

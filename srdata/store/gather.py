@@ -40,6 +40,13 @@ class LayerBlocks:
         columns = -(-image_width // side)
         height, width, _ = out.shape
         blocks = self._kept(shard, crop, columns)
+        y, x = top % side, left % side
+        if y + height <= side and x + width <= side:  # most LR crops, and a good part of HR's
+            number = top // side * columns + left // side
+            if blocks[number] is None:
+                blocks[number] = self._block(shard, crop, number, columns)
+            out[...] = blocks[number][y : y + height, x : x + width]
+            return
         for number, part, place in pieces(top, left, height, width, columns, side):
             block = blocks[number]
             if block is None:

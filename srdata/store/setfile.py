@@ -21,6 +21,7 @@ from srdata.store.windows import Windows
 FORMAT: Final = 1
 SET_FILE = "set.json"
 INDEX_FILE = "index.parquet"
+UNFINISHED = ".unfinished"  # stands in a folder while a set is made there
 
 
 class _Part(BaseModel):

@@ -11,12 +11,10 @@ from srdata.errors import UnknownNameError, UsageError
 from srdata.images import ImagePolicy
 from srdata.scale import Scale
 from srdata.store.reader import SetReader
-from srdata.store.setfile import SET_FILE, read_set
+from srdata.store.setfile import SET_FILE, UNFINISHED, read_set
 from srdata.store.windows import Windows
 from srdata.train.folders import Place, is_lmdb, places
 from srdata.train.sources import PairSource, SetSource, folder_source, lmdb_source, prepared_source
-
-UNFINISHED = ".unfinished"  # what preparation leaves in a folder until its set is whole
 
 
 @dataclass(frozen=True)
