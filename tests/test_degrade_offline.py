@@ -45,11 +45,9 @@ def test_grey_images_stay_grey(photographs: Path) -> None:
 def test_the_package_is_the_function() -> None:
     image = np.zeros((8, 8, 3), np.uint8)
     assert srdata.degrade(image, "bicubic", 2).lr.shape == (4, 4, 3)
-    code = (
-        "import numpy as n; from srdata import degrade; print(degrade(n.zeros((8, 8), n.uint8), scale=2).lr)"
-    )
+    code = "import numpy; from srdata import degrade; print(degrade(numpy.zeros((4, 8), 'u1'), scale=2).lr)"
     run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert run.stdout.count("0") == 16
+    assert run.stdout.count("0") == 8
 
 
 def test_what_cannot_be_degraded_is_refused() -> None:
