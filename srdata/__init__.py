@@ -6,6 +6,7 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from srdata.degrade.offline import degrade as degrade
     from srdata.preparation import prepare as prepare
     from srdata.recipe import load_recipe as load_recipe
     from srdata.resize import imresize as imresize
@@ -14,8 +15,9 @@ if TYPE_CHECKING:
 
 __version__ = "0.1.0"
 
-# Where each public name lives: resolved on first use, so that importing srdata loads neither torch nor datasets
+# Where each public name lives. Resolved on first use: importing srdata loads neither torch nor datasets.
 _HOMES = {
+    "degrade": "srdata.degrade",  # a package that can be called
     "imresize": "srdata.resize",
     "load_recipe": "srdata.recipe",
     "prepare": "srdata.preparation",
@@ -23,13 +25,14 @@ _HOMES = {
     "PairedDataset": "srdata.train.dataset",
 }
 
-__all__ = ["PairedDataset", "imresize", "load_recipe", "prepare", "verify"]
+__all__ = ["PairedDataset", "degrade", "imresize", "load_recipe", "prepare", "verify"]
 
 
 def __getattr__(name: str) -> Any:
     if name not in _HOMES:
         raise AttributeError(f"module 'srdata' has no attribute {name!r}")
-    value = getattr(importlib.import_module(_HOMES[name]), name)
+    home = importlib.import_module(_HOMES[name])
+    value = home if home.__name__ == f"{__name__}.{name}" else getattr(home, name)
     globals()[name] = value
     return value
 
