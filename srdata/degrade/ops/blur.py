@@ -137,7 +137,10 @@ def kernel_of(params: Params, shift: float = 0.0) -> Kernel:
 
 
 class MedianBlur(BytesOp):
-    """Each sample becomes the median of the 8-bit levels about it; the edge is repeated beyond the border."""
+    """Each sample becomes the median of the 8-bit levels about it; the edge is repeated beyond the border.
+
+    Source: OpenCV `medianBlur`; wtp_dataset_destroyer "blur" with the filter median.
+    """
 
     op: Literal["median_blur"] = "median_blur"
     size: OddRange = (3, 3)  # pixels
@@ -163,7 +166,10 @@ def _median(x: Any, size: int) -> Any:
 
 
 class KernelBlur(Op):
-    """Blur by one of the kernels in a file: .npy (…, height, width), or .mat with arrays of that shape."""
+    """Blur by one of the kernels in a file: .npy (…, height, width), or .mat with arrays of that shape.
+
+    Source: the kernels_12.mat with which KAIR tests USRNet is such a file.
+    """
 
     op: Literal["kernel_blur"] = "kernel_blur"
     file: str

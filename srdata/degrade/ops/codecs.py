@@ -63,7 +63,10 @@ class Jpeg(BytesOp):
 
 
 class Webp(BytesOp):
-    """Save as lossy WebP and read again."""
+    """Save as lossy WebP and read again.
+
+    Source: libwebp, through OpenCV; it always subsamples chroma 4:2:0.
+    """
 
     host_only: ClassVar[bool] = True
 
@@ -78,7 +81,10 @@ class Webp(BytesOp):
 
 
 class Avif(BytesOp):
-    """Save as AVIF and read again."""
+    """Save as AVIF and read again.
+
+    Source: libavif, through Pillow.
+    """
 
     host_only: ClassVar[bool] = True
 
@@ -95,7 +101,10 @@ class Avif(BytesOp):
 
 
 class Jxl(BytesOp):
-    """Save as lossy JPEG XL and read again; needs the extra `jxl`."""
+    """Save as lossy JPEG XL and read again; needs the extra `jxl`.
+
+    Source: libjxl, through imagecodecs; `quality` as its JxlEncoderDistanceFromQuality reads it.
+    """
 
     host_only: ClassVar[bool] = True
 
@@ -115,6 +124,7 @@ class Video(BytesOp):
 
     The image is a clip of `frames` equal frames, of which the last is kept: one frame is coded by itself,
     more are refined from one to the next as in a still scene.
+    Source: FFmpeg's encoders, through PyAV; wtp_dataset_destroyer "compress" has the same codecs.
     """
 
     host_only: ClassVar[bool] = True

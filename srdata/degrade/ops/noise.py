@@ -76,7 +76,10 @@ class GaussianNoise(_NormalNoise):
 
 
 class SpeckleNoise(_NormalNoise):
-    """Multiply by 1 + normal noise."""
+    """Multiply by 1 + normal noise.
+
+    Source: KAIR `add_speckle_noise`, of BSRGAN+.
+    """
 
     op: Literal["speckle_noise"] = "speckle_noise"
 
@@ -113,7 +116,10 @@ def _random_mixing(rng: np.random.Generator) -> list[list[float]]:
 
 
 class SaltPepper(Op):
-    """Turn a part of the samples white or black."""
+    """Turn a part of the samples white or black.
+
+    Source: wtp_dataset_destroyer "noise" of the types salt and pepper.
+    """
 
     op: Literal["salt_pepper"] = "salt_pepper"
     amount: Part = (0.0, 0.05)  # part of the pixels
@@ -137,7 +143,10 @@ def _speckled(x: Any, params: Sequence[Params]) -> Any:
 
 
 class UniformNoise(Op):
-    """Add noise that is uniform within plus and minus an amplitude."""
+    """Add noise that is uniform within plus and minus an amplitude.
+
+    Source: wtp_dataset_destroyer "noise" of the type uniform.
+    """
 
     op: Literal["uniform_noise"] = "uniform_noise"
     amplitude: Levels  # 8-bit levels

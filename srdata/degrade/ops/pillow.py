@@ -17,6 +17,7 @@ class PillowResize(BytesOp):
     """`Image.resize` of Pillow to the LR size: antialiased, columns first, each pass rounded to 8 bits.
 
     Its bicubic is MATLAB's kernel (a = -0.5), but leaves out what lies off the border; MATLAB mirrors.
+    Source: Pillow itself does it.
     """
 
     op: Literal["pillow_resize"] = "pillow_resize"

@@ -92,6 +92,7 @@ class Subsample(Op):
 
     LR then lies (n - 1) / 2 pixels up and left of where a resize would lay it; a `blur` with that `shift`
     before it brings them together.
+    Source: KAIR `classical_degradation` and BSRGAN, `x[0::sf, 0::sf]`.
     """
 
     op: Literal["subsample"] = "subsample"
