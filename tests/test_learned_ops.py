@@ -19,6 +19,7 @@ import cv2
 import numpy as np
 import pytest
 import torch
+import yaml
 from degrade_examples import photographs as batch_of
 from test_car import random_network
 from torch import Tensor, nn
@@ -26,11 +27,13 @@ from torch.export import Dim
 
 from srdata.degrade.car.resample import downscale
 from srdata.degrade.car.tensors import write_tensors
+from srdata.degrade.car.training import train_resampler
+from srdata.degrade.car.weights import cached_network
 from srdata.degrade.chain import load_chain
 from srdata.degrade.offline import degrade
 from srdata.degrade.op import Op
 from srdata.degrade.ops import OPS
-from srdata.errors import RecipeError, UsageError
+from srdata.errors import HashMismatchError, RecipeError, UsageError
 from srdata.images import read_image
 
 SCALE = 4
@@ -394,3 +397,32 @@ def test_code_in_a_pth_never_runs(tmp_path: Path) -> None:
     with pytest.warns(ResourceWarning):
         torch.load(path, weights_only=False)
     assert mark.exists()  # or the trap would prove nothing
+
+
+# --- from training to a chain ---
+
+
+def test_what_training_leaves_is_used_by_the_line_it_gives(photographs: Path, tmp_path: Path) -> None:
+    tiny = {"width": 1, "upscaler_width": 1, "upscaler_blocks": 0, "batch_size": 1, "patch_size": 16}
+    trained = train_resampler(photographs, 2, tmp_path / "car.safetensors", steps=1, held_out=0.0, **tiny)
+    step = yaml.safe_load(trained.step)
+    op = OPS["car"].model_validate(step, context={"folder": tmp_path})
+    assert op.apply(np.zeros((1, 3, 9, 16), np.float32), [{}]).shape == (1, 3, 4, 8)
+
+
+def test_weights_that_change_under_a_chain_are_noticed(files: Files, tmp_path: Path) -> None:
+    path = tmp_path / "car.safetensors"
+    path.write_bytes(Path(files.steps["car"]["weights"]).read_bytes())
+    op = op_of(pinned(path, "car"))
+    path.write_bytes(b"other")
+    cached_network.cache_clear()  # as in a new process
+    with pytest.raises(HashMismatchError, match=r"car.safetensors has the sha256"):
+        op.apply(batch_of(16, 16), [{}, {}])
+
+
+def test_a_recipe_names_the_line_of_wrong_weights(files: Files, tmp_path: Path) -> None:
+    step = {**files.steps["car"], "sha256": "0" * 64}
+    recipe = tmp_path / "mine.yaml"
+    recipe.write_text(f"steps:\n  - {json.dumps(step)}\n")
+    with pytest.raises(RecipeError, match=r"mine.yaml:2: .*car.safetensors has the sha256"):
+        load_chain(recipe)
