@@ -172,6 +172,27 @@ def preview(target: str, image: Path | None, out: Path | None, **options: Any) -
         click.echo(path)
 
 
+@cli.command("train-resampler")
+@click.argument("folder", type=click.Path(exists=True, file_okay=False, path_type=Path))
+@click.option("--scale", type=int, required=True, help="HR size over LR size: 2, 4 or 8.")
+@click.option(
+    "--out", type=click.Path(dir_okay=False, path_type=Path), required=True, help="Weights (safetensors)."
+)
+@click.option("--width", type=int, help="Channels of the network; the paper's has 64.")
+@click.option("--steps", type=int, help="Steps of training.")
+@click.option("--batch-size", type=int, help="Patches in a step.")
+@click.option("--patch-size", type=int, help="Side of a patch in HR pixels.")
+@click.option("--seed", type=int, help="Seed of all randomness.")
+@click.option("--device", default="cpu", show_default=True, help="cpu or cuda.")
+def train_resampler(folder: Path, scale: int, out: Path, device: str, **options: Any) -> None:
+    """Train a Content Adaptive Resampler on the images in FOLDER; run again to resume."""
+    from srdata.degrade.car.training import train_resampler
+
+    given = {name: value for name, value in options.items() if value is not None}
+    trained = train_resampler(folder, scale, out, device=device, report=_note, **given)
+    click.echo(f"{trained.weights}: use it as {trained.step}")
+
+
 @cli.command()
 @_ROOT
 def doctor(root: Path) -> None:

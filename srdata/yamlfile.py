@@ -195,9 +195,13 @@ def plain_scalar(text: str) -> Value:
 
 
 def check(model: type[M], document: Document) -> M:
-    """`document` as a `model`, by strict types; RecipeError with all problems, line and nearest name."""
+    """`document` as a `model`, by strict types; RecipeError with all problems, line and nearest name.
+
+    Models find the folder of the file in the validation context "folder", to which paths in it are relative.
+    """
+    context = {"folder": document.path.parent}
     try:
-        return model.model_validate_json(json.dumps(document.data), strict=True)
+        return model.model_validate_json(json.dumps(document.data), strict=True, context=context)
     except pydantic.ValidationError as error:
         found = mistakes(error, document.data, model.model_json_schema())
         found.sort(key=lambda mistake: document.line(mistake[0]) or 0)

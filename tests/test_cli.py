@@ -136,6 +136,29 @@ def test_degrade_writes_png_files_and_what_was_drawn(
     assert line["delta"]
 
 
+def test_a_resampler_is_trained_and_used(
+    tmp_path: Path, photographs: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out = tmp_path / "car-x2.safetensors"
+    options = ["--width", 4, "--steps", 2, "--batch-size", 1, "--patch-size", 32]
+    status, printed, err = told(capsys, "train-resampler", photographs, "--scale", 2, "--out", out, *options)
+    assert status == 0, err
+    step = printed.partition("use it as ")[2]
+    (tmp_path / "car.yaml").write_text(f"steps:\n  - {step}")
+    status, _, err = told(
+        capsys,
+        "degrade",
+        photographs / "coffee.png",
+        tmp_path,
+        "--scale",
+        2,
+        "--degradation",
+        tmp_path / "car.yaml",
+    )
+    assert status == 0, err
+    assert cv2.imread(str(tmp_path / "coffee.png")).shape == (200, 300, 3)
+
+
 def test_preview_draws_steps_and_draws(
     tmp_path: Path, photographs: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -294,7 +317,11 @@ def test_python_of_the_readme_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPat
     text = (REPOSITORY / "README.md").read_text()
     blocks = re.findall(r"```python\n(.*?)```", text, re.DOTALL)
     assert len(blocks) >= 2
-    source = "\n".join(blocks).replace("num_workers=2, persistent_workers=True", "num_workers=0").replace("jobs=-1", "jobs=1")
+    source = (
+        "\n".join(blocks)
+        .replace("num_workers=2, persistent_workers=True", "num_workers=0")
+        .replace("jobs=-1", "jobs=1")
+    )
     scope: dict[str, object] = {}
     exec(compile(source, "README.md", "exec"), scope)  # our own page
     batch = scope["batch"]
