@@ -197,9 +197,9 @@ def plain_scalar(text: str) -> Value:
 def check(model: type[M], document: Document) -> M:
     """`document` as a `model`, by strict types; RecipeError with all problems, line and nearest name.
 
-    Models find the folder of the file in the validation context "folder", to which paths in it are relative.
+    Models find the folder of a file in the validation context "folder", to which paths in it are relative.
     """
-    context = {"folder": document.path.parent}
+    context = {"folder": document.path.parent} if document.lines else None
     try:
         return model.model_validate_json(json.dumps(document.data), strict=True, context=context)
     except pydantic.ValidationError as error:

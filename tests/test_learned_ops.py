@@ -421,8 +421,15 @@ def test_weights_that_change_under_a_chain_are_noticed(files: Files, tmp_path: P
 
 
 def test_a_recipe_names_the_line_of_wrong_weights(files: Files, tmp_path: Path) -> None:
-    step = {**files.steps["car"], "sha256": "0" * 64}
+    weights = Path(files.steps["car"]["weights"])
+    (tmp_path / weights.name).write_bytes(weights.read_bytes())
+    step = {**files.steps["car"], "weights": weights.name}
     recipe = tmp_path / "mine.yaml"
-    recipe.write_text(f"steps:\n  - {json.dumps(step)}\n")
+    recipe.write_text(f"steps:\n  - {json.dumps({**step, 'sha256': '0' * 64})}\n")
     with pytest.raises(RecipeError, match=r"mine.yaml:2: .*car.safetensors has the sha256"):
         load_chain(recipe)
+    recipe.write_text(f"steps:\n  - {json.dumps(files.steps['car'])}\n")
+    with pytest.raises(RecipeError, match=r"mine.yaml:2: .*leads out of"):
+        load_chain(recipe)
+    recipe.write_text(f"steps:\n  - {json.dumps(step)}\n")
+    assert load_chain(recipe).steps[0].op == "car", "found beside the recipe, wherever one works"
