@@ -27,7 +27,11 @@ def progress(
     stream = stream or sys.stderr
     if stream.isatty():
         with tqdm(total=total, desc=what, unit=unit, unit_scale=scaled, file=stream) as bar:
-            yield lambda amount: bar.update(amount) and None
+
+            def advance(amount: int) -> None:
+                bar.update(amount)
+
+            yield advance
         return
     lines = _Lines(what, total, unit, stream, scaled)
     yield lines.advance
