@@ -33,6 +33,7 @@ class Plan(Settings):
     batch_size: Annotated[int, Field(ge=1)] = 16
     patch_size: Annotated[int, Field(ge=16, multiple_of=8)] = 192  # HR pixels
     learning_rate: Annotated[float, Field(gt=0)] = 1e-4
+    kernel_rate: Annotated[float, Field(gt=0, le=10)] = 1.0  # of the kernel network, times learning_rate
     displacement: Annotated[float, Field(ge=0)] = (
         1e-3  # how much each regulariser counts beside the difference
     )
@@ -48,7 +49,7 @@ class Run:
         self.model, self.photographs, self.plan = model, photographs, plan
         self.done = 0
         self._parameters = {name: p for name, p in model.named_parameters() if p.requires_grad}
-        self._optimiser = torch.optim.Adam(self._parameters.values())
+        self._optimiser = torch.optim.Adam(self._groups())
         for parameter in self._parameters.values():  # as Adam would at its first step, but before a save
             moments = {moment: torch.zeros_like(parameter) for moment in _MOMENTS}
             self._optimiser.state[parameter] = {"step": torch.zeros(()), **moments}
@@ -58,7 +59,7 @@ class Run:
         plan = self.plan
         hr = self.photographs.batch(plan.seed, self.done, plan.batch_size).to(_device(self.model))
         for group in self._optimiser.param_groups:
-            group["lr"] = plan.learning_rate * rate(self.done, plan.steps)
+            group["lr"] = plan.learning_rate * group["share"] * rate(self.done, plan.steps)
         restored, cost = self.model(hr)
         loss: Tensor = (restored - hr).abs().mean() + cost
         self._optimiser.zero_grad()
@@ -94,6 +95,13 @@ class Run:
         self.done = int(notes["done"])
         for kept in self._optimiser.state.values():
             kept["step"].fill_(self.done)
+
+    def _groups(self) -> list[dict[str, Any]]:
+        """The parameters by the share of the learning rate at which they are trained."""
+        kernels = [value for name, value in self._parameters.items() if name.startswith("down.")]
+        others = [value for name, value in self._parameters.items() if not name.startswith("down.")]
+        groups = [(kernels, self.plan.kernel_rate), (others, 1.0)]
+        return [{"params": values, "share": share} for values, share in groups if values]
 
     def _state(self) -> dict[str, Tensor]:
         """The tensors themselves, not copies: those of the model and those that Adam keeps."""
