@@ -19,6 +19,8 @@ import pytest
 from srdata.errors import CorruptRecordError, SetError, StorageFullError, UsageError
 from srdata.files import PART
 from srdata.images import Pixels, read_image
+from srdata.preparation import prepare
+from srdata.resize import imresize
 from srdata.scale import Scale
 from srdata.store.basicsr import BasicsrReader, BasicsrWriter, check_key, paired_keys, read_meta
 from srdata.store.windows import WindowIndex, Windows, window_name
@@ -302,3 +304,32 @@ def test_div2k_has_the_32592_windows_of_basicsr(basicsr: Path) -> None:
     images, orders, _, _ = index.locate(np.arange(len(index)))
     found = zip((images + 1).tolist(), orders.tolist(), strict=True)
     assert [window_name(f"{image:04d}", order) for image, order in found] == names
+
+
+@pytest.mark.peers
+def test_basicsr_trains_from_what_prepare_writes(basicsr: Path, tmp_path: Path) -> None:
+    built = prepare("sample", scale=4, layout="basicsr", root=tmp_path, jobs=1)
+    folders = built.path / "sample_train_HR_sub.lmdb", built.path / "sample_train_LR_bicubic_X4_sub.lmdb"
+    command = [sys.executable, "-c", READ_WITH_BASICSR, basicsr, *folders]
+    items = json.loads(subprocess.run(command, check=True, capture_output=True, text=True).stdout)
+    assert len(items) == 105
+    assert {(tuple(gt), tuple(lq)) for _, gt, lq, *_ in items} == {((3, 240, 240), (3, 60, 60))}
+
+
+def test_prepare_writes_the_windows_of_the_images(tmp_path: Path, photographs: Path) -> None:
+    """Every sub-image is the part of the photograph that its number says, and its LR the part of that LR."""
+    built = prepare("sample", scale=4, layout="basicsr", root=tmp_path, jobs=2)
+    hr = BasicsrReader(built.path / "sample_train_HR_sub.lmdb")
+    lr = BasicsrReader(built.path / "sample_train_LR_bicubic_X4_sub.lmdb")
+    assert len(paired_keys(hr, lr)) == 105
+    whole = read_image(photographs / "coffee.png")
+    small = imresize(whole, scale=1 / 4)
+    tops, lefts = [0, 120, 160], [0, 120, 240, 360]  # 400 and 600 pixels: the last window ends at the edge
+    for number, (top, left) in enumerate((top, left) for top in tops for left in lefts):
+        key = f"coffee_s{number + 1:03d}"
+        assert np.array_equal(hr.image(key), whole[top : top + 240, left : left + 240])
+        y, x = top // 4, left // 4
+        assert np.array_equal(lr.image(key), small[y : y + 60, x : x + 60])
+    meta = (built.path / "sample_train_HR_sub.lmdb/meta_info.txt").read_text().splitlines()
+    assert "coffee_s012.png (240,240,3) 1" in meta
+    assert "coffee_s013.png (240,240,3) 1" not in meta
