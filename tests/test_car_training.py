@@ -356,3 +356,51 @@ class Bicubic(nn.Module):
 
     def forward(self, hr: Tensor) -> tuple[Tensor, Tensor]:
         return self.up(quantised(imresize(hr, 1 / self.plan.scale))), hr.new_zeros(())
+
+
+SMALL = {
+    "width": 8,
+    "upscaler_width": 16,
+    "upscaler_blocks": 3,
+    "batch_size": 8,
+    "patch_size": 48,
+    "held_out": 0.25,
+    "learning_rate": 2e-3,
+    "kernel_rate": 0.05,
+    "displacement": 1e-5,
+    "roughness": 1e-5,
+}
+
+
+def joint(plan: Plan) -> Joint:
+    upscaler = fresh_upscaler(plan.scale, plan.upscaler_width, plan.upscaler_blocks, plan.seed)
+    return Joint(fresh_network(plan.scale, plan.width, plan.seed), upscaler, plan)
+
+
+def trained_psnr(model: nn.Module, folder: Path, plan: Plan) -> float:
+    run = Run(model, Photographs(folder, plan.patch_size, plan.held_out), plan)
+    while run.done < plan.steps:
+        run.step()
+    found = run.psnr()
+    assert found is not None
+    return found
+
+
+@pytest.mark.slow
+def test_the_trained_pair_is_better_than_bicubic_down_and_up(photographs: Path) -> None:
+    plan = plan_of({"scale": 4, "steps": 400, **SMALL})
+    untrained = Bicubic(plan)  # its upscaler starts as bicubic enlargement
+    untouched = Run(untrained, Photographs(photographs, plan.patch_size, plan.held_out), plan).psnr()
+    assert untouched is not None
+    assert trained_psnr(joint(plan), photographs, plan) > untouched + 0.1
+
+
+@pytest.mark.slow
+@pytest.mark.xfail(
+    reason="not shown yet: after 1500 of 3000 steps the pair had 31.00 dB, bicubic with the upscaler "
+    "31.07 after 1200 and 31.16 after 1800; longer training is needed"
+)
+def test_the_trained_pair_is_better_than_bicubic_and_the_same_upscaler(photographs: Path) -> None:
+    plan = plan_of({"scale": 4, "steps": 3000, **SMALL})
+    wanted = trained_psnr(Bicubic(plan), photographs, plan)
+    assert trained_psnr(joint(plan), photographs, plan) > wanted
