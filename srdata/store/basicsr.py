@@ -11,8 +11,7 @@ import os
 import re
 import shutil
 from pathlib import Path
-from types import TracebackType
-from typing import Any, Self
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,6 +20,7 @@ from srdata.errors import CorruptRecordError, ImageError, SetError, UsageError
 from srdata.files import PART, part_name, publish, storage_errors, sync_folder
 from srdata.images import decode_image, encode_png
 from srdata.store.blocks import CHANNELS, Pixels
+from srdata.store.closing import Closing
 from srdata.store.environments import Lease
 from srdata.store.lmdbfile import LmdbWriter, check_structure
 from srdata.store.shards import lock_part
@@ -33,7 +33,7 @@ _SHOWN = 5
 _META = re.compile(r"(?P<name>.+?)(?: \((?P<height>\d+), ?(?P<width>\d+), ?\d+\))?(?: \d+)?")
 
 
-class BasicsrWriter:
+class BasicsrWriter(Closing):
     """Writes the LMDB folder `path`, whose name ends in ".lmdb": add every image, then seal.
 
     Nothing stands at `path` before `seal`; what stood there is then replaced. Values are in the order of
@@ -87,14 +87,6 @@ class BasicsrWriter:
             shutil.rmtree(self._part, ignore_errors=True)
             os.close(self._lock)
             self._lock = -1
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()
 
     def _flush(self) -> None:
         self._file.put(self._waiting)

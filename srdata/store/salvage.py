@@ -6,11 +6,10 @@ import os
 from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
-from types import TracebackType
-from typing import Self
 
 from srdata.errors import CorruptRecordError
 from srdata.files import PART, sha256_of
+from srdata.store.closing import Closing
 from srdata.store.environments import Lease, Reading
 from srdata.store.lmdbfile import check_structure
 from srdata.store.records import Record, Row, block_keys, damaged_blocks, row_key, unpack_row
@@ -19,7 +18,7 @@ from srdata.store.shards import HEADER_KEY, ShardInfo, ShardPlan, lock_part
 _Name = tuple[str, str]  # key and source SHA-256
 
 
-class Salvage:
+class Salvage(Closing):
     """The good records in what earlier runs left of the shard `path`: unfinished part files, a damaged shard.
 
     A record is good when it was made by the same plan from a source file of the same bytes, and the hash of
@@ -64,14 +63,6 @@ class Salvage:
         self._lease.close()
         while self._leftovers:
             os.close(self._leftovers.popitem()[1])
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()
 
     def _survey(self, file: Path) -> dict[_Name, int]:
         """The number of every record of `file` that this plan made and whose row is whole."""

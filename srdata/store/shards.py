@@ -21,12 +21,11 @@ from contextlib import suppress
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from types import TracebackType
-from typing import Self
 
 from srdata.errors import SrdataError, StoreError
 from srdata.files import part_name, publish, sha256_of, storage_errors
 from srdata.store.blocks import Layout
+from srdata.store.closing import Closing
 from srdata.store.lmdbfile import LmdbWriter
 from srdata.store.records import Record, block_keys, pack_row, row_key
 
@@ -66,7 +65,7 @@ class ShardInfo:
     sha256: str
 
 
-class ShardWriter:
+class ShardWriter(Closing):
     """Writes the shard `path`: add every record, then seal. Left without sealing, the part file stays for
     `Salvage`.
 
@@ -116,14 +115,6 @@ class ShardWriter:
             publish(self._part, self._path)
         elif not self._path.exists():  # where it does, another run has sealed the same shard
             raise StoreError(f"{self._part} is gone, another run took it over: run the same command again")
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()
 
 
 def lock_part(part: Path) -> int | None:
