@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import hashlib
 import itertools
-import threading
+import random
 import time
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 
@@ -356,14 +357,17 @@ def test_a_part_that_cannot_be_trusted_is_not_used(server, data, tmp_path, mark)
     assert "range" not in server.requests[0].headers
 
 
-def test_starting_over_leaves_the_old_file_to_whoever_writes_it(server, data, tmp_path):
-    """Two processes on one part without locks: neither can cut back what the other has written."""
-    server.next(NAME, cut(300_000))
-    server.always(NAME, slow(0.02, 40_000))
-    first = threading.Thread(target=fetch, args=(server, tmp_path))
-    first.start()
-    while not (tmp_path / f"{NAME}.part").exists():
-        time.sleep(0.01)
-    fetch(server, tmp_path)
-    first.join(20)
+@pytest.mark.parametrize("seed", range(8))
+def test_several_at_one_file_without_locks_do_no_harm(server, data, tmp_path, seed):
+    """Each ends with the right file, whatever the others start, drop or finish meanwhile."""
+    dice = random.Random(seed)
+    faults = [cut(300_000), cut(100_000), loopback.without_range, without_length(200_000)]
+    server.next(NAME, *dice.choices(faults, k=4))
+    server.always(NAME, slow(0.002, 40_000))
+    with ThreadPoolExecutor(3) as pool:
+        running = []
+        for _ in range(3):
+            running.append(pool.submit(fetch, server, tmp_path))
+            time.sleep(dice.uniform(0, 0.03))
+    assert {one.result().sha256 for one in running} == {hashlib.sha256(data).hexdigest()}
     assert only_file(tmp_path) == data

@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 from loopback import Loopback, digest_of, manifest_data, sends, serve, slow, status, tar_of, zip_of
 
-from srdata.errors import DownloadError, HashMismatchError, LicenceError, SourceError
+from srdata.errors import ArchiveError, DownloadError, HashMismatchError, LicenceError, SourceError
 from srdata.fetch import have, obtain, plan
 from srdata.manifest import Manifest, load_manifest
 from srdata.yamlfile import Document, check
@@ -231,6 +231,50 @@ def test_two_processes_fetching_one_file_do_no_harm(server: Loopback, tmp_path: 
     ]
     assert [code for code, _ in outcomes] == [0, 0], outcomes
     assert len(server.asked("hr.zip")) == 1, "the second waited for the first"
+
+
+def test_two_processes_without_locks_do_no_harm(
+    server: Loopback, photos: dict[str, bytes], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As on a shared file system where every lock is granted to everyone."""
+    server.always("hr.zip", slow(0.002, 16 << 10))
+    monkeypatch.setattr(f"{__name__}.CHILD", f"import fcntl\nfcntl.flock = lambda *unused: None\n{CHILD}")
+    both = [child(manifest(server, "hr.zip"), tmp_path) for _ in range(2)]
+    assert [process.wait(timeout=60) for process in both] == [0, 0]
+    assert len(server.asked("hr.zip")) == 2, "neither waited"
+    [(owner, one)] = manifest(server, "hr.zip").find()
+    assert [image.path.read_bytes() for image in obtain(owner, one, tmp_path)] == list(photos.values())
+    assert not list(tmp_path.rglob("*.part*"))
+
+
+def test_a_damaged_archive_of_unknown_hash_is_downloaded_once_more(
+    server: Loopback, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("srdata.fetch.http._check_scheme", lambda url, hash_known: None)
+    found = manifest(server, "hr.zip", known=False)
+    http = found.archives["hr.zip"].model_copy(update={"urls": (server.url("hr.zip"),)})
+    found = found.model_copy(update={"archives": {"hr.zip": http}})
+    server.next("hr.zip", sends(server.files["hr.zip"][:5000]))
+    assert keys_of(found, tmp_path) == KEYS
+    assert len(server.requests) == 2
+    server.always("hr.zip", sends(b"PK\x03\x04 broken"))
+    with pytest.raises(ArchiveError, match=r"hr\.zip is damaged"):
+        keys_of(found, tmp_path / "other")
+
+
+def test_a_gate_is_told_when_the_token_is_not_enough(
+    server: Loopback, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("huggingface_hub.get_token", lambda: "hf_secret")
+    monkeypatch.setattr("huggingface_hub.constants.ENDPOINT", server.url().rstrip("/"))
+    server.next("hr.zip", status(403))
+    found = manifest(server, "hr.zip", gate="accept the terms there")
+    with pytest.raises(DownloadError, match=r"403 .*; tiny is gated: accept the terms there") as caught:
+        keys_of(found, tmp_path)
+    assert "hf_secret" not in str(caught.value)
+    assert keys_of(found, tmp_path) == KEYS
+    assert {asked.headers["authorization"] for asked in server.requests} == {"Bearer hf_secret"}
+    assert not any("hf_secret" in path.read_text() for path in tmp_path.rglob("*.json"))
 
 
 def test_an_unpacking_that_was_interrupted_is_done_again(

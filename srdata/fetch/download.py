@@ -7,7 +7,7 @@ import logging
 import re
 import time
 from collections.abc import Iterable
-from contextlib import nullcontext
+from contextlib import closing, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -19,6 +19,7 @@ from srdata.fetch.part import Mark, Part
 from srdata.manifest import Digest
 from srdata.progress import progress
 
+MOST_ROUNDS = 3  # for one address
 SHOWN_BYTES = 8 << 20  # larger files get a progress bar of their own
 _log = logging.getLogger(__name__)
 _PAGE = (b"<!doctype html", b"<html", b"<head", b"<!--")
@@ -67,13 +68,13 @@ def download(remote: Remote, target: Path, session: Session) -> Fetched:
     Goes on where an earlier process stopped. Raises DownloadError saying what each address answered,
     HashMismatchError with both hashes if one gave other bytes, StorageFullError or StoreError.
     """
-    part = Part(target)
     failures: dict[str, DownloadError | HashMismatchError] = {}
-    for url in remote.urls:
-        try:
-            return _download_from(url, remote, part, session)
-        except (DownloadError, HashMismatchError) as error:
-            failures[url] = error
+    with closing(Part(target)) as part:
+        for url in remote.urls:
+            try:
+                return _download_from(url, remote, part, session)
+            except (DownloadError, HashMismatchError) as error:
+                failures[url] = error
     raise _no_address(remote, failures)
 
 
@@ -92,18 +93,20 @@ def _no_address(
 
 def _download_from(url: str, remote: Remote, part: Part, session: Session) -> Fetched:
     """The file from one address; a wrong one that came in pieces is fetched once more in one go."""
-    for _ in range(2):
+    for _ in range(MOST_ROUNDS):
         _complete(url, remote, part, session)
-        if remote.accepts(part):
-            fetched = Fetched(url, part.size, part.sha256)
-            part.publish()
+        fetched, stitched = Fetched(url, part.size, part.sha256), part.stitched
+        if not remote.accepts(part):
+            problem: DownloadError | HashMismatchError = _mismatch(remote, part)
+            part.drop()
+            if not stitched:
+                break
+        elif part.publish():
             return fetched
-        mismatch = _mismatch(remote, part)
-        stitched = part.stitched
-        part.drop()
-        if not stitched:
-            break
-    raise mismatch
+        else:
+            problem = DownloadError("another process took away what had come")
+            part.take_up()
+    raise problem
 
 
 def _mismatch(remote: Remote, part: Part) -> HashMismatchError:
@@ -219,7 +222,8 @@ def _receive(chunks: Iterable[bytes], mark: Mark, remote: Remote, part: Part) ->
         if shown
         else nullcontext(lambda amount: None)
     )
-    with part.growing(mark), bar as advance:
+    part.go_on(mark)
+    with bar as advance:
         advance(part.size)
         for chunk in chunks:
             part.add(chunk)

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import suppress
 from pathlib import Path
+from typing import BinaryIO
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from srdata.errors import DownloadError
 from srdata.files import publish, storage_errors, write_file
 
 CHUNK_BYTES = 1 << 20
@@ -27,33 +26,36 @@ class Mark(BaseModel):
 
 
 class Part:
-    """The bytes of `target` that have come, in `target.part`, hashed as they come.
+    """The bytes of `target` that have come, in `target.part`, hashed as they come. Close it after use.
 
-    A file is never cut back: starting over makes a new one, so that a process that still writes to the old
-    one can do no harm.
+    Safe without locks: a file is never cut back, starting over makes a new one, and only the file that this
+    object wrote from its first byte to its last is given the name. Processes that go on with one file write
+    the same bytes to the same places.
     """
 
     def __init__(self, target: Path) -> None:
         self.target = target
         self.path = target.with_name(f"{target.name}.part")
         self._mark_path = target.with_name(f"{target.name}.part.json")
+        self._file: BinaryIO | None = None
         self._forget()
-        self._resume()
+        self.take_up()
 
     def _forget(self) -> None:
+        self.close()
         self.mark: Mark | None = None
         self.size = 0
         self.stitched = False  # from more than one request, so perhaps of two versions of the file
         self._sha256, self._md5 = hashlib.sha256(), hashlib.md5(usedforsecurity=False)
 
-    def _resume(self) -> None:
-        """Take up what an earlier process left."""
+    def take_up(self) -> None:
+        """Go on with what an earlier process, or another one, has left."""
+        self._forget()
         try:
             mark = Mark.model_validate_json(self._mark_path.read_bytes())
-            with self.path.open("rb") as file:
-                self._inode = os.fstat(file.fileno()).st_ino
-                while chunk := file.read(CHUNK_BYTES):
-                    self._count(chunk)
+            self._file = self.path.open("r+b")
+            while chunk := self._file.read(CHUNK_BYTES):
+                self._count(chunk)
         except (OSError, ValidationError):
             self._forget()
             return
@@ -72,47 +74,61 @@ class Part:
     def md5(self) -> str:
         return self._md5.hexdigest()
 
-    @contextmanager
-    def growing(self, mark: Mark) -> Iterator[Part]:
-        """Go on with what is here if its mark still holds, else start over; `add` works inside."""
-        if self.mark is None or self.size == 0:
-            self.drop()
-            with storage_errors(self.target):
-                self.path.parent.mkdir(parents=True, exist_ok=True)
-                self.path.touch()
+    def go_on(self, mark: Mark) -> None:
+        """Get ready for the bytes after those that are here, of the file that `mark` tells of."""
         self.stitched = self.size > 0
+        with storage_errors(self.target):
+            if self._file is None:
+                self.path.parent.mkdir(parents=True, exist_ok=True)
+                self._file = _new_file(self.path)
+            self._file.seek(self.size)
         self.mark = mark
         write_file(self._mark_path, mark.model_dump_json().encode())
-        with storage_errors(self.target), self.path.open("r+b") as self._file:
-            self._inode = os.fstat(self._file.fileno()).st_ino
-            self._file.seek(self.size)
-            yield self
 
     def add(self, chunk: bytes) -> None:
+        """Append the next bytes."""
         with storage_errors(self.target):
-            self._file.write(chunk)
+            if self._file is not None:
+                self._file.write(chunk)
         self._count(chunk)
 
     def drop(self) -> None:
         """Forget everything that has come."""
-        with storage_errors(self.target):
-            self.path.unlink(missing_ok=True)
-            self._mark_path.unlink(missing_ok=True)
+        with storage_errors(self.target), suppress(FileNotFoundError):
+            if self._is_ours(self.path):
+                self.path.unlink()
+                self._mark_path.unlink()
         self._forget()
 
-    def publish(self) -> None:
-        """Give the file its name."""
-        with storage_errors(self.target):
-            if self._is_ours():
-                publish(self.path, self.target)
-            elif not self.target.exists():  # else another process was faster, with the same bytes
-                raise DownloadError(
-                    f"{self.path} was replaced by another process: run the same command again"
-                )
-            self._mark_path.unlink(missing_ok=True)
+    def close(self) -> None:
+        """Keep what has come for another time."""
+        if self._file is not None:
+            file, self._file = self._file, None
+            with storage_errors(self.target):
+                file.close()
 
-    def _is_ours(self) -> bool:
-        try:
-            return self.path.stat().st_ino == self._inode
-        except FileNotFoundError:
+    def publish(self) -> bool:
+        """Give the file its name; False if another process took the part away and is not done with it."""
+        with storage_errors(self.target):
+            with suppress(FileNotFoundError):
+                if self._is_ours(self.path):
+                    publish(self.path, self.target)
+                    if not self._is_ours(self.target):  # another process put its beginning there just now
+                        self.target.unlink()
+            if not self.path.exists():
+                self._mark_path.unlink(missing_ok=True)
+        self.close()
+        return self.target.exists()
+
+    def _is_ours(self, path: Path) -> bool:
+        if self._file is None:
             return False
+        self._file.flush()
+        return os.path.samestat(os.fstat(self._file.fileno()), path.stat())
+
+
+def _new_file(path: Path) -> BinaryIO:
+    while True:
+        path.unlink(missing_ok=True)
+        with suppress(FileExistsError):  # of another process, since the line before
+            return path.open("x+b")
