@@ -1,4 +1,4 @@
-"""The benchmarks run, and their README lists them; what they measure is for a machine that is otherwise idle."""
+"""The benchmarks run, and their README lists them; what they measure needs a machine that is idle otherwise."""
 
 from __future__ import annotations
 
