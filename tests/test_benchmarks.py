@@ -1,4 +1,4 @@
-"""The benchmarks run, and their README lists them; what they measure needs a machine that is idle otherwise."""
+"""The benchmarks run, and their README lists them; what they measure needs an otherwise idle machine."""
 
 from __future__ import annotations
 
