@@ -32,13 +32,7 @@ from srdata.degrade.car.resample import downscale, downscale_large
 from srdata.errors import UsageError
 from srdata.images import read_image
 
-
-@pytest.fixture(autouse=True)
-def _one_thread() -> Iterator[None]:
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(threads)
+pytestmark = pytest.mark.usefixtures("one_torch_thread")
 
 
 def seeded(seed: int) -> torch.Generator:

@@ -59,7 +59,7 @@ def _from_mat(content: bytes, path: str) -> list[NDArray[Any]]:
         ) from error
     try:
         named = loadmat(io.BytesIO(content))
-    except (ValueError, NotImplementedError) as error:
+    except (ValueError, NotImplementedError) as error:  # the second is what scipy says of MATLAB 7.3 files
         raise UsageError(f"{path}: is no .mat file that scipy reads: {error}; save them as .npy") from error
     return [array for name, value in named.items() if not name.startswith("__") for array in _plain(value)]
 

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 
+from srdata.degrade.offline import EPOCH
 from srdata.errors import ImageError
 from srdata.images import Pixels, decode_image
 from srdata.preparation.items import Item
@@ -14,8 +15,6 @@ from srdata.recipe import Recipe
 from srdata.scale import Scale, covered
 from srdata.store.blocks import HR
 from srdata.store.records import Facts
-
-EPOCH = 0  # what is made once and stored is drawn as if for the first epoch
 
 
 @dataclass(frozen=True)

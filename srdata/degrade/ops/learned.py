@@ -7,6 +7,7 @@ out of it; else from the working folder. Torch is only imported when an op is ma
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
@@ -41,13 +42,13 @@ class _Learned(Op):
         except (UsageError, HashMismatchError) as error:
             raise ValueError(str(error)) from error
 
+    @abstractmethod
     def _check(self) -> None:
         """Raise UsageError or HashMismatchError unless the weights can be used."""
-        raise NotImplementedError
 
+    @abstractmethod
     def _downscale(self, x: Tensor) -> Tensor:
         """The LR batch of an HR batch of tensors; beyond 0–1 it is clipped later."""
-        raise NotImplementedError
 
     def sample(self, rng: np.random.Generator) -> Params:
         return {}
