@@ -122,6 +122,33 @@ def verify(prepared: Path, **options: Any) -> None:
 
 
 @cli.command()
+@_SET
+@click.option(
+    "--to",
+    type=click.Choice(["basicsr", "folder", "kair", "webdataset", "hdf5"]),
+    required=True,
+    help="LMDB folders, EDSR's or KAIR's folders, tars, or super-image's HDF5.",
+)
+@click.option(
+    "--out", type=click.Path(file_okay=False, path_type=Path), required=True, help="Folder to write."
+)
+@click.option(
+    "--windows/--whole",
+    default=None,
+    help="Cut the training split into the set's sub-images or not; by default for basicsr and kair.",
+)
+@click.option("--escape", is_flag=True, help="Spell keys that the form cannot hold in a way that it can.")
+@click.option("--shard-bytes", type=int, default=1 << 30, show_default=True, help="Size of a tar.")
+@click.option("--jobs", default=-1, show_default=True, help="Processes; -1 is one a core.")
+def export(prepared: Path, out: Path, **options: Any) -> None:
+    """Write a prepared set in a form that other training code reads."""
+    from srdata.exchange.export import export
+
+    done = export(prepared, out=out, **options)
+    click.echo(f"{out}: {', '.join(f'{count} {split}' for split, count in done.counts.items())} images")
+
+
+@cli.command()
 @click.argument("source", metavar="IN", type=click.Path(exists=True, path_type=Path))
 @click.argument("target", metavar="OUT", type=click.Path(file_okay=False, path_type=Path))
 @click.option("--degradation", default="bicubic", show_default=True, help="A name or a YAML file.")

@@ -15,11 +15,11 @@ from filelock import FileLock
 
 from srdata.errors import UsageError
 from srdata.files import PART, sha256_of, storage_errors
+from srdata.parallel import Backend
 from srdata.preparation.basicsr import build_basicsr
 from srdata.preparation.build import Built, Job, build_folder, build_lmdb
 from srdata.preparation.folders import JOURNAL
 from srdata.preparation.items import find_items
-from srdata.preparation.parallel import Backend
 from srdata.preparation.plan import check_request, licence_text, plan_text
 from srdata.recipe import NAME, Layout, Recipe, load_recipe
 from srdata.scale import Scale
