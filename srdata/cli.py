@@ -73,7 +73,7 @@ def show(name: str, as_json: bool) -> None:
 
 
 @cli.command()
-@click.argument("recipe", metavar="NAME|YAML|DIR")
+@click.argument("recipe", metavar="NAME|YAML|PATH")
 @click.option("--scale", multiple=True, help="HR size over LR size; repeat for several.")
 @click.option("--lmdb", is_flag=True, help="Store LMDB shards instead of image folders.")
 @_ROOT
@@ -92,10 +92,15 @@ def show(name: str, as_json: bool) -> None:
 )
 @click.option("--seed", type=int, help="Seed of all randomness.")
 @click.option("--name", help="Name of the prepared set's folder.")
+@click.option("--hr", help="How the HR images below PATH are called: 'HR/{key}.png', or an LMDB.")
+@click.option("--lr", help="How their LR images are called: 'LR/X{scale}/{key}.png', or an LMDB.")
 @click.option("--skip-bad", is_flag=True, help="Leave bad images out and list them in the set.")
 @click.option("--dry-run", is_flag=True, help="Print the plan and do nothing.")
 def prepare(dry_run: bool, jobs: int, backend: Any, skip_bad: bool, **options: Any) -> None:
-    """Download, degrade, cut and store a data set; run again to resume."""
+    """Download, degrade, cut and store a data set; run again to resume.
+
+    A PATH holds images, or pairs of any form that `srdata inspect` knows; LR images that are there are kept.
+    """
     from srdata import preparation
 
     recipe = options.pop("recipe")
@@ -118,6 +123,19 @@ def verify(prepared: Path, **options: Any) -> None:
     report = verify(prepared, **options)
     click.echo(report.text)
     if not report.ok:
+        click.get_current_context().exit(1)
+
+
+@cli.command()
+@click.argument("path", type=click.Path(exists=True, path_type=Path))
+@click.option("--full", is_flag=True, help="Decode every image, not only its header.")
+def inspect(path: Path, full: bool) -> None:
+    """Say what a file or folder of images is: form, counts, sizes, pairs, scale, and what is wrong."""
+    from srdata.exchange.inspection import inspect
+
+    found = inspect(path, full=full)
+    click.echo(found.text)
+    if found.problems:
         click.get_current_context().exit(1)
 
 

@@ -72,6 +72,16 @@ class Store(_Part):
     )  # HR and LR samples in one shard file, before the codec
 
 
+class Pairs(_Part):
+    """How the images of a folder are called, relative to it, with {key} for the key of an image.
+
+    Without {key} it is the path of an LMDB. `lr` may hold {scale}; without `lr` the LR images are made.
+    """
+
+    hr: str
+    lr: str | None = None
+
+
 class Recipe(_Part):
     """One way to make one prepared set."""
 
@@ -80,6 +90,7 @@ class Recipe(_Part):
     prefix: str = ""  # in the names of folders: DIV2K_train_HR; none: the name
     source: str | None = None  # the name of a manifest
     folder: str | None = None  # or a folder of images, relative to the recipe file
+    pairs: Pairs | None = None  # the names in that folder, where they are none that the field uses
     splits: tuple[Split, ...] = ()  # none: all that the source has
     scales: Annotated[tuple[ScaleField, ...], Field(min_length=1)]
     degradation: str | list[Any] = "bicubic"
@@ -97,6 +108,8 @@ class Recipe(_Part):
     def _consistent(self) -> Self:
         if (self.source is None) == (self.folder is None):
             raise ValueError("give either source, the name of a data set, or folder, a folder of images")
+        if self.pairs is not None and self.folder is None:
+            raise ValueError("pairs says how the images of a folder are called: give the folder")
         if len(set(self.scales)) < len(self.scales):
             raise ValueError("a scale stands twice in scales; remove one of them")
         return self
@@ -152,7 +165,7 @@ class Recipe(_Part):
         return Recipe(**{**self._settings(), "windows": None})
 
     def _settings(self) -> dict[str, Any]:
-        return {name: getattr(self, name) for name in Recipe.model_fields}
+        return {name: getattr(self, name) for name in self.model_fields_set}
 
     def changed(self, **fields: Any) -> Recipe:
         """This recipe with other values in `fields`, checked again."""
@@ -189,8 +202,8 @@ def load_recipe(name: str | Path) -> Recipe:
     known = catalog.names(Shelf.RECIPES)
     if str(name).lower() in known:
         return _read(catalog.find(Shelf.RECIPES, str(name)))
-    if path.is_dir():
-        return Recipe(name=_set_name(path.resolve().name), folder=str(path.resolve()), scales=(Scale(4),))
+    if path.exists():
+        return Recipe(name=_set_name(_stem(path.resolve())), folder=str(path.resolve()), scales=(Scale(4),))
     raise UnknownNameError.among("recipe, recipe file or folder", str(name), known)
 
 
@@ -210,6 +223,11 @@ def _folder_of(folder: str, document: Document) -> Path:
     if not path.is_dir():
         raise RecipeError([document.problem(("folder",), f"there is no folder {path}")])
     return path
+
+
+def _stem(path: Path) -> str:
+    """The name of a folder, and of a file or LMDB without its suffix."""
+    return path.name if path.is_dir() and path.suffix != ".lmdb" else path.stem
 
 
 def _set_name(text: str) -> str:

@@ -60,6 +60,8 @@ class ExportFile(BaseModel):
     format: Literal[1] = FORMAT
     form: str
     name: str  # of the set
+    stem: str  # of the names of files: DIV2K
+    track: str  # how LR was made: bicubic
     digest: str  # of the recipe
     recipe: dict[str, Any]
     scales: tuple[str, ...]
@@ -166,6 +168,8 @@ def _content(plan: Export, to: str) -> ExportFile:
     return ExportFile(
         form=to,
         name=content.name,
+        stem=plan.names.stem,
+        track=plan.names.track,
         digest=content.digest,
         recipe=content.recipe,
         scales=content.scales,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
@@ -9,8 +10,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from srdata.errors import ImageError, UsageError
+from srdata.exchange.blobs import ImageFile
+from srdata.exchange.take import find_pairs, lr_of
 from srdata.fetch import SourceImage, obtain
-from srdata.images import list_images, probe
+from srdata.files import sha256_of
+from srdata.images import probe
 from srdata.manifest import ImageSet, Manifest, load_manifest
 from srdata.recipe import Recipe, Split
 from srdata.scale import covered
@@ -24,8 +28,10 @@ class Item:
     key: str
     split: Split
     source: str
-    hr: Path
-    lr: dict[str, Path] = field(default_factory=dict)  # by Scale.label; empty where the recipe makes them
+    hr: ImageFile
+    lr: Mapping[str, ImageFile] = field(
+        default_factory=dict
+    )  # by Scale.label; empty where the recipe makes them
 
 
 @dataclass(frozen=True)
@@ -41,7 +47,7 @@ def find_items(recipe: Recipe, root: Path, from_dir: Path | None = None) -> list
     if recipe.folder is not None:
         if from_dir is not None:
             raise UsageError("the images are a folder of yours already: leave --from out")
-        items = list(_in_folder(recipe, Path(recipe.folder)))
+        items = list(_in_folder(recipe))
     else:
         items = list(_in_manifest(recipe, root, from_dir))
     _refuse_twins(items)
@@ -53,7 +59,7 @@ def stored_sizes(items: Iterable[Item], recipe: Recipe) -> list[tuple[int, int]]
     sizes = []
     for item in items:
         with suppress(ImageError):
-            info = probe(item.hr)
+            info = probe(item.hr if isinstance(item.hr, Path) else item.hr.read_bytes())
             sizes.append((covered(info.height, recipe.scales), covered(info.width, recipe.scales)))
     return sizes
 
@@ -64,14 +70,21 @@ def sample_bytes(height: int, width: int, recipe: Recipe) -> int:
     return CHANNELS * (height * width + lr)
 
 
-def _in_folder(recipe: Recipe, folder: Path) -> Iterator[Item]:
-    paths = list_images(folder)
-    if not paths:
-        raise UsageError(f"{folder} holds no images: give a folder with PNG, JPEG, WebP, BMP or TIFF files")
-    split: Split = recipe.splits[0] if recipe.splits else "train"
-    for path in paths:
-        key = path.relative_to(folder).with_suffix("").as_posix()
-        yield Item(key, split, recipe.name, path)
+def _in_folder(recipe: Recipe) -> Iterator[Item]:
+    """The images of a folder or file of the user's, with the LR images that the recipe takes from there."""
+    for part in find_pairs(recipe).parts:
+        split = part.split or (recipe.splits[0] if recipe.splits else "train")
+        if not recipe.splits or split in recipe.splits:
+            lr = lr_of(part, recipe.published, recipe.scales) if recipe.published else {}
+            for key, file in part.hr.images.items():
+                yield Item(
+                    key, split, recipe.name, file, {label: images[key] for label, images in lr.items()}
+                )
+
+
+def digest_of(file: ImageFile) -> str:
+    """The SHA-256 of an image file, wherever it lies; raises ImageError or OSError."""
+    return sha256_of(file) if isinstance(file, Path) else hashlib.sha256(file.read_bytes()).hexdigest()
 
 
 def _in_manifest(recipe: Recipe, root: Path, from_dir: Path | None) -> Iterator[Item]:

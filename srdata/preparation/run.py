@@ -14,14 +14,15 @@ from typing import TypedDict, Unpack
 from filelock import FileLock
 
 from srdata.errors import UsageError
-from srdata.files import PART, sha256_of, storage_errors
+from srdata.exchange.take import as_found
+from srdata.files import PART, storage_errors
 from srdata.parallel import Backend
 from srdata.preparation.basicsr import build_basicsr
 from srdata.preparation.build import Built, Job, build_folder, build_lmdb
 from srdata.preparation.folders import JOURNAL
-from srdata.preparation.items import find_items
+from srdata.preparation.items import digest_of, find_items
 from srdata.preparation.plan import check_request, licence_text, plan_text
-from srdata.recipe import NAME, Layout, Recipe, load_recipe
+from srdata.recipe import NAME, PUBLISHED, Layout, Pairs, Recipe, load_recipe
 from srdata.scale import Scale
 from srdata.store.index import Index
 from srdata.store.setfile import (
@@ -72,17 +73,21 @@ class Settings(TypedDict, total=False):
     degradation: str | None  # a name, a YAML file, or published:TRACK
     splits: Sequence[str]
     seed: int | None
+    hr: str | None  # how the images of a folder are called: "HR/{key}.png"
+    lr: str | None  # and their LR images: "X{scale}/{key}.png"
 
 
 def adjusted(recipe: str | Path | Recipe, **settings: Unpack[Settings]) -> Recipe:
-    """The recipe of that name (or YAML file, or folder of images) with other settings."""
-    recipe = recipe if isinstance(recipe, Recipe) else load_recipe(recipe)
+    """The recipe of that name (or YAML file, or of a folder or file of images) with other settings."""
     scale = settings.get("scale")
     several = scale if isinstance(scale, Sequence) and not isinstance(scale, str) else [scale]
+    scales = tuple(Scale(one) for one in several if one is not None)
+    if not isinstance(recipe, Recipe):
+        recipe = _loaded(recipe, scales, settings)
     layout = settings.get("layout") or ("lmdb" if settings.get("lmdb") else recipe.store.layout)
     codec = settings.get("codec") or recipe.store.codec
     changed = recipe.changed(
-        scales=tuple(Scale(one) for one in several if one is not None) or None,
+        scales=scales or None,
         degradation=settings.get("degradation"),
         splits=tuple(settings.get("splits", ())) or None,
         seed=settings.get("seed"),
@@ -91,6 +96,19 @@ def adjusted(recipe: str | Path | Recipe, **settings: Unpack[Settings]) -> Recip
     return (
         changed if changed.windows_fit or "windows" in recipe.model_fields_set else changed.without_windows()
     )
+
+
+def _loaded(name: str | Path, scales: tuple[Scale, ...], settings: Settings) -> Recipe:
+    """A recipe by its name; that of a folder takes the LR images in it, unless they are to be made."""
+    recipe = load_recipe(name)
+    if (hr := settings.get("hr")) is not None:
+        recipe = recipe.changed(pairs=Pairs(hr=hr, lr=settings.get("lr")), scales=scales or None)
+    degradation = settings.get("degradation")
+    if recipe.folder is None or Path(name).suffix in {".yaml", ".yml"}:
+        return recipe
+    if degradation is not None and not degradation.startswith(PUBLISHED):
+        return recipe
+    return as_found(recipe.changed(degradation=degradation, splits=settings.get("splits") or None), scales)
 
 
 def prepare(
@@ -105,7 +123,10 @@ def prepare(
     log: Log = lambda line: None,
     **settings: Unpack[Settings],
 ) -> Prepared:
-    """Prepare the set of a recipe (a name, a YAML file or a folder of images) below `root`, or go on with it.
+    """Prepare the set of a recipe (a name, a YAML file or a path to images) below `root`, or go on with it.
+
+    A path is a folder of images, or pairs in any form that `srdata.exchange.found` lists: EDSR's or KAIR's
+    folders, LMDBs, tars, HDF5. LR images that are there are taken as they are, unless `degradation` is given.
 
     `name` is that of the set's folder; `from_dir` holds archives or images that need not be downloaded; for
     `settings`, such as scale=4 and lmdb=True, see `Settings`. The same recipe and seed give the same bytes
@@ -182,7 +203,7 @@ def _same_source(target: Path, content: SetFile, recipe: Recipe) -> bool:
     known = {index.key(row): index.source_sha256(row) for row in range(len(index))}
     left_out = {bad.key for bad in content.quarantine}
     now = {item.key: item.hr for item in find_items(recipe, target) if item.key not in left_out}
-    return set(now) == set(known) and all(sha256_of(path) == known[key] for key, path in now.items())
+    return set(now) == set(known) and all(digest_of(file) == known[key] for key, file in now.items())
 
 
 @contextmanager

@@ -59,7 +59,7 @@ def _place(root: Path, hr: Path, lr: Path) -> Place | None:
     if not high or not low or (high["prefix"], high["form"]) != (low["prefix"], low["form"]):
         return None
     parts = high["prefix"].lower().split("_")
-    split = next((_SPLITS[part] for part in parts if part in _SPLITS), None)
+    split = next((_SPLITS[part] for part in reversed(parts) if part in _SPLITS), None)
     return Place(hr, lr, split, low["track"], Scale(low["scale"]))
 
 
