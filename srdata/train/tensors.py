@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import cv2
 import numpy as np
 import torch
 from numpy.typing import NDArray
@@ -34,15 +35,17 @@ def check_dtype(dtype: torch.dtype) -> torch.dtype:
 
 
 def _into_planes(planes: NDArray[np.float32], image: NDArray[np.uint8]) -> None:
-    """A few rows at a time: divide as they lie, then sort into planes while they are in the cache.
+    """A few rows at a time: sort bytes into planes, by OpenCV, then divide them while they are in the cache.
 
-    Half the time of one strided division, or of torch's permute, copy and divide. Multiplying by 1/255 would
+    Half the time of dividing first, a quarter of torch's permute, copy and divide. Multiplying by 1/255 would
     be faster still, but 126 of the 256 results would be off by one unit in the last place.
     """
     height, width, channels = image.shape
     rows = max(1, _WORKING_SAMPLES // max(1, width * channels))
-    working = np.empty((rows, width, channels), np.float32)
+    working = np.empty((channels, min(rows, height), width), np.uint8)
     for top in range(0, height, rows):
-        part = working[: min(rows, height - top)]
-        np.divide(image[top : top + rows], np.float32(255), out=part)
-        np.copyto(planes[:, top : top + rows], part.transpose(2, 0, 1))
+        target = planes[:, top : top + rows]
+        part = working[:, : target.shape[1]]
+        cv2.split(image[top : top + rows], list(part))
+        np.copyto(target, part)
+        np.divide(target, np.float32(255), out=target)
