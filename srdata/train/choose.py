@@ -53,7 +53,8 @@ def open_given(path: Path | None, hr: Path | None, lr: Path | None, choice: Choi
     if path is None and hr is not None and lr is not None:
         return _open_two(hr, lr, choice)
     if path is None and (folder := hr or lr) is not None:
-        return Opened(single_source(_folder(folder), choice.images))
+        scale = choice.scale if hr and choice.scale else Scale(1)
+        return Opened(single_source(_folder(folder), scale, choice.images))
     raise UsageError("give either the path of a prepared set or a folder, or hr=, lr= or both")
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from copy import copy
 from os import PathLike
 from pathlib import Path
 from typing import NamedTuple, TypedDict
@@ -160,6 +161,27 @@ class PairedDataset(Dataset[Pair]):
     def scale(self) -> Scale:
         """How many HR pixels face one LR pixel."""
         return self._source.scale
+
+    @property
+    def source(self) -> PairSource:
+        """Where the pairs come from."""
+        return self._source
+
+    @property
+    def patch_size(self) -> int | None:
+        """The side of a crop in HR pixels; None where items are whole."""
+        return None if self._patch is None else self._patch * self.scale.numerator
+
+    @property
+    def only(self) -> Only | None:
+        """The side that is read alone; None for both."""
+        return self._only
+
+    def reading(self, source: PairSource) -> PairedDataset:
+        """The same data set, read from another source of the same pairs."""
+        copied = copy(self)
+        copied._source = source
+        return copied
 
     @property
     def keys(self) -> list[str]:

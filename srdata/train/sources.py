@@ -60,7 +60,8 @@ class SetSource:
         return _sizes(self._reader.index, self._rows)
 
     def keys(self, images: Integers) -> list[str]:
-        return [self._reader.index.key(row) for row in self._rows[images].tolist()]
+        names: list[str] = self._reader.index.keys.take(self._rows[images]).to_pylist()
+        return names
 
     def read_pairs(self, images: Integers, corners: Integers, lr: Pixels, hr: Pixels) -> None:
         rows, (p, q) = self._rows[images], self.scale.as_integer_ratio()
@@ -165,11 +166,11 @@ def folder_source(
     return _checked(list(high), FileImages(list(high.values()), policy), lr_images, scale)
 
 
-def single_source(folder: Path, policy: ImagePolicy | None) -> PairSource:
-    """The images of one folder, as HR and as LR at scale 1."""
+def single_source(folder: Path, scale: Scale, policy: ImagePolicy | None) -> PairSource:
+    """The images of one folder, to be read as HR, or as LR at scale 1."""
     found = images_by_name(folder)
     images = FileImages(list(found.values()), policy)
-    return DecodedSource(list(found), images.sizes(), Scale(1), images, images)
+    return DecodedSource(list(found), images.sizes(), scale, images, images)
 
 
 def lmdb_source(

@@ -18,13 +18,29 @@ def to_tensor(images: NDArray[np.uint8], dtype: torch.dtype = torch.float32) -> 
 
     Floating types hold value / 255, correctly rounded to float32 first; uint8 keeps 0 to 255.
     """
-    if dtype == torch.uint8:
-        return torch.from_numpy(np.ascontiguousarray(images.transpose(0, 3, 1, 2)))
     count, height, width, channels = images.shape
-    planes = np.empty((count, channels, height, width), np.float32)
+    planes = np.empty((count, channels, height, width), np.uint8 if dtype == torch.uint8 else np.float32)
     for image, target in zip(images, planes, strict=True):
-        _into_planes(target, image)
+        if dtype == torch.uint8:
+            cv2.split(image, list(target))
+        else:
+            _into_planes(target, image)
     return torch.from_numpy(planes).to(dtype)
+
+
+def opened(images: torch.Tensor, dtype: torch.dtype, channels_last: bool) -> torch.Tensor:
+    """`to_tensor` of a tensor on any device, the same to the last bit, to float32 or uint8.
+
+    With `channels_last` the result lies in memory as it came.
+    """
+    if images.device.type == "cpu" and not channels_last:
+        return to_tensor(images.numpy(), dtype)
+    if dtype == torch.uint8:
+        return images.permute(0, 3, 1, 2)
+    if images.device.type == "cpu":
+        return torch.from_numpy(np.divide(images.numpy(), np.float32(255))).permute(0, 3, 1, 2)
+    levels = torch.full((), 255.0).to(images.device, non_blocking=True)  # a plain number CUDA multiplies by
+    return (images.float() / levels).permute(0, 3, 1, 2)
 
 
 def check_dtype(dtype: torch.dtype) -> torch.dtype:
