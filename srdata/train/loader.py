@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
+from dataclasses import dataclass
 from functools import partial
 from typing import Any, TypeVar
 
@@ -188,7 +189,7 @@ class Loader:
     def _batches(self, epoch: int, start: int) -> Generator[Batch, None, None]:
         jobs = self._plan.jobs(epoch, start, self.rank)
         if self.device.type == "cpu":
-            yield from self._ahead_of_use(self._made, jobs)
+            yield from self._ahead_of_use(_Making(self._reading, self._finish), jobs)
         else:
             yield from on_device(self._ahead_of_use(self._reading, jobs), self._finish, self.device)
 
@@ -199,8 +200,16 @@ class Loader:
             self._processes = ByProcesses(work, self._workers, self._ahead, self._reading.pin)
         return self._processes.run(jobs)
 
-    def _made(self, job: Job) -> Batch:
-        return self._finish(self._reading(job))
+
+@dataclass(frozen=True)
+class _Making:
+    """Reading and finishing, both on the host."""
+
+    reading: Reading
+    finish: Finish
+
+    def __call__(self, job: Job) -> Batch:
+        return self.finish(self.reading(job))
 
 
 def on_device(raws: Iterator[Raw], finish: Callable[[Raw], Batch], device: torch.device) -> Iterator[Batch]:
