@@ -75,7 +75,8 @@ class Drawn(NamedTuple):
         return shapes(self.source.scale, len(self.crops.inside.images), height, width, self.only)
 
     def read(self, out: Sides | None = None) -> Sides:
-        """LR and HR, uint8 (count, height, width, 3); raises CorruptRecordError or ImageError."""
+        """LR and HR, uint8 (count, height, width, 3); raises as `shapes`, CorruptRecordError or ImageError."""
+        self.shapes()
         return cut(self.source, self.crops, self.patch, self.pad, self.only, out)
 
 
@@ -227,7 +228,6 @@ class PairedDataset(Dataset[Pair]):
         """
         items = self._checked(np.array(indices, np.int64, ndmin=1))
         drawn = self.draw(items, self._epoch.get() if epoch is None else epoch)
-        drawn.shapes()
         return Pairs(*drawn.read(out), drawn.keys)
 
     def draw(
