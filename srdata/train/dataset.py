@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Sequence
 from os import PathLike
 from pathlib import Path
@@ -15,6 +16,7 @@ from torch.utils.data import Dataset
 from srdata.errors import UsageError
 from srdata.images import ImagePolicy, Pixels
 from srdata.scale import Scale
+from srdata.store.scores import ScoreKind, Scores, read_scores
 from srdata.store.windows import Integers, Windows, window_name
 from srdata.train.choose import Choice, Opened, open_given
 from srdata.train.cutting import cut, stackable
@@ -22,6 +24,7 @@ from srdata.train.epoch import SharedEpoch
 from srdata.train.items import Crops, Items, Regions, WholeImages, WindowItems, draw
 from srdata.train.pads import check_pad
 from srdata.train.pairing import SHOWN, listed
+from srdata.train.sources import PairSource
 from srdata.train.tensors import check_dtype, to_tensor
 
 Index = int | tuple[int, int]  # the number of an item, or (epoch, number of an item)
@@ -103,7 +106,10 @@ class PairedDataset(Dataset[Pair]):
         choice = Choice(split, chosen_scale, track, template, images, verify)
         opened = open_given(_path(path), _path(hr), _path(lr), choice)
         self._source = opened.source
-        self._items = _choose_items(opened, windows)
+        self._prepared = opened.prepared
+        self._windows = _choose_windows(opened, windows)
+        self._items = _items(opened.source, self._windows)
+        self._kept: Integers | None = None  # the numbers in `_items` of a subset's items
         self._patch = None if patch_size is None else _in_cells(patch_size, self.scale)
         self._pad = None if pad is None else check_pad(pad)
         self._dihedral = dihedral
@@ -125,19 +131,43 @@ class PairedDataset(Dataset[Pair]):
     @property
     def keys(self) -> list[str]:
         """The name of every item."""
-        return self._names(self._items.regions(np.arange(len(self))))
+        return self._names(self._regions())
 
     @property
     def sizes(self) -> Integers:
         """HR height and width of every item before it is cropped to a patch or padded, (items, 2)."""
-        return self._items.regions(np.arange(len(self))).sizes * self.scale.numerator
+        return self._regions().sizes * self.scale.numerator
+
+    def scores(self, by: str = "psnr") -> Scores:
+        """What `srdata classify` gave every item: psnr, psnr-y, edges or deviation, float64 (items,).
+
+        They are defined in `srdata.difficulty.measures`. Raises UsageError where the items are no windows of
+        a prepared set or these were not scored, with the command to run.
+        """
+        if self._prepared is None or self._windows is None:
+            raise UsageError("scores are of the windows of a prepared set: open one, with windows=True")
+        folder, split = self._prepared
+        found = read_scores(folder, ScoreKind(by, self.scale, self._windows), split)
+        return found[self._numbers(np.arange(len(self)))]
+
+    def subset(self, items: ArrayLike) -> PairedDataset:
+        """These items alone, in this order; each gets the same crops as before.
+
+        `items` are numbers or a mask, as numpy indexes: `data.subset(data.scores("deviation") > 2)` leaves
+        flat windows out. Memory: 8 bytes an item. Raises IndexError for a number beyond the last.
+        """
+        subset = copy.copy(self)
+        subset._kept = self._numbers(np.arange(len(self))[np.array(items, ndmin=1)])
+        subset._epoch = SharedEpoch()
+        subset._epoch.set(self._epoch.get())
+        return subset
 
     def set_epoch(self, epoch: int) -> None:
         """Choose the epoch of plain indices, for this process and all workers; call it before iterating."""
         self._epoch.set(epoch)
 
     def __len__(self) -> int:
-        return len(self._items)
+        return len(self._items if self._kept is None else self._kept)
 
     def __getitem__(self, index: Index) -> Pair:
         return self.__getitems__([index])[0]
@@ -183,7 +213,15 @@ class PairedDataset(Dataset[Pair]):
             raise IndexError(f"item {items[beyond][0]} of {count}")
         return items % count
 
+    def _numbers(self, items: Integers) -> Integers:
+        """The numbers by which these items went before any were left out."""
+        return items if self._kept is None else self._kept[items]
+
+    def _regions(self) -> Regions:
+        return self._items.regions(self._numbers(np.arange(len(self))))
+
     def _draw(self, items: Integers, epochs: int | Integers) -> Crops:
+        items = self._numbers(items)
         return draw(self._items.regions(items), self._patch, self._dihedral, (self._seed, epochs, items))
 
     def _read(self, crops: Crops, out: tuple[Pixels, Pixels] | None = None) -> Pairs:
@@ -209,18 +247,21 @@ class PairedDataset(Dataset[Pair]):
             )
 
 
-def _choose_items(opened: Opened, windows: bool | Windows) -> Items:
-    """Whole images, or windows: those of the set for True; raises UsageError."""
-    source = opened.source
+def _choose_windows(opened: Opened, windows: bool | Windows) -> Windows | None:
+    """The windows that are items: those of the set for True, None for whole images; raises UsageError."""
     chosen = opened.windows if windows is True else windows or None
-    if chosen is not None:
-        return WindowItems(chosen, source.sizes, source.scale)
-    if windows and not opened.subimages:
+    if chosen is None and windows and not opened.subimages:
         raise UsageError(
             "windows=True takes the windows that a set was prepared with, and here are none: "
             "choose some with windows=Windows(size=480, step=240)"
         )
-    return WholeImages(source.sizes, source.scale)
+    return chosen
+
+
+def _items(source: PairSource, windows: Windows | None) -> Items:
+    if windows is None:
+        return WholeImages(source.sizes, source.scale)
+    return WindowItems(windows, source.sizes, source.scale)
 
 
 def _in_cells(patch_size: int, scale: Scale) -> int:
