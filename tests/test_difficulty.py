@@ -150,8 +150,8 @@ def test_bytes_do_not_depend_on_jobs(tmp_path: Path) -> None:
     draws = np.random.default_rng(0)
     pairs = {}
     for number in range(40):
-        hr = draws.integers(0, 2 + 6 * number, (96, 96 + 8 * number, 3), np.uint8)
-        pairs[f"{number:04d}"] = hr[::4, ::4], hr
+        image = draws.integers(0, 2 + 6 * number, (96, 96 + 8 * number, 3), np.uint8)
+        pairs[f"{number:04d}"] = image[::4, ::4], image
     made = []
     for jobs in (1, 2):
         path = write_shards(tmp_path / f"{jobs}", pairs, FOUR, windows=WINDOWS)
@@ -159,7 +159,7 @@ def test_bytes_do_not_depend_on_jobs(tmp_path: Path) -> None:
         made.append((path / kind.file).read_bytes())
     assert made[0] == made[1]
     data = PairedDataset(path, windows=True)
-    expected = [edges(data.batch([item]).lr[0], hr, FOUR) for item in range(len(data))]
+    expected = [edges(lr, lr, FOUR) for lr in data.batch(range(len(data))).lr]
     assert data.scores("edges").tolist() == expected
     assert len(set(expected)) > 90
 
@@ -243,15 +243,14 @@ classify(sys.argv[1], jobs=1)
 
 def test_it_waits_for_whoever_changes_the_set(folder: Path) -> None:
     """Else of two that add a file to set.json one would be lost."""
-    with only_one_at(folder):
-        process = subprocess.Popen([sys.executable, "-c", WAITING, folder], stdout=subprocess.PIPE)
+    command = [sys.executable, "-c", WAITING, folder]
+    with subprocess.Popen(command, stdout=subprocess.PIPE) as process, only_one_at(folder):
         assert process.stdout is not None
         assert process.stdout.readline() == b"ready\n"
         time.sleep(0.5)
         assert not (folder / "scores").exists()
         (folder / "other").write_bytes(b"added meanwhile")
         add_file(folder, "other")
-    process.communicate()
     assert {"other", "scores/psnr-x4-96-48-24.parquet"} <= set(read_set(folder).files)
     assert verify(folder).ok
 

@@ -36,12 +36,14 @@ def psnr(lr: Pixels, hr: Pixels, scale: Scale) -> float:
     A border as wide as the scale, rounded up, is left out as in the field's tests (ClassSR `test.py`), or as
     much of it as leaves a pixel.
     """
-    return _psnr(*(_without_border(image, scale).astype(float) for image in (_enlarged(lr, hr), hr)))
+    one, other = (_without_border(image, scale) for image in (_enlarged(lr, hr), hr))
+    return _decibels(cv2.norm(one, other, cv2.NORM_L2SQR) / one.size)
 
 
 def psnr_y(lr: Pixels, hr: Pixels, scale: Scale) -> float:
     """The same on the Y channel (BT.601, 16 to 235, not rounded)."""
-    return _psnr(*(255 * _y(_without_border(image, scale)) for image in (_enlarged(lr, hr), hr)))
+    one, other = (255 * _y(_without_border(image, scale)) for image in (_enlarged(lr, hr), hr))
+    return _decibels(float(np.square(one - other).mean()))
 
 
 def edges(lr: Pixels, hr: Pixels, scale: Scale) -> float:
@@ -79,6 +81,5 @@ def _y(image: Pixels) -> Floats:
     return y
 
 
-def _psnr(one: Floats, other: Floats) -> float:
-    error = float(np.square(one - other).mean())
-    return 10 * math.log10(255**2 / error) if error else math.inf
+def _decibels(squared_error: float) -> float:
+    return 10 * math.log10(255**2 / squared_error) if squared_error else math.inf
