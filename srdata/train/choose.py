@@ -39,11 +39,12 @@ class Choice:
 
 
 class Opened(NamedTuple):
-    """A source; the windows that the set was prepared with; and whether its images are sub-images already."""
+    """A source, and what is known of where it lies."""
 
     source: PairSource
-    windows: Windows | None = None
-    subimages: bool = False
+    windows: Windows | None = None  # that the set was prepared with
+    subimages: bool = False  # whether the images are sub-images already
+    prepared: tuple[Path, str] | None = None  # the folder and split of a prepared set
 
 
 def open_given(path: Path | None, hr: Path | None, lr: Path | None, choice: Choice) -> Opened:
@@ -71,9 +72,12 @@ def _open_path(path: Path, choice: Choice) -> Opened:
         scale = choice.scale or Scale(1)
     else:
         scale = Scale(_pick("scale", _text(choice.scale), content.scales, path))
-    if content.layout == "folder":
-        return Opened(prepared_source(path, split, scale, choice.images), content.windows)
-    return Opened(SetSource(SetReader(path, verify=choice.verify), split, scale), content.windows)
+    source = (
+        prepared_source(path, split, scale, choice.images)
+        if content.layout == "folder"
+        else SetSource(SetReader(path, verify=choice.verify), split, scale)
+    )
+    return Opened(source, content.windows, prepared=(path, split))
 
 
 def _open_place(path: Path, choice: Choice) -> Opened:
