@@ -107,7 +107,7 @@ class Loader:
         check_upsample(upsample)
         loading = partial(
             load_making,
-            scale=mixed.scale if scale is None else Scale(scale),
+            scale=_scale(mixed, scale),
             group=group,
             margin=margin,
             on_device=self.device.type != "cpu",
@@ -130,7 +130,7 @@ class Loader:
         only = "hr" if degrade is not None else None
         self._reading = Reading(
             self._plan,
-            dihedral=any(split_turning(one)[0] for one in every(augments)),
+            dihedral=_mapped(lambda one: split_turning(one)[0], augments),
             turning=self.device.type == "cpu" and self.residency != "device",
             only=only,
             pin=self.device.type == "cuda",
@@ -245,6 +245,13 @@ def _handed_over(batch: Batch, ready: torch.cuda.Event) -> Batch:
     for tensor in batch.tensors.values():
         tensor.record_stream(stream)
     return batch
+
+
+def _scale(mixed: Mixed, scale: int | float | str | Scale | None) -> Scale | None:
+    """The scale that is asked for, or that of the data; None where it is HR alone, which has none."""
+    if scale is not None:
+        return Scale(scale)
+    return None if mixed.scale == 1 else mixed.scale
 
 
 def _read_size(
