@@ -16,22 +16,12 @@ PACKAGE = Path(srdata.__file__).parent
 # The rooms, lowest first: a module may import from its own room and from lower rows, never from a higher one.
 ROWS = [
     {"errors"},
-    {
-        "rng",
-        "files",
-        "images",
-        "colour",
-        "scale",
-        "resize",
-        "progress",
-        "mistakes",
-        "yamlfile",
-        "catalog",
-        "parallel",
-    },
+    {"rng", "files", "images", "colour", "scale", "resize"}
+    | {"progress", "mistakes", "yamlfile", "catalog", "parallel"},
     {"degrade", "store", "manifest", "fetch"},
     {"recipe"},
-    {"preparation", "verification", "report", "train", "doctor", "listing", "prepared", "exchange"},
+    {"preparation", "verification", "report", "train", "doctor", "listing", "prepared"}
+    | {"difficulty", "exchange"},
     {"cli"},
     {"__main__"},
 ]
