@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import json
 import os
 import re
@@ -345,3 +346,78 @@ def test_basicsr_reads_what_is_exported(
     for key, _, _, _, gt_sum, lq_sum in items:
         hr, lr = images[key]["hr"], images[key]["x4"]
         assert (gt_sum, lq_sum) == (hr[: lr.shape[0] * 4, : lr.shape[1] * 4].sum(), lr.sum())
+
+
+def checkout(peers: Path, name: str) -> Path:
+    if not (peers / name).is_dir():
+        pytest.skip(f"SRDATA_PEERS names no folder that holds a checkout {name}")
+    return peers / name
+
+
+# Only the modules that read are wanted, unmodified: MMagic's packages import all of its models.
+READ_WITH_MMAGIC = """
+import json, sys, types
+from pathlib import Path
+checkout, gt, img = sys.argv[1:]
+for name in ("mmagic", "mmagic.datasets", "mmagic.datasets.transforms"):
+    sys.modules[name] = package = types.ModuleType(name)
+    package.__path__ = [str(Path(checkout, *name.split(".")))]
+utils = sys.modules["mmagic.utils"] = types.ModuleType("mmagic.utils")
+utils.bbox2mask = utils.brush_stroke_mask = utils.get_irregular_mask = utils.random_bbox = None
+from mmagic.datasets.basic_image_dataset import BasicImageDataset
+from mmagic.datasets.transforms.loading import LoadImageFromFile
+load = [
+    LoadImageFromFile(key=key, imdecode_backend="cv2", backend_args={"backend": "lmdb", "db_path": path})
+    for key, path in (("img", img), ("gt", gt))
+]
+dataset = BasicImageDataset(
+    ann_file="meta_info.txt", data_root=gt, data_prefix={"gt": "", "img": ""}, pipeline=load,
+)
+items = [dataset[i] for i in range(len(dataset))]
+print(json.dumps([[item["key"], int(item["gt"].sum()), int(item["img"].sum())] for item in items]))
+"""
+
+
+@pytest.mark.peers
+def test_mmagic_reads_what_is_exported(
+    peers: Path, prepared: Path, images: dict[str, Layers], tmp_path: Path
+) -> None:
+    """Needs mmengine and mmcv (mmcv-lite will do) beside the checkout."""
+    for needed in ("mmengine", "mmcv"):
+        if importlib.util.find_spec(needed) is None:
+            pytest.skip(f"{needed} is not installed")
+    export(prepared, "basicsr", tmp_path / "out", windows=False, jobs=1)
+    folders = [tmp_path / f"out/sample_train_{name}.lmdb" for name in ("HR", "LR_bicubic_X4")]
+    command = [sys.executable, "-c", READ_WITH_MMAGIC, checkout(peers, "mmagic"), *folders]
+    said = subprocess.run(command, check=True, capture_output=True, text=True).stdout
+    assert json.loads(said.splitlines()[-1]) == [
+        [key, layers["hr"].sum(), layers["x4"].sum()] for key, layers in images.items()
+    ]
+
+
+# super-image imports torchvision on the way.
+READ_WITH_SUPER_IMAGE = """
+import importlib, json, sys, types
+from pathlib import Path
+checkout, path = sys.argv[1:]
+for name in ("torchvision", "torchvision.transforms"):
+    sys.modules[name] = types.ModuleType(name)
+sys.modules["torchvision.transforms"].transforms = None
+for name in ("super_image", "super_image.data"):
+    sys.modules[name] = package = types.ModuleType(name)
+    package.__path__ = [str(Path(checkout, "src", *name.split(".")))]
+dataset = importlib.import_module("super_image.data.datasets").EvalDatasetH5(path)
+total = lambda image: int((image * 255).round().astype("uint64").sum())
+print(json.dumps([[total(hr), total(lr)] for lr, hr in (dataset[i] for i in range(len(dataset)))]))
+"""
+
+
+@pytest.mark.peers
+def test_super_image_reads_what_is_exported(
+    peers: Path, prepared: Path, images: dict[str, Layers], tmp_path: Path
+) -> None:
+    export(prepared, "hdf5", tmp_path / "out", jobs=1)
+    path = tmp_path / "out/sample_train_bicubic_X2.h5"
+    command = [sys.executable, "-c", READ_WITH_SUPER_IMAGE, checkout(peers, "super-image"), path]
+    said = subprocess.run(command, check=True, capture_output=True, text=True).stdout
+    assert json.loads(said) == [[layers["hr"].sum(), layers["x2"].sum()] for layers in images.values()]

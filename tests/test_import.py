@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import os
 import pickle
 import tarfile
 from collections.abc import Callable, Sequence
@@ -450,3 +451,16 @@ def test_inspect_of_a_prepared_set_and_of_nothing(
     assert "PROBLEM" in capsys.readouterr().out
     (there / "set.json").write_text("{")
     assert "is damaged" in inspect(there).problems[0]
+
+
+@pytest.mark.peers
+def test_lmdb_folders_that_basicsr_ships(tmp_path: Path) -> None:
+    source = Path(os.environ.get("SRDATA_PEERS", "/nowhere")) / "BasicSR/tests/data"
+    if not source.is_dir():
+        pytest.skip("SRDATA_PEERS names no folder that holds a checkout BasicSR")
+    built = take(source, tmp_path, hr="gt.lmdb", lr="lq.lmdb")
+    assert {key: (lr.shape, hr.shape) for key, (lr, hr) in pairs_in(built).items()} == {
+        "baboon": ((120, 123, 3), (480, 492, 3)),
+        "comic": ((90, 60, 3), (360, 240, 3)),
+    }
+    assert inspect(source / "lq.lmdb").problems == [f"{source}/lq.lmdb: comic: is 60x90, listed as 60x80"]
