@@ -170,6 +170,14 @@ def test_caches_of_plain_arrays(pairs: dict[str, Pair], tmp_path: Path, suffix: 
     assert_same(pairs_in(take(tmp_path / "bin", tmp_path / "root")), pairs)
 
 
+def test_images_beside_other_things_are_images(pairs: dict[str, Pair], tmp_path: Path) -> None:
+    write_lmdbs(tmp_path, pairs)
+    (tmp_path / "notes.tar").write_bytes(b"x")
+    (tmp_path / "model.pt").write_bytes(b"x")
+    (tmp_path / "mine.png").write_bytes(PNG)
+    assert inspect(tmp_path).text.startswith("form      images\nHR (split not told): 1 images")
+
+
 # LMDBs of every generation
 
 

@@ -25,12 +25,8 @@ from srdata.images import list_images, natural
 from srdata.recipe import Split
 from srdata.scale import Scale
 from srdata.store.basicsr import DATA_FILE
-from srdata.train.folders import Place, images_by_name, is_lmdb, places
+from srdata.train.folders import Place, by_name, is_lmdb, places
 
-LMDB, FOLDERS, KAIR, TARS, HDF5, IMAGES = (
-    *("LMDB", "EDSR's folders", "KAIR's folders"),
-    *("WebDataset tars", "HDF5 of super-image", "images"),
-)
 _WINDOW = re.compile(r".+_s\d{3,}")
 
 
@@ -51,7 +47,7 @@ def find_parts(path: Path) -> Found:
 
     Raises UsageError where there is nothing, SourceError or CorruptRecordError where it is damaged.
     """
-    for form, find in _FORMS.items():
+    for form, find in _FORMS:
         if parts := find(path):
             return Found(form, tuple(parts))
     raise UsageError(
@@ -62,9 +58,10 @@ def find_parts(path: Path) -> Found:
 def _lmdbs(path: Path) -> list[Part]:
     if (path / DATA_FILE).is_file():
         return [Part(None, _lmdb(path))]
-    pairs = _by_place([place for place in places(path) if is_lmdb(place.hr)], _lmdb)
-    if pairs or not path.is_dir():
-        return pairs
+    return _by_place([place for place in places(path) if is_lmdb(place.hr)], _lmdb)
+
+
+def _lone_lmdb(path: Path) -> list[Part]:
     lone = [folder for folder in sorted(path.glob("*.lmdb")) if is_lmdb(folder)]
     if len(lone) > 1:
         names = ", ".join(folder.name for folder in lone)
@@ -125,17 +122,23 @@ def _hdf5(path: Path) -> list[Part]:
 
 
 def _images(path: Path) -> list[Part]:
-    return [Part(None, _folder(path))] if path.is_dir() and any(_files(path)) else []
+    return [Part(None, _folder(path))] if list_images(path) else []
 
 
-_FORMS: dict[str, Callable[[Path], list[Part]]] = {
-    LMDB: _lmdbs,
-    FOLDERS: _folders,
-    KAIR: _kair,
-    TARS: _tars,
-    HDF5: _hdf5,
-    IMAGES: _images,
-}
+def _arrays(path: Path) -> list[Part]:
+    return [Part(None, pile)] if (pile := _folder(path)).images else []
+
+
+_FORMS: tuple[tuple[str, Callable[[Path], list[Part]]], ...] = (
+    ("LMDB", _lmdbs),
+    ("EDSR's folders", _folders),
+    ("KAIR's folders", _kair),
+    ("images", _images),
+    ("LMDB", _lone_lmdb),
+    ("WebDataset tars", _tars),
+    ("HDF5 of super-image", _hdf5),
+    ("saved arrays", _arrays),
+)
 
 
 def _lmdb(folder: Path) -> Pile:
@@ -143,19 +146,20 @@ def _lmdb(folder: Path) -> Pile:
 
 
 def _folder(folder: Path) -> Pile:
-    """The images of a folder by their path without suffix; saved arrays where there are no images."""
-    if list_images(folder):
-        return Pile(folder, images_by_name(folder))
-    arrays = {path.relative_to(folder).with_suffix("").as_posix(): ArrayFile(path) for path in _files(folder)}
-    if not arrays:
-        raise UsageError(f"{folder} holds no images")
-    return Pile(folder, arrays)
+    """The images of a folder by their path without suffix."""
+    return Pile(folder, {name: _image_file(path) for name, path in by_name(folder, _files(folder)).items()})
 
 
 def _files(folder: Path) -> list[Path]:
-    """Image files, else saved arrays, in natural order."""
+    """Image files, or saved arrays where there are none, in natural order."""
+    if images := list_images(folder):
+        return images
     arrays = (path for path in folder.rglob("*") if path.suffix in ARRAY_SUFFIXES and path.is_file())
-    return list_images(folder) or sorted(arrays, key=lambda path: natural(path.as_posix()))
+    return sorted(arrays, key=lambda path: natural(path.as_posix()))
+
+
+def _image_file(path: Path) -> ImageFile:
+    return ArrayFile(path) if path.suffix in ARRAY_SUFFIXES else path
 
 
 def by_template(path: Path, hr: str, lr: str | None, scales: tuple[Scale, ...]) -> Found:
@@ -183,7 +187,7 @@ def _pile_of(path: Path, template: str) -> Pile:
     images: dict[str, ImageFile] = {}
     for file in _files(path):
         if match := pattern.fullmatch(file.relative_to(path).as_posix()):
-            images[match["key"]] = file if file.suffix not in ARRAY_SUFFIXES else ArrayFile(file)
+            images[match["key"]] = _image_file(file)
     if not images:
         raise UsageError(f"{path}: no image is called {template}")
     return Pile(path / template, images)

@@ -72,7 +72,9 @@ def key_problem(pile: Pile) -> str | None:
 
 def scale_between(hr: Pile, lr: Pile) -> Scale:
     """The whole scale of the first pair by its sizes; raises ImageError, or UsageError if it is none."""
-    key = next(iter(lr.images))
+    key = next(iter(lr.images), None)
+    if key is None:
+        raise UsageError(f"{lr.where} holds no LR images")
     sizes = [np.array([_size(pile, key)]) for pile in (hr, lr)]
     return guess_scale(*sizes)
 
