@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import os
 import pickle
+import sys
 import tarfile
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -17,7 +18,15 @@ import torch
 from pairs import Pair, write_folders, write_lmdbs, write_shards
 
 from srdata.cli import run
-from srdata.errors import ArchiveError, CorruptRecordError, ImageError, SourceError, SrdataError, UsageError
+from srdata.errors import (
+    ArchiveError,
+    CorruptRecordError,
+    ImageError,
+    MissingExtraError,
+    SourceError,
+    SrdataError,
+    UsageError,
+)
 from srdata.exchange.export import FORMS, export
 from srdata.exchange.inspection import inspect
 from srdata.images import Pixels, encode_png, list_images, read_image
@@ -234,6 +243,27 @@ def test_one_lmdb_alone_is_hr(pairs: dict[str, Pair], tmp_path: Path) -> None:
     assert np.array_equal(pairs_in(built)["coffee"][1], pairs["coffee"][1])
     with pytest.raises(UsageError, match=r"which of hr\.lmdb, lr\.lmdb are pairs\? Say so with --hr"):
         take(tmp_path, tmp_path / "root")
+
+
+def test_keys_with_dots_that_basicsr_wrote_and_cannot_read(pairs: dict[str, Pair], tmp_path: Path) -> None:
+    """Its writer takes off the last suffix only, its reader all that follows the first dot."""
+    folder = tmp_path / "a.lmdb"
+    folder.mkdir()
+    images = dict(zip(["img.v1", "img.v2"], pairs.values(), strict=False))
+    with lmdb.open(str(folder), map_size=1 << 24) as file, file.begin(write=True) as writing:
+        for key, (_, hr) in images.items():
+            writing.put(key.encode(), encode_png(hr))
+    (folder / "meta_info.txt").write_text("".join(f"{key}.png (1,1,3) 1\n" for key in images))
+    assert set(pairs_in(take(folder, tmp_path / "root", scale=4))) == set(images)
+    (folder / "meta_info.txt").write_text("img.v1.png\nimg.v1.png\n")
+    refused(folder, tmp_path, SourceError, r"names 'img\.v1' twice: remove one of the lines", scale=4)
+
+
+def test_without_h5py_it_says_how_to_get_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "a.h5").touch()
+    monkeypatch.setitem(sys.modules, "h5py", None)
+    with pytest.raises(MissingExtraError, match=r'needs h5py: pip install "srdata\[hdf5\]"'):
+        take(tmp_path / "a.h5", tmp_path / "root")
 
 
 @pytest.mark.parametrize("protocol", range(6))

@@ -15,7 +15,7 @@ from typing import Any, Protocol
 import numpy as np
 
 from srdata.errors import CorruptRecordError, ImageError
-from srdata.exchange.hdf5 import open_hdf5
+from srdata.exchange.hdf5 import hdf5_library, open_hdf5
 from srdata.images import PILLOW_LIMIT, Pixels, encode_png
 from srdata.store.environments import Lease
 
@@ -113,12 +113,11 @@ class Hdf5Image:
 
 def own_data(group: Any, name: str) -> Any:
     """A data set that lies in its file itself; raises ValueError for links, and for data in other files."""
-    import h5py
-
-    if not isinstance(group.get(name, getlink=True), h5py.HardLink):
+    library = hdf5_library()
+    if not isinstance(group.get(name, getlink=True), library.HardLink):
         raise ValueError("is a link")
     data = group[name]
-    if not isinstance(data, h5py.Dataset) or data.external or data.is_virtual:
+    if not isinstance(data, library.Dataset) or data.external or data.is_virtual:
         raise ValueError("is no data set of this file")
     return data
 

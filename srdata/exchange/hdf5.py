@@ -6,7 +6,6 @@ h5py.
 
 from __future__ import annotations
 
-import importlib.util
 import os
 from contextlib import suppress
 from pathlib import Path
@@ -67,11 +66,16 @@ def file_name(where: Where, scale: Scale) -> str:
 
 def open_hdf5(path: Path, mode: str) -> Any:
     """Open an HDF5 file; raises MissingExtraError, or OSError when it is none."""
-    if importlib.util.find_spec("h5py") is None:
-        raise MissingExtraError.of("h5py", "hdf5")
-    import h5py
+    return hdf5_library().File(path, mode)
 
-    return h5py.File(path, mode)
+
+def hdf5_library() -> Any:
+    """h5py; raises MissingExtraError."""
+    try:
+        import h5py
+    except ImportError as error:
+        raise MissingExtraError.of("h5py", "hdf5") from error
+    return h5py
 
 
 def _array(picture: Picture) -> np.ndarray[Any, np.dtype[np.uint8]]:

@@ -11,15 +11,17 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any
 
 from srdata.errors import SourceError
 from srdata.exchange.blobs import LmdbImage
 from srdata.exchange.plainpickle import read_plain_pickle
-from srdata.store.basicsr import DATA_FILE, META_FILE, read_meta
+from srdata.store.basicsr import DATA_FILE, META_FILE, meta_lines
 from srdata.store.environments import Lease
 from srdata.store.lmdbfile import check_structure
+
+Size = tuple[int, int]
 
 PICKLE_FILE = "meta_info.pkl"
 _SIZE = re.compile(rb"(\d{1,6}), ?(\d{1,6}), ?[13]")
@@ -33,13 +35,16 @@ def lmdb_images(folder: Path) -> dict[str, LmdbImage]:
     """
     check_structure(folder / DATA_FILE)
     if (folder / META_FILE).is_file():
-        keys, sizes = read_meta(folder)
-        found: Iterable[tuple[str, list[int]]] = zip(keys, sizes.tolist(), strict=True)
+        found: Iterable[tuple[str, Size]] = _by_list(folder)
     elif (folder / PICKLE_FILE).is_file():
         found = _by_pickle(folder / PICKLE_FILE)
     else:
         found = _by_values(folder)
-    images = {key: LmdbImage(folder, key, *size) for key, size in found}
+    images: dict[str, LmdbImage] = {}
+    for key, size in found:
+        if key in images:
+            raise SourceError(f"{folder} names {key!r} twice: remove one of the lines")
+        images[key] = LmdbImage(folder, key, *size)
     if not images:
         raise SourceError(
             f"{folder} names no image: write {META_FILE}, with a line KEY.png (H,W,3) 1 for each"
@@ -47,7 +52,15 @@ def lmdb_images(folder: Path) -> dict[str, LmdbImage]:
     return images
 
 
-def _by_pickle(path: Path) -> list[tuple[str, list[int]]]:
+def _by_list(folder: Path) -> Iterator[tuple[str, Size]]:
+    """Keys and sizes from meta_info.txt; a key that has dots, which BasicSR itself would cut, is whole."""
+    stored = stored_keys(folder)
+    for name, size in meta_lines(folder):
+        whole = str(PurePosixPath(name).with_suffix("")) if PurePosixPath(name).suffix else name
+        yield next((key for key in (whole, name) if key in stored), name.split(".")[0]), size
+
+
+def _by_pickle(path: Path) -> list[tuple[str, Size]]:
     """Keys and sizes from a list of the 2019 generation; a single resolution is that of all."""
     remedy = f"write {META_FILE} beside it, with a line KEY.png (H,W,3) 1 for each image"
     try:
@@ -64,10 +77,10 @@ def _by_pickle(path: Path) -> list[tuple[str, list[int]]]:
     return [(key, size) for key, size in zip(keys, sizes, strict=True) if size]
 
 
-def _resolution(text: Any) -> list[int] | None:
+def _resolution(text: Any) -> Size | None:
     """Height and width from channels_height_width."""
     match = re.fullmatch(r"[134]_(\d{1,6})_(\d{1,6})", str(text))
-    return [int(match[1]), int(match[2])] if match else None
+    return (int(match[1]), int(match[2])) if match else None
 
 
 def stored_keys(folder: Path) -> set[str]:
@@ -75,7 +88,7 @@ def stored_keys(folder: Path) -> set[str]:
     return {key for key, _ in _by_values(folder)}
 
 
-def _by_values(folder: Path) -> Iterator[tuple[str, list[int]]]:
+def _by_values(folder: Path) -> Iterator[tuple[str, Size]]:
     """Keys and sizes of what is stored without any list."""
     lease = Lease()
     try:
@@ -85,6 +98,6 @@ def _by_values(folder: Path) -> Iterator[tuple[str, list[int]]]:
                 if key.endswith(_META):
                     continue
                 size = _SIZE.fullmatch(bytes(reading.get(key + _META) or b"").strip())
-                yield key.decode(errors="replace"), [int(size[1]), int(size[2])] if size else [0, 0]
+                yield key.decode(errors="replace"), (int(size[1]), int(size[2])) if size else (0, 0)
     finally:
         lease.close()
