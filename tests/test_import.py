@@ -8,6 +8,7 @@ import pickle
 import sys
 import tarfile
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from pathlib import Path
 
 import h5py
@@ -29,6 +30,7 @@ from srdata.errors import (
 )
 from srdata.exchange.export import FORMS, export
 from srdata.exchange.inspection import inspect
+from srdata.exchange.plainpickle import read_plain_pickle
 from srdata.images import Pixels, encode_png, list_images, read_image
 from srdata.preparation import Prepared, prepare
 from srdata.prepared import PreparedImages
@@ -268,8 +270,6 @@ def test_without_h5py_it_says_how_to_get_it(tmp_path: Path, monkeypatch: pytest.
 
 @pytest.mark.parametrize("protocol", range(6))
 def test_plain_pickles_of_every_protocol_are_read(tmp_path: Path, protocol: int) -> None:
-    from srdata.exchange.plainpickle import read_plain_pickle
-
     value = {
         "name": "größe",
         "keys": ["a", "a", "b"] * 400,
@@ -502,3 +502,33 @@ def test_lmdb_folders_that_basicsr_ships(tmp_path: Path) -> None:
         "comic": ((90, 60, 3), (360, 240, 3)),
     }
     assert inspect(source / "lq.lmdb").problems == [f"{source}/lq.lmdb: comic: is 60x90, listed as 60x80"]
+
+
+@pytest.mark.parametrize("form", ["basicsr", "folder", "webdataset", "hdf5"])
+def test_inspect_never_raises_over_damage(pairs: dict[str, Pair], tmp_path: Path, form: str) -> None:
+    there = write_shards(tmp_path / "set", {key: pairs[key] for key in ("coffee", "rocket")}, X4)
+    export(there, form, tmp_path / "out", jobs=1)
+    files = sorted(path for path in (tmp_path / "out").rglob("*") if path.is_file() and path.stat().st_size)
+    drawn, found = np.random.default_rng(0), 0
+    for number in range(60):
+        path = files[number % len(files)]
+        whole = path.read_bytes()
+        data = np.frombuffer(whole, np.uint8).copy()
+        places = drawn.integers(0, min(len(data), 2000 if number % 2 else len(data)), 1 + number % 20)
+        data[places] = drawn.integers(0, 256, len(places))
+        path.write_bytes(data[: len(data) if number % 5 else int(drawn.integers(len(data)))].tobytes())
+        found += bool(inspect(tmp_path / "out", full=True).problems)
+        path.write_bytes(whole)
+    assert found > 20
+
+
+@pytest.mark.parametrize("protocol", range(6))
+def test_damaged_pickles_are_refused_without_fail(tmp_path: Path, protocol: int) -> None:
+    whole = pickle.dumps({"keys": ["a", "b"], "resolution": ["3_96_128"] * 2}, protocol=protocol)
+    drawn = np.random.default_rng(protocol)
+    for _ in range(300):
+        data = np.frombuffer(whole, np.uint8).copy()
+        data[drawn.integers(0, len(data), 2)] = drawn.integers(0, 256, 2)
+        (tmp_path / "a.pkl").write_bytes(data.tobytes())
+        with suppress(SourceError):
+            read_plain_pickle(tmp_path / "a.pkl")
