@@ -421,3 +421,17 @@ def test_super_image_reads_what_is_exported(
     command = [sys.executable, "-c", READ_WITH_SUPER_IMAGE, checkout(peers, "super-image"), path]
     said = subprocess.run(command, check=True, capture_output=True, text=True).stdout
     assert json.loads(said) == [[layers["hr"].sum(), layers["x2"].sum()] for layers in images.values()]
+
+
+def test_the_page_on_exchange_names_every_form_and_its_commands_run(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, photographs: Path
+) -> None:
+    page = (photographs.parents[1] / "docs/exchange.md").read_text()
+    assert all(f"| `{form}` |" in page for form in FORMS)
+    monkeypatch.chdir(tmp_path)
+    prepare("sample", scale=4, lmdb=True, jobs=1)
+    commands = [
+        line.partition("#")[0].split()[1:] for line in page.splitlines() if line.startswith("srdata ")
+    ]
+    assert [run(command) for command in commands] == [0, 0, 0]
+    assert (tmp_path / "data/back/set.json").is_file()
