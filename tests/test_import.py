@@ -24,6 +24,7 @@ from srdata.errors import (
     CorruptRecordError,
     ImageError,
     MissingExtraError,
+    SetError,
     SourceError,
     SrdataError,
     UsageError,
@@ -89,7 +90,7 @@ def test_round_trips_keep_pixels_keys_and_splits(pairs: dict[str, Pair], tmp_pat
 def test_round_trips_of_keys_that_forms_cannot_hold(
     pairs: dict[str, Pair], tmp_path: Path, form: str
 ) -> None:
-    names = ["img.v2", "größe", "a/b.c", "50%", "k" * 300]
+    names = ["img.v2", "größe", "a/b.c", "img%2Ev2", "k" * 300]
     wanted = dict(zip(names, pairs.values(), strict=True))
     there = write_shards(tmp_path / "set", wanted, X4)
     export(there, form, tmp_path / "out", windows=False, escape=True, jobs=1)
@@ -361,6 +362,16 @@ def test_keys_that_lead_out(tmp_path: Path, key: str) -> None:
         for group in ("lr", "hr"):
             file.create_dataset(f"{group}/0", data=black).attrs["key"] = key
     refused(tmp_path / "a.h5", tmp_path, SourceError, "is no name for an image: rename it there")
+
+
+def test_an_export_file_that_leads_out(pairs: dict[str, Pair], tmp_path: Path) -> None:
+    export(write_shards(tmp_path / "set", pairs, X4), "folder", tmp_path / "out", jobs=1)
+    path = tmp_path / "out/export.json"
+    path.write_text(path.read_text().replace('"keys": {}', '"keys": {"coffee": "../../x"}'))
+    with pytest.raises(SourceError, match=r"export\.json: '\.\./\.\./x' is no name for an image"):
+        take(tmp_path / "out", tmp_path / "root")
+    path.write_text("{")
+    refused(tmp_path / "out", tmp_path, SetError, r"export\.json is damaged: delete it")
 
 
 def tar_of(path: Path, members: Sequence[tuple[tarfile.TarInfo, bytes]]) -> Path:

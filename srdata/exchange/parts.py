@@ -64,10 +64,14 @@ class Part:
 
 def key_problem(pile: Pile) -> str | None:
     """What is wrong with a key that could lead a file out of its folder; names of files themselves cannot."""
-    for key, file in pile.images.items():
-        if not isinstance(file, Path) and _UNSAFE.search(key):
-            return f"{pile.where}: {key!r} is no name for an image: rename it there"
-    return None
+    packed = (key for key, file in pile.images.items() if not isinstance(file, Path))
+    bad = next(filter(is_unsafe, packed), None)
+    return None if bad is None else f"{pile.where}: {bad!r} is no name for an image: rename it there"
+
+
+def is_unsafe(key: str) -> bool:
+    """Whether a file of this name could lie outside its folder, or none could have it."""
+    return _UNSAFE.search(key) is not None
 
 
 def scale_between(hr: Pile, lr: Pile) -> Scale:

@@ -8,9 +8,9 @@ from pathlib import Path
 
 from srdata.errors import SourceError, UsageError
 from srdata.exchange.blobs import ImageFile
-from srdata.exchange.export import ExportFile, read_export
+from srdata.exchange.export import EXPORT_FILE, ExportFile, read_export
 from srdata.exchange.found import Found, by_template, find_parts
-from srdata.exchange.parts import GIVEN, Part, Pile, Track, key_problem
+from srdata.exchange.parts import GIVEN, Part, Pile, Track, is_unsafe, key_problem
 from srdata.recipe import PUBLISHED, Recipe, Split
 from srdata.scale import Scale
 
@@ -24,6 +24,8 @@ def find_pairs(recipe: Recipe) -> Found:
     pairs = recipe.pairs
     found = by_template(path, pairs.hr, pairs.lr, recipe.scales) if pairs else find_parts(path)
     exported = read_export(path)
+    if exported is not None and (bad := next(filter(is_unsafe, exported.keys.values()), None)) is not None:
+        raise SourceError(f"{path}/{EXPORT_FILE}: {bad!r} is no name for an image")
     parts = found.parts if exported is None else [_restored(part, exported) for part in found.parts]
     for part in parts:
         if problem := key_problem(part.hr):
@@ -42,20 +44,22 @@ def as_found(recipe: Recipe, scales: Sequence[Scale] = ()) -> Recipe:
     if (exported := read_export(Path(recipe.folder or ""))) is not None:
         recipe = recipe.changed(prefix=exported.stem)
     parts = [part for part in found.parts if not recipe.splits or part.split in (None, *recipe.splits)]
-    tracks = {track.name for part in parts for track in part.lr}
-    if not tracks:
+    if not any(part.lr for part in parts):
         return recipe
-    if recipe.published is None and len(tracks) > 1:
-        raise UsageError(
-            f"{recipe.folder} holds LR images of several kinds: choose one of "
-            + ", ".join(f"--degradation {PUBLISHED}{name}" for name in sorted(tracks))
-        )
-    track = recipe.published or tracks.pop()
+    track = recipe.published or _only_track(recipe, parts)
     common = set.intersection(*({one.scale for one in part.lr if one.name == track} for part in parts))
     taken = recipe.changed(degradation=f"{PUBLISHED}{track}", scales=tuple(scales or sorted(common)) or None)
     for part in parts:
         lr_of(part, track, taken.scales)
     return taken
+
+
+def _only_track(recipe: Recipe, parts: Sequence[Part]) -> str:
+    tracks = {track.name for part in parts for track in part.lr}
+    if len(tracks) > 1:
+        choices = ", ".join(f"--degradation {PUBLISHED}{name}" for name in sorted(tracks))
+        raise UsageError(f"{recipe.folder} holds LR images of several kinds: choose one of {choices}")
+    return tracks.pop()
 
 
 def lr_of(part: Part, track: str, scales: Sequence[Scale]) -> dict[str, dict[str, ImageFile]]:
@@ -73,13 +77,14 @@ def lr_of(part: Part, track: str, scales: Sequence[Scale]) -> dict[str, dict[str
 def _restored(part: Part, exported: ExportFile) -> Part:
     """A part with the split, the track and the keys that it had before it was exported."""
     split: Split | None = part.split or ("test" if "test" in exported.counts else None)
+    keys = {} if exported.form == "webdataset" else exported.keys  # each KEY.json has told it already
     lr = {
-        Track(exported.track if track.name == GIVEN else track.name, track.scale): replace(
-            low, pile=_renamed(low.pile, exported.keys, low.template)
+        Track(exported.track if name == GIVEN else name, scale): replace(
+            low, pile=_renamed(low.pile, keys, low.template)
         )
-        for track, low in part.lr.items()
+        for (name, scale), low in part.lr.items()
     }
-    return Part(split, _renamed(part.hr, exported.keys, "{key}"), lr)
+    return Part(split, _renamed(part.hr, keys, "{key}"), lr)
 
 
 def _renamed(pile: Pile, keys: Mapping[str, str], template: str) -> Pile:
