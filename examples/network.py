@@ -1,4 +1,4 @@
-"""A small residual-distillation network for super-resolution, in the manner of RFDN and RLFN."""
+"""A small residual-distillation network for super-resolution like RFDN (Liu et al., ECCVW 2020)."""
 
 from __future__ import annotations
 
@@ -20,9 +20,8 @@ class ChannelAttention(nn.Module):
     def __init__(self, channels: int) -> None:
         super().__init__()
         hidden = max(4, channels // 4)
-        self.weigh = nn.Sequential(
-            conv(channels, hidden, 1), nn.ReLU(), conv(hidden, channels, 1), nn.Sigmoid()
-        )
+        layers = conv(channels, hidden, 1), nn.ReLU(), conv(hidden, channels, 1), nn.Sigmoid()
+        self.weigh = nn.Sequential(*layers)
 
     def forward(self, x: Tensor) -> Tensor:
         return x * self.weigh(x.mean((2, 3), keepdim=True))
@@ -35,11 +34,8 @@ class SpatialAttention(nn.Module):
         super().__init__()
         hidden = max(4, channels // 4)
         self.narrow, self.widen = conv(channels, hidden, 1), conv(hidden, channels, 1)
-        self.down, self.far, self.near = (
-            conv(hidden, hidden, 3, 2),
-            conv(hidden, hidden),
-            conv(hidden, hidden, 1),
-        )
+        self.down, self.far = conv(hidden, hidden, stride=2), conv(hidden, hidden)
+        self.near = conv(hidden, hidden, 1)
 
     def forward(self, x: Tensor) -> Tensor:
         narrow = self.narrow(x)
