@@ -219,7 +219,7 @@ def on_device(raws: Iterator[Raw], finish: Callable[[Raw], Batch], device: torch
     ahead: tuple[Batch, torch.cuda.Event] | None = None
     for raw in raws:
         with torch.cuda.stream(stream):
-            batch = _finished(raw, finish, device)
+            batch = finished_on(device, raw, finish)
             ready = stream.record_event()
         if ahead is not None:
             yield _handed_over(*ahead)
@@ -228,7 +228,8 @@ def on_device(raws: Iterator[Raw], finish: Callable[[Raw], Batch], device: torch
         yield _handed_over(*ahead)
 
 
-def _finished(raw: Raw, finish: Callable[[Raw], Batch], device: torch.device) -> Batch:
+def finished_on(device: torch.device, raw: Raw, finish: Callable[[Raw], Batch]) -> Batch:
+    """The batch that `finish` makes of crops, on a device; raises StorageFullError."""
     try:
         return finish(raw.to(device))
     except torch.OutOfMemoryError as error:
