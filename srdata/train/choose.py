@@ -39,11 +39,12 @@ class Choice:
 
 
 class Opened(NamedTuple):
-    """A source; the windows that the set was prepared with; and whether its images are sub-images already."""
+    """A source, and what is known of where it lies."""
 
     source: PairSource
-    windows: Windows | None = None
-    subimages: bool = False
+    windows: Windows | None = None  # that the set was prepared with
+    subimages: bool = False  # whether the images are sub-images already
+    prepared: tuple[Path, str] | None = None  # the folder and split of a prepared set
 
 
 def open_given(path: Path | None, hr: Path | None, lr: Path | None, choice: Choice) -> Opened:
@@ -56,6 +57,17 @@ def open_given(path: Path | None, hr: Path | None, lr: Path | None, choice: Choi
         scale = choice.scale if hr and choice.scale else Scale(1)
         return Opened(single_source(_folder(folder), scale, choice.images))
     raise UsageError("give either the path of a prepared set or a folder, or hr=, lr= or both")
+
+
+def choose_windows(opened: Opened, windows: bool | Windows) -> Windows | None:
+    """The windows that are items: those of the set for True, None for whole images; raises UsageError."""
+    chosen = opened.windows if windows is True else windows or None
+    if chosen is None and windows and not opened.subimages:
+        raise UsageError(
+            "windows=True takes the windows that a set was prepared with, and here are none: "
+            "choose some with windows=Windows(size=480, step=240)"
+        )
+    return chosen
 
 
 def _open_path(path: Path, choice: Choice) -> Opened:
@@ -71,9 +83,12 @@ def _open_path(path: Path, choice: Choice) -> Opened:
         scale = choice.scale or Scale(1)
     else:
         scale = Scale(_pick("scale", _text(choice.scale), content.scales, path))
-    if content.layout == "folder":
-        return Opened(prepared_source(path, split, scale, choice.images), content.windows)
-    return Opened(SetSource(SetReader(path, verify=choice.verify), split, scale), content.windows)
+    source = (
+        prepared_source(path, split, scale, choice.images)
+        if content.layout == "folder"
+        else SetSource(SetReader(path, verify=choice.verify), split, scale)
+    )
+    return Opened(source, content.windows, prepared=(path, split))
 
 
 def _open_place(path: Path, choice: Choice) -> Opened:

@@ -16,11 +16,12 @@ from torch.utils.data import Dataset
 from srdata.errors import UnknownNameError, UsageError
 from srdata.images import ImagePolicy, Pixels
 from srdata.scale import Scale
+from srdata.store.scores import ScoreKind, Scores, read_scores
 from srdata.store.windows import Integers, Windows, window_name
-from srdata.train.choose import Choice, Opened, open_given
+from srdata.train.choose import Choice, choose_windows, open_given
 from srdata.train.cutting import Only, Sides, cut, shapes, stackable
 from srdata.train.epoch import SharedEpoch
-from srdata.train.items import Crops, Items, Regions, WholeImages, WindowItems, draw
+from srdata.train.items import Crops, Regions, draw, items_of
 from srdata.train.pads import check_pad
 from srdata.train.pairing import SHOWN, listed
 from srdata.train.sources import PairSource
@@ -75,7 +76,8 @@ class Drawn(NamedTuple):
         return shapes(self.source.scale, len(self.crops.inside.images), height, width, self.only)
 
     def read(self, out: Sides | None = None) -> Sides:
-        """LR and HR, uint8 (count, height, width, 3); raises CorruptRecordError or ImageError."""
+        """LR and HR, uint8 (count, height, width, 3); UsageError, CorruptRecordError or ImageError."""
+        self.shapes()
         return cut(self.source, self.crops, self.patch, self.pad, self.only, out)
 
 
@@ -143,7 +145,10 @@ class PairedDataset(Dataset[Pair]):
         choice = Choice(split, chosen_scale, track, template, images, verify, self._only)
         opened = open_given(_path(path), _path(hr), _path(lr), choice)
         self._source = opened.source
-        self._items = _choose_items(opened, windows)
+        self._prepared = opened.prepared
+        self._windows = choose_windows(opened, windows)
+        self._items = items_of(self._source.sizes, self.scale, self._windows)
+        self._kept: Integers | None = None  # the numbers in `_items` of a subset's items
         self._patch = None if patch_size is None else _in_cells(patch_size, self.scale)
         self._pad = None if pad is None else check_pad(pad)
         self._dihedral = dihedral
@@ -186,19 +191,43 @@ class PairedDataset(Dataset[Pair]):
     @property
     def keys(self) -> list[str]:
         """The name of every item."""
-        return names(self._source, self._items.regions(np.arange(len(self))))
+        return names(self._source, self._regions())
 
     @property
     def sizes(self) -> Integers:
         """HR height and width of every item before it is cropped to a patch or padded, (items, 2)."""
-        return self._items.regions(np.arange(len(self))).sizes * self.scale.numerator
+        return self._regions().sizes * self.scale.numerator
+
+    def scores(self, by: str = "psnr") -> Scores:
+        """What `srdata classify` gave every item: psnr, psnr-y, edges or deviation, float64 (items,).
+
+        They are defined in `srdata.difficulty.measures`. Raises UsageError where the items are no windows of
+        a prepared set or these were not scored, with the command to run.
+        """
+        if self._prepared is None or self._windows is None:
+            raise UsageError("scores are of the windows of a prepared set: open one, with windows=True")
+        folder, split = self._prepared
+        found = read_scores(folder, ScoreKind(by, self.scale, self._windows), split)
+        return found[self._numbers(np.arange(len(self)))]
+
+    def subset(self, items: ArrayLike) -> PairedDataset:
+        """These items alone, in this order; each gets the same crops as before.
+
+        `items` are numbers or a mask, as numpy indexes: `data.subset(data.scores("deviation") > 2)` leaves
+        flat windows out. Memory: 8 bytes an item. Raises IndexError for a number beyond the last.
+        """
+        subset = copy(self)
+        subset._kept = self._numbers(np.arange(len(self))[np.array(items, ndmin=1)])
+        subset._epoch = SharedEpoch()
+        subset._epoch.set(self._epoch.get())
+        return subset
 
     def set_epoch(self, epoch: int) -> None:
         """Choose the epoch of plain indices, for this process and all workers; call it before iterating."""
         self._epoch.set(epoch)
 
     def __len__(self) -> int:
-        return len(self._items)
+        return len(self._items if self._kept is None else self._kept)
 
     def __getitem__(self, index: Index) -> Pair:
         return self.__getitems__([index])[0]
@@ -227,7 +256,6 @@ class PairedDataset(Dataset[Pair]):
         """
         items = self._checked(np.array(indices, np.int64, ndmin=1))
         drawn = self.draw(items, self._epoch.get() if epoch is None else epoch)
-        drawn.shapes()
         return Pairs(*drawn.read(out), drawn.keys)
 
     def draw(
@@ -245,8 +273,9 @@ class PairedDataset(Dataset[Pair]):
         What is given stands for, and `dihedral` and `only` add to, what the data set was made with.
         """
         patch = self._patch if patch_size is None else _in_cells(patch_size, self.scale)
-        address = (self._seed if seed is None else seed, epochs, items)
-        crops = draw(self._items.regions(items), patch, self._dihedral or dihedral, address)
+        numbers = self._numbers(items)
+        address = (self._seed if seed is None else seed, epochs, numbers)
+        crops = draw(self._items.regions(numbers), patch, self._dihedral or dihedral, address)
         return Drawn(self._source, crops, patch, self._pad, self._only or only)
 
     def check_patch(self, patch_size: int) -> None:
@@ -269,9 +298,18 @@ class PairedDataset(Dataset[Pair]):
             raise IndexError(f"item {items[beyond][0]} of {count}")
         return items % count
 
+    def _numbers(self, items: Integers) -> Integers:
+        """The numbers by which these items went before any were left out."""
+        return items if self._kept is None else self._kept[items]
+
+    def _regions(self) -> Regions:
+        return self._items.regions(self._numbers(np.arange(len(self))))
+
     def _refuse_small(self, patch: int) -> None:
         """Raise UsageError that lists the items into which no patch of so many cells fits."""
         small = self._items.smaller_than(patch)
+        if self._kept is not None:
+            small = np.intersect1d(small, self._kept)
         if len(small):
             cell, regions = self.scale.numerator, self._items.regions(small[:SHOWN])
             named = zip(names(self._source, regions), (regions.sizes * cell).tolist(), strict=True)
@@ -298,20 +336,6 @@ def _choose_side(only: Only | None, hr: object, lr: object) -> Only | None:
     if only is not None and given not in (None, only):
         raise UsageError(f"only={only!r}, but the other side is all that is given")
     return only or given
-
-
-def _choose_items(opened: Opened, windows: bool | Windows) -> Items:
-    """Whole images, or windows: those of the set for True; raises UsageError."""
-    source = opened.source
-    chosen = opened.windows if windows is True else windows or None
-    if chosen is not None:
-        return WindowItems(chosen, source.sizes, source.scale)
-    if windows and not opened.subimages:
-        raise UsageError(
-            "windows=True takes the windows that a set was prepared with, and here are none: "
-            "choose some with windows=Windows(size=480, step=240)"
-        )
-    return WholeImages(source.sizes, source.scale)
 
 
 def _in_cells(patch_size: int, scale: Scale) -> int:

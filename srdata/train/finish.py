@@ -11,13 +11,12 @@ from torch.nn.functional import interpolate
 
 from srdata.errors import UsageError
 from srdata.resize import imresize
-from srdata.rng import Address
 from srdata.scale import Scale
 from srdata.train.augment import Pipeline, Sides
 from srdata.train.augment.dihedral import Dihedral
 from srdata.train.batch import Batch
 from srdata.train.look import Look
-from srdata.train.making import Degrading
+from srdata.train.making import Address, Making, Place, Rescaling
 from srdata.train.schedule import Moment, Schedule, at
 from srdata.train.tensors import opened
 
@@ -51,21 +50,23 @@ class Finish:
     scale: Scale
     look: Look
     augment: Pipeline | Schedule[Pipeline]
-    degrading: Degrading | Schedule[Degrading | None] | None
+    making: Making | Schedule[Making] | None
     upsample: Upsample | None
 
     def __call__(self, raw: Raw) -> Batch:
-        degrading, augment = at(self.degrading, raw.moment), at(self.augment, raw.moment)
-        _, augment = split_turning(augment)
-        whole = degrading is not None or not (self.look.bytes and augment.bytes_too)
-        sides = {name: self._opened(side, whole) for name, side in (("lr", raw.lr), ("hr", raw.hr))}
-        sides = _turned({name: side for name, side in sides.items() if side.numel()}, raw)
+        making = self.making.at(raw.moment) if isinstance(self.making, Schedule) else self.making
+        _, augment = split_turning(at(self.augment, raw.moment))
+        images: list[Address] = [(self.seed, *image) for image in zip(raw.visits, raw.keys, strict=True)]
+        place = Place(images, (self.seed, raw.moment.epoch, raw.number))
         notes: list[dict[str, Any]] = [{} for _ in raw.keys]
-        if degrading is not None:
-            deltas = degrading.draw(self.seed, raw.visits, raw.keys)
-            sides = degrading.make(sides["hr"], deltas)
-            _note(notes, "degradation", deltas)
-        sides = self._augmented(self._upsampled(sides), augment, raw, notes)
+        whole = making is not None or not (self.look.bytes and augment.bytes_too)
+        sides = {name: self._opened(side, whole) for name, side in (("lr", raw.lr), ("hr", raw.hr))}
+        sides = _turned({name: side for name, side in sides.items() if side.numel()}, raw, notes)
+        if isinstance(making, Rescaling):  # what it makes is not to be altered any more
+            sides = _made(_augmented(sides, augment, place, notes), making, place, notes)
+        else:
+            sides = self._upsampled(_made(sides, making, place, notes))
+            sides = _augmented(sides, augment, place, notes)
         tensors = {name: self._finished(name, side) for name, side in sides.items()}
         if raw.labels is not None:
             tensors["label"] = torch.tensor(raw.labels).to(raw.hr.device, non_blocking=True)
@@ -84,45 +85,54 @@ class Finish:
             return {**sides, "lr": interpolate(lr, size=size, mode="nearest")}
         return {**sides, "lr": imresize(lr, size=size)}
 
-    def _augmented(
-        self, sides: dict[str, Tensor], augment: Pipeline, raw: Raw, notes: list[dict[str, Any]]
-    ) -> dict[str, Tensor]:
-        steps: list[list[Any]] = [[] for _ in notes]
-        if raw.turns is not None:
-            steps = [[{"augment": "dihedral", "params": {"turn": turn}}] for turn in raw.turns]
-        if augment.augmentations:
-            drawn = augment.sample(_images(self.seed, raw), (self.seed, raw.moment.epoch, raw.number))
-            found = augment.apply(Sides(sides.get("lr"), sides.get("hr")), drawn)
-            sides = {name: side for name, side in found._asdict().items() if side is not None}
-            steps = [[*earlier, *later] for earlier, later in zip(steps, drawn, strict=True)]
-        if any(steps):
-            _note(notes, "augment", steps)
-        return sides
-
     def _finished(self, name: str, side: Tensor) -> Tensor:
-        if name not in ("lr", "hr", "rgb"):
+        if name == "rgb":  # (count, pixels, 3)
+            return self.look(side.transpose(1, 2)[..., None])[..., 0].transpose(1, 2)
+        if name not in ("lr", "hr"):
             return side
         if self.look.bytes and side.dtype != torch.uint8:
             side = (side * 255).round().to(torch.uint8)
         return self.look(side)
 
 
-def _turned(sides: dict[str, Tensor], raw: Raw) -> dict[str, Tensor]:
+def _turned(sides: dict[str, Tensor], raw: Raw, notes: list[dict[str, Any]]) -> dict[str, Tensor]:
     """The sides turned as drawn, where reading has not done it."""
-    if raw.turns is None or raw.turned:
+    if raw.turns is None:
         return sides
     params = [{"turn": turn} for turn in raw.turns]
-    done = Dihedral().apply(Sides(sides.get("lr"), sides.get("hr")), params)
-    return {name: side for name, side in done._asdict().items() if side is not None}
+    for note, one in zip(notes, params, strict=True):
+        note["augment"] = [{"augment": "dihedral", "params": one}]
+    return sides if raw.turned else _named(Dihedral().apply(_sides(sides), params))
 
 
-def _images(seed: int, raw: Raw) -> list[tuple[Address, ...]]:
-    return [(seed, visit, key) for visit, key in zip(raw.visits, raw.keys, strict=True)]
+def _made(
+    sides: dict[str, Tensor], making: Making | None, place: Place, notes: list[dict[str, Any]]
+) -> dict[str, Tensor]:
+    if making is None:
+        return sides
+    drawn = making.draw(place)
+    for note, params in zip(notes, drawn, strict=True):
+        note["degradation"] = params
+    return making.make(sides["hr"], drawn)  # type: ignore[arg-type]  # each takes what it drew
 
 
-def _note(notes: list[dict[str, Any]], name: str, values: list[Any]) -> None:
-    for note, value in zip(notes, values, strict=True):
-        note[name] = value
+def _augmented(
+    sides: dict[str, Tensor], augment: Pipeline, place: Place, notes: list[dict[str, Any]]
+) -> dict[str, Tensor]:
+    if not augment.augmentations:
+        return sides
+    steps = augment.sample(place.images, place.batch)
+    for note, later in zip(notes, steps, strict=True):
+        note["augment"] = [*note.get("augment", []), *later]
+    return _named(augment.apply(_sides(sides), steps))
+
+
+def _sides(sides: dict[str, Tensor]) -> Sides:
+    return Sides(sides.get("lr"), sides.get("hr"))
+
+
+def _named(sides: Sides) -> dict[str, Tensor]:
+    return {name: side for name, side in sides._asdict().items() if side is not None}
 
 
 def split_turning(augment: Pipeline) -> tuple[bool, Pipeline]:

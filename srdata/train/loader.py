@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
+from dataclasses import dataclass
 from functools import partial
 from typing import Any, TypeVar
 
@@ -11,13 +12,14 @@ import torch
 from srdata.errors import StorageFullError, UsageError
 from srdata.scale import Scale
 from srdata.train.ahead import ByProcesses, Kind, by_threads, check_workers
+from srdata.train.arbitrary import ArbitraryScale
 from srdata.train.augment import load_augment
 from srdata.train.batch import Batch
 from srdata.train.cutting import Only
 from srdata.train.dataset import PairedDataset
 from srdata.train.finish import Finish, Raw, Upsample, check_upsample, split_turning
 from srdata.train.look import Color, Look
-from srdata.train.making import Degradation, load_degrading
+from srdata.train.making import Degradation, load_making
 from srdata.train.mixed import InRatio, Mixed
 from srdata.train.orders import Order, Sequential, Shuffled
 from srdata.train.plan import Job, Plan, Reading
@@ -49,7 +51,8 @@ class Loader:
     and makes of it
         augment      names, presets or settings of `srdata.train.augment`
         degrade      a degradation: LR is made from HR crops on the device instead of being read, for `scale`
-                     where the data has none; `group` and `margin` are those of `Degrading`
+                     where the data has none; `group` and `margin` are those of `Degrading`. Or an
+                     `ArbitraryScale`, which makes LR, coordinates and the pixels there
         upsample     "nearest" or "bicubic": LR is enlarged to the size of HR
         dtype, channels_last, color, mean, std, value_range: see `srdata.train.look.Look`
     by
@@ -72,7 +75,7 @@ class Loader:
         *,
         device: str | torch.device = "cpu",
         augment: Any = (),
-        degrade: Degradation | Schedule[Degradation] | None = None,
+        degrade: Degradation | ArbitraryScale | Schedule[Degradation] | None = None,
         scale: int | float | str | Scale | None = None,
         group: int | None = None,
         margin: int = 0,
@@ -102,17 +105,16 @@ class Loader:
         mixed = data if isinstance(data, Mixed) else Mixed([data])
         look = Look(dtype, channels_last, color, _numbers(mean), _numbers(std), value_range)
         check_upsample(upsample)
-        asked = mixed.scale if scale is None and mixed.scale != 1 else scale
         loading = partial(
-            load_degrading,
-            scale=None if asked is None else Scale(asked),
+            load_making,
+            scale=_scale(mixed, scale),
             group=group,
             margin=margin,
             on_device=self.device.type != "cpu",
         )
-        degrading = None if degrade is None else _mapped(loading, degrade)
+        making = None if degrade is None else _mapped(loading, degrade)
         augments = _mapped(load_augment, augment)
-        self.scale = mixed.scale if degrade is None else next(every(degrading)).scale
+        self.scale = mixed.scale if making is None else next(every(making)).scale
         self.seed = seed
         only: Only | None = None if degrade is None else "hr"
         self.residency, mixed = settle(residency, mixed, only, self.device, kind)
@@ -120,7 +122,7 @@ class Loader:
             data=mixed,
             order=order or _order(data, shuffle, repeat),
             batch_size=batch_size,
-            patch_size=_mapped(partial(_read_size, mixed, self.scale, margin), patch_size),
+            patch_size=_mapped(partial(_read_size, mixed, self.scale, margin, degrade), patch_size),
             seed=seed,
             drop_last=drop_last,
             ranks=self.world_size,
@@ -128,12 +130,12 @@ class Loader:
         only = "hr" if degrade is not None else None
         self._reading = Reading(
             self._plan,
-            dihedral=any(split_turning(one)[0] for one in every(augments)),
+            dihedral=_mapped(lambda one: split_turning(one)[0], augments),
             turning=self.device.type == "cpu" and self.residency != "device",
             only=only,
             pin=self.device.type == "cuda",
         )
-        self._finish = Finish(seed, self.scale, look, augments, degrading, upsample)
+        self._finish = Finish(seed, self.scale, look, augments, making, upsample)
         self._processes: ByProcesses[Job, Any] | None = None
         self._epoch, self._next = 0, 0  # of the batch that comes next
         self._begun = False  # whether this epoch was begun
@@ -188,7 +190,7 @@ class Loader:
     def _batches(self, epoch: int, start: int) -> Generator[Batch, None, None]:
         jobs = self._plan.jobs(epoch, start, self.rank)
         if self.device.type == "cpu":
-            yield from self._ahead_of_use(self._made, jobs)
+            yield from self._ahead_of_use(_Making(self._reading, self._finish), jobs)
         else:
             yield from on_device(self._ahead_of_use(self._reading, jobs), self._finish, self.device)
 
@@ -199,8 +201,16 @@ class Loader:
             self._processes = ByProcesses(work, self._workers, self._ahead, self._reading.pin)
         return self._processes.run(jobs)
 
-    def _made(self, job: Job) -> Batch:
-        return self._finish(self._reading(job))
+
+@dataclass(frozen=True)
+class _Making:
+    """Reading and finishing, both on the host."""
+
+    reading: Reading
+    finish: Finish
+
+    def __call__(self, job: Job) -> Batch:
+        return self.finish(self.reading(job))
 
 
 def on_device(raws: Iterator[Raw], finish: Callable[[Raw], Batch], device: torch.device) -> Iterator[Batch]:
@@ -209,7 +219,7 @@ def on_device(raws: Iterator[Raw], finish: Callable[[Raw], Batch], device: torch
     ahead: tuple[Batch, torch.cuda.Event] | None = None
     for raw in raws:
         with torch.cuda.stream(stream):
-            batch = _finished(raw, finish, device)
+            batch = finished_on(device, raw, finish)
             ready = stream.record_event()
         if ahead is not None:
             yield _handed_over(*ahead)
@@ -218,7 +228,8 @@ def on_device(raws: Iterator[Raw], finish: Callable[[Raw], Batch], device: torch
         yield _handed_over(*ahead)
 
 
-def _finished(raw: Raw, finish: Callable[[Raw], Batch], device: torch.device) -> Batch:
+def finished_on(device: torch.device, raw: Raw, finish: Callable[[Raw], Batch]) -> Batch:
+    """The batch that `finish` makes of crops, on a device; raises StorageFullError."""
     try:
         return finish(raw.to(device))
     except torch.OutOfMemoryError as error:
@@ -237,10 +248,20 @@ def _handed_over(batch: Batch, ready: torch.cuda.Event) -> Batch:
     return batch
 
 
-def _read_size(mixed: Mixed, scale: Scale, margin: int, patch_size: int | None) -> int | None:
+def _scale(mixed: Mixed, scale: int | float | str | Scale | None) -> Scale | None:
+    """The scale that is asked for, or that of the data; None where it is HR alone, which has none."""
+    if scale is not None:
+        return Scale(scale)
+    return None if mixed.scale == 1 else mixed.scale
+
+
+def _read_size(
+    mixed: Mixed, scale: Scale, margin: int, degrade: object, patch_size: int | None
+) -> int | None:
     """The side of what is read for a patch, in HR pixels; None for that of the data; raises UsageError."""
-    own = mixed.sets[0].patch_size
-    size = own if patch_size is None else patch_size
+    if isinstance(degrade, ArbitraryScale):
+        return degrade.hr_patch
+    size = mixed.sets[0].patch_size if patch_size is None else patch_size
     if size is None and margin:
         raise UsageError("margin= is read around a patch: give patch_size= as well")
     if size is not None and size % scale.numerator:

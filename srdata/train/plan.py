@@ -98,13 +98,13 @@ class Reading:
     """Reads the batches of a plan into memory, or gathers them where whole images are kept."""
 
     plan: Plan
-    dihedral: bool  # whether crops are drawn turned
+    dihedral: bool | Schedule[bool]  # whether crops are drawn turned
     turning: bool  # whether they are turned here; otherwise it is left to do
     only: Only | None
     pin: bool
 
     def __call__(self, job: Job) -> Raw:
-        parts = self.plan.parts(job, dihedral=self.dihedral, only=self.only)
+        parts = self.plan.parts(job, dihedral=at(self.dihedral, job.moment), only=self.only)
         drawn = [part.drawn for part in parts]
         turns = [turn for one in drawn if one.crops.turns is not None for turn in one.crops.turns.tolist()]
         lr, hr = self._sides(drawn if self.turning else [_unturned(one) for one in drawn])

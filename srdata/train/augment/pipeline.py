@@ -14,6 +14,7 @@ from srdata.degrade.op import Params
 from srdata.errors import RecipeError, UnknownNameError, UsageError
 from srdata.rng import Address, Generators
 from srdata.train.augment.base import Augmentation, Draws, Place, Sides
+from srdata.train.augment.dihedral import Dihedral
 from srdata.train.augment.presets import PRESETS
 from srdata.train.augment.table import AUGMENTATIONS
 from srdata.yamlfile import Document, check
@@ -77,14 +78,15 @@ class Pipeline:
                 sides = one.apply(sides, params)
         return sides
 
-    def split_dihedral(self) -> tuple[Augmentation | None, Pipeline]:
+    def split_dihedral(self) -> tuple[Dihedral | None, Pipeline]:
         """The dihedral with which it begins, if it does, and the rest.
 
         So that pixels can be turned while they are read. Draw with the whole pipeline: the first step of each
         image belongs to the dihedral, the others to the rest.
         """
-        if self.augmentations and self.augmentations[0].name == "dihedral":
-            return self.augmentations[0], Pipeline(self.augmentations[1:])
+        match self.augmentations:
+            case (Dihedral() as first, *rest):
+                return first, Pipeline(tuple(rest))
         return None, self
 
     def _check(self, sides: Sides, steps: Sequence[Sequence[Step]]) -> None:
