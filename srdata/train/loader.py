@@ -116,6 +116,8 @@ class Loader:
         making = None if degrade is None else _mapped(loading, degrade)
         augments = _mapped(load_augment, augment)
         self.scale = mixed.scale if making is None else next(every(making)).scale
+        if self.scale != 1 and upsample is None and any(one.same_size for one in every(augments)):
+            raise UsageError("an augmentation needs LR of the size of HR: give upsample='nearest' as well")
         self.seed = seed
         only: Only | None = None if degrade is None else "hr"
         self.residency, mixed = settle(residency, mixed, only, self.device, kind, self.world_size)
@@ -128,7 +130,6 @@ class Loader:
             drop_last=drop_last,
             ranks=self.world_size,
         )
-        only = "hr" if degrade is not None else None
         self._reading = Reading(
             self._plan,
             dihedral=_mapped(lambda one: split_turning(one)[0], augments),
