@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import shutil
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -14,6 +14,7 @@ import pyarrow.parquet as pq
 from srdata.errors import UsageError
 from srdata.files import part_name, sha256_of, storage_errors, sync_file, sync_folder
 from srdata.images import encode_png
+from srdata.progress import progress
 from srdata.publication.card import (
     HASHES,
     LICENCE,
@@ -131,13 +132,16 @@ def _write_split(
 ) -> PublishedSplit:
     count = total = 0
 
-    def counted() -> Iterator[Entry]:
+    def counted(entries: Iterable[Entry]) -> Iterator[Entry]:
         nonlocal count, total
-        for entry in entries_of(request.folder, pictures, config.scale, request.cuts(split), request.jobs):
+        for entry in entries:
             count, total = count + 1, total + entry.bytes
             yield entry
 
-    write(folder, split, counted(), config, request.shard_bytes)
+    with progress(f"{config.name} {split}", len(pictures), "images") as advance:
+        windows = request.cuts(split)
+        entries = entries_of(request.folder, pictures, config.scale, windows, request.jobs, advance)
+        write(folder, split, counted(entries), config, request.shard_bytes)
     return PublishedSplit(images=count, bytes=total, pixels=_pixels(pictures, config.scale))
 
 

@@ -15,7 +15,7 @@ from srdata.errors import CorruptRecordError
 from srdata.images import Pixels, encode_png
 from srdata.preparation.parallel import in_order
 from srdata.prepared import PreparedImages
-from srdata.progress import progress
+from srdata.progress import Advance
 from srdata.scale import Scale
 from srdata.store.blocks import HR
 from srdata.store.records import pixel_hash
@@ -79,15 +79,19 @@ def pictures_of(folder: Path) -> list[Picture]:
 
 
 def entries_of(
-    folder: Path, pictures: Sequence[Picture], scale: Scale, windows: Windows | None = None, jobs: int = 1
+    folder: Path,
+    pictures: Sequence[Picture],
+    scale: Scale,
+    windows: Windows | None = None,
+    jobs: int = 1,
+    advance: Advance = lambda images: None,
 ) -> Iterator[Entry]:
     """The pairs of these images at a scale, in order, for any number of `jobs`; raises CorruptRecordError."""
     starts = range(0, len(pictures), _TOGETHER)
     tasks = [EntryTask(folder, tuple(pictures[i : i + _TOGETHER]), scale, windows) for i in starts]
-    with progress(f"{scale.label}", len(pictures), "images") as advance:
-        for task, entries in zip(tasks, in_order(encode, tasks, jobs=jobs), strict=True):
-            yield from entries
-            advance(len(task.pictures))
+    for task, entries in zip(tasks, in_order(encode, tasks, jobs=jobs), strict=True):
+        yield from entries
+        advance(len(task.pictures))
 
 
 def encode(task: EntryTask) -> list[Entry]:

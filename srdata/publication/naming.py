@@ -19,13 +19,17 @@ def configs_of(content: SetFile) -> list[Config]:
     if isinstance(degradation, str):
         name = degradation.removeprefix(PUBLISHED)
         return [Config(name, Scale(scale)) for scale in content.scales]
-    return [Config(chain_name(degradation[scale]), Scale(scale)) for scale in content.scales]
+    return [Config(chain_name(degradation[scale], content.name), Scale(scale)) for scale in content.scales]
 
 
-def chain_name(chain: dict[str, Any]) -> str:
-    """What a resolved chain is called: `bicubic` in any of MATLAB's variants, a preset, or `custom`."""
+def chain_name(chain: dict[str, Any], set_name: str = "") -> str:
+    """What a resolved chain is called: `bicubic` in any of MATLAB's variants, a preset, or `custom`.
+
+    Of several names for one chain it is that which the name of the set has in it.
+    """
     match chain:
         case {"hr": [], "steps": [{"op": "imresize", "kernel": "bicubic", "antialias": True}]}:
             return "bicubic"
     known = catalog.names(Shelf.DEGRADATIONS)
-    return next((name for name in known if load_chain(name).resolved() == chain), "custom")
+    same = [name for name in known if load_chain(name).resolved() == chain]
+    return max(same, key=lambda name: name in set_name, default="custom")

@@ -3,23 +3,30 @@
 from __future__ import annotations
 
 import re
+import shutil
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+from filelock import FileLock
+
 from srdata.errors import UsageError
+from srdata.files import PART, storage_errors
 from srdata.prepared import PreparedImages
 from srdata.publication.build import build
 from srdata.publication.forms import Form
-from srdata.publication.pointer import Published
+from srdata.publication.hub import Hub, open_hub
+from srdata.publication.pointer import Published, pointer_in
+from srdata.publication.push import Local, push
 from srdata.publication.request import SHARD_BYTES, Request, choose_form
 from srdata.publication.rights import refuse_unless_allowed, terms_of
+from srdata.store.setfile import SetFile
 
 Log = Callable[[str], None]
 
 _REPOSITORY = re.compile(r"[A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*", re.ASCII)
 _LONGEST_REPOSITORY = 96
-_EXAMPLE = "ORG/NAME"  # in a card that was written before it was known where it will stand
+_EXAMPLE = "ORG/NAME"  # in a card that is written before it is known where it will stand
 
 
 @dataclass(frozen=True)
@@ -53,42 +60,72 @@ def publish(
     `hf auth login`.
 
     What is uploaded is seen by a reader all at once: card and srdata.json come last, in one commit, and until
-    then the files that they name are named by nothing. The same call goes on where one was interrupted, and
-    uploads nothing where nothing has changed. At the end the hashes of the Hub are compared with those here.
+    then nothing names the files that they name. The same call goes on where one was interrupted, and uploads
+    nothing where nothing has changed. At the end the hashes on the Hub are compared with those here.
 
     Raises LicenceError where the images may not be passed on, unless `i_have_the_rights`; SetError,
     UsageError, CorruptRecordError, StoreError; HubError where the Hub does not take it.
     """
     folder = Path(path)
-    images = PreparedImages(folder)
-    terms = terms_of(images.content)
+    content = PreparedImages(folder).content
+    terms = terms_of(content)
     for line in terms.lines:
         log(line)
     if not (recipe_only or i_have_the_rights):
         refuse_unless_allowed(folder, terms)
-    if to is None and out is None:
+    _check(folder, content, to, windows, recipe_only)
+    hub = open_hub(_name(to)) if out is None else None
+    chosen = None if recipe_only else form or choose_form(folder, content, windows)
+    request = Request(folder, content, terms, to or _EXAMPLE, chosen, windows, shard_bytes, jobs)
+    if hub is not None:
+        return _upload(request, hub, public, log)
+    made = build(request, Path(out or ""))
+    return Outcome(str(out), _size(made), made)
+
+
+def _upload(request: Request, hub: Hub, public: bool, log: Log) -> Outcome:
+    """Build beside the set, upload, and remove what was built once it is there."""
+    stage = request.folder.with_name(f".{request.folder.name}.publish")
+    with storage_errors(stage):
+        lock = FileLock(stage.with_name(f"{stage.name}.lock")).acquire()
+    with lock:
+        _clear(stage, request)
+        made = build(request, stage)
+        changes = push(Local(stage, made), hub, public=public, log=log)
+        shutil.rmtree(stage)
+    what = (
+        f"{changes} sent or removed, hashes on the Hub as here" if changes else "there already, nothing sent"
+    )
+    return Outcome(hub.url, f"{_size(made)}, {what}", made)
+
+
+def _clear(stage: Path, request: Request) -> None:
+    """Remove what was built for another request, or not to its end."""
+    there = pointer_in(stage)
+    if there is None or there.request != request.digest:
+        shutil.rmtree(stage, ignore_errors=True)
+    for part in stage.parent.glob(f"{stage.name}{PART}*"):
+        shutil.rmtree(part, ignore_errors=True)
+
+
+def _name(to: str | None) -> str:
+    if to is None:
         raise UsageError("say where to: --to ORG/NAME on the Hub, or --out DIR for a folder here")
-    check_request(to, windows, recipe_only, images)
-    chosen = None if recipe_only else form or choose_form(folder, images.content, windows)
-    request = Request(folder, images.content, terms, to or _EXAMPLE, chosen, windows, shard_bytes, jobs)
-    if out is not None:
-        made = build(request, Path(out))
-        return Outcome(str(out), _summary(made), made)
-    raise NotImplementedError
+    return to
 
 
-def check_request(to: str | None, windows: bool, recipe_only: bool, images: PreparedImages) -> None:
+def _check(folder: Path, content: SetFile, to: str | None, windows: bool, recipe_only: bool) -> None:
     """Raise UsageError for what cannot be done, before any work."""
     if to is not None and (not _REPOSITORY.fullmatch(to) or len(to) > _LONGEST_REPOSITORY):
         raise UsageError(
             f"{to!r} is no name of a data set on the Hub: give ORG/NAME, such as my-lab/div2k-x4"
         )
-    if windows and images.content.windows is None:
-        raise UsageError(f"{images.folder} has no windows: leave --windows out to publish whole images")
+    if windows and content.windows is None:
+        raise UsageError(f"{folder} has no windows: leave --windows out to publish whole images")
     if windows and recipe_only:
         raise UsageError("--windows is about pixels, and --recipe-only publishes none: leave one of them out")
 
 
-def _summary(made: Published) -> str:
+def _size(made: Published) -> str:
     megabytes = sum(entry.bytes for entry in made.files.values()) / 1e6
     return f"{made.form}, {len(made.files) + 1} files, {megabytes:.1f} MB"
