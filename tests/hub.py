@@ -17,6 +17,7 @@ import hashlib
 import json
 import re
 import threading
+import traceback
 import urllib.parse
 from collections import defaultdict, deque
 from collections.abc import Callable, Iterator
@@ -124,6 +125,18 @@ def hang_up(asked: Asked, right: Callable[[], Reply]) -> Reply:
     return Reply(cut=True)
 
 
+def lose(path: str) -> Fault:
+    """Make the commit, but keep another content for one file, as a Hub does that has a fault."""
+
+    def answer(asked: Asked, right: Callable[[], Reply]) -> Reply:
+        body = asked.body
+        wrong = b"".join(line + b"\n" for line in body.splitlines() if f'"{path}"'.encode() not in line)
+        object.__setattr__(asked, "body", wrong)
+        return right()
+
+    return answer
+
+
 def echo_token(asked: Asked, right: Callable[[], Reply]) -> Reply:
     """Refuse, and send the secret back, as a careless proxy does."""
     return reply({"error": f"refused: {asked.headers.get('authorization')}"}, 403)
@@ -164,6 +177,7 @@ class Hub:
         self.xet_folder = xet_folder
         self.xet_hashes: dict[str, tuple[str, int]] = {}  # SHA-256 → hash and size in the store of Xet
         self.requests: list[Asked] = []
+        self.bugs: list[str] = []  # of this file; a test that uses it looks that there is none
         self.tokens = {"hf_rightTokenForTests"}
         self._faults: dict[str, deque[Fault]] = defaultdict(deque)
         self._lock = threading.Lock()
@@ -180,6 +194,13 @@ class Hub:
 
     def asked(self, kind: str) -> list[Asked]:
         return [one for one in self.requests if one.kind == kind]
+
+    def checkout(self, name: str, folder: Path) -> Path:
+        """The files of a repository as they are now."""
+        for path, blob in self.repositories[name].files.items():
+            (folder / path).parent.mkdir(parents=True, exist_ok=True)
+            (folder / path).write_bytes(self.content(blob))
+        return folder
 
     def answer(self, method: str, target: str, headers: dict[str, str], body: bytes) -> Reply:
         path = urllib.parse.unquote(urllib.parse.urlsplit(target).path)
@@ -386,7 +407,12 @@ def _handler(hub: Hub) -> type[BaseHTTPRequestHandler]:
 
         def handle_any(self) -> None:
             headers = {name.lower(): value for name, value in self.headers.items()}
-            answer = hub.answer(self.command, self.path, headers, self.read_body(headers))
+            body = self.read_body(headers)
+            try:
+                answer = hub.answer(self.command, self.path, headers, body)
+            except Exception:
+                hub.bugs.append(traceback.format_exc())
+                raise
             if answer.cut:
                 self.close_connection = True
                 return

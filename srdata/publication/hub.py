@@ -91,10 +91,11 @@ class Hub:
 
     name: str
     token: str = field(repr=False)
+    endpoint: str | None = None  # None: that of HF_ENDPOINT, or huggingface.co
 
     @cached_property
     def _api(self) -> HfApi:
-        return HfApi(token=self.token, library_name="srdata", library_version=__version__)
+        return HfApi(self.endpoint, token=self.token, library_name="srdata", library_version=__version__)
 
     @property
     def url(self) -> str:
@@ -162,7 +163,8 @@ class Hub:
         """What an error of the client means to a user."""
         answered = next((one for one in _chain(error) if isinstance(one, HfHubHTTPError)), None)
         if answered is None:
-            said = self._safe(_first_line(str(error) or type(error).__name__))
+            *_, first = _chain(error)
+            said = self._safe(_first_line(str(first) or type(first).__name__))
             return TemporaryHubError(
                 f"{self.name}: the Hub cannot be reached, or did not finish ({said}): run the same command "
                 "again, what is uploaded is kept; where Xet does not work, set HF_HUB_DISABLE_XET=1"

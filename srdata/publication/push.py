@@ -185,7 +185,7 @@ def _commits(
     with progress("upload", sum(sizes.values()), "B", scaled=True) as advance:
         for batch in batches:
             add: dict[str, Path | bytes] = {path: paths[path] for path in batch}
-            if head == remote.head and POINTER not in remote.files:
+            if head == remote.head and not {POINTER, CARD} & set(remote.files):
                 add[CARD] = UNFINISHED_CARD.encode()
             head = hub.commit(f"Add data of {local.content.name}", head, add)
             advance(sum(sizes[path] for path in batch))

@@ -85,7 +85,8 @@ def publish(
 
 def _upload(request: Request, hub: Hub, public: bool, log: Log) -> Outcome:
     """Build beside the set, upload, and remove what was built once it is there."""
-    stage = request.folder.with_name(f".{request.folder.name}.publish")
+    folder = request.folder.resolve()
+    stage = folder.with_name(f".{folder.name}.publish")
     with storage_errors(stage):
         lock = FileLock(stage.with_name(f"{stage.name}.lock")).acquire()
     with lock:
@@ -93,9 +94,7 @@ def _upload(request: Request, hub: Hub, public: bool, log: Log) -> Outcome:
         made = build(request, stage)
         changes = push(Local(stage, made), hub, public=public, log=log)
         shutil.rmtree(stage)
-    what = (
-        f"{changes} sent or removed, hashes on the Hub as here" if changes else "there already, nothing sent"
-    )
+    what = f"{changes} sent or removed, hashes there as here" if changes else "there already, nothing sent"
     return Outcome(hub.url, f"{_size(made)}, {what}", made)
 
 
