@@ -239,6 +239,20 @@ def test_passing_failures_are_waited_out(local: Local, hub: Hub, fault: Fault, b
     assert sum(one.operations for one in commits) == 1 + len(local.hashes), "nothing was committed twice"
 
 
+def test_what_someone_else_commits_meanwhile_is_kept(local: Local, hub: Hub) -> None:
+    def after_another(asked: Asked, right: object) -> Reply:
+        put(hub, "paper.pdf", b"%PDF")
+        return right_answer(asked, right)
+
+    told: list[str] = []
+    hub.next("commit", right_answer, after_another)
+    send(local, hub, log=told.append)
+    assert ["412: A commit has happened since" in line for line in told] == [True]
+    assert "paper.pdf" in hub.repositories[NAME].files
+    hub.repositories[NAME].commits[-1].files.pop("paper.pdf")
+    assert sent_whole(local, hub)
+
+
 @pytest.mark.parametrize(
     ("status", "text"),
     [

@@ -133,7 +133,10 @@ def _look(hub: Hub, public: bool) -> Remote:
         hub.create(private=not public)
         remote = hub.look()
     if remote is None:
-        raise TemporaryHubError(f"{hub.name}: the Hub does not show the data set that was made: try again")
+        raise TemporaryHubError(
+            f"{hub.name}: the Hub has such a data set, but does not show it to this token: "
+            "check the name, and the rights of the token"
+        )
     return remote
 
 
