@@ -38,7 +38,8 @@ from srdata.images import write_png
 from srdata.prepared import PreparedImages
 from srdata.publication import hub as client
 from srdata.publication import publish
-from srdata.publication.push import UNFINISHED_CARD, Local, Patience, push
+from srdata.publication.pointer import Published
+from srdata.publication.push import UNFINISHED_CARD, Local, Patience, push, there_already
 
 TOKEN = "hf_rightTokenForTests"
 NAME = "lab/noise"
@@ -188,6 +189,30 @@ def test_a_second_time_nothing_is_sent(local: Local, hub: Hub) -> None:
     assert send(local, hub) == 0
     assert len(hub.repositories[NAME].commits) == before
     assert {one.kind for one in hub.requests} == {"info", "tree", "resolve"}
+
+
+def test_what_is_there_need_not_be_built_to_know(local: Local, hub: Hub) -> None:
+    told: list[str] = []
+
+    def there_as_asked(request: str = local.content.request, public: bool = False) -> Published | None:
+        return there_already(there(hub), request, public=public, log=told.append)
+
+    assert there_as_asked() is None
+    send(local, hub)
+    assert there_as_asked() == local.content
+    assert there_as_asked("another request") is None
+    files = hub.repositories[NAME].files
+    image = next(path for path in files if path.endswith("hr/07.png"))
+    for wrong in (Blob(files[image].size, sha256="0" * 64), Blob(1, sha256=files[image].sha256)):
+        hub.repositories[NAME].add("by hand", {**files, image: wrong}, 1)
+        assert there_as_asked() is None
+        hub.repositories[NAME].commits.pop()
+    put(hub, "README.md", files["README.md"].data + b"\nSee our paper.\n")
+    assert there_as_asked() is None
+    hub.repositories[NAME].private = False
+    hub.repositories[NAME].commits.pop()
+    with pytest.raises(UsageError, match="is public"):
+        there_as_asked()
 
 
 def test_commits_are_of_the_size_that_the_hub_takes(local: Local, hub: Hub) -> None:
@@ -461,4 +486,6 @@ def test_an_interrupted_upload_goes_on(prepared: Path, hub: Hub, tmp_path: Path)
     done = srdata(settings, prepared, "--form", "imagefolder")
     assert done.returncode == 0, done.stderr
     assert ", 15 sent or removed" in done.stdout
+    done = srdata(settings, prepared, "--form", "imagefolder")
+    assert done.stdout.endswith(", there already, nothing sent\n")
     assert "images" not in done.stderr.replace("the images of a folder", ""), "nothing was encoded again"
