@@ -377,7 +377,9 @@ def test_another_version_replaces_the_first_in_one_step(
     send(tables, hub)
     assert sent_whole(tables, hub), "the files of the first are gone"
     bare = written(prepared, tmp_path / "bare", recipe_only=True)
-    send(bare, hub)
+    told: list[str] = []
+    send(bare, hub, log=told.append)
+    assert told == [f"{NAME}: the version before stays in its history, until the data set is deleted there"]
     assert sent_whole(bare, hub), "no pixels are left, not even in the contact sheet"
 
 

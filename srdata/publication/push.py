@@ -134,6 +134,8 @@ def _steps(local: Local, hub: Hub, public: bool, log: Callable[[str], None]) -> 
     if not missing and not stale:
         return
     yield from _commits(local, hub, remote, missing, stale)
+    if stale:
+        log(f"{hub.name}: the version before stays in its history, until the data set is deleted there")
     if wrong := local.missing(_look(hub, public)):
         raise HubError(
             f"{hub.name}: {len(wrong)} files on the Hub are not what was sent, such as {wrong[0]}: "
