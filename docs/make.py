@@ -1,6 +1,6 @@
-"""Writes the generated parts of docs/degradations.md and its pictures: `python -m docs.make`.
+"""Writes the generated parts of the pages and their pictures: `python -m docs.make`.
 
-With --check it writes nothing, and fails if the page is not what it would write.
+With --check it writes nothing, and fails if a page is not what it would write.
 """
 
 from __future__ import annotations
@@ -9,9 +9,10 @@ import argparse
 import inspect
 import re
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
+from docs import augments
 from docs.pictures import as_png, picture
 from docs.settings import as_yaml
 from docs.shown import FAMILIES, OTHERS
@@ -23,34 +24,34 @@ from srdata.degrade.ops import OPS
 from srdata.images import write_png
 
 DOCS = Path(__file__).parent
-PAGE = DOCS / "degradations.md"
 PICTURES = DOCS / "images" / "ops"
 
 
 def main() -> int:
-    """Write the pictures and the page, or check the page."""
+    """Write the pictures and the pages, or check the pages."""
     parser = argparse.ArgumentParser(prog="python -m docs.make", description=__doc__)
-    parser.add_argument("--check", action="store_true", help="only compare the page")
+    parser.add_argument("--check", action="store_true", help="only compare the pages")
     parser.add_argument("ops", nargs="*", help="make pictures of these ops alone")
     arguments = parser.parse_args()
-    current = PAGE.read_text()
-    page = written(current)
+    pages = {DOCS / name: written((DOCS / name).read_text(), parts) for name, parts in PAGES.items()}
     if arguments.check:
-        sys.stdout.write("" if page == current else f"{PAGE} is not current: run python -m docs.make\n")
-        return int(page != current)
+        old = [path for path, text in pages.items() if path.read_text() != text]
+        sys.stdout.write("".join(f"{path} is not current: run python -m docs.make\n" for path in old))
+        return int(bool(old))
     for name in arguments.ops or OPS:
         if _has_picture(OPS[name]):
             write_png(PICTURES / f"{name}.png", as_png(picture(name)), level=9)
-    PAGE.write_text(page)
+    for path, text in pages.items():
+        path.write_text(text)
     return 0
 
 
-def written(page: str) -> str:
+def written(page: str, parts: dict[str, Callable[[], str]]) -> str:
     """A page whose generated parts are made anew."""
-    for name, part in (("presets", presets()), ("ops", ops())):
+    for name, part in parts.items():
         start, end = f"<!-- {name}: written by docs/make.py -->", f"<!-- end of {name} -->"
         before, _, rest = page.partition(start)
-        page = f"{before}{start}\n\n{part}\n\n{end}{rest.partition(end)[2]}"
+        page = f"{before}{start}\n\n{part()}\n\n{end}{rest.partition(end)[2]}"
     return page
 
 
@@ -126,6 +127,12 @@ def _unwrapped(text: str) -> str:
     """Paragraphs with each on one line, so that the page changes only where a text does."""
     return "\n\n".join(" ".join(paragraph.split()) for paragraph in text.split("\n\n"))
 
+
+# The generated parts of each page.
+PAGES: dict[str, dict[str, Callable[[], str]]] = {
+    "degradations.md": {"presets": presets, "ops": ops},
+    "augmentations.md": {"presets": augments.presets, "augmentations": augments.augmentations},
+}
 
 if __name__ == "__main__":
     sys.exit(main())

@@ -10,7 +10,10 @@ if TYPE_CHECKING:
     from srdata.preparation import prepare as prepare
     from srdata.recipe import load_recipe as load_recipe
     from srdata.resize import imresize as imresize
+    from srdata.train.batch import Batch as Batch
     from srdata.train.dataset import PairedDataset as PairedDataset
+    from srdata.train.ensemble import self_ensemble as self_ensemble
+    from srdata.train.loader import Loader as Loader
     from srdata.verification import verify as verify
 
 __version__ = "0.1.0"
@@ -22,10 +25,23 @@ _HOMES = {
     "load_recipe": "srdata.recipe",
     "prepare": "srdata.preparation",
     "verify": "srdata.verification",
+    "Batch": "srdata.train.batch",
+    "Loader": "srdata.train.loader",
     "PairedDataset": "srdata.train.dataset",
+    "self_ensemble": "srdata.train.ensemble",
 }
 
-__all__ = ["PairedDataset", "degrade", "imresize", "load_recipe", "prepare", "verify"]
+__all__ = [
+    "Batch",
+    "Loader",
+    "PairedDataset",
+    "degrade",
+    "imresize",
+    "load_recipe",
+    "prepare",
+    "self_ensemble",
+    "verify",
+]
 
 
 def __getattr__(name: str) -> Any:

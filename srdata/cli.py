@@ -158,6 +158,31 @@ def replay(prepared: Path, key: str, out: Path | None) -> None:
 
 
 @cli.command()
+@_SET
+@click.option(
+    "--by",
+    type=click.Choice(["psnr", "psnr-y", "edges", "deviation"]),
+    default="psnr",
+    show_default=True,
+    help="PSNR of bicubic (ClassSR), edges of LR (ARM), or how far HR is from flat.",
+)
+@click.option(
+    "--windows",
+    type=(click.IntRange(1), click.IntRange(1), click.IntRange(0)),
+    metavar="SIZE STEP THRESHOLD",
+    help="Sub-images in HR pixels; those that the set was prepared with if not given.",
+)
+@click.option("--scale", "scales", multiple=True, help="Only this scale; repeat for several.")
+@click.option("--jobs", default=-1, show_default=True, help="Processes; -1 is one a core.")
+def classify(prepared: Path, windows: tuple[int, int, int] | None, **options: Any) -> None:
+    """Score how hard each window of a prepared set is, for samplers and subsets, and keep that in the set."""
+    from srdata.difficulty import classify, summary
+
+    for kind in classify(prepared, windows=windows, **options):
+        click.echo(summary(prepared, kind))
+
+
+@cli.command()
 @click.argument("target", metavar="SET|DEGRADATION")
 @click.argument("image", required=False, type=click.Path(exists=True, dir_okay=False, path_type=Path))
 @click.option("--out", type=click.Path(dir_okay=False, path_type=Path), help="The PNG to write.")

@@ -10,6 +10,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from filelock import FileLock
+
 from srdata.errors import SrdataError, StorageFullError, StoreError, UsageError
 
 PART = ".part-"
@@ -77,6 +79,16 @@ def storage_error(path: Path, error: OSError) -> SrdataError:
     if error.errno in {errno.EROFS, errno.EACCES, errno.EPERM}:
         return StoreError(f"{path.parent} cannot be written: choose another folder with --root")
     return StoreError(f"cannot write {path}: {error.strerror or error}")
+
+
+@contextmanager
+def only_one_at(folder: Path) -> Iterator[None]:
+    """Make other processes that would change `folder` wait."""
+    with storage_errors(folder):
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        lock = FileLock(folder.with_name(f".{folder.name}.lock")).acquire()
+    with lock:
+        yield
 
 
 def sha256_of(path: Path) -> str:

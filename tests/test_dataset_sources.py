@@ -10,7 +10,7 @@ import cv2
 import numpy as np
 import pytest
 import torch
-from pairs import position_pairs, positions, write_folders, write_lmdbs, write_shards
+from pairs import position_pairs, positions, where, write_folders, write_lmdbs, write_shards
 
 from srdata import PairedDataset, imresize, prepare
 from srdata.errors import CorruptRecordError, ImageError, SetError, UnknownNameError, UsageError
@@ -117,12 +117,18 @@ def test_splits_and_scales_of_a_prepared_set(tmp_path: Path) -> None:
         PairedDataset(path, split="train", windows=True)
 
 
-NOWHERE: dict[str, Callable[[Path], dict[str, Path]]] = {
+NOWHERE: dict[str, Callable[[Path], dict[str, Path | str]]] = {
     "there is no .*/nothing: prepare it first": lambda root: {"path": root / "nothing"},
     "is no prepared set .* prepare it with `srdata prepare .* --scale 4 --lmdb`, or give two folders": (
         lambda root: {"path": root / "full_HR"}
     ),
-    "give either the path of a prepared set or a folder, or both hr= and lr=": lambda root: {"hr": root},
+    "give either the path of a prepared set or a folder, or hr=, lr= or both": lambda root: {},
+    "give either the path of a prepared set or a folder, or hr=, lr=": lambda root: {
+        "path": root,
+        "hr": root,
+    },
+    "only='lr', but the other side is all that is given": lambda root: {"hr": root, "only": "lr"},
+    "unknown side 'gt' .known: hr, lr.": lambda root: {"path": root, "only": "gt"},
     "there is no folder .*/nothing": lambda root: {"hr": root / "full_HR", "lr": root / "nothing"},
     "is one LMDB: give the one with HR images as hr=": lambda root: {"path": root / "hr.lmdb"},
     "hr.lmdb and .*: one is an LMDB and the other is not": (
@@ -301,3 +307,40 @@ def test_lmdbs_with_the_names_that_basicsr_uses(photographs: Path, tmp_path: Pat
     assert (data.batch([0]).hr[0] == hr).all()
     smaller = PairedDataset(tmp_path, windows=Windows(size=48, step=48))
     assert smaller.keys[-1] == "0001_s001_s004"
+
+
+@pytest.mark.parametrize("write", [write_shards, write_folders])
+def test_one_side_alone(write: Callable[..., Path], tmp_path: Path) -> None:
+    path = write(tmp_path, position_pairs(FOUR, [(48, 64), (80, 48)]), FOUR)
+    both = PairedDataset(path, scale=4, patch_size=32, dihedral=True)
+    pairs = both.batch([0, 1], epoch=3)
+    for side in ("hr", "lr"):
+        data = PairedDataset(path, scale=4, patch_size=32, dihedral=True, only=side)
+        alone = data.batch([0, 1], epoch=3)
+        assert (getattr(alone, side) == getattr(pairs, side)).all()
+        other = "lr" if side == "hr" else "hr"
+        assert getattr(alone, other).shape == (2, 0, 0, 3)
+        assert data[0].keys() == {side, "key"}
+        assert torch.equal(data[(3, 1)][side], both[(3, 1)][side])
+
+
+def test_hr_alone_needs_no_scale_and_one_folder_is_enough(tmp_path: Path) -> None:
+    pairs = position_pairs(FOUR, [(48, 60)])
+    shards = write_shards(tmp_path / "set", pairs, FOUR)
+    folder = write_folders(tmp_path / "folders", pairs, FOUR)
+    for data in (PairedDataset(shards, only="hr"), PairedDataset(hr=folder / "HR")):
+        assert (data.batch([0]).hr[0] == pairs["0001"][1]).all()
+        assert data.scale == 1
+    low = PairedDataset(lr=folder / "LR_bicubic/X4", patch_size=5)
+    assert low.keys == ["0001x4"]
+    top, left, _ = where(low.batch([0]).lr[0, 0, 0])
+    assert (low.batch([0]).lr[0] == pairs["0001"][0][top : top + 5, left : left + 5]).all()
+
+
+def test_padding_one_side(tmp_path: Path) -> None:
+    path = write_shards(tmp_path, position_pairs(FOUR, [(16, 16), (40, 20)]), FOUR)
+    both = PairedDataset(path, patch_size=24, pad="edge").batch([0, 1])
+    assert (PairedDataset(path, patch_size=24, pad="edge", only="lr").batch([0, 1]).lr == both.lr).all()
+    assert (
+        PairedDataset(path, patch_size=24, pad="edge", only="hr", scale=4).batch([0, 1]).hr == both.hr
+    ).all()

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from scipy import stats
 
 from srdata.errors import UsageError
-from srdata.rng import generator, key, uniforms
+from srdata.rng import Generators, generator, key, uniforms
 from srdata.scale import Scale, covered
 
 
@@ -19,6 +19,12 @@ def test_a_generator_is_its_address() -> None:
     assert generator(1, 0, "0001", "blur").random() == generator(1, 0, "0001", "blur").random()
     addresses = [(1, 0), (0, 1), (1, "0"), ("1", 0), (10,), (1, 0, 0), ('1",0',), ("1,0",)]
     assert len({key(*address) for address in addresses}) == len(addresses)
+
+
+def test_generators_of_many_addresses_are_those_of_each() -> None:
+    generators = Generators()
+    for address in [(1, 0, "0001", "blur"), (1, 0, "0002", "blur"), (2**60,), (1, 0, "0001", "blur")]:
+        assert generators.at(*address).random(3).tolist() == generator(*address).random(3).tolist()
 
 
 def test_known_answer_of_splitmix64() -> None:

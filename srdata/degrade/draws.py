@@ -8,17 +8,14 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
-from srdata.rng import Address, key
+from srdata.rng import Address, Generators
 
 if TYPE_CHECKING:
     from srdata.degrade.op import Op
-
-_ZEROS = np.zeros(4, np.uint64)
-_FRESH = {"bit_generator": "Philox", "buffer": _ZEROS, "buffer_pos": 4, "has_uint32": 0, "uinteger": 0}
 
 
 class Draws:
@@ -32,18 +29,13 @@ class Draws:
         self.image = image
         self.group = image if group is None else group
         self._seen: Counter[str] = Counter()
-        self._bits = np.random.Philox(key=0)
-        self._rng = np.random.Generator(self._bits)
+        self._generators = Generators()
 
     def of(self, op: Op) -> np.random.Generator:
-        """The generator of the next occurrence of `op`, good until the next one is asked for.
-
-        It is `srdata.rng.generator` of the same address; but to make one takes ten times as long as this.
-        """
+        """The generator of the next occurrence of `op`, good until the next one is asked for."""
         number = self._seen[op.op]
         self._seen[op.op] += 1
-        self._bits.state = _start(key(*(self.group if op.sets_size else self.image), op.op, number))
-        return self._rng
+        return self._generators.at(*(self.group if op.sets_size else self.image), op.op, number)
 
     def pass_over(self, ops: Iterable[Op]) -> None:
         """Count ops that draw nothing this time, so that those after them keep their numbers."""
@@ -54,9 +46,3 @@ class Draws:
         inside = (f"{op.op}[{self._seen[op.op] - 1}]",)
         for turn in range(count):
             yield Draws((*self.image, *inside, turn), (*self.group, *inside, turn))
-
-
-def _start(seed: int) -> Any:
-    """The state of a fresh `np.random.Philox(key=seed)`."""
-    words = np.array([seed & 0xFFFF_FFFF_FFFF_FFFF, seed >> 64], np.uint64)
-    return {**_FRESH, "state": {"counter": _ZEROS, "key": words}}

@@ -38,7 +38,7 @@ def read_kernels(path: str) -> KernelFile:
     planes = [plane for array in arrays for plane in array.reshape(-1, *array.shape[-2:])]
     if not planes:
         raise UsageError(f"{path}: holds no kernel, that is no array of two or more axes")
-    kernels = tuple(_square(plane, path) for plane in planes)
+    kernels = tuple(as_correlation(plane, path) for plane in planes)
     return KernelFile(kernels, hashlib.sha256(content).hexdigest())
 
 
@@ -72,8 +72,11 @@ def _plain(value: Any) -> list[NDArray[Any]]:
     return [array] if array.ndim >= 2 and array.dtype.kind in "fiu" and min(array.shape[-2:]) > 1 else []
 
 
-def _square(plane: NDArray[Any], path: str) -> Kernel:
-    """A kernel with its middle (of an even side: the sample after it) in the middle of an odd square."""
+def as_correlation(plane: NDArray[Any], path: str) -> Kernel:
+    """A kernel turned by 180°, its middle (of an even side: the sample after it) in that of an odd square.
+
+    Raises UsageError, which names `path`, for what does not sum to above 0.
+    """
     height, width = plane.shape
     if max(plane.shape) > LARGEST or not np.isfinite(plane).all() or plane.sum() <= 0:
         raise UsageError(f"{path}: a kernel of {width}x{height} is too large, or does not sum to above 0")

@@ -7,6 +7,7 @@ from functools import cache
 from statistics import NormalDist
 from typing import Any
 
+import cv2
 import numpy as np
 from numpy.typing import NDArray
 
@@ -29,7 +30,8 @@ def normal_quantiles() -> Floats:
 def normals(key: int, count: int) -> Floats:
     """`count` standard normal numbers, drawn from `normal_quantiles` by what `key` seeds."""
     raw = np.random.SFC64(key).random_raw((count + 3) // 4).view(np.uint16)[:count]
-    return normal_quantiles().take(raw)
+    numbers: Floats = cv2.LUT(raw[None], normal_quantiles())[0]  # faster than numpy's take
+    return numbers
 
 
 def uniforms(key: int, count: int) -> Floats:
@@ -60,12 +62,18 @@ def _poisson_of_levels(key: int, levels: NDArray[np.uint8], photons: int) -> Flo
 
 
 def _counts(raw: NDArray[np.uint32], levels: NDArray[np.uint8], table: NDArray[np.uint32]) -> Any:
+    """The same for one part, in place where it can be: this is as long as the memory's way."""
     counts = raw >> FRACTION_BITS
-    places = (levels * np.uint32(COUNTS) + counts).astype(np.intp)
-    entries = table.take(places)
-    replaced = (raw & np.uint32((1 << FRACTION_BITS) - 1)) >= entries >> np.uint32(32 - FRACTION_BITS)
-    alias = entries & np.uint32(COUNTS - 1)
-    return counts + (alias - counts) * replaced  # wraps round and back; np.where takes five times as long
+    places = levels.astype(np.uint32)
+    places *= np.uint32(COUNTS)
+    places += counts
+    entries = table.take(places, mode="clip")  # which does not look for places beyond the table
+    replaced = (raw << np.uint32(32 - FRACTION_BITS) | np.uint32(COUNTS - 1)) >= entries
+    entries &= np.uint32(COUNTS - 1)
+    entries -= counts  # wraps round, and back below; np.where takes five times as long
+    entries *= replaced
+    entries += counts
+    return entries
 
 
 @cache

@@ -5,16 +5,13 @@ from __future__ import annotations
 import os
 import re
 import shutil
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TypedDict, Unpack
 
-from filelock import FileLock
-
 from srdata.errors import UsageError
-from srdata.files import PART, sha256_of, storage_errors
+from srdata.files import PART, only_one_at, sha256_of, storage_errors
 from srdata.preparation.basicsr import build_basicsr
 from srdata.preparation.build import Built, Job, build_folder, build_lmdb
 from srdata.preparation.folders import JOURNAL
@@ -24,6 +21,7 @@ from srdata.preparation.plan import check_request, licence_text, plan_text
 from srdata.recipe import NAME, Layout, Recipe, load_recipe
 from srdata.scale import Scale
 from srdata.store.index import Index
+from srdata.store.scores import SCORES_FOLDER
 from srdata.store.setfile import (
     INDEX_FILE,
     SET_FILE,
@@ -118,7 +116,7 @@ def prepare(
     chosen = adjusted(recipe, **settings)
     target = _target(chosen, Path(root), name)
     log(licence_text(chosen))
-    with _only_one_at(target):
+    with only_one_at(target):
         if (content := finished_set(target, chosen)) is not None:
             log(f"{target} is prepared already")
             return Prepared(target, content)
@@ -185,16 +183,6 @@ def _same_source(target: Path, content: SetFile, recipe: Recipe) -> bool:
     return set(now) == set(known) and all(sha256_of(path) == known[key] for key, path in now.items())
 
 
-@contextmanager
-def _only_one_at(target: Path) -> Iterator[None]:
-    """Make a second process wait; that two do no harm does not depend on it."""
-    with storage_errors(target):
-        target.parent.mkdir(parents=True, exist_ok=True)
-        lock = FileLock(target.with_name(f".{target.name}.lock")).acquire()
-    with lock:
-        yield
-
-
 def _build(job: Job) -> Prepared:
     _claim(job.target)
     built = BUILDERS[job.recipe.store.layout](job)
@@ -217,8 +205,9 @@ def _claim(target: Path) -> None:
 
 
 def _remove_leftovers(target: Path, kept: set[Path]) -> None:
-    """Delete what earlier runs left in a set: part files, journals, shards of another recipe."""
-    shutil.rmtree(target / JOURNAL, ignore_errors=True)
+    """Delete what earlier runs left in a set: part files, journals, shards of another recipe, scores."""
+    for folder in (JOURNAL, SCORES_FOLDER):
+        shutil.rmtree(target / folder, ignore_errors=True)
     for path in [*target.rglob(f"*{PART}*"), *target.glob("shards/*.lmdb")]:
         if path not in kept:
             path.unlink(missing_ok=True)

@@ -59,13 +59,14 @@ def write_rows(path: Path, rows: Iterable[Row]) -> int:
     return write_tables(path, _tables((-1, number, row) for number, row in enumerate(rows)))
 
 
-def write_tables(path: Path, tables: Iterable[pa.Table]) -> int:
-    """Write the rows of `tables` (of `SCHEMA`) as an index, whole or not at all; gives their number."""
+def write_tables(path: Path, tables: Iterable[pa.Table], schema: pa.Schema = SCHEMA) -> int:
+    """Write the rows of `tables`, of `schema`, whole or not at all; gives their number."""
     part = part_name(path)
     rows = 0
     with storage_errors(path):
+        path.parent.mkdir(parents=True, exist_ok=True)
         try:
-            with pq.ParquetWriter(part, SCHEMA, compression="zstd") as writer:
+            with pq.ParquetWriter(part, schema, compression="zstd") as writer:
                 for table in tables:
                     writer.write_table(table, row_group_size=_ROW_GROUP)
                     rows += len(table)

@@ -115,6 +115,23 @@ def read_set(folder: Path) -> SetFile:
         raise SetError(f"{path} is damaged ({what}): delete it and prepare the set again") from error
 
 
+def add_file(folder: Path, name: str) -> None:
+    """Declare one more file, which must be durable already, a part of the finished set in `folder`.
+
+    The set is whole before and after, and at every moment between. Raises SetError, StoreError or
+    StorageFullError.
+    """
+    content = read_set(folder)
+    files = {**content.files, name: file_entry(folder / name)}
+    write_set(folder, content.model_copy(update={"files": files}))
+
+
+def has_file(folder: Path, content: SetFile, name: str) -> bool:
+    """Whether a file is part of the set, and there with the hash that it must have."""
+    entry = content.files.get(name)
+    return entry is not None and _problem(inside(folder, name), entry, full=True) is None
+
+
 def check_files(folder: Path, content: SetFile, *, full: bool) -> Iterator[FileCheck]:
     """Compare every file of a set with set.json: sizes only, or with `full` the hashes too."""
     for name, entry in content.files.items():

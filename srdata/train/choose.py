@@ -13,8 +13,16 @@ from srdata.scale import Scale
 from srdata.store.reader import SetReader
 from srdata.store.setfile import SET_FILE, UNFINISHED, read_set
 from srdata.store.windows import Windows
+from srdata.train.cutting import Only
 from srdata.train.folders import Place, is_lmdb, places
-from srdata.train.sources import PairSource, SetSource, folder_source, lmdb_source, prepared_source
+from srdata.train.sources import (
+    PairSource,
+    SetSource,
+    folder_source,
+    lmdb_source,
+    prepared_source,
+    single_source,
+)
 
 
 @dataclass(frozen=True)
@@ -27,14 +35,16 @@ class Choice:
     template: str = "{key}"
     images: ImagePolicy | None = None
     verify: bool = False
+    only: Only | None = None
 
 
 class Opened(NamedTuple):
-    """A source; the windows that the set was prepared with; and whether its images are sub-images already."""
+    """A source, and what is known of where it lies."""
 
     source: PairSource
-    windows: Windows | None = None
-    subimages: bool = False
+    windows: Windows | None = None  # that the set was prepared with
+    subimages: bool = False  # whether the images are sub-images already
+    prepared: tuple[Path, str] | None = None  # the folder and split of a prepared set
 
 
 def open_given(path: Path | None, hr: Path | None, lr: Path | None, choice: Choice) -> Opened:
@@ -43,7 +53,21 @@ def open_given(path: Path | None, hr: Path | None, lr: Path | None, choice: Choi
         return _open_path(path, choice)
     if path is None and hr is not None and lr is not None:
         return _open_two(hr, lr, choice)
-    raise UsageError("give either the path of a prepared set or a folder, or both hr= and lr=")
+    if path is None and (folder := hr or lr) is not None:
+        scale = choice.scale if hr and choice.scale else Scale(1)
+        return Opened(single_source(_folder(folder), scale, choice.images))
+    raise UsageError("give either the path of a prepared set or a folder, or hr=, lr= or both")
+
+
+def choose_windows(opened: Opened, windows: bool | Windows) -> Windows | None:
+    """The windows that are items: those of the set for True, None for whole images; raises UsageError."""
+    chosen = opened.windows if windows is True else windows or None
+    if chosen is None and windows and not opened.subimages:
+        raise UsageError(
+            "windows=True takes the windows that a set was prepared with, and here are none: "
+            "choose some with windows=Windows(size=480, step=240)"
+        )
+    return chosen
 
 
 def _open_path(path: Path, choice: Choice) -> Opened:
@@ -55,10 +79,16 @@ def _open_path(path: Path, choice: Choice) -> Opened:
     if content.layout == "basicsr":
         return _open_place(path, choice)
     split = _pick("split", choice.split, sorted(content.counts), path)
-    scale = Scale(_pick("scale", _text(choice.scale), content.scales, path))
-    if content.layout == "folder":
-        return Opened(prepared_source(path, split, scale, choice.images), content.windows)
-    return Opened(SetSource(SetReader(path, verify=choice.verify), split, scale), content.windows)
+    if choice.only == "hr":  # of any scale, or of none
+        scale = choice.scale or Scale(1)
+    else:
+        scale = Scale(_pick("scale", _text(choice.scale), content.scales, path))
+    source = (
+        prepared_source(path, split, scale, choice.images)
+        if content.layout == "folder"
+        else SetSource(SetReader(path, verify=choice.verify), split, scale)
+    )
+    return Opened(source, content.windows, prepared=(path, split))
 
 
 def _open_place(path: Path, choice: Choice) -> Opened:
@@ -78,14 +108,18 @@ def _open_place(path: Path, choice: Choice) -> Opened:
 
 def _open_two(hr: Path, lr: Path, choice: Choice) -> Opened:
     """The source of two folders of images, or of two of BasicSR's LMDBs; raises UsageError."""
-    for path in (hr, lr):
-        if not path.is_dir():
-            raise UsageError(f"there is no folder {path}")
+    hr, lr = _folder(hr), _folder(lr)
     if is_lmdb(hr) != is_lmdb(lr):
         raise UsageError(f"{hr} and {lr}: one is an LMDB and the other is not; give two of a kind")
     open_pair = lmdb_source if is_lmdb(hr) else folder_source
     source = open_pair(hr, lr, choice.template, choice.scale, choice.images)
     return Opened(source, subimages=hr.stem.endswith("_sub"))
+
+
+def _folder(path: Path) -> Path:
+    if not path.is_dir():
+        raise UsageError(f"there is no folder {path}")
+    return path
 
 
 def _narrowed(

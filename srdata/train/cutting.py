@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 import numpy as np
 
 from srdata.errors import UsageError
@@ -14,6 +16,7 @@ from srdata.train.sources import PairSource
 from srdata.train.turns import TRANSPOSES, turn_all
 
 Sides = tuple[Pixels, Pixels]  # LR and HR
+Only = Literal["lr", "hr"]  # the side that is wanted alone; the other then has no pixels
 
 
 def stackable(crops: Crops, patch: int | None) -> bool:
@@ -27,17 +30,23 @@ def stackable(crops: Crops, patch: int | None) -> bool:
 
 
 def cut(
-    source: PairSource, crops: Crops, patch: int | None, pad: str | None, out: Sides | None = None
+    source: PairSource,
+    crops: Crops,
+    patch: int | None,
+    pad: str | None,
+    only: Only | None = None,
+    out: Sides | None = None,
 ) -> Sides:
     """LR and HR of stackable `crops`, padded to `patch` cells and turned; uint8 (count, height, width, 3).
 
-    They are written into `out` when that is given; raises UsageError when it does not fit.
+    A side that is not wanted has height and width 0. They are written into `out` when that is given; raises
+    UsageError when it does not fit.
     """
     inside = crops.inside
     height, width = inside.sizes[0].tolist() if patch is None else (patch, patch)
     if out is not None and height != width and crops.turns is not None:
         raise UsageError("out= takes square crops where they are turned: give patch_size=")
-    lr, hr = _room(source.scale, len(inside.images), height, width, out)
+    lr, hr = _room(shapes(source.scale, len(inside.images), height, width, only), out)
     if pad is None or (inside.sizes == (height, width)).all():
         source.read_pairs(inside.images, inside.corners, lr, hr)
     else:
@@ -48,13 +57,21 @@ def cut(
     return turn_all(lr, turns), turn_all(hr, turns)
 
 
-def _room(scale: Scale, count: int, height: int, width: int, out: Sides | None = None) -> Sides:
-    """Arrays for LR and HR crops of so many cells: `out`, if they fit into it, or new ones."""
+def shapes(
+    scale: Scale, count: int, height: int, width: int, only: Only | None = None
+) -> tuple[tuple[int, ...], tuple[int, ...]]:
+    """The shapes of the arrays for LR and HR crops of so many cells."""
     p, q = scale.as_integer_ratio()
-    lr, hr = ((count, height * cell, width * cell, CHANNELS) for cell in (q, p))
+    lr, hr = q * (only != "hr"), p * (only != "lr")
+    return (count, height * lr, width * lr, CHANNELS), (count, height * hr, width * hr, CHANNELS)
+
+
+def _room(wanted: tuple[tuple[int, ...], tuple[int, ...]], out: Sides | None = None) -> Sides:
+    """Arrays of the shapes that are wanted for LR and HR: `out`, if it has them, or new ones."""
+    lr, hr = wanted
     if out is None:
         return np.empty(lr, np.uint8), np.empty(hr, np.uint8)
-    for array, shape in zip(out, (lr, hr), strict=True):
+    for array, shape in zip(out, wanted, strict=True):
         if array.shape != shape or array.dtype != np.uint8 or not array.flags.c_contiguous:
             raise UsageError(f"out= must be contiguous LR and HR arrays of uint8 with the shapes {lr}, {hr}")
     return out
@@ -64,7 +81,9 @@ def _read_padded(source: PairSource, inside: Regions, lr: Pixels, hr: Pixels, pa
     """Fill `lr` and `hr` crop by crop: each may have another size before it is padded."""
     for i, (height, width) in enumerate(inside.sizes.tolist()):
         one = slice(i, i + 1)
-        parts = _room(source.scale, 1, height, width)
+        only: Only | None = None if lr.size and hr.size else "hr" if hr.size else "lr"
+        parts = _room(shapes(source.scale, 1, height, width, only))
         source.read_pairs(inside.images[one], inside.corners[one], *parts)
         for out, part in zip((lr, hr), parts, strict=True):
-            out[i] = padded(part[0], out.shape[1], out.shape[2], pad)
+            if out.size:
+                out[i] = padded(part[0], out.shape[1], out.shape[2], pad)

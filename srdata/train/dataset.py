@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from copy import copy
 from os import PathLike
 from pathlib import Path
 from typing import NamedTuple, TypedDict
@@ -12,23 +13,28 @@ import torch
 from numpy.typing import ArrayLike
 from torch.utils.data import Dataset
 
-from srdata.errors import UsageError
+from srdata.errors import UnknownNameError, UsageError
 from srdata.images import ImagePolicy, Pixels
 from srdata.scale import Scale
+from srdata.store.scores import ScoreKind, Scores, read_scores
 from srdata.store.windows import Integers, Windows, window_name
-from srdata.train.choose import Choice, Opened, open_given
-from srdata.train.cutting import cut, stackable
+from srdata.train.choose import Choice, choose_windows, open_given
+from srdata.train.cutting import Only, Sides, cut, shapes, stackable
 from srdata.train.epoch import SharedEpoch
-from srdata.train.items import Crops, Items, Regions, WholeImages, WindowItems, draw
+from srdata.train.items import Crops, Regions, draw, items_of
 from srdata.train.pads import check_pad
 from srdata.train.pairing import SHOWN, listed
+from srdata.train.sources import PairSource
 from srdata.train.tensors import check_dtype, to_tensor
 
 Index = int | tuple[int, int]  # the number of an item, or (epoch, number of an item)
 
 
-class Pair(TypedDict):
-    """One item: tensors (3, height, width), in 0 to 1 unless uint8, and the name of the image or window."""
+class Pair(TypedDict, total=False):
+    """One item: tensors (3, height, width), in 0 to 1 unless uint8, and the name of the image or window.
+
+    Where only one side is read, the other is missing.
+    """
 
     lr: torch.Tensor
     hr: torch.Tensor
@@ -36,11 +42,43 @@ class Pair(TypedDict):
 
 
 class Pairs(NamedTuple):
-    """A batch: uint8 RGB arrays (count, height, width, 3), and the name of each image or window."""
+    """A batch: uint8 RGB arrays (count, height, width, 3), and the name of each image or window.
+
+    Where only one side is read, the other has height and width 0.
+    """
 
     lr: Pixels
     hr: Pixels
     keys: list[str]
+
+
+class Drawn(NamedTuple):
+    """The crops of a batch, before they are read."""
+
+    source: PairSource
+    crops: Crops
+    patch: int | None  # cells
+    pad: str | None
+    only: Only | None
+
+    @property
+    def keys(self) -> list[str]:
+        """The name of each image or window."""
+        return names(self.source, self.crops.inside)
+
+    def shapes(self) -> tuple[tuple[int, ...], tuple[int, ...]]:
+        """The shapes of what `read` gives; raises UsageError for crops of different sizes."""
+        if not stackable(self.crops, self.patch):
+            raise UsageError(
+                "items of different sizes make no batch: give patch_size=, or read them one by one"
+            )
+        height, width = self.crops.inside.sizes[0].tolist() if self.patch is None else [self.patch] * 2
+        return shapes(self.source.scale, len(self.crops.inside.images), height, width, self.only)
+
+    def read(self, out: Sides | None = None) -> Sides:
+        """LR and HR, uint8 (count, height, width, 3); UsageError, CorruptRecordError or ImageError."""
+        self.shapes()
+        return cut(self.source, self.crops, self.patch, self.pad, self.only, out)
 
 
 class PairedDataset(Dataset[Pair]):
@@ -53,11 +91,13 @@ class PairedDataset(Dataset[Pair]):
     What it reads is one of
         path        a prepared set; or a folder that holds EDSR's folders (DIV2K_train_HR and
                     DIV2K_train_LR_bicubic/X4, or HR and LR_bicubic/X4) or BasicSR's LMDBs
-        hr=, lr=    two folders of images or two of BasicSR's LMDBs; an LR image is called as `template` says
+        hr=, lr=    two folders of images or two of BasicSR's LMDBs; an LR image is called as `template` says;
+                    or one of them alone, a folder of images
     and of what is there, where there is more than one,
         split       train, validation or test
         scale       HR pixels per LR pixel
         track       bicubic, unknown, … in EDSR's layout
+        only        "hr" or "lr": this side alone, the other is not read; HR alone needs no scale
 
     An item is
         windows     False: an image; True: a sub-image window of the set; or of Windows(size=480, step=240);
@@ -90,6 +130,7 @@ class PairedDataset(Dataset[Pair]):
         split: str | None = None,
         scale: int | float | str | Scale | None = None,
         track: str | None = None,
+        only: Only | None = None,
         windows: bool | Windows = False,
         patch_size: int | None = None,
         pad: str | None = None,
@@ -100,10 +141,14 @@ class PairedDataset(Dataset[Pair]):
         verify: bool = False,
     ) -> None:
         chosen_scale = None if scale is None else Scale(scale)
-        choice = Choice(split, chosen_scale, track, template, images, verify)
+        self._only = _choose_side(only, hr, lr)
+        choice = Choice(split, chosen_scale, track, template, images, verify, self._only)
         opened = open_given(_path(path), _path(hr), _path(lr), choice)
         self._source = opened.source
-        self._items = _choose_items(opened, windows)
+        self._prepared = opened.prepared
+        self._windows = choose_windows(opened, windows)
+        self._items = items_of(self._source.sizes, self.scale, self._windows)
+        self._kept: Integers | None = None  # the numbers in `_items` of a subset's items
         self._patch = None if patch_size is None else _in_cells(patch_size, self.scale)
         self._pad = None if pad is None else check_pad(pad)
         self._dihedral = dihedral
@@ -123,21 +168,66 @@ class PairedDataset(Dataset[Pair]):
         return self._source.scale
 
     @property
+    def source(self) -> PairSource:
+        """Where the pairs come from."""
+        return self._source
+
+    @property
+    def patch_size(self) -> int | None:
+        """The side of a crop in HR pixels; None where items are whole."""
+        return None if self._patch is None else self._patch * self.scale.numerator
+
+    @property
+    def only(self) -> Only | None:
+        """The side that is read alone; None for both."""
+        return self._only
+
+    def reading(self, source: PairSource) -> PairedDataset:
+        """The same data set, read from another source of the same pairs."""
+        copied = copy(self)
+        copied._source = source
+        return copied
+
+    @property
     def keys(self) -> list[str]:
         """The name of every item."""
-        return self._names(self._items.regions(np.arange(len(self))))
+        return names(self._source, self._regions())
 
     @property
     def sizes(self) -> Integers:
         """HR height and width of every item before it is cropped to a patch or padded, (items, 2)."""
-        return self._items.regions(np.arange(len(self))).sizes * self.scale.numerator
+        return self._regions().sizes * self.scale.numerator
+
+    def scores(self, by: str = "psnr") -> Scores:
+        """What `srdata classify` gave every item: psnr, psnr-y, edges or deviation, float64 (items,).
+
+        They are defined in `srdata.difficulty.measures`. Raises UsageError where the items are no windows of
+        a prepared set or these were not scored, with the command to run.
+        """
+        if self._prepared is None or self._windows is None:
+            raise UsageError("scores are of the windows of a prepared set: open one, with windows=True")
+        folder, split = self._prepared
+        found = read_scores(folder, ScoreKind(by, self.scale, self._windows), split)
+        return found[self._numbers(np.arange(len(self)))]
+
+    def subset(self, items: ArrayLike) -> PairedDataset:
+        """These items alone, in this order; each gets the same crops as before.
+
+        `items` are numbers or a mask, as numpy indexes: `data.subset(data.scores("deviation") > 2)` leaves
+        flat windows out. Memory: 8 bytes an item. Raises IndexError for a number beyond the last.
+        """
+        subset = copy(self)
+        subset._kept = self._numbers(np.arange(len(self))[np.array(items, ndmin=1)])
+        subset._epoch = SharedEpoch()
+        subset._epoch.set(self._epoch.get())
+        return subset
 
     def set_epoch(self, epoch: int) -> None:
         """Choose the epoch of plain indices, for this process and all workers; call it before iterating."""
         self._epoch.set(epoch)
 
     def __len__(self) -> int:
-        return len(self._items)
+        return len(self._items if self._kept is None else self._kept)
 
     def __getitem__(self, index: Index) -> Pair:
         return self.__getitems__([index])[0]
@@ -145,28 +235,53 @@ class PairedDataset(Dataset[Pair]):
     def __getitems__(self, indices: Sequence[Index]) -> list[Pair]:
         """The items of a batch, which torch's DataLoader asks for together."""
         items, epochs = self._addresses(indices)
-        crops = self._draw(items, epochs)
-        if not stackable(crops, self._patch):
+        drawn = self.draw(items, epochs)
+        if not stackable(drawn.crops, drawn.patch):
             return [self[index] for index in indices]
-        batch = self._read(crops)
-        lr, hr = to_tensor(batch.lr, self._dtype), to_tensor(batch.hr, self._dtype)
-        return [Pair(lr=lr[i], hr=hr[i], key=key) for i, key in enumerate(batch.keys)]
+        sides = {
+            name: to_tensor(images, self._dtype)
+            for name, images in zip(("lr", "hr"), drawn.read(), strict=True)
+            if self._only in (None, name)
+        }
+        return [
+            Pair(**{name: images[i] for name, images in sides.items()}, key=key)  # type: ignore[typeddict-item]  # the names are those of Pair
+            for i, key in enumerate(drawn.keys)
+        ]
 
-    def batch(
-        self, indices: ArrayLike, epoch: int | None = None, out: tuple[Pixels, Pixels] | None = None
-    ) -> Pairs:
+    def batch(self, indices: ArrayLike, epoch: int | None = None, out: Sides | None = None) -> Pairs:
         """Items as uint8 arrays (count, height, width, 3), the fast way: no object is made for an item.
 
         `epoch` is by default what `set_epoch` was given. `out`, LR and HR arrays of the right shape such as
         views of pinned tensors, is filled and returned. Raises UsageError for items of different sizes.
         """
         items = self._checked(np.array(indices, np.int64, ndmin=1))
-        crops = self._draw(items, self._epoch.get() if epoch is None else epoch)
-        if not stackable(crops, self._patch):
-            raise UsageError(
-                "items of different sizes make no batch: give patch_size=, or read them one by one"
-            )
-        return self._read(crops, out)
+        drawn = self.draw(items, self._epoch.get() if epoch is None else epoch)
+        return Pairs(*drawn.read(out), drawn.keys)
+
+    def draw(
+        self,
+        items: Integers,
+        epochs: int | Integers,
+        *,
+        seed: int | None = None,
+        patch_size: int | None = None,
+        dihedral: bool = False,
+        only: Only | None = None,
+    ) -> Drawn:
+        """The crops of items (from 0) in an epoch or epochs, as a loader asks for them.
+
+        What is given stands for, and `dihedral` and `only` add to, what the data set was made with.
+        """
+        patch = self._patch if patch_size is None else _in_cells(patch_size, self.scale)
+        numbers = self._numbers(items)
+        address = (self._seed if seed is None else seed, epochs, numbers)
+        crops = draw(self._items.regions(numbers), patch, self._dihedral or dihedral, address)
+        return Drawn(self._source, crops, patch, self._pad, self._only or only)
+
+    def check_patch(self, patch_size: int) -> None:
+        """Raise UsageError where a patch size (HR pixels) does not fit the scale, or into every image."""
+        if self._pad is None:
+            self._refuse_small(_in_cells(patch_size, self.scale))
 
     def _addresses(self, indices: Sequence[Index]) -> tuple[Integers, Integers]:
         """Items and epochs of indices of either form."""
@@ -183,25 +298,21 @@ class PairedDataset(Dataset[Pair]):
             raise IndexError(f"item {items[beyond][0]} of {count}")
         return items % count
 
-    def _draw(self, items: Integers, epochs: int | Integers) -> Crops:
-        return draw(self._items.regions(items), self._patch, self._dihedral, (self._seed, epochs, items))
+    def _numbers(self, items: Integers) -> Integers:
+        """The numbers by which these items went before any were left out."""
+        return items if self._kept is None else self._kept[items]
 
-    def _read(self, crops: Crops, out: tuple[Pixels, Pixels] | None = None) -> Pairs:
-        sides = cut(self._source, crops, self._patch, self._pad, out)
-        return Pairs(*sides, self._names(crops.inside))
-
-    def _names(self, regions: Regions) -> list[str]:
-        keys = self._source.keys(regions.images)
-        if regions.orders is None:
-            return keys
-        return [window_name(key, order) for key, order in zip(keys, regions.orders.tolist(), strict=True)]
+    def _regions(self) -> Regions:
+        return self._items.regions(self._numbers(np.arange(len(self))))
 
     def _refuse_small(self, patch: int) -> None:
         """Raise UsageError that lists the items into which no patch of so many cells fits."""
         small = self._items.smaller_than(patch)
+        if self._kept is not None:
+            small = np.intersect1d(small, self._kept)
         if len(small):
             cell, regions = self.scale.numerator, self._items.regions(small[:SHOWN])
-            named = zip(self._names(regions), (regions.sizes * cell).tolist(), strict=True)
+            named = zip(names(self._source, regions), (regions.sizes * cell).tolist(), strict=True)
             found = [f"{name} ({width}x{height})" for name, (height, width) in named]
             raise UsageError(
                 f"{len(small)} of {len(self)} items are smaller than patch_size {patch * cell}: "
@@ -209,18 +320,22 @@ class PairedDataset(Dataset[Pair]):
             )
 
 
-def _choose_items(opened: Opened, windows: bool | Windows) -> Items:
-    """Whole images, or windows: those of the set for True; raises UsageError."""
-    source = opened.source
-    chosen = opened.windows if windows is True else windows or None
-    if chosen is not None:
-        return WindowItems(chosen, source.sizes, source.scale)
-    if windows and not opened.subimages:
-        raise UsageError(
-            "windows=True takes the windows that a set was prepared with, and here are none: "
-            "choose some with windows=Windows(size=480, step=240)"
-        )
-    return WholeImages(source.sizes, source.scale)
+def names(source: PairSource, regions: Regions) -> list[str]:
+    """The name of each image or window."""
+    keys = source.keys(regions.images)
+    if regions.orders is None:
+        return keys
+    return [window_name(key, order) for key, order in zip(keys, regions.orders.tolist(), strict=True)]
+
+
+def _choose_side(only: Only | None, hr: object, lr: object) -> Only | None:
+    """The side that is wanted, or that alone is given; raises UsageError."""
+    if only not in (None, "hr", "lr"):
+        raise UnknownNameError.among("side", only, ("hr", "lr"))
+    given: Only | None = None if (hr is None) == (lr is None) else "lr" if hr is None else "hr"
+    if only is not None and given not in (None, only):
+        raise UsageError(f"only={only!r}, but the other side is all that is given")
+    return only or given
 
 
 def _in_cells(patch_size: int, scale: Scale) -> int:

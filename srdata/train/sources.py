@@ -1,7 +1,8 @@
 """Where pairs of images come from: one kind of source each, all read the same way.
 
 Images are numbered from 0. Positions are in cells, the smallest squares on which the HR and the LR grid
-agree: at scale p/q a cell is p HR pixels and q LR pixels wide.
+agree: at scale p/q a cell is p HR pixels and q LR pixels wide. Where only one side is wanted, the array for
+the other has no pixels, and nothing is read for it.
 """
 
 from __future__ import annotations
@@ -38,6 +39,10 @@ class PairSource(Protocol):
     def sizes(self) -> Sizes:
         """The sizes of the HR images, with what lies beyond the last whole LR pixel."""
 
+    @property
+    def decodes(self) -> bool:
+        """Whether an image is decoded anew for each crop."""
+
     def keys(self, images: Integers) -> list[str]:
         """The names of images."""
 
@@ -52,6 +57,7 @@ class SetSource:
         self._reader = reader
         self._rows = reader.index.rows(split)
         self.scale = scale
+        self.decodes = not reader.decoded
         self._layer = scale.label
 
     @property
@@ -59,16 +65,27 @@ class SetSource:
         return _sizes(self._reader.index, self._rows)
 
     def keys(self, images: Integers) -> list[str]:
-        return [self._reader.index.key(row) for row in self._rows[images].tolist()]
+        names: list[str] = self._reader.index.keys.take(self._rows[images]).to_pylist()
+        return names
 
     def read_pairs(self, images: Integers, corners: Integers, lr: Pixels, hr: Pixels) -> None:
-        tops, lefts = (corners * self.scale.denominator).T
-        height, width = lr.shape[1:3]
-        self._reader.read_pairs(self._rows[images], self._layer, tops, lefts, height, width, hr, lr)
+        rows, (p, q) = self._rows[images], self.scale.as_integer_ratio()
+        if lr.size and hr.size:
+            tops, lefts = (corners * q).T
+            height, width = lr.shape[1:3]
+            self._reader.read_pairs(rows, self._layer, tops, lefts, height, width, hr, lr)
+            return
+        for out, layer, cell in ((lr, self._layer, q), (hr, HR, p)):
+            if out.size:
+                tops, lefts = (corners * cell).T
+                height, width = out.shape[1:3]
+                self._reader.read_crops(rows, layer, tops, lefts, height, width, out)
 
 
 class DecodedSource:
-    """Pairs of image files, in folders or in LMDBs; both are decoded anew for each crop."""
+    """Pairs of image files, in folders or in LMDBs."""
+
+    decodes = True
 
     def __init__(self, keys: Sequence[str], sizes: Sizes, scale: Scale, hr: Images, lr: Images) -> None:
         self.sizes = sizes
@@ -81,6 +98,8 @@ class DecodedSource:
 
     def read_pairs(self, images: Integers, corners: Integers, lr: Pixels, hr: Pixels) -> None:
         for out, (side, cell) in zip((lr, hr), self._sides, strict=True):
+            if not out.size:
+                continue
             for target, image, corner in zip(out, images.tolist(), (corners * cell).tolist(), strict=True):
                 _copy_crop(side.image(image), corner, target, self._keys[image])
 
@@ -152,6 +171,13 @@ def folder_source(
     names = match_names(list(high), low, template, (hr, lr))
     lr_images = FileImages([low[name] for name in names], policy)
     return _checked(list(high), FileImages(list(high.values()), policy), lr_images, scale)
+
+
+def single_source(folder: Path, scale: Scale, policy: ImagePolicy | None) -> PairSource:
+    """The images of one folder, to be read as HR, or as LR at scale 1."""
+    found = images_by_name(folder)
+    images = FileImages(list(found.values()), policy)
+    return DecodedSource(list(found), images.sizes(), scale, images, images)
 
 
 def lmdb_source(

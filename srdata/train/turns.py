@@ -21,8 +21,12 @@ def turn_all(images: Pixels, turns: list[int]) -> Pixels:
 
     Unless the images are square, either all turns transpose or none does.
     """
+    if not images.size:
+        return images
     if images.shape[1] != images.shape[2]:
         return np.stack([_turned(image, turn) for image, turn in zip(images, turns, strict=True)])
+    if images.shape[1] == 1:  # nothing to turn, and OpenCV refuses to flip one pixel in place
+        return images
     spare = np.empty_like(images[0])
     for image, turn in zip(images, turns, strict=True):
         _turn_in_place(image, turn, spare)

@@ -1,0 +1,105 @@
+"""What a loader makes of HR crops instead of reading LR: a degradation, or any scale."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from torch import Tensor
+
+from srdata.degrade.chain import Chain, Delta, load_chain, load_device_chain
+from srdata.degrade.offline import scale_of
+from srdata.degrade.op import Params
+from srdata.errors import UsageError
+from srdata.rng import generator
+from srdata.scale import Scale
+from srdata.train.arbitrary import ArbitraryScale
+
+Address = tuple[int | str, ...]
+Degradation = str | Path | dict[str, Any] | list[Any] | Chain
+
+
+class Place(NamedTuple):
+    """The addresses of what is drawn for a batch: those of its images, which end in the key, and its own."""
+
+    images: list[Address]
+    batch: Address
+
+
+@dataclass(frozen=True)
+class Degrading:
+    """A chain that makes LR on the device, with the draws that it has offline.
+
+    δ of an image is drawn at (seed, visit, key); what decides sizes is shared by each `group` images in turn,
+    or by the whole batch. `margin` HR pixels on each side of a patch are degraded with it, then cut off.
+    """
+
+    chain: Chain
+    scale: Scale
+    group: int | None = None
+    margin: int = 0
+
+    def __post_init__(self) -> None:
+        if self.group is not None and self.group < 1:
+            raise UsageError(f"group {self.group} must be at least 1: images that share what decides sizes")
+        if self.margin < 0 or self.margin % self.scale.numerator:
+            raise UsageError(f"margin {self.margin} must be a multiple of {self.scale.numerator} HR pixels")
+
+    def draw(self, place: Place) -> list[Delta]:
+        """δ of each image of a batch."""
+        images = place.images
+        group = self.group or len(images)
+        heads = [images[number - number % group] for number in range(len(images))]
+        return [
+            self.chain.sample(*image, group=(*head[:-1], "group", head[-1]) if group > 1 else None)
+            for image, head in zip(images, heads, strict=True)
+        ]
+
+    def make(self, hr: Tensor, deltas: Sequence[Delta]) -> dict[str, Tensor]:
+        """LR and HR of a batch of HR crops (float32 NCHW in 0–1)."""
+        pair = self.chain.pair(hr, deltas, self.scale)
+        p, q = self.scale.as_integer_ratio()
+        return {"lr": _inner(pair.lr, self.margin * q // p), "hr": _inner(pair.hr, self.margin)}
+
+
+@dataclass(frozen=True)
+class Rescaling:
+    """LR patches of any scale, and the HR pixels that are asked for; each image is drawn at its address."""
+
+    form: ArbitraryScale
+    scale: Scale
+
+    def draw(self, place: Place) -> list[Params]:
+        """Scale, place and queries of each image of a batch."""
+        shared = (*place.batch, "arbitrary scale")
+        return [
+            self.form.sample(generator(*image, "arbitrary scale"), generator(*shared))
+            for image in place.images
+        ]
+
+    def make(self, hr: Tensor, params: Sequence[Params]) -> dict[str, Tensor]:
+        """See `ArbitraryScale.make`."""
+        return self.form.make(hr, params)
+
+
+Making = Degrading | Rescaling
+
+
+def load_making(
+    value: Degradation | ArbitraryScale, scale: Scale | None, group: int | None, margin: int, on_device: bool
+) -> Making:
+    """A degradation of the catalogue, a YAML file or plain data; RecipeError where a device cannot run it.
+
+    `scale` may be None where the degradation is made for one alone.
+    """
+    if isinstance(value, ArbitraryScale):
+        return Rescaling(value, scale or Scale(1))
+    chain = load_device_chain(value) if on_device else load_chain(value)
+    return Degrading(chain, scale_of(chain, scale), group, margin)
+
+
+def _inner(image: Tensor, margin: int) -> Tensor:
+    height, width = image.shape[-2:]
+    return image[..., margin : height - margin, margin : width - margin] if margin else image

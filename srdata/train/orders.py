@@ -1,0 +1,114 @@
+"""In which order the items of a data set come: a function of seed, epoch and position, never of the past.
+
+An order says for positions in an epoch which items stand there, and on which *visit*: the number by which the
+crop of an item is drawn, so that an item that comes again is cropped anew.
+"""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from typing import NamedTuple, Protocol
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from srdata.errors import UsageError
+from srdata.rng import generator, uniforms
+from srdata.store.windows import Integers
+
+_WEIGHTED = 0x77656967  # sets these draws apart from others with the same seed
+
+
+class Places(NamedTuple):
+    """What stands at some positions of an epoch."""
+
+    items: Integers
+    visits: Integers
+
+
+class Order(Protocol):
+    """The order of the items of a data set."""
+
+    def length(self, items: int) -> int:
+        """How many positions an epoch over so many items has."""
+
+    def places(self, seed: int, epoch: int, positions: Integers, items: int) -> Places:
+        """The items at those positions (from 0) of an epoch."""
+
+
+class Shuffled:
+    """Every item `repeat` times an epoch, in an order that is drawn anew each time."""
+
+    def __init__(self, repeat: int = 1) -> None:
+        self._repeat = _checked(repeat, "repeat")
+
+    def length(self, items: int) -> int:
+        return self._repeat * items
+
+    def places(self, seed: int, epoch: int, positions: Integers, items: int) -> Places:
+        return endless(seed, "order", items, positions + epoch * self.length(items))
+
+
+class Sequential:
+    """Every item `repeat` times an epoch, from the first to the last."""
+
+    def __init__(self, repeat: int = 1) -> None:
+        self._repeat = _checked(repeat, "repeat")
+
+    def length(self, items: int) -> int:
+        return self._repeat * items
+
+    def places(self, seed: int, epoch: int, positions: Integers, items: int) -> Places:
+        visits, found = np.divmod(positions + epoch * self.length(items), items)
+        return Places(found, visits)
+
+
+class Weighted:
+    """Items drawn with replacement, each as likely as its weight; one with weight 0 never comes.
+
+    `weights` has a number for every item, such as `data.scores("edges")`. An epoch has `length` positions, by
+    default as many as there are items.
+    """
+
+    def __init__(self, weights: ArrayLike, length: int | None = None) -> None:
+        numbers = np.asarray(weights, np.float64)
+        if numbers.ndim != 1 or not np.isfinite(numbers).all() or (numbers < 0).any() or not numbers.any():
+            raise UsageError("weights are one number for every item, none below 0 and at least one above")
+        self._edges = np.cumsum(numbers)
+        self._last = int(np.flatnonzero(numbers)[-1])
+        self._length = None if length is None else _checked(length, "length")
+
+    def length(self, items: int) -> int:
+        if items != len(self._edges):
+            raise UsageError(f"{len(self._edges)} weights for {items} items: give one for each")
+        return self._length or items
+
+    def places(self, seed: int, epoch: int, positions: Integers, items: int) -> Places:
+        drawn = uniforms(seed, _WEIGHTED, epoch, positions, draws=1)[:, 0] * self._edges[-1]
+        found = np.minimum(np.searchsorted(self._edges, drawn, side="right"), self._last)  # rounding
+        return Places(found, positions + epoch * self.length(items))
+
+
+def endless(seed: int, name: str, items: int, positions: Integers) -> Places:
+    """Positions in an endless row of permutations of so many items, each drawn by (seed, name, its number).
+
+    >>> endless(0, "order", 3, np.arange(6)).visits.tolist()
+    [0, 0, 0, 1, 1, 1]
+    """
+    visits, places = np.divmod(positions, items)
+    found = np.empty_like(positions)
+    for visit in set(visits.tolist()):
+        here = visits == visit
+        found[here] = _permutation(seed, name, items, visit)[places[here]]
+    return Places(found, visits)
+
+
+@lru_cache(maxsize=4)
+def _permutation(seed: int, name: str, items: int, visit: int) -> Integers:
+    return generator(seed, name, visit).permutation(items).astype(np.int64)
+
+
+def _checked(value: int, name: str) -> int:
+    if value < 1:
+        raise UsageError(f"{name} {value} must be at least 1")
+    return value

@@ -1,0 +1,163 @@
+"""Which batches an epoch has, what is in each of them, and reading it: nothing here depends on the past."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from srdata.errors import UsageError
+from srdata.train.cutting import Only
+from srdata.train.dataset import Drawn
+from srdata.train.finish import Raw
+from srdata.train.mixed import Mixed, Part
+from srdata.train.orders import Order
+from srdata.train.resident import DeviceSource
+from srdata.train.schedule import Moment, Schedule, at, every
+
+
+class Job(NamedTuple):
+    """A batch to be read."""
+
+    number: int  # in its epoch, counted over all ranks
+    moment: Moment
+
+
+@dataclass(frozen=True)
+class Plan:
+    """The batches of every epoch. Those of an epoch are numbered over all ranks, which take them in turn.
+
+    Where the ranks do not share them evenly, the first of the epoch are given once more, so that all ranks
+    take as many steps.
+    """
+
+    data: Mixed
+    order: Order | Schedule[Order]
+    batch_size: int | Schedule[int]
+    patch_size: int | Schedule[int | None] | None  # HR pixels, with what is degraded around a patch
+    seed: int
+    drop_last: bool
+    ranks: int
+
+    def __post_init__(self) -> None:
+        if isinstance(self.batch_size, Schedule) and self.batch_size.unit != "epoch":
+            raise UsageError("batch_size changes with the epoch: Schedule({…}, unit='epoch')")
+        if isinstance(self.order, Schedule) and self.order.unit != "epoch":
+            lengths = sorted({order.length(len(self.data)) for order in self.order.values()})
+            if len(lengths) > 1:
+                raise UsageError(f"orders of {lengths} positions change with the epoch: give unit='epoch'")
+        for size in every(self.batch_size):
+            if size < 1:
+                raise UsageError(f"batch_size {size} must be at least 1")
+        for patch in every(self.patch_size):
+            if patch is not None:
+                for one in self.data.sets:
+                    one.check_patch(patch)
+        if not self.steps(0):
+            length = self._length(0)
+            raise UsageError(
+                f"an epoch of {length} items has no batch of {self._size(0)}: "
+                f"give repeat={-(-self._size(0) // max(1, length))}, or drop_last=False"
+            )
+
+    def steps(self, epoch: int) -> int:
+        """How many batches each rank takes in an epoch."""
+        return -(-self._batches(epoch) // self.ranks)
+
+    def jobs(self, epoch: int, start: int, rank: int) -> Iterator[Job]:
+        """The batches of a rank in an epoch, from its batch `start` on."""
+        before = self._steps_before(epoch)
+        for step in range(start, self.steps(epoch)):
+            number = (step * self.ranks + rank) % self._batches(epoch)
+            yield Job(number, Moment(epoch, before + step))
+
+    def parts(self, job: Job, *, dihedral: bool, only: Only | None) -> list[Part]:
+        """The crops of a batch, set by set."""
+        epoch, size = job.moment.epoch, self._size(job.moment.epoch)
+        positions = np.arange(job.number * size, min(job.number * size + size, self._length(epoch)))
+        order = at(self.order, job.moment)
+        places = order.places(self.seed, epoch, positions, len(self.data))
+        patch = at(self.patch_size, job.moment)
+        return self.data.parts(*places, seed=self.seed, patch_size=patch, dihedral=dihedral, only=only)
+
+    def _batches(self, epoch: int) -> int:
+        length, size = self._length(epoch), self._size(epoch)
+        return length // size if self.drop_last else -(-length // size)
+
+    def _length(self, epoch: int) -> int:
+        order = at(self.order, Moment(epoch, 0))
+        return order.length(len(self.data))
+
+    def _size(self, epoch: int) -> int:
+        return at(self.batch_size, Moment(epoch, 0))
+
+    def _steps_before(self, epoch: int) -> int:
+        if not isinstance(self.batch_size, Schedule) and not isinstance(self.order, Schedule):
+            return epoch * self.steps(0)
+        return sum(self.steps(earlier) for earlier in range(epoch))
+
+
+@dataclass(frozen=True)
+class Reading:
+    """Reads the batches of a plan into memory, or gathers them where whole images are kept."""
+
+    plan: Plan
+    dihedral: bool | Schedule[bool]  # whether crops are drawn turned
+    turning: bool  # whether they are turned here; otherwise it is left to do
+    only: Only | None
+    pin: bool
+
+    def __call__(self, job: Job) -> Raw:
+        parts = self.plan.parts(job, dihedral=at(self.dihedral, job.moment), only=self.only)
+        drawn = [part.drawn for part in parts]
+        turns = [turn for one in drawn if one.crops.turns is not None for turn in one.crops.turns.tolist()]
+        lr, hr = self._sides(drawn if self.turning else [_unturned(one) for one in drawn])
+        labels = [part.label for part in parts for _ in part.visits if part.label is not None]
+        return Raw(
+            lr=lr,
+            hr=hr,
+            keys=[key for one in drawn for key in one.keys],
+            visits=[visit for part in parts for visit in part.visits.tolist()],
+            turns=turns or None,
+            turned=self.turning,
+            labels=labels or None,
+            number=job.number,
+            moment=job.moment,
+        )
+
+    def _sides(self, drawn: Sequence[Drawn]) -> tuple[Tensor, Tensor]:
+        """LR and HR, uint8 (count, height, width, 3)."""
+        if isinstance(drawn[0].source, DeviceSource):
+            found = [one.source.gather(one) for one in drawn if isinstance(one.source, DeviceSource)]
+            lr, hr = (torch.cat(sides) for sides in zip(*found, strict=True))
+            return lr, hr
+        if len(drawn) > 1 or self.pin:
+            return self._put_together(drawn)
+        lr_crops, hr_crops = drawn[0].read()
+        return torch.from_numpy(lr_crops), torch.from_numpy(hr_crops)
+
+    def _put_together(self, drawn: Sequence[Drawn]) -> tuple[Tensor, Tensor]:
+        """Crops of several sets, or for a device, read into one tensor."""
+        shapes = [one.shapes() for one in drawn]
+        lr, hr = (
+            torch.empty(
+                (sum(shape[side][0] for shape in shapes), *shapes[0][side][1:]),
+                dtype=torch.uint8,
+                pin_memory=self.pin,
+            )
+            for side in (0, 1)
+        )
+        start = 0
+        for one, shape in zip(drawn, shapes, strict=True):
+            here = slice(start, start + shape[0][0])
+            one.read((lr[here].numpy(), hr[here].numpy()))
+            start = here.stop
+        return lr, hr
+
+
+def _unturned(drawn: Drawn) -> Drawn:
+    return drawn._replace(crops=drawn.crops._replace(turns=None))
