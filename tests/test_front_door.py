@@ -21,7 +21,7 @@ ROWS = [
     {"degrade", "store", "manifest", "fetch"},
     {"recipe"},
     {"preparation", "verification", "report", "train", "doctor", "listing", "prepared"}
-    | {"difficulty", "exchange"},
+    | {"difficulty", "publication", "exchange"},
     {"cli"},
     {"__main__"},
 ]
