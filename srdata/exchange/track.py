@@ -19,27 +19,22 @@ def names_in(content: SetFile) -> Names:
 
 
 def _track(content: SetFile) -> str:
-    """A word for how LR was made: bicubic, unknown, bsrgan, …; custom where it is none that has a name."""
+    """A word for how LR was made: bicubic, unknown, bsrgan, …"""
     degradation = content.recipe.get("degradation", "")
     if isinstance(degradation, str):
         return degradation.removeprefix(PUBLISHED) or "given"
-    chains = list(degradation.values())
-    if all(map(_is_bicubic, chains)):
-        return "bicubic"
-    same = [name for name in catalog.names(Shelf.DEGRADATIONS) if _resolved(name) in chains]
-    return next((name for name in same if name in content.name), same[0] if same else "custom")
+    names = {chain_name(chain, content.name) for chain in degradation.values()}
+    return names.pop() if len(names) == 1 else "custom"
 
 
-def _is_bicubic(chain: dict[str, Any]) -> bool:
-    """Whether a chain is MATLAB's bicubic, in any of its variants."""
-    steps = chain.get("steps") or [{}]
-    one = steps[0]
-    return len(steps) == 1 and (one.get("op"), one.get("kernel"), one.get("antialias")) == (
-        "imresize",
-        "bicubic",
-        True,
-    )
+def chain_name(chain: dict[str, Any], set_name: str = "") -> str:
+    """What a resolved chain is called: `bicubic` in any of MATLAB's variants, a preset, or `custom`.
 
-
-def _resolved(name: str) -> dict[str, Any]:
-    return load_chain(name).resolved()
+    Of several names for one chain it is that which the name of the set has in it.
+    """
+    match chain:
+        case {"hr": [], "steps": [{"op": "imresize", "kernel": "bicubic", "antialias": True}]}:
+            return "bicubic"
+    known = catalog.names(Shelf.DEGRADATIONS)
+    same = [name for name in known if load_chain(name).resolved() == chain]
+    return max(same, key=lambda name: name in set_name, default="custom")
