@@ -12,7 +12,18 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from loopback import Loopback, digest_of, manifest_data, sends, serve, slow, status, tar_of, zip_of
+from loopback import (
+    Loopback,
+    digest_of,
+    manifest_data,
+    sends,
+    serve,
+    slow,
+    status,
+    tar_of,
+    together,
+    zip_of,
+)
 
 from srdata.errors import ArchiveError, DownloadError, HashMismatchError, LicenceError, SourceError
 from srdata.fetch import have, obtain, plan
@@ -237,7 +248,7 @@ def test_two_processes_without_locks_do_no_harm(
     server: Loopback, photos: dict[str, bytes], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """As on a shared file system where every lock is granted to everyone."""
-    server.always("hr.zip", slow(0.002, 16 << 10))
+    server.always("hr.zip", together(2))
     monkeypatch.setattr(f"{__name__}.CHILD", f"import fcntl\nfcntl.flock = lambda *unused: None\n{CHILD}")
     both = [child(manifest(server, "hr.zip"), tmp_path) for _ in range(2)]
     assert [process.wait(timeout=60) for process in both] == [0, 0]
