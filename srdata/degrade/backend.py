@@ -48,7 +48,7 @@ _PLACES: dict[PadRule, Callable[[Places, int], Places]] = {
 
 @cache
 def keep_memory() -> None:
-    """Let glibc keep what images free for the next ones: to fetch it anew took a fifth to a third of the time of a chain.
+    """Let glibc keep what images free for the next ones: fetching it anew costs a fifth of a chain or more.
 
     It keeps up to twice the largest block that it saw freed, if that had up to 32 MiB (mallopt(3),
     M_MMAP_THRESHOLD). This block is such a one; it is never written to, so it takes no memory.
