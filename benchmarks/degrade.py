@@ -28,7 +28,6 @@ Image = NDArray[np.uint8]
 def run_real_esrgan(folder: Path, peers: Path | None) -> Table:
     """Time batches of 4 at 400x400 from uint8 HR to LR, drawing included, with and without sharpening HR."""
     image, chain = mosaic(0, (SIDE, SIDE)), load_chain("realesrgan-x4")
-    plain = chain.model_copy(update={"hr": ()})
     theirs = peers if peers and (peers / "Real-ESRGAN").is_dir() else None
     seconds: dict[str, float] = {}
     for end, hr, rounds in (("", chain.hr, ROUNDS), (PLAIN, (), MANY_ROUNDS)):
