@@ -17,9 +17,9 @@ from srdata.degrade import backend
 from srdata.degrade.chain import Chain, load_chain
 
 BATCH, SIDE, SCALE = 4, 400, 4
-BATCHES = 2  # in one run, so that it has cheap draws and dear ones
+BATCHES = 12  # in one run: the sizes that are drawn differ much, and so does the time
 ROUNDS = 5
-MANY_ROUNDS = 20  # where they are quick: the sizes that are drawn differ much, and so does the time
+SLOW_ROUNDS = 1  # of more than a minute
 PLAIN = ", without sharpening"
 
 Image = NDArray[np.uint8]
@@ -30,7 +30,7 @@ def run_real_esrgan(folder: Path, peers: Path | None) -> Table:
     image, chain = mosaic(0, (SIDE, SIDE)), load_chain("realesrgan-x4")
     theirs = peers if peers and (peers / "Real-ESRGAN").is_dir() else None
     seconds: dict[str, float] = {}
-    for end, hr, rounds in (("", chain.hr, ROUNDS), (PLAIN, (), MANY_ROUNDS)):
+    for end, hr, rounds in (("", chain.hr, SLOW_ROUNDS), (PLAIN, (), ROUNDS)):
         works: dict[str, Work] = {f"srdata{end}": ours(chain.model_copy(update={"hr": hr}), image)}
         if theirs:
             works[f"Real-ESRGAN{end}"] = real_esrgan(theirs, image, sharpens=bool(hr))
@@ -44,7 +44,7 @@ def run_bsrgan(folder: Path, peers: Path | None) -> Table:
     works: dict[str, Work] = {"srdata": ours(load_chain("bsrgan"), image)}
     if peers and (peers / "KAIR").is_dir():
         works["KAIR"] = bsrgan(peers, image)
-    return _table("BSRGAN x4, single images of 400x400, one thread", _seconds(works, MANY_ROUNDS))
+    return _table("BSRGAN x4, single images of 400x400, one thread", _seconds(works, ROUNDS))
 
 
 def ours(chain: Chain, image: Image) -> Work:
