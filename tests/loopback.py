@@ -99,17 +99,6 @@ def slow(pause_s: float, piece: int) -> Behaviour:
     return lambda asked, answer: replace(answer, pause_s=pause_s, piece=piece)
 
 
-def together(count: int) -> Behaviour:
-    """Answer so many at the same time, once the last of them has asked."""
-    barrier = threading.Barrier(count, timeout=30)
-
-    def behave(asked: Asked, answer: Answer) -> Answer:
-        barrier.wait()
-        return answer
-
-    return behave
-
-
 def etag(data: bytes) -> str:
     return f'"{hashlib.sha256(data).hexdigest()[:16]}"'
 
