@@ -14,6 +14,8 @@ from numpy.typing import ArrayLike
 from torch.utils.data import Dataset
 
 from srdata.errors import UnknownNameError, UsageError
+from srdata.hub.columns import Given
+from srdata.hub.names import HubName, hub_name, is_hub_name
 from srdata.images import ImagePolicy, Pixels
 from srdata.scale import Scale
 from srdata.store.scores import ScoreKind, Scores, read_scores
@@ -90,14 +92,21 @@ class PairedDataset(Dataset[Pair]):
 
     What it reads is one of
         path        a prepared set; or a folder that holds EDSR's folders (DIV2K_train_HR and
-                    DIV2K_train_LR_bicubic/X4, or HR and LR_bicubic/X4) or BasicSR's LMDBs
+                    DIV2K_train_LR_bicubic/X4, or HR and LR_bicubic/X4) or BasicSR's LMDBs; or a data set of
+                    the Hugging Face Hub, hf://ORG/NAME; or a folder that `srdata publish --out` or `datasets`
+                    wrote, or a Parquet file
         hr=, lr=    two folders of images or two of BasicSR's LMDBs; an LR image is called as `template` says;
                     or one of them alone, a folder of images
     and of what is there, where there is more than one,
         split       train, validation or test
         scale       HR pixels per LR pixel
         track       bicubic, unknown, … in EDSR's layout
+        config      of a data set in the forms of `datasets`: bicubic_x4, …
         only        "hr" or "lr": this side alone, the other is not read; HR alone needs no scale
+    With the forms of `datasets` also
+        revision    a branch, tag or commit on the Hub, which hf://ORG/NAME@REVISION names as well
+        columns     the columns of images and names, such as {"hr": "gt", "lr": "lq", "key": "id"}; without it
+                    those called lr, hr and key; one called image alone is HR
 
     An item is
         windows     False: an image; True: a sub-image window of the set; or of Windows(size=480, step=240);
@@ -130,6 +139,9 @@ class PairedDataset(Dataset[Pair]):
         split: str | None = None,
         scale: int | float | str | Scale | None = None,
         track: str | None = None,
+        config: str | None = None,
+        revision: str | None = None,
+        columns: Given | None = None,
         only: Only | None = None,
         windows: bool | Windows = False,
         patch_size: int | None = None,
@@ -142,8 +154,9 @@ class PairedDataset(Dataset[Pair]):
     ) -> None:
         chosen_scale = None if scale is None else Scale(scale)
         self._only = _choose_side(only, hr, lr)
-        choice = Choice(split, chosen_scale, track, template, images, verify, self._only)
-        opened = open_given(_path(path), _path(hr), _path(lr), choice)
+        choice = Choice(split, chosen_scale, track, template, images, verify, self._only, config, columns)
+        opened = open_given(_place(path, revision), _path(hr), _path(lr), choice)
+        self._only = self._only or opened.only
         self._source = opened.source
         self._prepared = opened.prepared
         self._windows = _choose_windows(opened, windows)
@@ -365,6 +378,14 @@ def _in_cells(patch_size: int, scale: Scale) -> int:
             f"take {' or '.join(nearest)}"
         )
     return cells
+
+
+def _place(path: str | PathLike[str] | None, revision: str | None) -> Path | HubName | None:
+    if is_hub_name(path):
+        return hub_name(str(path), revision)
+    if revision is not None:
+        raise UsageError(f"revision={revision!r} is of a data set of the Hub: give hf://ORG/NAME")
+    return _path(path)
 
 
 def _path(path: str | PathLike[str] | None) -> Path | None:
