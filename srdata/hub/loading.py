@@ -113,7 +113,7 @@ def loading_errors(where: object) -> Iterator[None]:
 
     try:
         yield
-    except (DatasetsError, ValueError, RuntimeError, FileNotFoundError) as error:
+    except (DatasetsError, ValueError, RuntimeError, LookupError, FileNotFoundError) as error:
         cause: BaseException = error
         while cause.__cause__ is not None:
             cause = cause.__cause__  # what `datasets` wraps says more

@@ -65,8 +65,6 @@ def table_source(
 ) -> tuple[PairSource, Only | None]:
     """The pairs of a split of a data set, and the side that alone is there or wanted; raises UsageError."""
     table, _, where, roots = load(place, config, split)
-    if not table.num_rows:
-        raise UsageError(f"{where} has no rows")
     found = choose_columns(table.schema, columns, where)
     sides = sides_of(table, found, where, roots, only, policy)
     return sides.source(scale or told_scale(table)), sides.only
@@ -96,7 +94,7 @@ def sides_of(
 
 def told_scale(table: Table) -> Scale | None:
     """The scale of the pairs, where the table says it."""
-    if _SCALE not in table.schema.names or not table.num_rows:
+    if _SCALE not in table.schema.names:
         return None
     told = table.column(_SCALE)[0].as_py()
     return Scale(told) if isinstance(told, int | float) else None
