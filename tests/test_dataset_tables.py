@@ -281,7 +281,7 @@ def test_splits_and_configs_are_chosen(tmp_path: Path) -> None:
 def test_an_empty_table_and_a_damaged_file(tmp_path: Path) -> None:
     (tmp_path / "empty").mkdir()
     table({}).to_parquet(tmp_path / "empty/train.parquet")
-    with pytest.raises(SourceError, match="empty cannot be loaded .*corresponds to no data"):
+    with pytest.raises(SourceError, match=r"empty cannot be loaded .*corresponds to no data"):
         PairedDataset(tmp_path / "empty")
     file = parquet_file(tmp_path / "here")
     file.write_bytes(file.read_bytes()[:-100])

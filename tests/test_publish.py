@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 import shutil
+import socket
 import tarfile
 from pathlib import Path
 from urllib.parse import unquote
@@ -19,6 +21,7 @@ from hypothesis import strategies as st
 
 from srdata import catalog, prepare
 from srdata.catalog import Shelf
+from srdata.cli import run
 from srdata.degrade.chain import load_chain
 from srdata.errors import CorruptRecordError, LicenceError, SetError, UsageError
 from srdata.images import decode_image, write_png
@@ -229,7 +232,7 @@ def test_an_image_smaller_than_a_window_is_one(tmp_path: Path, photographs: Path
     assert (key, low.shape, high.shape) == ("small_s001", (25, 29, 3), (100, 116, 3))
 
 
-@pytest.mark.parametrize("name", catalog.names(Shelf.DEGRADATIONS))
+@pytest.mark.parametrize("name", ["bicubic", "bsrgan", "swinir-real", "realesrgan-x4", "real-hat-gan", "ipt"])
 def test_a_preset_is_known_by_its_name(name: str) -> None:
     chain = load_chain(name).resolved()
     assert chain_name(chain, f"div2k-{name}-x4") in {name, "bicubic"}
@@ -380,6 +383,34 @@ def test_the_form_follows_the_size_of_the_images(prepared: Path, tmp_path: Path,
     outcome = publish(made, out=tmp_path / "large", i_have_the_rights=True, jobs=1)
     assert outcome.content.form == "imagefolder"
     assert "license" not in DatasetCard.load(tmp_path / "large/README.md").data.to_dict()
+
+
+def test_the_command_tells_the_terms_and_then_what_was_written(
+    prepared: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def refuse(*unused: object) -> None:
+        raise AssertionError("nothing asks the network")
+
+    monkeypatch.setattr(socket.socket, "connect", refuse)
+    assert run(["publish", str(prepared), "--out", str(tmp_path / "out"), "--jobs", "1"]) == 0
+    out, err = capsys.readouterr()
+    assert re.fullmatch(rf"{tmp_path}/out: parquet, 7 files, \d\.\d MB\n", out)
+    assert err.startswith("licence of Five sample photographs: public domain and CC0: ")
+    assert "bicubic_x4 train: 5/5 images" in err
+
+
+def test_the_command_refuses_in_one_line(
+    prepared: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = of_source(prepared, tmp_path / "set", "div2k")
+    assert run(["publish", str(folder), "--to", "lab/div2k"]) == 2
+    terms, refusal = capsys.readouterr().err.splitlines()
+    assert terms.startswith("licence of DIV2K: academic research only: ")
+    assert refusal == (
+        f"srdata: {folder} is not published: DIV2K is not known to be free to pass on (licence: "
+        "academic research only). Publish the recipe and the hashes without any pixels by --recipe-only, or "
+        "give --i-have-the-rights if you hold them"
+    )
 
 
 @pytest.mark.parametrize(

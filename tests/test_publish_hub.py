@@ -38,7 +38,8 @@ from srdata.images import write_png
 from srdata.prepared import PreparedImages
 from srdata.publication import hub as client
 from srdata.publication import publish
-from srdata.publication.push import UNFINISHED_CARD, Local, Patience, push
+from srdata.publication.pointer import Published
+from srdata.publication.push import UNFINISHED_CARD, Local, Patience, push, there_already
 
 TOKEN = "hf_rightTokenForTests"
 NAME = "lab/noise"
@@ -190,6 +191,30 @@ def test_a_second_time_nothing_is_sent(local: Local, hub: Hub) -> None:
     assert {one.kind for one in hub.requests} == {"info", "tree", "resolve"}
 
 
+def test_what_is_there_need_not_be_built_to_know(local: Local, hub: Hub) -> None:
+    told: list[str] = []
+
+    def there_as_asked(request: str = local.content.request, public: bool = False) -> Published | None:
+        return there_already(there(hub), request, public=public, log=told.append)
+
+    assert there_as_asked() is None
+    send(local, hub)
+    assert there_as_asked() == local.content
+    assert there_as_asked("another request") is None
+    files = hub.repositories[NAME].files
+    image = next(path for path in files if path.endswith("hr/07.png"))
+    for wrong in (Blob(files[image].size, sha256="0" * 64), Blob(1, sha256=files[image].sha256)):
+        hub.repositories[NAME].add("by hand", {**files, image: wrong}, 1)
+        assert there_as_asked() is None
+        hub.repositories[NAME].commits.pop()
+    put(hub, "README.md", files["README.md"].data + b"\nSee our paper.\n")
+    assert there_as_asked() is None
+    hub.repositories[NAME].private = False
+    hub.repositories[NAME].commits.pop()
+    with pytest.raises(UsageError, match="is public"):
+        there_as_asked()
+
+
 def test_commits_are_of_the_size_that_the_hub_takes(local: Local, hub: Hub) -> None:
     send(local, hub)
     _, *commits = hub.repositories[NAME].commits
@@ -237,6 +262,20 @@ def test_passing_failures_are_waited_out(local: Local, hub: Hub, fault: Fault, b
     assert sent_whole(local, hub)
     commits = hub.repositories[NAME].commits[1:]
     assert sum(one.operations for one in commits) == 1 + len(local.hashes), "nothing was committed twice"
+
+
+def test_what_someone_else_commits_meanwhile_is_kept(local: Local, hub: Hub) -> None:
+    def after_another(asked: Asked, right: object) -> Reply:
+        put(hub, "paper.pdf", b"%PDF")
+        return right_answer(asked, right)
+
+    told: list[str] = []
+    hub.next("commit", right_answer, after_another)
+    send(local, hub, log=told.append)
+    assert ["412: A commit has happened since" in line for line in told] == [True]
+    assert "paper.pdf" in hub.repositories[NAME].files
+    hub.repositories[NAME].commits[-1].files.pop("paper.pdf")
+    assert sent_whole(local, hub)
 
 
 @pytest.mark.parametrize(
@@ -338,7 +377,9 @@ def test_another_version_replaces_the_first_in_one_step(
     send(tables, hub)
     assert sent_whole(tables, hub), "the files of the first are gone"
     bare = written(prepared, tmp_path / "bare", recipe_only=True)
-    send(bare, hub)
+    told: list[str] = []
+    send(bare, hub, log=told.append)
+    assert told == [f"{NAME}: the version before stays in its history, until the data set is deleted there"]
     assert sent_whole(bare, hub), "no pixels are left, not even in the contact sheet"
 
 
@@ -447,4 +488,6 @@ def test_an_interrupted_upload_goes_on(prepared: Path, hub: Hub, tmp_path: Path)
     done = srdata(settings, prepared, "--form", "imagefolder")
     assert done.returncode == 0, done.stderr
     assert ", 15 sent or removed" in done.stdout
+    done = srdata(settings, prepared, "--form", "imagefolder")
+    assert done.stdout.endswith(", there already, nothing sent\n")
     assert "images" not in done.stderr.replace("the images of a folder", ""), "nothing was encoded again"

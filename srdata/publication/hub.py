@@ -8,7 +8,7 @@ from __future__ import annotations
 import hashlib
 import re
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -22,6 +22,7 @@ from huggingface_hub.utils.tqdm import are_progress_bars_disabled, disable_progr
 from srdata import __version__
 from srdata.errors import HubError, UsageError
 from srdata.fetch.http import retry_after
+from srdata.store.setfile import FileEntry
 
 _SECRET = re.compile(r"hf_[A-Za-z0-9]{6,}|Bearer [^\s'\"]+")
 _TEMPORARY = {
@@ -78,6 +79,14 @@ class Remote:
     head: str
     private: bool
     files: dict[str, RemoteFile]
+
+    def holds(self, files: Mapping[str, FileEntry]) -> bool:
+        """Whether all of these are there, by the hashes of large files and the sizes of small ones."""
+        found = ((self.files.get(path), entry) for path, entry in files.items())
+        return all(
+            one is not None and one.bytes == entry.bytes and one.sha256 in (None, entry.sha256)
+            for one, entry in found
+        )
 
 
 def git_blob(data: bytes) -> str:

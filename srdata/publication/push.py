@@ -104,6 +104,21 @@ def push(
             time.sleep(wait_s)
 
 
+def there_already(hub: Hub, request: str, *, public: bool, log: Callable[[str], None]) -> Published | None:
+    """What the repository holds, if that request made it and all of it is there; None if that is not certain.
+
+    Nothing has to be built to know: large files are compared by hash, small ones by size. Raises as `push`.
+    """
+    remote = hub.look()
+    if remote is None or POINTER not in remote.files:
+        return None
+    content = read_pointer(hub.read(POINTER, remote.head))
+    if content is None or content.request != request or not remote.holds(content.files):
+        return None
+    _check_visibility(remote, hub, public, log)
+    return content
+
+
 def _steps(local: Local, hub: Hub, public: bool, log: Callable[[str], None]) -> Iterator[int]:
     """Do what is left to do, and yield how many changes that is, before the first and after each commit."""
     remote = _look(hub, public)
@@ -119,6 +134,8 @@ def _steps(local: Local, hub: Hub, public: bool, log: Callable[[str], None]) -> 
     if not missing and not stale:
         return
     yield from _commits(local, hub, remote, missing, stale)
+    if stale:
+        log(f"{hub.name}: the version before stays in its history, until the data set is deleted there")
     if wrong := local.missing(_look(hub, public)):
         raise HubError(
             f"{hub.name}: {len(wrong)} files on the Hub are not what was sent, such as {wrong[0]}: "
@@ -133,7 +150,10 @@ def _look(hub: Hub, public: bool) -> Remote:
         hub.create(private=not public)
         remote = hub.look()
     if remote is None:
-        raise TemporaryHubError(f"{hub.name}: the Hub does not show the data set that was made: try again")
+        raise TemporaryHubError(
+            f"{hub.name}: the Hub has such a data set, but does not show it to this token: "
+            "check the name, and the rights of the token"
+        )
     return remote
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import shutil
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -15,9 +16,9 @@ from srdata.files import PART, storage_errors
 from srdata.prepared import PreparedImages
 from srdata.publication.build import build
 from srdata.publication.forms import Form
-from srdata.publication.hub import Hub, open_hub
+from srdata.publication.hub import Hub, TemporaryHubError, open_hub
 from srdata.publication.pointer import Published, pointer_in
-from srdata.publication.push import Local, push
+from srdata.publication.push import Local, push, there_already
 from srdata.publication.request import SHARD_BYTES, Request, choose_form
 from srdata.publication.rights import refuse_unless_allowed, terms_of
 from srdata.store.setfile import SetFile
@@ -26,6 +27,7 @@ Log = Callable[[str], None]
 
 _REPOSITORY = re.compile(r"[A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*", re.ASCII)
 _LONGEST_REPOSITORY = 96
+_NOTHING_SENT = "there already, nothing sent"
 _EXAMPLE = "ORG/NAME"  # in a card that is written before it is known where it will stand
 
 
@@ -85,6 +87,9 @@ def publish(
 
 def _upload(request: Request, hub: Hub, public: bool, log: Log) -> Outcome:
     """Build beside the set, upload, and remove what was built once it is there."""
+    with suppress(TemporaryHubError):  # what follows is more patient
+        if there := there_already(hub, request.digest, public=public, log=log):
+            return Outcome(hub.url, f"{_size(there)}, {_NOTHING_SENT}", there)
     folder = request.folder.resolve()
     stage = folder.with_name(f".{folder.name}.publish")
     with storage_errors(stage):
@@ -94,7 +99,7 @@ def _upload(request: Request, hub: Hub, public: bool, log: Log) -> Outcome:
         made = build(request, stage)
         changes = push(Local(stage, made), hub, public=public, log=log)
         shutil.rmtree(stage)
-    what = f"{changes} sent or removed, hashes there as here" if changes else "there already, nothing sent"
+    what = f"{changes} sent or removed, hashes there as here" if changes else _NOTHING_SENT
     return Outcome(hub.url, f"{_size(made)}, {what}", made)
 
 
