@@ -94,11 +94,36 @@ def _path(value: Any) -> str | None:
 
 
 @dataclass(frozen=True)
+class EncodedImage:
+    """The image file in one row of a column, to be read like a file."""
+
+    column: EncodedColumn
+    row: int
+
+    def __str__(self) -> str:
+        return self.column.name(self.row)
+
+    @property
+    def name(self) -> str:
+        """What it is called in errors."""
+        return str(self)
+
+    def open(self) -> BinaryIO:
+        """The file, of which as much is read as is asked for; raises ImageError."""
+        return self.column.open(self.row)
+
+    def read_bytes(self) -> bytes:
+        """The bytes of the file; raises ImageError."""
+        return self.column.data(self.row)
+
+
+@dataclass(frozen=True)
 class Keys(Sequence[str]):
     """The name of each row: that in the column `key`, else that of its image file, else its number."""
 
     images: EncodedColumn
     key: str | None
+    prefix: str = ""  # of numbers
 
     def __len__(self) -> int:
         return len(self.images)
@@ -113,4 +138,4 @@ class Keys(Sequence[str]):
         if self.key is not None:
             return str(self.images.table.column(self.key)[row].as_py())
         path = self.images.path(row)
-        return PurePosixPath(path.partition("::")[0]).stem if path else f"{row:06d}"
+        return PurePosixPath(path.partition("::")[0]).stem if path else f"{self.prefix}{row:06d}"

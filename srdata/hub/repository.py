@@ -23,6 +23,7 @@ class Repository:
     name: HubName
     commit: str
     card: Mapping[str, Any]
+    sizes: Mapping[str, int]  # bytes of each file
 
     @property
     def configs(self) -> tuple[str, ...]:
@@ -72,12 +73,12 @@ def look(name: HubName) -> Repository:
         )
         tree = get_cached_repo_tree(name.repository, repo_type="dataset", revision=folder.name)
     script = f"{name.repository.rpartition('/')[2]}.py"
-    if any(file.path == script for file in tree):
+    if any(file.path == script for file in tree):  # as loading scripts have to be called
         raise UsageError(
             f"{name} is a script ({script}), which `datasets` runs no more: download its archives from its "
             "page, unpack them, and give the folders as hr= and lr=, or to `srdata prepare`"
         )
-    return Repository(name, folder.name, card_in(folder))
+    return Repository(name, folder.name, card_in(folder), {file.path: file.size for file in tree})
 
 
 @contextmanager
@@ -93,7 +94,7 @@ def hub_errors(name: HubName) -> Iterator[None]:
 
 
 def _meaning(name: HubName, error: Exception) -> SrdataError:
-    from huggingface_hub import constants
+    from huggingface_hub import constants, get_token
     from huggingface_hub.errors import (
         CachedRepoTreeNotFoundError,
         GatedRepoError,
@@ -103,20 +104,23 @@ def _meaning(name: HubName, error: Exception) -> SrdataError:
         RevisionNotFoundError,
     )
 
+    signed_in = get_token() is not None
     login = "log in by `hf auth login`, or set HF_TOKEN"
     page = f"{constants.ENDPOINT}/datasets/{name.repository}"
     match error:
         case GatedRepoError():
             return LicenceError(f"{name} is gated: accept its terms on {page}, then {login}")
-        case RepositoryNotFoundError():
+        case HfHubHTTPError() if error.response.status_code == 401 and signed_in:
+            return UsageError(f"{name}: the Hub does not accept the token: {login} to a valid one")
+        case HfHubHTTPError() if (
+            isinstance(error, RepositoryNotFoundError) or error.response.status_code == 401
+        ):
             return UsageError(
                 f"there is no data set {name.repository} on the Hub, or it is hidden from you: "
                 f"check the name; where it is private or gated, {login}"
             )
         case RevisionNotFoundError():
             return UsageError(f"{name.repository} has no revision {name.revision!r}: see {page}/tree/main")
-        case HfHubHTTPError() if error.response.status_code == 401:
-            return UsageError(f"{name}: the Hub does not accept the token: {login} to a valid one")
         case HfHubHTTPError():
             return DownloadError(
                 f"{name}: the Hub answers {error.response.status_code}: run the same again later, "
