@@ -32,13 +32,14 @@ class EncodedColumn:
     column: str
     where: str  # what the table is called in errors
     roots: tuple[str, ...] = ()
+    first: int = 0  # the number of its first row in a longer table
 
     def __len__(self) -> int:
         return int(self.table.num_rows)
 
     def name(self, row: int) -> str:
         """What an image is called in errors."""
-        return f"{self.where}: row {row}, column {self.column!r}"
+        return f"{self.where}: row {self.first + row}, column {self.column!r}"
 
     def data(self, row: int) -> bytes:
         """The bytes of an image file; raises ImageError where there is none."""
@@ -138,4 +139,8 @@ class Keys(Sequence[str]):
         if self.key is not None:
             return str(self.images.table.column(self.key)[row].as_py())
         path = self.images.path(row)
-        return PurePosixPath(path.partition("::")[0]).stem if path else f"{self.prefix}{row:06d}"
+        return (
+            PurePosixPath(path.partition("::")[0]).stem
+            if path
+            else f"{self.prefix}{self.images.first + row:06d}"
+        )

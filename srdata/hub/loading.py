@@ -8,14 +8,14 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from srdata.errors import SourceError, UnknownNameError
 from srdata.hub.encoded import Table
 from srdata.hub.names import HubName
-from srdata.hub.repository import card_in, configs_of, hub_errors, look
+from srdata.hub.repository import Repository, card_in, configs_of, hub_errors, look
 from srdata.pick import pick
 
 _SAVED = ("state.json", "dataset_dict.json")  # by save_to_disk
@@ -53,34 +53,50 @@ def load(place: Path | HubName, config: str | None, split: str | None) -> Loaded
     return Loaded(found[chosen].data, chosen, f"{place} {chosen}", roots)
 
 
-def load_all(place: Path | HubName, config: str | None) -> tuple[dict[str, Any], tuple[str, ...]]:
-    """The splits of a data set by name, each a `datasets.Dataset`, and the folders of the files they name."""
-    import datasets
+def load_all(
+    place: Path | HubName, config: str | None, streaming: bool = False
+) -> tuple[dict[str, Any], tuple[str, ...]]:
+    """The splits of a data set by name, each a Dataset or, streaming, an IterableDataset of `datasets`.
 
+    Beside them are the folders of the files that they may name.
+    """
     if isinstance(place, HubName):
-        return _from_hub(place, config), (str(datasets.config.HF_CACHE_HOME), *_hub_caches())
-    with loading_errors(place):
-        if any((place / name).is_file() for name in _SAVED):
-            found = datasets.load_from_disk(str(place))
-        elif place.is_file():
-            found = datasets.load_dataset("parquet", data_files=str(place))
-        else:
-            chosen = choose_config(configs_of(card_in(place)), config, place)
-            found = datasets.load_dataset(str(place), chosen)
+        return _from_hub(look(place), config, streaming)
+    with reading_errors(place):
+        found = _from_here(place, config, streaming)
     splits = found if isinstance(found, dict) else {str(found.split or "train"): found}
     return splits, (str(place), str(place.resolve()))
 
 
-def _from_hub(name: HubName, config: str | None) -> dict[str, Any]:
+def _from_here(place: Path, config: str | None, streaming: bool) -> Any:
     import datasets
 
-    repository = look(name)
+    if place.is_file():
+        return datasets.load_dataset("parquet", data_files=str(place), streaming=streaming)
+    chosen = choose_config(configs_of(card_in(place)), config, place)
+    if not any((place / name).is_file() for name in _SAVED):
+        return datasets.load_dataset(str(place), chosen, streaming=streaming)
+    found = datasets.load_from_disk(str(place))
+    if not streaming:
+        return found
+    splits = found if isinstance(found, dict) else {str(found.split or "train"): found}
+    return {name: one.to_iterable_dataset(len(one.cache_files)) for name, one in splits.items()}
+
+
+def _from_hub(
+    repository: Repository, config: str | None, streaming: bool
+) -> tuple[dict[str, Any], tuple[str, ...]]:
+    import datasets
+
+    name, commit = repository.name, repository.commit
     chosen = choose_config(repository.configs, config, name)
-    with loading_errors(name), hub_errors(name):
-        found: dict[str, Any] = datasets.load_dataset(name.repository, chosen, revision=repository.commit)
+    with reading_errors(name):
+        found = datasets.load_dataset(name.repository, chosen, revision=commit, streaming=streaming)
+    if streaming:
+        return found, (f"hf://datasets/{name.repository}@{commit}",)
     for one in found.values():
-        _check_commit(one, name, repository.commit)
-    return found
+        _check_commit(one, name, commit)
+    return found, _caches()
 
 
 def _check_commit(found: Any, name: HubName, commit: str) -> None:
@@ -91,10 +107,13 @@ def _check_commit(found: Any, name: HubName, commit: str) -> None:
         )
 
 
-def _hub_caches() -> tuple[str, ...]:
+def _caches() -> tuple[str, ...]:
+    """Where files of the Hub lie; not all of HF_HOME, which has the token in it."""
+    import datasets
     from huggingface_hub import constants
 
-    return tuple({constants.HF_HUB_CACHE, os.path.realpath(constants.HF_HUB_CACHE)})
+    folders = (str(datasets.config.HF_DATASETS_CACHE), str(constants.HF_HUB_CACHE))
+    return tuple(dict.fromkeys([*folders, *map(os.path.realpath, folders)]))
 
 
 def choose_config(known: Sequence[str], wanted: str | None, where: object) -> str | None:
@@ -107,8 +126,14 @@ def choose_config(known: Sequence[str], wanted: str | None, where: object) -> st
 
 
 @contextmanager
-def loading_errors(where: object) -> Iterator[None]:
-    """Turn what `datasets` raises over data that cannot be loaded into SourceError."""
+def reading_errors(place: Path | HubName) -> Iterator[None]:
+    """Turn what `datasets` raises over data that cannot be read into SourceError or DownloadError."""
+    with hub_errors(place) if isinstance(place, HubName) else nullcontext(), _data_errors(place):
+        yield
+
+
+@contextmanager
+def _data_errors(place: Path | HubName) -> Iterator[None]:
     from datasets.exceptions import DatasetsError
 
     try:
@@ -118,4 +143,4 @@ def loading_errors(where: object) -> Iterator[None]:
         while cause.__cause__ is not None:
             cause = cause.__cause__  # what `datasets` wraps says more
         said = (str(cause).strip().splitlines() or [type(cause).__name__])[0]
-        raise SourceError(f"{where} cannot be loaded ({said}): get it again, or look at its files") from error
+        raise SourceError(f"{place} cannot be loaded ({said}): get it again, or look at its files") from error

@@ -155,23 +155,20 @@ class PairedDataset(Dataset[Pair]):
         chosen_scale = None if scale is None else Scale(scale)
         self._only = _choose_side(only, hr, lr)
         choice = Choice(split, chosen_scale, track, template, images, verify, self._only, config, columns)
-        opened = open_given(_place(path, revision), _path(hr), _path(lr), choice)
+        opened = open_given(place_of(path, revision), _path(hr), _path(lr), choice)
         self._only = self._only or opened.only
         self._source = opened.source
         self._prepared = opened.prepared
         self._windows = choose_windows(opened, windows)
         self._items = items_of(self._source.sizes, self.scale, self._windows)
         self._kept: Integers | None = None  # the numbers in `_items` of a subset's items
-        self._patch = None if patch_size is None else _in_cells(patch_size, self.scale)
+        self._patch = None if patch_size is None else in_cells(patch_size, self.scale)
         self._pad = None if pad is None else check_pad(pad)
         self._dihedral = dihedral
         self._seed = seed
         self._dtype = check_dtype(dtype)
         self._epoch = SharedEpoch()
-        if not 0 <= seed < 2**63:
-            raise UsageError(f"seed {seed} must lie between 0 and 2**63 - 1")
-        if pad is not None and self._patch is None:
-            raise UsageError(f"pad={pad!r} enlarges images to the patch: give patch_size= as well")
+        check_crops(seed, pad, patch_size)
         if pad is None and self._patch is not None:
             self._refuse_small(self._patch)
 
@@ -285,7 +282,7 @@ class PairedDataset(Dataset[Pair]):
 
         What is given stands for, and `dihedral` and `only` add to, what the data set was made with.
         """
-        patch = self._patch if patch_size is None else _in_cells(patch_size, self.scale)
+        patch = self._patch if patch_size is None else in_cells(patch_size, self.scale)
         numbers = self._numbers(items)
         address = (self._seed if seed is None else seed, epochs, numbers)
         crops = draw(self._items.regions(numbers), patch, self._dihedral or dihedral, address)
@@ -294,7 +291,7 @@ class PairedDataset(Dataset[Pair]):
     def check_patch(self, patch_size: int) -> None:
         """Raise UsageError where a patch size (HR pixels) does not fit the scale, or into every image."""
         if self._pad is None:
-            self._refuse_small(_in_cells(patch_size, self.scale))
+            self._refuse_small(in_cells(patch_size, self.scale))
 
     def _addresses(self, indices: Sequence[Index]) -> tuple[Integers, Integers]:
         """Items and epochs of indices of either form."""
@@ -351,7 +348,15 @@ def _choose_side(only: Only | None, hr: object, lr: object) -> Only | None:
     return only or given
 
 
-def _in_cells(patch_size: int, scale: Scale) -> int:
+def check_crops(seed: int, pad: str | None, patch_size: int | None) -> None:
+    """Raise UsageError for settings of crops that cannot be."""
+    if not 0 <= seed < 2**63:
+        raise UsageError(f"seed {seed} must lie between 0 and 2**63 - 1")
+    if pad is not None and patch_size is None:
+        raise UsageError(f"pad={pad!r} enlarges images to the patch: give patch_size= as well")
+
+
+def in_cells(patch_size: int, scale: Scale) -> int:
     """A patch size in cells; raises UsageError with the nearest sizes when it is no whole number of them."""
     cells, rest = divmod(patch_size, scale.numerator)
     if rest or cells < 1:
@@ -363,7 +368,8 @@ def _in_cells(patch_size: int, scale: Scale) -> int:
     return cells
 
 
-def _place(path: str | PathLike[str] | None, revision: str | None) -> Path | HubName | None:
+def place_of(path: str | PathLike[str] | None, revision: str | None) -> Path | HubName | None:
+    """The data set of the Hub, or the path, that a user gives; raises UsageError."""
     if is_hub_name(path):
         return hub_name(str(path), revision)
     if revision is not None:

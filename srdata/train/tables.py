@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import NamedTuple
+
+import pyarrow as pa
 
 from srdata.errors import UsageError
 from srdata.hub.columns import Columns, Given, choose_columns
@@ -18,6 +18,7 @@ from srdata.train.cutting import Only
 from srdata.train.pairing import Sizes
 from srdata.train.sources import DecodedSource, PairSource, paired_source
 
+_SIDES: tuple[Only, ...] = ("hr", "lr")
 _SCALE = "scale"  # the column in which `srdata publish` says it
 
 
@@ -36,21 +37,50 @@ class TableImages:
         return decode_image(self.column.data(number), self.column.name(number), self.policy)
 
 
-class TableSides(NamedTuple):
-    """The images of a table; where one side alone is there or wanted, they stand for both."""
+@dataclass(frozen=True)
+class TableReading:
+    """How pairs are read from tables with the same columns."""
 
-    keys: Sequence[str]
-    hr: TableImages
-    lr: TableImages
-    alone: bool
+    columns: Columns
+    where: str  # what a table is called in errors
+    roots: tuple[str, ...]  # the folders of files that it may name
     only: Only | None
+    policy: ImagePolicy | None
 
-    def source(self, scale: Scale | None) -> PairSource:
-        """The pairs at a scale, which is guessed where it is None; raises UsageError, ImageError."""
-        if not self.alone:
-            return paired_source(self.keys, self.hr, self.lr, scale)
-        scale = scale if scale and self.only == "hr" else Scale(1)
-        return DecodedSource(self.keys, self.hr.sizes(), scale, self.hr, self.lr)
+    def source(self, table: Table, scale: Scale | None, first: int = 0, prefix: str = "") -> PairSource:
+        """The pairs of a table; a scale of None is guessed. Raises UsageError, ImageError.
+
+        `first` is the number of its first row, and `prefix` comes before numbers that stand for names.
+        """
+        images, *more = (
+            TableImages(EncodedColumn(table, name, self.where, self.roots, first), self.policy)
+            for name in (self.columns.hr, self.columns.lr)
+            if name is not None
+        )
+        keys = Keys(images.column, self.columns.key, prefix)
+        if more:
+            return paired_source(keys, images, more[0], scale)
+        scale = scale if scale and self.columns.hr else Scale(1)
+        return DecodedSource(keys, images.sizes(), scale, images, images)
+
+
+def choose_reading(
+    schema: pa.Schema,
+    where: str,
+    roots: tuple[str, ...],
+    columns: Given | None,
+    only: Only | None,
+    policy: ImagePolicy | None,
+) -> TableReading:
+    """How pairs are read from a table, HR alone where that is all that is wanted; raises UsageError."""
+    found = choose_columns(schema, columns, where)
+    if only == "hr":
+        found = found._replace(lr=None)
+    there: list[Only] = [side for side in _SIDES if getattr(found, side) is not None]
+    if only is not None and only not in there:
+        raise UsageError(f"{where} has no {only.upper()} images, so only={only!r} leaves nothing")
+    alone = there[0] if len(there) == 1 else None
+    return TableReading(found, where, roots, only or alone, policy)
 
 
 def table_source(
@@ -65,31 +95,8 @@ def table_source(
 ) -> tuple[PairSource, Only | None]:
     """The pairs of a split of a data set, and the side that alone is there or wanted; raises UsageError."""
     table, _, where, roots = load(place, config, split)
-    found = choose_columns(table.schema, columns, where)
-    sides = sides_of(table, found, where, roots, only, policy)
-    return sides.source(scale or told_scale(table)), sides.only
-
-
-def sides_of(
-    table: Table,
-    columns: Columns,
-    where: str,
-    roots: tuple[str, ...],
-    only: Only | None,
-    policy: ImagePolicy | None,
-) -> TableSides:
-    """The images in the columns of a table; HR alone where that is all that is wanted; raises UsageError."""
-    there = {
-        side: TableImages(EncodedColumn(table, name, where, roots), policy)
-        for side, name in (("hr", columns.hr), ("lr", columns.lr))
-        if name is not None and (side == "hr" or only != "hr")
-    }
-    if only is not None and only not in there:
-        raise UsageError(f"{where} has no {only.upper()} images, so only={only!r} leaves nothing")
-    first, *more = there.values()
-    if not more:
-        only = "hr" if "hr" in there else "lr"
-    return TableSides(Keys(first.column, columns.key), first, more[0] if more else first, not more, only)
+    reading = choose_reading(table.schema, where, roots, columns, only, policy)
+    return reading.source(table, scale or told_scale(table)), reading.only
 
 
 def told_scale(table: Table) -> Scale | None:
