@@ -106,6 +106,8 @@ def _meaning(name: HubName, error: Exception) -> SrdataError:
 
     signed_in = get_token() is not None
     login = "log in by `hf auth login`, or set HF_TOKEN"
+    if isinstance(error, LocalEntryNotFoundError) and isinstance(error.__cause__, HfHubHTTPError):
+        error = error.__cause__  # why the cache was looked at
     page = f"{constants.ENDPOINT}/datasets/{name.repository}"
     match error:
         case GatedRepoError():

@@ -37,7 +37,7 @@ class Stream:
     def blocks(self, shard: int, rows: int) -> Iterator[pa.Table]:
         """The rows of a shard, so many at a time; raises SourceError, DownloadError."""
         # `iter` gives all that is in the shard in any process; iterating would share it among workers
-        found = self.rows.shard(self.shards, shard).decode(False).iter(rows)
+        found = self.rows.shard(self.shards, shard).iter(rows)
         while True:
             with reading_errors(self.place):
                 block = next(found, None)
@@ -50,4 +50,7 @@ def open_stream(place: Path | HubName, config: str | None, split: str | None) ->
     """A split of the data set at `place`, of which little is read yet; raises what `load` raises."""
     found, roots = load_all(place, config, streaming=True)
     chosen = pick("split", split, list(found), place)
-    return Stream(place, found[chosen], f"{place} {chosen}", roots)
+    rows = found[chosen]
+    if rows.features is not None:  # what it does not know it does not decode
+        rows = rows.decode(False)
+    return Stream(place, rows, f"{place} {chosen}", roots)
