@@ -120,7 +120,7 @@ class Recipe(_Part):
     @model_validator(mode="after")
     def _consistent(self) -> Self:
         if sum(one is not None for one in (self.source, self.folder, self.hub)) != 1:
-            raise ValueError("give source, the name of a data set, or folder, a folder of images, or hub")
+            raise ValueError("give one of source (a data set's name), folder (of images) and hub")
         if self.hub is not None and self.published is not None:
             raise ValueError("a data set of the Hub gives HR images only: take another degradation")
         if len(set(self.scales)) < len(self.scales):

@@ -343,7 +343,11 @@ def test_a_recipe_names_a_data_set_of_the_hub(tmp_path: Path) -> None:
     recipe = load_recipe(tmp_path / "mine.yaml")
     assert recipe.resolved()["hub"] == hub
     (tmp_path / "two.yaml").write_text(json.dumps({"scales": [2], "source": "div2k", "hub": hub}))
-    with pytest.raises(UsageError, match="give source, the name of a data set, or folder"):
+    with pytest.raises(UsageError, match="give one of source"):
         load_recipe(tmp_path / "two.yaml")
+    published = {"scales": [2], "hub": hub, "degradation": "published:bicubic"}
+    (tmp_path / "published.yaml").write_text(json.dumps(published))
+    with pytest.raises(UsageError, match="a data set of the Hub gives HR images only"):
+        load_recipe(tmp_path / "published.yaml")
     other = recipe.changed(hub=recipe.hub.model_copy(update={"revision": "1" * 40}) if recipe.hub else None)
     assert other.digest != recipe.digest
