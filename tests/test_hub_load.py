@@ -315,13 +315,34 @@ def test_a_key_that_leads_out_of_the_set_is_refused(hub: Hub, other: Elsewhere, 
     assert "the key '../../x' leads out of the folder" in told
 
 
+def test_a_data_set_cannot_name_the_login_as_an_image(
+    hub: Hub, other: Elsewhere, cache: Path, tmp_path: Path
+) -> None:
+    (cache / "token").write_text("hf_secretOfTheUser")
+    rows = datasets.Dataset.from_dict({"hr": [{"bytes": None, "path": str(cache / "token")}]})
+    put(hub, "lab/thief", {"data/train.parquet": parquet(rows, tmp_path)})
+    for kind in ("PairedDataset", "StreamedPairs"):
+        told = other.error(f"next(iter({kind}('hf://lab/thief')))")
+        assert "in place of an image" in told
+        assert "secret" not in told
+
+
+def test_the_command_line_takes_a_name_of_the_hub(other: Elsewhere, tmp_path: Path) -> None:
+    other("from srdata.cli import run")
+    fixed = ["--scale", "2", "--lmdb", "--root", str(tmp_path), "--jobs", "1"]
+    chosen = ["--config", "easy", "--column", "gt", "--name", "easy"]
+    assert other.value(f"run({['prepare', 'hf://lab/configs', *chosen, *fixed]!r})") == 0
+    assert other.value(f"run({['prepare', 'hf://lab/configs', *fixed]!r})") == 2
+    assert other.value(f"run({['verify', str(tmp_path / 'easy'), '--replay', '2']!r})") == 0
+
+
 def test_the_plan_downloads_nothing(hub: Hub, other: Elsewhere, tmp_path: Path) -> None:
     rows = rows_of([{"image": {"bytes": encoded(PAIRS["000"][1])}}])
     commit = put(hub, "lab/planned", {"data/train.parquet": parquet(rows, tmp_path)})
     other("from srdata.preparation import plan")
     text = other.value(f"plan('hf://lab/planned', scale=2, root={str(tmp_path)!r})")
     assert f"commit    {commit}" in text
-    assert "licence of hf://lab/planned" in text
+    assert f"licence of hf://lab/planned@{commit}: its card gives none" in text
     assert not [one for one in hub.asked("resolve") if "lab/planned" in one.path]
 
 

@@ -33,7 +33,9 @@ class Repository:
     @property
     def licence(self) -> str:
         """Under which terms it may be used, as its card says."""
-        named = self.card.get("license_name") or self.card.get("license") or "none is given"
+        named = self.card.get("license_name") or self.card.get("license")
+        if not named:
+            return f"licence of {self.name}: its card gives none, ask its owner"
         text = ", ".join(map(str, named)) if isinstance(named, list) else str(named)
         link = self.card.get("license_link")
         return f"licence of {self.name}: {text}" + (f" ({link})" if link else "") + ", by its card"
