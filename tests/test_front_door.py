@@ -16,8 +16,20 @@ PACKAGE = Path(srdata.__file__).parent
 # The rooms, lowest first: a module may import from its own room and from lower rows, never from a higher one.
 ROWS = [
     {"errors"},
-    {"rng", "files", "images", "colour", "scale", "resize", "progress", "mistakes", "yamlfile", "catalog"},
-    {"degrade", "store", "manifest", "fetch"},
+    {
+        "rng",
+        "files",
+        "images",
+        "colour",
+        "scale",
+        "resize",
+        "progress",
+        "mistakes",
+        "yamlfile",
+        "catalog",
+        "pick",
+    },
+    {"degrade", "store", "manifest", "fetch", "hub"},
     {"recipe"},
     {
         "preparation",
