@@ -16,7 +16,7 @@ from torch import Tensor, nn
 
 from srdata.degrade.car import crops
 from srdata.degrade.car.crops import Photographs
-from srdata.degrade.car.losses import displacement, quantised, roughness
+from srdata.degrade.car.losses import difference, displacement, quantised, roughness
 from srdata.degrade.car.network import Taps, tap_count
 from srdata.degrade.car.resample import downscale
 from srdata.degrade.car.run import Plan, Run, rate
@@ -67,6 +67,12 @@ def test_quantised_rounds_to_levels_and_passes_gradients_within_the_range() -> N
     found.sum().backward()
     assert image.grad is not None
     assert image.grad.tolist() == [0, 1, 1, 0]
+
+
+def test_the_difference_is_a_mean_of_absolute_or_squared_errors() -> None:
+    error = torch.tensor([[-3.0, 1.0], [0.0, 2.0]])
+    assert float(difference(error, "absolute")) == 1.5
+    assert float(difference(error, "squared")) == 3.5
 
 
 def taps_of(seed: int) -> Taps:
@@ -176,6 +182,20 @@ def test_the_pair_starts_as_a_blur_and_a_bicubic_enlargement(scale: int, photogr
         sr = fresh_upscaler(scale, 4, 2, 0)(lr)
     assert psnr(lr, imresize(hr, 1 / scale)) > 30  # less sharp: it has no negative weights
     assert psnr(sr, torch.nn.functional.interpolate(lr, scale_factor=scale, mode="bicubic")) > 80
+
+
+def test_the_features_start_as_strong_as_the_image(photographs: Path) -> None:
+    """Where they grew, Adam's steps shook all taps of all pixels; where they fade, nothing is learned."""
+    pixels = read_image(photographs / "astronaut.png")[:96, :96]
+    hr = torch.from_numpy(pixels.copy()).permute(2, 0, 1)[None] / 255
+    network, strengths = fresh_network(4, 8, 0), []
+    for layer in (network.ds_1, network.res_4, network.ds_8, network.kernels_trunk, network.offsets_trunk):
+        layer.register_forward_hook(
+            lambda _, __, out: strengths.append(float(out.detach().square().mean().sqrt()))
+        )
+    network(hr)
+    assert len(strengths) == 5
+    assert all(0.1 < strength < 1 for strength in strengths), strengths
 
 
 def psnr(a: Tensor, b: Tensor) -> float:
