@@ -17,8 +17,8 @@ PACKAGE = Path(srdata.__file__).parent
 ROWS = [
     {"errors"},
     {"rng", "files", "images", "colour", "scale", "resize"}
-    | {"progress", "mistakes", "yamlfile", "catalog", "parallel"},
-    {"degrade", "store", "manifest", "fetch"},
+    | {"progress", "parallel", "mistakes", "yamlfile", "catalog", "pick"},
+    {"degrade", "store", "manifest", "fetch", "hub"},
     {"recipe"},
     {"preparation", "verification", "report", "train", "doctor", "listing", "prepared"}
     | {"difficulty", "publication", "exchange"},

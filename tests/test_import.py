@@ -157,6 +157,10 @@ def test_names_by_template(pairs: dict[str, Pair], tmp_path: Path) -> None:
         tmp_path / "in", tmp_path / "two", **names, lr="image_SRF_{scale}/{key}_SRF_{scale}_LR.png", scale=4
     )
     assert_same(pairs_in(by_scale), pairs)
+    with pytest.raises(UsageError, match="say by --hr how those of HR are"):
+        take(tmp_path / "in", tmp_path / "three", lr="{key}.png")
+    with pytest.raises(UsageError, match="pairs says how the images of a folder are called: give the folder"):
+        take(Path("sample"), tmp_path / "three", hr="{key}.png")
     with pytest.raises(UsageError, match=r"no image is called \{key\}\.tiff"):
         take(tmp_path / "in", tmp_path / "three", hr="{key}.tiff")
 
