@@ -209,7 +209,7 @@ class Recipe(_Part):
         try:
             return Recipe(**{**self._settings(), **given})
         except ValidationError as error:
-            problems = (f"{detail['loc'][0]}: {detail['msg']}" for detail in error.errors())
+            problems = (": ".join(map(str, (*one["loc"][:1], one["msg"]))) for one in error.errors())
             raise UsageError("; ".join(problems)) from error
 
     def resolved(self) -> dict[str, Any]:
