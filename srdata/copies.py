@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import heapq
+from collections.abc import Iterable
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import cached_property
@@ -116,9 +117,9 @@ def benchmarks() -> list[Manifest]:
     return [one for one in map(load_manifest, catalog.names(Shelf.MANIFESTS)) if one.find(TEST, "HR")]
 
 
-def prepared_benchmarks(root: Path) -> dict[str, Gallery]:
-    """By name of the data set, the test images of those that are prepared below `root`."""
-    names = {one.name for one in benchmarks()}
+def prepared_below(root: Path, tests: Iterable[Manifest]) -> dict[str, Gallery]:
+    """The test images of those data sets that are prepared below `root`, by name."""
+    names = {one.name for one in tests}
     found: dict[str, Gallery] = {}
     for path in sorted(root.glob(f"*/{SET_FILE}")):
         with suppress(SetError):  # what cannot be read is not here

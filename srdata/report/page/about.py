@@ -172,7 +172,7 @@ def loading(images: PreparedImages) -> list[Html]:
     """Code that reads the set."""
     folder, scale = str(images.folder), images.scales[-1]
     quoted = shlex.quote(folder)
-    split = next(iter(images.content.counts))
+    split, count = next(iter(images.content.counts.items()))
     patch = max(_PATCH // scale.numerator, 1) * scale.numerator
     chosen = f", scale={str(scale)!r}" if len(images.scales) > 1 else ""
     data = f"PairedDataset({folder!r}, split={split!r}{chosen}, patch_size={patch})"
@@ -181,7 +181,7 @@ def loading(images: PreparedImages) -> list[Html]:
             "from srdata import Loader, PairedDataset\n\n"
             f"data = {data}  # patch_size in HR pixels\n"
             'data[0]  # {"lr": float32 CHW in 0–1, "hr": …, "key": …}\n\n'
-            'for batch in Loader(data, batch_size=16, device="cuda", augment=["dihedral"], seed=1):\n'
+            f'for batch in Loader(data, batch_size={min(16, count)}, device="cuda", augment=["dihedral"]):\n'
             "    batch.lr, batch.hr, batch.keys"
         ),
         code(

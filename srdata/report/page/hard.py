@@ -17,7 +17,7 @@ from srdata.store.scores import ScoreKind, Scores, kinds_of, read_table
 from srdata.store.windows import window_name
 
 # The scores that a page shows windows by, the lowest ones, and what these are.
-ENDS = {"psnr": "Hardest windows", "deviation": "Flattest windows"}
+ENDS = {"psnr": "Hardest windows, one of each image", "deviation": "Flattest windows, one of each image"}
 
 
 class Scored(NamedTuple):
@@ -60,14 +60,18 @@ def ends(images: PreparedImages, count: int) -> dict[str, list[Scored]]:
 
 
 def _lowest(images: PreparedImages, kind: ScoreKind, count: int) -> list[Scored]:
+    """The windows that score least, one of an image: its neighbours overlap it and show the same."""
     table: pa.Table = read_table(images.folder, kind)
     scores: Scores = table.column(kind.by).to_numpy()
-    lowest = table.take(np.argsort(scores, kind="stable")[:count]).to_pylist()
+    order = np.argsort(scores, kind="stable")
+    keys = table.column("key").dictionary_encode().combine_chunks().indices.to_numpy()
+    _, first = np.unique(keys[order], return_index=True)
+    lowest = table.take(order[np.sort(first)[:count]]).to_pylist()
     return [_scored(images, kind, window) for window in lowest]
 
 
 def _scored(images: PreparedImages, kind: ScoreKind, window: dict[str, Any]) -> Scored:
     size = kind.windows.size
     part = Part(images.index.row(window["key"]), window["top"], window["left"], size, size)
-    note = f"{window[kind.by]:.2f} {MEASURES[kind.by].unit}"
-    return Scored(part, window_name(window["key"], window["order"]), note)
+    name = window_name(window["key"], window["order"])
+    return Scored(part, name, f"{kind.by} {window[kind.by]:.2f}")

@@ -12,6 +12,8 @@ const STEP = 64; // screen pixels that an arrow key moves
 const FACTOR = 1.25; // of a zoom by key or button
 const [LEAST, MOST] = [0.05, 64]; // screen pixels for each HR pixel
 
+// To whole pixels of the screen: between them a browser would blur what it shows.
+const whole = (value) => Math.round(value * devicePixelRatio) / devicePixelRatio;
 const clamp = (value, low, high) => Math.min(Math.max(value, low), high);
 
 function open(number) {
@@ -37,8 +39,9 @@ function show() {
     image.src = source.src;
     image.alt = source.alt;
     pane.querySelector(".side").textContent = source.alt.split(" of ")[0];
-    if (layer === "hr") [view.width, view.height] = [source.naturalWidth, source.naturalHeight];
-    image.dataset.factor = view.width / source.naturalWidth;
+    const [width, height] = ["width", "height"].map((side) => Number(source.getAttribute(side)));
+    if (layer === "hr") [view.width, view.height] = [width, height];
+    image.dataset.factor = view.width / width; // screen pixels for each of its own, at 100 %
   }
 }
 
@@ -48,8 +51,8 @@ function draw() {
   view.y = clamp(view.y, 0, view.height);
   for (const pane of panes) {
     const image = pane.querySelector("img");
-    const left = pane.clientWidth / 2 - view.x * view.zoom;
-    const top = pane.clientHeight / 2 - view.y * view.zoom;
+    const left = whole(pane.clientWidth / 2 - view.x * view.zoom);
+    const top = whole(pane.clientHeight / 2 - view.y * view.zoom);
     image.style.width = `${view.width}px`;
     image.style.height = `${view.height}px`;
     image.style.transform = `translate(${left}px, ${top}px) scale(${view.zoom})`;

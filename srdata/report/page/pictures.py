@@ -17,7 +17,8 @@ from srdata.store.blocks import HR
 
 _LARGEST = 1024  # pixels of HR along each side
 _TRIES = 6
-_SPEED = 4  # of the encoder, 0 to 6; 6 is slow and hardly smaller
+_QUALITY = 82  # of thumbnails
+_METHOD, _EFFORT = 2, 30  # of the encoder, up to 6 and 100; more is slow and hardly smaller
 
 
 @dataclass(frozen=True)
@@ -103,6 +104,6 @@ def _moved(window: slice, by: int) -> slice:
 
 def _picture(image: Image.Image, lossless: bool = True) -> Picture:
     file = io.BytesIO()
-    image.save(file, "WEBP", lossless=lossless, quality=60 if lossless else 82, method=_SPEED)
+    image.save(file, "WEBP", lossless=lossless, quality=_EFFORT if lossless else _QUALITY, method=_METHOD)
     text = base64.b64encode(file.getvalue()).decode()
     return Picture(f"data:image/webp;base64,{text}", image.height, image.width)

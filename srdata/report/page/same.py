@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
-from srdata.copies import Copies, Gallery, benchmarks, find_copies, hashes_of, prepared_benchmarks
+from srdata.copies import Copies, Gallery, benchmarks, find_copies, hashes_of, prepared_below
 from srdata.manifest import Manifest
 from srdata.phash import NEAR, Hashes, Near
 from srdata.prepared import PreparedImages
@@ -28,11 +28,9 @@ def same(images: PreparedImages, against: Sequence[Path], jobs: int) -> Iterator
     yield el("h3", "Within the set")
     yield from _found(own, own, find_copies(hashes))
     yield el("h3", "In common with other sets")
-    here = prepared_benchmarks(images.folder.absolute().parent)
-    source = images.content.recipe.get("source")
-    tests = [one for one in benchmarks() if one.name != source]
-    galleries = [here[one.name] for one in tests if one.name in here] + [Gallery(path) for path in against]
-    for gallery in galleries:
+    tests = [one for one in benchmarks() if one.name != images.content.recipe.get("source")]
+    here = prepared_below(images.folder.absolute().parent, tests)
+    for gallery in (*here.values(), *map(Gallery, against)):
         yield from _against(own, hashes, gallery, jobs)
     yield from _absent([one for one in tests if one.name not in here], images.folder.parent)
     yield el("p", _METHOD, class_="note")
