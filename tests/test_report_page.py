@@ -16,7 +16,6 @@ import pyarrow.parquet as pq
 import pytest
 import torch
 from PIL import Image
-from reporting import EVIL, Element, bar_counts, figures, parsed, write_hostile_set
 
 from srdata import preparation
 from srdata.cli import run
@@ -27,6 +26,7 @@ from srdata.prepared import PreparedImages
 from srdata.report import report_page, write_report
 from srdata.report.page.html import Html, el, table
 from srdata.store.setfile import read_set, write_set
+from tests.reporting import EVIL, Element, bar_counts, figures, parsed, write_hostile_set
 
 LIMIT = 5_000_000  # bytes of a page
 CHAIN = """

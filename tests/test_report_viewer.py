@@ -10,12 +10,12 @@ from typing import Any
 
 import numpy as np
 import pytest
-from browser import NAMES, Browser, find_browser
 from PIL import Image
-from reporting import EVIL, write_hostile_set
 
 from srdata import preparation
 from srdata.report import write_report
+from tests.browser import NAMES, Browser, find_browser
+from tests.reporting import EVIL, write_hostile_set
 
 PANES = """[...document.querySelectorAll(".pane")].map(pane => {
   const [box, image] = [pane.getBoundingClientRect(), pane.querySelector("img").getBoundingClientRect()];

@@ -50,14 +50,14 @@ def report_page(
     sheet, difficulty = _with_pictures(prepared, images)
     sections = [
         sheet,
-        _section("recipe", "What it is", *about.identity(prepared), about.recipe(prepared.content)),
         _section("sizes", "Counts and sizes", counts.splits(prepared), *counts.sizes(prepared)),
         _section("draws", "What was drawn", *drawn.distributions(prepared)),
         difficulty,
         _section("copies", "Duplicates and leakage", *same.same(prepared, [*map(Path, against)], jobs)),
+        _section("recipe", "Recipe and files", *about.identity(prepared), about.recipe(prepared.content)),
         _section("quarantine", "Left out", *about.quarantine(prepared.content)),
-        _section("licence", "Licence and citation", *about.licence(prepared.content)),
-        _section("load", "How to load it", *about.loading(prepared)),
+        _section("licence", "Licence", *about.licence(prepared.content)),
+        _section("load", "Loading it", *about.loading(prepared)),
     ]
     return _page(prepared, sections)
 

@@ -44,7 +44,7 @@ def sizes(images: PreparedImages) -> Iterator[Html]:
         "div",
         histogram("HR height", [float(one) for one in heights], "pixels"),
         histogram("HR width", [float(one) for one in widths], "pixels"),
-        class_="charts",
+        class_="charts wide",
     )
     common = Counter(zip(heights, widths, strict=True)).most_common(_COMMON)
     texts = [f"{_size(*size)} ({count:,} images)" for size, count in common if count > 1]
