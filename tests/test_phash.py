@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import itertools
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -23,10 +24,14 @@ def images(photographs: Path) -> list[Pixels]:
     return [read_image(path) for path in paths]
 
 
-def crops(image: Pixels) -> list[Pixels]:
+def many(images: list[Pixels]) -> Iterator[Pixels]:
+    """The photographs, parts of them, and noise, in which all frequencies are about as strong."""
+    yield from images
     rng = np.random.default_rng(5)
-    places = [(int(rng.integers(0, 100)), int(rng.integers(20, 180))) for _ in range(10)]
-    return [np.ascontiguousarray(image[start : start + side, start:]) for start, side in places]
+    for number in range(50):
+        start, side = int(rng.integers(0, 100)), int(rng.integers(20, 180))
+        yield np.ascontiguousarray(images[number % 5][start : start + side, start:])
+        yield rng.integers(0, 256, (32, 32, 3), np.uint8)
 
 
 def apart(one: np.uint64, other: np.uint64) -> int:
@@ -34,7 +39,7 @@ def apart(one: np.uint64, other: np.uint64) -> int:
 
 
 def test_the_hash_is_that_of_its_definition(images: list[Pixels]) -> None:
-    for image in itertools.chain(images, *map(crops, images)):
+    for image in many(images):
         grey = np.asarray(Image.fromarray(image).convert("L").resize((32, 32), Image.Resampling.LANCZOS))
         low = scipy.fft.dctn(grey.astype(float), type=2)[:8, :8]
         bits = "".join("1" if value > np.median(low) else "0" for value in low.ravel())
@@ -43,7 +48,7 @@ def test_the_hash_is_that_of_its_definition(images: list[Pixels]) -> None:
 
 def test_the_hash_is_that_of_imagehash(images: list[Pixels]) -> None:
     imagehash = pytest.importorskip("imagehash")
-    for image in itertools.chain(images, *map(crops, images)):
+    for image in many(images):
         assert f"{int(phash(image)):016x}" == str(imagehash.phash(Image.fromarray(image)))
 
 
