@@ -25,7 +25,9 @@ from srdata.images import write_png
 from srdata.prepared import PreparedImages
 from srdata.report import report_page, write_report
 from srdata.report.page.html import Html, el, table
+from srdata.scale import Scale
 from srdata.store.setfile import read_set, write_set
+from tests.pairs import position_pairs, write_shards
 from tests.reporting import EVIL, Element, bar_counts, figures, parsed, write_hostile_set
 
 LIMIT = 5_000_000  # bytes of a page
@@ -267,7 +269,7 @@ def test_images_of_test_sets_and_given_folders_are_found(
     assert given.one("bdi").text == str(copied)
     found = [[one.text for one in row.all("bdi")] for body in copies.all("tbody") for row in body.all("tr")]
     assert found == [["coffee", "small"], ["coffee", "small.jpg"]]
-    absent = copies.text.partition("Not compared")[2]
+    absent = copies.text.partition("Not prepared")[2]
     assert "Set14" in absent
     assert "Set5" not in absent
 
@@ -358,6 +360,17 @@ def test_the_command_writes_the_page(
     assert Path("shown.html").read_text() == report_page(prepared, images=2, jobs=1)
     written = write_report(prepared, "other/page.html", images=2, jobs=1)
     assert written.read_bytes() == Path("shown.html").read_bytes()
+
+
+def test_published_lr_at_a_broken_scale(tmp_path: Path) -> None:
+    scale = Scale(1.5)
+    pairs = position_pairs(scale, [(90, 120), (48, 48), (3, 6)])
+    page = parsed(report_page(write_shards(tmp_path / "set", pairs, scale), jobs=1))
+    assert "LR was published with the data set" in section(page, "draws").text
+    assert "published LR" in page.one("ul", class_="words").text
+    for tile, (lr, hr) in zip(page.all("button", class_="tile"), pairs.values(), strict=True):
+        assert np.array_equal(pixels(tile.one("img", data_layer="hr")), hr)
+        assert np.array_equal(pixels(tile.one("img", data_layer="x1.5")), lr)
 
 
 def test_layouts_without_whole_images_are_refused(tmp_path: Path) -> None:

@@ -16,9 +16,8 @@ from srdata.report.page.pictures import within
 
 Section = tuple[str, str, Html]  # its id, title and element
 
-PAGE_BYTES = 5_000_000
 _PICTURES = 4_000_000  # letters of the page that are pictures of pairs; the rest is text and charts
-_ENDS = 4  # windows of the hardest and of the flattest windows
+_ENDS = 4  # windows, of the hardest and of the flattest
 
 
 def write_report(

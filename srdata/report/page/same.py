@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
@@ -32,7 +33,7 @@ def same(images: PreparedImages, against: Sequence[Path], jobs: int) -> Iterator
     here = prepared_below(images.folder.absolute().parent, tests)
     for gallery in (*here.values(), *map(Gallery, against)):
         yield from _against(own, hashes, gallery, jobs)
-    yield from _absent([one for one in tests if one.name not in here], images.folder.parent)
+    yield from _absent([one for one in tests if one.name not in here], images.folder)
     yield el("p", _METHOD, class_="note")
 
 
@@ -73,13 +74,15 @@ def _image(gallery: Gallery, number: int, pixels: np.ndarray) -> list[Html | str
     ]
 
 
-def _absent(tests: Sequence[Manifest], root: Path) -> Iterator[Html]:
-    """The test sets that are not here, and how to get them."""
+def _absent(tests: Sequence[Manifest], folder: Path) -> Iterator[Html]:
+    """The test sets that are not beside the set in `folder`, and how to get them."""
     if not tests:
         return
     titles = ", ".join(one.title for one in tests)
-    yield el("p", f"Not compared, since they are not prepared in {root}: {titles}.")
+    root, prepared = (shlex.quote(str(path)) for path in (folder.parent, folder))
+    yield el("p", f"Not prepared in {folder.parent}, so compared only if given with --against: {titles}.")
     yield el("p", "Prepare them and write this page again, or give folders of their images:")
     yield code(
-        f"srdata prepare {tests[0].name} --scale 4 --lmdb --root {root}\nsrdata report SET --against FOLDER"
+        f"srdata prepare {tests[0].name} --scale 4 --lmdb --root {root}\n"
+        f"srdata report {prepared} --against FOLDER"
     )
