@@ -7,7 +7,7 @@ from pathlib import Path
 
 import click
 
-from benchmarks import crops, degrade, growth, imresize, index, pipeline
+from benchmarks import crops, degrade, growth, imresize, index, loader, pipeline
 from benchmarks.comparison import one_thread
 from benchmarks.tables import machine, markdown
 
@@ -15,6 +15,10 @@ BENCHMARKS = {
     "imresize": imresize.run,
     "pipeline": pipeline.run,
     "crops": crops.run,
+    "loader": loader.run,
+    "cold": loader.run_cold,
+    "step": loader.run_step,
+    "startup": loader.run_startup,
     "realesrgan": degrade.run_real_esrgan,
     "bsrgan": degrade.run_bsrgan,
     "growth": growth.run,

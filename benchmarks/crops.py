@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from itertools import count, islice
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from torch.utils.data import default_collate
@@ -65,7 +66,8 @@ def _srdata(images: Path, target: Path) -> dict[str, tuple[Read, int, int]]:
     }
 
 
-def _basicsr(basicsr: BasicSR, folder: Path) -> tuple[Read, int, int]:
+def basicsr_data(basicsr: BasicSR, folder: Path) -> Any:
+    """BasicSR's data set on what `prepare_with_basicsr` made."""
     options = {
         "dataroot_gt": str(folder / "hr_sub.lmdb"),
         "dataroot_lq": str(folder / "lr_sub.lmdb"),
@@ -76,7 +78,11 @@ def _basicsr(basicsr: BasicSR, folder: Path) -> tuple[Read, int, int]:
         "scale": SCALE,
         "phase": "train",
     }
-    data = basicsr.dataset(options)
+    return basicsr.dataset(options)
+
+
+def _basicsr(basicsr: BasicSR, folder: Path) -> tuple[Read, int, int]:
+    data = basicsr_data(basicsr, folder)
     return lambda epoch, items: default_collate([data[item] for item in items]), 1, len(data)
 
 

@@ -49,7 +49,7 @@ def ours(chain: Chain, image: Image) -> Work:
 
     def work() -> None:
         for _ in range(BATCHES):
-            hr = backend.to_batch([backend.from_levels(image)] * BATCH)
+            hr = backend.from_levels(backend.to_batch([image] * BATCH))
             deltas = chain.sample_batch([next(count) for _ in range(BATCH)], 0, 0, group=BATCH)
             chain.pair(hr, deltas, SCALE)
 

@@ -220,6 +220,31 @@ def report(prepared: Path, out: Path | None, **options: Any) -> None:
     click.echo(write_report(prepared, out or Path(f"{prepared.resolve().name}.html"), **options))
 
 
+@cli.command()
+@_SET
+@click.option("--to", metavar="ORG/NAME", help="The data set on the Hugging Face Hub.")
+@click.option("--out", type=click.Path(path_type=Path), help="Write the repository here, upload nothing.")
+@click.option(
+    "--form",
+    type=click.Choice(["parquet", "imagefolder", "webdataset"]),
+    help="Tables, image files or tar files; else by the size of the images.",
+)
+@click.option("--windows", is_flag=True, help="Cut the training images at the windows of the set.")
+@click.option("--recipe-only", is_flag=True, help="Card, recipe and hashes, but no pixels.")
+@click.option("--i-have-the-rights", is_flag=True, help="Publish images of which this is not known.")
+@click.option("--public", is_flag=True, help="For everyone to see; private without it.")
+@click.option("--jobs", default=-1, show_default=True, help="Processes; -1 is one a core.")
+def publish(prepared: Path, **options: Any) -> None:
+    """Publish a prepared set on the Hugging Face Hub; run again to resume.
+
+    The token is that of `hf auth login` or HF_TOKEN.
+    """
+    from srdata import publication
+
+    outcome = publication.publish(prepared, log=_note, **options)
+    click.echo(f"{outcome.where}: {outcome.summary}")
+
+
 @cli.command("train-resampler")
 @click.argument("folder", type=click.Path(exists=True, file_okay=False, path_type=Path))
 @click.option("--scale", type=int, required=True, help="HR size over LR size: 2, 4 or 8.")

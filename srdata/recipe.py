@@ -1,7 +1,7 @@
 """A recipe says how a set is made: its source, scales, degradation, windows and store.
 
 Recipes are YAML files, checked whole before any work. `Recipe.resolved()` spells out every default and every
-op of the degradation; the digest of that form names the set that the recipe makes.
+op of the degradation; it is itself a recipe, and its digest names the set that the recipe makes.
 """
 
 from __future__ import annotations
@@ -82,7 +82,7 @@ class Recipe(_Part):
     folder: str | None = None  # or a folder of images, relative to the recipe file
     splits: tuple[Split, ...] = ()  # none: all that the source has
     scales: Annotated[tuple[ScaleField, ...], Field(min_length=1)]
-    degradation: str | list[Any] = "bicubic"
+    degradation: str | list[Any] | dict[str, Any] = "bicubic"  # a dict: a chain, or scale → chain
     windows: Windows | None = Windows()
     store: Store = Store()
     images: ImagePolicy = ImagePolicy()
@@ -124,7 +124,17 @@ class Recipe(_Part):
         """
         if self.published:
             return {}
-        return {scale: load_chain(self._bicubic(scale) or self.degradation) for scale in self.scales}
+        return {scale: load_chain(self._bicubic(scale) or self._given(scale)) for scale in self.scales}
+
+    def _given(self, scale: Scale) -> str | list[Any] | dict[str, Any]:
+        """The degradation as it was given, which in a resolved recipe is a chain for each scale."""
+        given = self.degradation
+        if not isinstance(given, dict) or "steps" in given:
+            return given
+        if str(scale) not in given:
+            raise UnknownNameError.among("scale of this recipe's degradation", str(scale), given)
+        chain: dict[str, Any] = given[str(scale)]
+        return chain
 
     def _bicubic(self, scale: Scale) -> list[dict[str, str]] | None:
         if self.degradation != "bicubic" or self.source is None or scale.denominator != 1:

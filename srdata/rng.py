@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 Address = int | str
 
+_COMPACT = json.JSONEncoder(separators=(",", ":"))
 _GOLDEN = 0x9E3779B97F4A7C15
 _WORD = 2**64 - 1
 _ZEROS = np.zeros(4, np.uint64)
@@ -23,7 +24,7 @@ _FRESH = {"bit_generator": "Philox", "buffer": _ZEROS, "buffer_pos": 4, "has_uin
 
 def key(*address: Address) -> int:
     """A 128-bit number that stands for `address`; different addresses give different numbers."""
-    text = json.dumps(address, separators=(",", ":"))
+    text = _COMPACT.encode(address)
     return int.from_bytes(hashlib.blake2b(text.encode(), digest_size=16).digest(), "little")
 
 

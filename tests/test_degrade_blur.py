@@ -17,7 +17,7 @@ from degrade_examples import KERNELS, photographs
 
 from srdata.degrade import backend, kernels
 from srdata.degrade.chain import load_chain
-from srdata.degrade.filters import NEGLIGIBLE, filter2d, trimmed
+from srdata.degrade.filters import LARGEST_DIRECT, LARGEST_PART, NEGLIGIBLE, filter2d, sparse, trimmed
 from srdata.degrade.kernelfile import read_kernels
 from srdata.degrade.ops.blur import Blur, KernelBlur, MedianBlur, kernel_of
 from srdata.errors import RecipeError, UsageError
@@ -134,6 +134,19 @@ def test_filtering_is_scipys(kind: str, border: Any) -> None:
         assert np.abs(np.asarray(result) - expected).max() < 0.05 / 255
 
 
+@pytest.mark.parametrize("channels", [1, 3])
+@pytest.mark.parametrize("size", [LARGEST_DIRECT, LARGEST_DIRECT + 2, 21])
+def test_every_way_to_filter_is_scipys(size: int, channels: int) -> None:
+    rng = np.random.default_rng(size)
+    x = rng.random((1, channels, 37, LARGEST_PART + 5), np.float32)
+    line = np.arange(1.0, size + 1)  # not symmetric, so that a flip would show
+    full = rng.random((size, size))
+    for weights in (full, np.outer(line, line**2)):
+        kernel = weights / weights.sum()
+        expected = scipy.ndimage.correlate(x[0].astype(np.float64), trimmed(kernel)[None], mode="mirror")
+        assert np.abs(filter2d(x, [kernel])[0] - expected).max() < NEGLIGIBLE
+
+
 def test_a_kernel_larger_than_the_image_wraps_and_mirrors_on() -> None:
     x, kernel = photographs(5, 7), kernels.gaussian(kernels.grid(21), (4.0, 2.0), 30)
     for border, mode in MODES.items():
@@ -154,6 +167,15 @@ def test_trimming_loses_next_to_nothing_and_keeps_the_sum() -> None:
     assert 0 < lost.sum() <= NEGLIGIBLE
     ring = kernels.sinc(kernels.grid(21), 1.2)
     assert np.allclose(trimmed(ring), ring)
+
+
+def test_sparse_kernels_lose_next_to_nothing_and_keep_the_sum() -> None:
+    kernel = kernels.gaussian(kernels.grid(11), (3.0, 0.5), 40)
+    thin = sparse(kernel)
+    assert np.count_nonzero(thin) < 60
+    assert thin.sum() == pytest.approx(1)
+    assert 0 < kernel[thin == 0].sum() <= NEGLIGIBLE
+    assert np.array_equal(sparse(np.ones((3, 3))), np.ones((3, 3)))
 
 
 def test_kernel_size_is_what_is_drawn() -> None:

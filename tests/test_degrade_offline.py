@@ -111,24 +111,42 @@ def test_names_that_would_collide_and_empty_folders_are_refused(tmp_path: Path) 
         degrade_files(tmp_path / "empty", tmp_path / "out", scale=2)
 
 
+def counts_of(levels: np.ndarray, photons: float) -> np.ndarray:
+    counts = tables.poisson_noise(3, levels, photons) * photons + levels * (photons / 255)
+    assert np.abs(counts - counts.round()).max() < 1e-3
+    return counts.round().astype(int)
+
+
 @pytest.mark.parametrize(("level", "photons"), [(1, 256), (5, 256), (40, 8), (128, 64), (255, 256), (255, 1)])
 def test_tabled_counts_follow_poissons_law(level: int, photons: int) -> None:
-    counts = tables.poisson(3, np.full(400_000, level, np.uint8), photons)
-    observed = np.bincount(counts.astype(int))
+    counts = counts_of(np.full(400_000, level, np.uint8), photons)
+    observed = np.bincount(counts)
     expected = stats.poisson(level * photons / 255).pmf(np.arange(len(observed))) * counts.size
     enough = expected > 10
     expected *= observed[enough].sum() / expected[enough].sum()
     assert stats.chisquare(observed[enough], expected[enough]).pvalue > 1e-4
 
 
+@pytest.mark.parametrize(("level", "photons"), [(0, 1), (3, 2), (100, 256), (255, 256)])
+def test_tables_hold_poissons_law_to_a_draw_of_65536(level: int, photons: int) -> None:
+    aliases, noise = tables._poisson_tables(photons)
+    part = slice(level * 256, level * 256 + 256)
+    kept, alias = aliases[part] >> 8, aliases[part] & 255
+    shares = kept + np.bincount(alias, 256 - kept, 256)
+    counts = noise[part] * photons + level * photons / 255
+    assert shares.sum() == 65536
+    assert np.abs(shares - 65536 * stats.poisson(level * photons / 255).pmf(counts.round())).max() < 1.01
+    assert shares @ counts / 65536 == pytest.approx(level * photons / 255, abs=5e-3)
+
+
 def test_no_light_gives_no_photons() -> None:
-    assert not tables.poisson(3, np.zeros(10_000, np.uint8), 256).any()
-    assert not tables.poisson(3, np.zeros(10_000, np.uint8), 1000.5).any()
+    assert not tables.poisson_noise(3, np.zeros(10_000, np.uint8), 256).any()
+    assert not tables.poisson_noise(3, np.zeros(10_000, np.uint8), 1000.5).any()
 
 
 def test_counts_beside_each_other_have_nothing_to_do_with_each_other() -> None:
     levels = np.tile(np.array([10, 200], np.uint8), 200_000)
-    counts = tables.poisson(3, levels, 256).reshape(-1, 2)
+    counts = counts_of(levels, 256).reshape(-1, 2)
     assert abs(np.corrcoef(counts.T)[0, 1]) < 0.01
     assert abs(np.corrcoef(counts[:-1, 0], counts[1:, 0])[0, 1]) < 0.01
 

@@ -34,6 +34,8 @@ from srdata.store.scores import SCORES, ScoreKind, kinds_of
 from srdata.store.setfile import add_file, read_set
 from srdata.store.windows import Windows
 from srdata.train.dataset import PairedDataset
+from srdata.train.loader import Loader
+from srdata.train.residency import Residency
 from srdata.verification import verify
 from tests.pairs import position_pairs, write_shards
 
@@ -276,6 +278,8 @@ def test_scores_that_are_not_there(folder: Path) -> None:
     assert len(data.scores("edges")) == len(data)
     with pytest.raises(UsageError, match="--windows 48 24 0"):
         PairedDataset(folder, split="train", windows=Windows(size=48, step=24)).scores("edges")
+    with pytest.raises(UsageError, match="has no scale 1 to score at: take 4"):
+        PairedDataset(folder, split="train", windows=True, only="hr").scores("edges")
     with pytest.raises(UnknownNameError, match="unknown score 'pnsr', did you mean 'psnr'"):
         data.scores("pnsr")
     with pytest.raises(UsageError, match="scores are of the windows of a prepared set: open one, with wind"):
@@ -318,6 +322,22 @@ def test_a_subset_keeps_the_crops_of_its_items(folder: Path) -> None:
     assert again.batch([0, 1], 7).hr.tobytes() == data.batch([4, 1], 7).hr.tobytes()
     copy = pickle.loads(pickle.dumps(again))  # noqa: S301  # our own bytes
     assert copy.batch([0, 1], 7).hr.tobytes() == data.batch([4, 1], 7).hr.tobytes()
+
+
+@pytest.mark.parametrize("residency", ["mapped", "host"])
+def test_a_loader_of_a_subset(folder: Path, residency: Residency) -> None:
+    """The small image, which patches of 48 do not fit, is left out; the crops are those of all items."""
+    data = PairedDataset(folder, split="train", windows=True)
+    with pytest.raises(UsageError, match=r"1 of 8 items are smaller than patch_size 48: 0004_s001"):
+        Loader(data, 3, patch_size=48)
+    items = np.flatnonzero(data.sizes.min(axis=1) >= 48)[::-2]
+    loader = Loader(data.subset(items), 4, patch_size=48, seed=5, shuffle=False, residency=residency)
+    whole = PairedDataset(folder, split="train", windows=True, patch_size=48, pad="edge", seed=5)
+    for epoch in range(2):
+        (batch,) = loader
+        expected = whole.batch(items, epoch)
+        assert list(batch.keys) == expected.keys
+        assert ((batch.hr * 255).round().numpy() == expected.hr.transpose(0, 3, 1, 2)).all()
 
 
 def test_a_subset_by_mask_and_its_mistakes(folder: Path) -> None:

@@ -41,6 +41,8 @@ ROWS = [
         "prepared",
         "difficulty",
         "copies",
+        "rights",
+        "publication",
     },
     {"cli"},
     {"__main__"},

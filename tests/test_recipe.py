@@ -6,6 +6,7 @@ import json
 from pathlib import Path
 
 import pytest
+import yaml
 
 from srdata import catalog
 from srdata.catalog import Shelf
@@ -97,6 +98,21 @@ def test_the_digest_names_what_is_made() -> None:
     assert recipe.without_windows().digest != recipe.digest
     for change in ({"seed": 1}, {"scales": (Scale(4),)}, {"degradation": "bsrgan"}, {"splits": ("train",)}):
         assert recipe.changed(**change).digest != recipe.digest
+
+
+@pytest.mark.parametrize("degradation", ["bicubic", "realesrgan-x4", "published:unknown"])
+def test_a_resolved_recipe_is_itself_a_recipe(tmp_path: Path, degradation: str) -> None:
+    scales = (Scale(4),) if degradation == "realesrgan-x4" else (Scale(2), Scale(4))
+    recipe = load_recipe("div2k").changed(degradation=degradation, scales=scales)
+    again = load_recipe(written(tmp_path, yaml.safe_dump(recipe.resolved())))
+    assert again.digest == recipe.digest
+    assert again.resolved() == recipe.resolved()
+
+
+def test_a_resolved_recipe_has_the_scales_it_has(tmp_path: Path) -> None:
+    recipe = load_recipe(written(tmp_path, yaml.safe_dump(load_recipe("set5").resolved())))
+    with pytest.raises(UnknownNameError, match="unknown scale of this recipe's degradation '8'"):
+        recipe.changed(scales=(Scale(8),)).resolved()
 
 
 def test_scales_have_one_order() -> None:

@@ -165,7 +165,9 @@ def to_levels(x: NDArray[np.float32]) -> Image:
 
 def from_levels(image: Image) -> Plane:
     """The float32 image in 0–1 of 8-bit levels."""
-    return image.astype(np.float32) * np.float32(1 / 255)
+    levels = image.astype(np.float32)
+    levels *= np.float32(1 / 255)
+    return levels
 
 
 def through_bytes(x: Array, params: Sequence[Any], work: Callable[[Image, Any], Image]) -> Array:

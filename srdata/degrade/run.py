@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from srdata.degrade import backend
-from srdata.degrade.backend import Array, Image
+from srdata.degrade.backend import Array, Image, is_torch
 from srdata.degrade.choices import Choice, Way, follow, leaves, sized
 from srdata.degrade.op import BytesOp, Op, Params
 
@@ -45,7 +45,13 @@ def as_batch(image: State) -> NDArray[np.float32]:
 
 
 def run_batch(ways: Sequence[Way], x: Array, lr_size: Size) -> Array:
-    """Lead a batch along ways through the same ops; images whose draws agree on sizes go together."""
+    """Lead a batch along ways through the same ops; tensors whose draws agree on sizes go together.
+
+    Numpy images go one by one: nothing is gathered, and one image stays in the processor's cache.
+    """
+    if not is_torch(x):
+        done = [as_batch(last(way, x[k : k + 1], lr_size)) for k, way in enumerate(ways)]
+        return backend.stack(done)
     told = [[(op, sized(op, params, lr_size)) for op, params in way] for way in ways]
     groups: dict[Hashable, list[int]] = {}
     for place, way in enumerate(told):

@@ -1,7 +1,8 @@
 """What makes a window hard: a number that depends on its own LR and HR pixels alone.
 
 Windows are uint8 RGB, (height, width, 3), and are taken for images of their own, as ClassSR and ARM do, whose
-sub-images are files.
+sub-images are files. WBSR's gradient vector is not among them: neither its operator nor the order of such
+vectors is published.
 """
 
 from __future__ import annotations

@@ -94,7 +94,10 @@ def read_scores(folder: Path, kind: ScoreKind, split: str) -> Scores:
 
 def read_table(folder: Path, kind: ScoreKind, split: str | None = None) -> pa.Table:
     """The windows of a split, or of all, with their scores; raises as `read_scores`."""
-    if kind.file not in read_set(folder).files:
+    content = read_set(folder)
+    if str(kind.scale) not in content.scales:
+        raise UsageError(f"{folder} has no scale {kind.scale} to score at: take {', '.join(content.scales)}")
+    if kind.file not in content.files:
         raise UsageError(f"{folder} has no {kind.file}: run `{_command(folder, kind)}`")
     try:
         chosen = None if split is None else [("split", "=", split)]

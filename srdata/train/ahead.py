@@ -11,6 +11,7 @@ import pickle
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
+from functools import partial
 from typing import Any, Generic, Literal, TypeVar
 
 import torch
@@ -52,7 +53,9 @@ def by_threads(
         while pending:
             yield pending.popleft().result()
     finally:
-        pool.shutdown(wait=True, cancel_futures=True)
+        for future in pending:  # not by cancel_futures=True, which fails while the interpreter ends
+            future.cancel()
+        pool.shutdown(wait=True)
 
 
 class ByProcesses(Generic[Job, Result]):
@@ -64,7 +67,8 @@ class ByProcesses(Generic[Job, Result]):
         except (pickle.PicklingError, TypeError, AttributeError) as error:
             raise UsageError(f"worker processes need what can be pickled ({error}): take threads") from error
         self._jobs = _Jobs()
-        self._loader: DataLoader[Any] = DataLoader(
+        self._start = partial(
+            DataLoader,
             _Work(work),
             sampler=self._jobs,
             batch_size=None,
@@ -75,24 +79,26 @@ class ByProcesses(Generic[Job, Result]):
             collate_fn=_as_it_is,
             generator=torch.Generator(),  # or the workers' seeds would come from the global generator
         )
+        self._loader: DataLoader[Any] = self._start()
 
     def run(self, jobs: Iterable[Job]) -> Iterator[Result]:
         """The result of each job, in order."""
         self._jobs.now = jobs
         results = iter(self._loader)
-        while True:
-            try:
-                found = next(results)
-            except StopIteration:
-                return
-            except RuntimeError as error:  # what torch raises when a worker was killed
-                raise StoreError(
-                    f"a worker process of the loader ended ({_first_line(error)}): see if memory ran out, "
-                    "or take threads"
-                ) from error
-            if isinstance(found, SrdataError):
-                raise found
-            yield found
+        try:
+            for found in results:
+                if isinstance(found, SrdataError):
+                    raise found
+                yield found
+        except (SrdataError, RuntimeError) as error:
+            self._loader = self._start()
+            del results  # now, which ends the workers: the garbage collector would wait for them for seconds
+            if isinstance(error, SrdataError):
+                raise
+            raise StoreError(  # a RuntimeError is what torch raises when a worker was killed
+                f"a worker process of the loader ended ({_first_line(error)}): see if memory ran out, "
+                "or take threads"
+            ) from error
 
 
 class _Work(Dataset[Any]):

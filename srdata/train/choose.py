@@ -59,6 +59,17 @@ def open_given(path: Path | None, hr: Path | None, lr: Path | None, choice: Choi
     raise UsageError("give either the path of a prepared set or a folder, or hr=, lr= or both")
 
 
+def choose_windows(opened: Opened, windows: bool | Windows) -> Windows | None:
+    """The windows that are items: those of the set for True, None for whole images; raises UsageError."""
+    chosen = opened.windows if windows is True else windows or None
+    if chosen is None and windows and not opened.subimages:
+        raise UsageError(
+            "windows=True takes the windows that a set was prepared with, and here are none: "
+            "choose some with windows=Windows(size=480, step=240)"
+        )
+    return chosen
+
+
 def _open_path(path: Path, choice: Choice) -> Opened:
     if (path / UNFINISHED).exists():
         raise UsageError(f"{path} is not finished: run the same `srdata prepare` again, it goes on")

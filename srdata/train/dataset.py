@@ -18,10 +18,10 @@ from srdata.images import ImagePolicy, Pixels
 from srdata.scale import Scale
 from srdata.store.scores import ScoreKind, Scores, read_scores
 from srdata.store.windows import Integers, Windows, window_name
-from srdata.train.choose import Choice, Opened, open_given
+from srdata.train.choose import Choice, choose_windows, open_given
 from srdata.train.cutting import Only, Sides, cut, shapes, stackable
 from srdata.train.epoch import SharedEpoch
-from srdata.train.items import Crops, Items, Regions, WholeImages, WindowItems, draw
+from srdata.train.items import Crops, Regions, draw, items_of
 from srdata.train.pads import check_pad
 from srdata.train.pairing import SHOWN, listed
 from srdata.train.sources import PairSource
@@ -146,8 +146,8 @@ class PairedDataset(Dataset[Pair]):
         opened = open_given(_path(path), _path(hr), _path(lr), choice)
         self._source = opened.source
         self._prepared = opened.prepared
-        self._windows = _choose_windows(opened, windows)
-        self._items = _items(opened.source, self._windows)
+        self._windows = choose_windows(opened, windows)
+        self._items = items_of(self._source.sizes, self.scale, self._windows)
         self._kept: Integers | None = None  # the numbers in `_items` of a subset's items
         self._patch = None if patch_size is None else _in_cells(patch_size, self.scale)
         self._pad = None if pad is None else check_pad(pad)
@@ -336,23 +336,6 @@ def _choose_side(only: Only | None, hr: object, lr: object) -> Only | None:
     if only is not None and given not in (None, only):
         raise UsageError(f"only={only!r}, but the other side is all that is given")
     return only or given
-
-
-def _choose_windows(opened: Opened, windows: bool | Windows) -> Windows | None:
-    """The windows that are items: those of the set for True, None for whole images; raises UsageError."""
-    chosen = opened.windows if windows is True else windows or None
-    if chosen is None and windows and not opened.subimages:
-        raise UsageError(
-            "windows=True takes the windows that a set was prepared with, and here are none: "
-            "choose some with windows=Windows(size=480, step=240)"
-        )
-    return chosen
-
-
-def _items(source: PairSource, windows: Windows | None) -> Items:
-    if windows is None:
-        return WholeImages(source.sizes, source.scale)
-    return WindowItems(windows, source.sizes, source.scale)
 
 
 def _in_cells(patch_size: int, scale: Scale) -> int:

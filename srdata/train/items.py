@@ -100,6 +100,11 @@ class WindowItems:
         return ends - 1
 
 
+def items_of(sizes: Integers, scale: Scale, windows: Windows | None) -> Items:
+    """The items of images with these HR sizes: their windows, or for None the images."""
+    return WholeImages(sizes, scale) if windows is None else WindowItems(windows, sizes, scale)
+
+
 def draw(regions: Regions, patch: int | None, turning: bool, address: Address) -> Crops:
     """The crops of regions; only their `address` decides which.
 

@@ -60,12 +60,13 @@ class Loader:
         workers      0: in line; more: as many threads, or processes by kind="process", each `ahead` batches
                      ahead. By default threads, one for every core but one and four at most
         residency    "mapped": crops are copied out of the shards; "host" and "device" keep whole images in
-                     memory, there; "auto" takes the device where half of its free memory holds them
+                     memory, there; "auto" takes the device where half of its free memory holds them, and
+                     the host where images would be decoded for every crop and half of its memory holds them
         rank, world_size  of this process; by default those of `torch.distributed`
 
-    `batch_size`, `patch_size`, `augment` and `degrade` may be a Schedule. Raises UsageError at once for what
-    cannot be done; while iterating, CorruptRecordError or ImageError with the name of what cannot be read,
-    and StorageFullError when the device has no room.
+    `batch_size`, `patch_size`, `order`, `augment` and `degrade` may be a Schedule. Raises UsageError at once
+    for what cannot be done; while iterating, CorruptRecordError or ImageError with the name of what cannot be
+    read, and StorageFullError when the device has no room.
     """
 
     def __init__(
@@ -81,7 +82,7 @@ class Loader:
         margin: int = 0,
         patch_size: int | Schedule[int | None] | None = None,
         seed: int = 0,
-        order: Order | None = None,
+        order: Order | Schedule[Order] | None = None,
         shuffle: bool = True,
         repeat: int = 1,
         drop_last: bool = True,
@@ -107,7 +108,7 @@ class Loader:
         check_upsample(upsample)
         loading = partial(
             load_making,
-            scale=mixed.scale if scale is None else Scale(scale),
+            scale=_scale(mixed, scale),
             group=group,
             margin=margin,
             on_device=self.device.type != "cpu",
@@ -115,9 +116,11 @@ class Loader:
         making = None if degrade is None else _mapped(loading, degrade)
         augments = _mapped(load_augment, augment)
         self.scale = mixed.scale if making is None else next(every(making)).scale
+        if self.scale != 1 and upsample is None and any(one.same_size for one in every(augments)):
+            raise UsageError("an augmentation needs LR of the size of HR: give upsample='nearest' as well")
         self.seed = seed
         only: Only | None = None if degrade is None else "hr"
-        self.residency, mixed = settle(residency, mixed, only, self.device, kind)
+        self.residency, mixed = settle(residency, mixed, only, self.device, kind, self.world_size)
         self._plan = Plan(
             data=mixed,
             order=order or _order(data, shuffle, repeat),
@@ -127,10 +130,9 @@ class Loader:
             drop_last=drop_last,
             ranks=self.world_size,
         )
-        only = "hr" if degrade is not None else None
         self._reading = Reading(
             self._plan,
-            dihedral=any(split_turning(one)[0] for one in every(augments)),
+            dihedral=_mapped(lambda one: split_turning(one)[0], augments),
             turning=self.device.type == "cpu" and self.residency != "device",
             only=only,
             pin=self.device.type == "cuda",
@@ -219,7 +221,7 @@ def on_device(raws: Iterator[Raw], finish: Callable[[Raw], Batch], device: torch
     ahead: tuple[Batch, torch.cuda.Event] | None = None
     for raw in raws:
         with torch.cuda.stream(stream):
-            batch = _finished(raw, finish, device)
+            batch = finished_on(device, raw, finish)
             ready = stream.record_event()
         if ahead is not None:
             yield _handed_over(*ahead)
@@ -228,7 +230,8 @@ def on_device(raws: Iterator[Raw], finish: Callable[[Raw], Batch], device: torch
         yield _handed_over(*ahead)
 
 
-def _finished(raw: Raw, finish: Callable[[Raw], Batch], device: torch.device) -> Batch:
+def finished_on(device: torch.device, raw: Raw, finish: Callable[[Raw], Batch]) -> Batch:
+    """The batch that `finish` makes of crops, on a device; raises StorageFullError."""
     try:
         return finish(raw.to(device))
     except torch.OutOfMemoryError as error:
@@ -245,6 +248,13 @@ def _handed_over(batch: Batch, ready: torch.cuda.Event) -> Batch:
     for tensor in batch.tensors.values():
         tensor.record_stream(stream)
     return batch
+
+
+def _scale(mixed: Mixed, scale: int | float | str | Scale | None) -> Scale | None:
+    """The scale that is asked for, or that of the data; None where it is HR alone, which has none."""
+    if scale is not None:
+        return Scale(scale)
+    return None if mixed.scale == 1 else mixed.scale
 
 
 def _read_size(

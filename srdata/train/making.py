@@ -88,17 +88,16 @@ Making = Degrading | Rescaling
 
 
 def load_making(
-    value: Degradation | ArbitraryScale, scale: Scale, group: int | None, margin: int, on_device: bool
+    value: Degradation | ArbitraryScale, scale: Scale | None, group: int | None, margin: int, on_device: bool
 ) -> Making:
     """A degradation of the catalogue, a YAML file or plain data; RecipeError where a device cannot run it.
 
-    At scale 1, which says nothing, the scale is the only one that the degradation is made for.
+    `scale` may be None where the degradation is made for one alone.
     """
     if isinstance(value, ArbitraryScale):
-        return Rescaling(value, scale)
+        return Rescaling(value, scale or Scale(1))
     chain = load_device_chain(value) if on_device else load_chain(value)
-    wanted = None if scale == 1 and 1 not in (chain.scales or (1,)) else scale
-    return Degrading(chain, scale_of(chain, wanted), group, margin)
+    return Degrading(chain, scale_of(chain, scale), group, margin)
 
 
 def _inner(image: Tensor, margin: int) -> Tensor:

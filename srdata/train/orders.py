@@ -97,7 +97,7 @@ def endless(seed: int, name: str, items: int, positions: Integers) -> Places:
     """
     visits, places = np.divmod(positions, items)
     found = np.empty_like(positions)
-    for visit in range(int(visits.min()), int(visits.max()) + 1):
+    for visit in set(visits.tolist()):
         here = visits == visit
         found[here] = _permutation(seed, name, items, visit)[places[here]]
     return Places(found, visits)

@@ -39,6 +39,10 @@ class PairSource(Protocol):
     def sizes(self) -> Sizes:
         """The sizes of the HR images, with what lies beyond the last whole LR pixel."""
 
+    @property
+    def decodes(self) -> bool:
+        """Whether an image is decoded anew for each crop."""
+
     def keys(self, images: Integers) -> list[str]:
         """The names of images."""
 
@@ -53,6 +57,7 @@ class SetSource:
         self._reader = reader
         self._rows = reader.index.rows(split)
         self.scale = scale
+        self.decodes = not reader.decoded
         self._layer = scale.label
 
     @property
@@ -78,7 +83,9 @@ class SetSource:
 
 
 class DecodedSource:
-    """Pairs of image files, in folders or in LMDBs; both are decoded anew for each crop."""
+    """Pairs of image files, in folders or in LMDBs."""
+
+    decodes = True
 
     def __init__(self, keys: Sequence[str], sizes: Sizes, scale: Scale, hr: Images, lr: Images) -> None:
         self.sizes = sizes

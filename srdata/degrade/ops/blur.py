@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
 import cv2
 import numpy as np
@@ -44,6 +44,8 @@ class Blur(Op):
     Source of the Gaussian, generalized, plateau and sinc shapes: Real-ESRGAN (arXiv 2107.10833); of the disk,
     box, line and path see `srdata.degrade.kernels`.
     """
+
+    version: ClassVar[int] = 2
 
     op: Literal["blur"] = "blur"
     shape: Annotated[dict[Shape, Annotated[float, between(0)]], *ODDS] = Field(default={"iso": 1.0})
@@ -170,6 +172,8 @@ class KernelBlur(Op):
 
     Source: the kernels_12.mat with which KAIR tests USRNet is such a file.
     """
+
+    version: ClassVar[int] = 2
 
     op: Literal["kernel_blur"] = "kernel_blur"
     file: str

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
 import numpy as np
 
@@ -32,6 +32,8 @@ class CameraNoise(Op):
     exp(2.18 log shot + 1.20 + 0.26 n) with n normal: Brooks et al., "Unprocessing Images for Learned Raw
     Denoising", CVPR 2019, section 3. Grey images have no mosaic.
     """
+
+    version: ClassVar[int] = 2
 
     op: Literal["camera_noise"] = "camera_noise"
     shot: Variance = (0.0001, 0.012)  # variance at white, linear light in 0–1

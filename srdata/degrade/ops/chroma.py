@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
 import numpy as np
 from pydantic import Field
@@ -40,6 +40,8 @@ class ChromaSubsampling(Op):
     `blur` is the sigma of a Gaussian on the chroma afterwards, in pixels.
     Source: ITU-T T.871 (JFIF); wtp_dataset_destroyer "subsampling" with its matrices, ratios and blur.
     """
+
+    version: ClassVar[int] = 2
 
     op: Literal["chroma_subsampling"] = "chroma_subsampling"
     sampling: Annotated[dict[Sampling, float], *ODDS] = Field(default={"4:2:0": 1.0})

@@ -96,7 +96,8 @@ def _noise(x: Array, params: Sequence[Params]) -> Any:
         return _mixed(field, backend.table([one["mixing"] for one in params], x))[:, :channels]
     field = backend.normal_field(keys, (1 if kind == "gray" else channels, height, width), x)
     sigma = [one["sigma"][:channels] for one in params]
-    return field * (backend.table(sigma, x).reshape(len(params), -1, 1, 1) * (1 / 255))
+    field *= backend.table(sigma, x).reshape(len(params), -1, 1, 1) * (1 / 255)
+    return field
 
 
 def _mixed(field: Any, mixing: Any) -> Any:

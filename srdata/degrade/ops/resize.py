@@ -69,7 +69,11 @@ class Resize(Op):
     def apply(self, x: Array, params: Sequence[Params]) -> Array:
         names = ["factor", "method", "through", "through_method"]
         told = [{**dict.fromkeys(names), **one} for one in params]
-        return alike(x, told, names, lambda part, some: backend.clip(self._resized(part, some[0])))
+        return alike(x, told, names, lambda part, some: self._held(part, some[0]))
+
+    def _held(self, x: Array, params: Params) -> Array:
+        resized = self._resized(x, params)
+        return x if resized is x else backend.held(resized)
 
     def _resized(self, x: Array, params: Params) -> Array:
         height, width = params["lr_size"] if self.to == "lr" else x.shape[2:]

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from srdata.degrade import backend
 from srdata.degrade.backend import Array, Plane, is_torch
+from srdata.degrade.filters import filter_lines
 
 if TYPE_CHECKING:
     import torch
@@ -42,9 +43,8 @@ def gaussian_plane(image: Plane, kernel: Kernel) -> Plane:
     """One image (HWC) blurred by its kernel, as `gaussian` does it."""
     if kernel.size == 1:
         return image
-    taps = _taps(kernel, kernel.size // 2).astype(np.float32)
-    blurred: Plane = cv2.sepFilter2D(image, -1, taps, taps, borderType=cv2.BORDER_REFLECT_101)
-    return blurred.reshape(image.shape)
+    taps = _taps(kernel, kernel.size // 2)
+    return filter_lines(image, taps, taps)
 
 
 def _by_torch(x: torch.Tensor, kernels: Sequence[Kernel]) -> torch.Tensor:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
 
 import cv2
 import numpy as np
@@ -32,6 +32,8 @@ class UnsharpMask(Op):
     Source: Real-ESRGAN and BasicSR `USMSharp`, whose "radius 50" is a kernel of 51; BSRGAN `add_sharpening`.
     """
 
+    version: ClassVar[int] = 2
+
     op: Literal["unsharp_mask"] = "unsharp_mask"
     weight: Annotated[Range, between(0, 10)] = (0.5, 0.5)
     threshold: Annotated[Range, between(0, 255)] = (10.0, 10.0)
@@ -56,6 +58,8 @@ class Halo(Op):
     "both" adds amount · d, "bright" adds it where it is positive, "outline" whitens where amount · d is full.
     Source: wtp_dataset_destroyer "halo" (unsharp_mask, unsharp_gray, unsharp_halo) with its ranges.
     """
+
+    version: ClassVar[int] = 2
 
     op: Literal["halo"] = "halo"
     kind: Annotated[dict[HaloKind, float], *ODDS] = Field(default={"both": 1.0})

@@ -13,12 +13,14 @@ from srdata import catalog
 from srdata.catalog import Shelf
 from srdata.degrade.chain import load_chain
 from srdata.errors import UnknownNameError
-from srdata.manifest import Manifest, load_manifest
+from srdata.manifest import Manifest
 from srdata.preparation.plan import readable
 from srdata.prepared import PreparedImages
 from srdata.report.page.html import Html, code, definitions, el, join, name, table
+from srdata.rights import terms_of
 from srdata.store.setfile import SetFile
 
+_FOLDER = "a folder of images"
 _PATCH = 192  # HR pixels, or as many whole LR cells
 _LISTED = 200  # images that were left out
 _KINDS = {"shards/": "shards", "scores/": "scores", "index": "index"}  # starts of paths → what the files are
@@ -26,7 +28,8 @@ _KINDS = {"shards/": "shards", "scores/": "scores", "index": "index"}  # starts 
 
 def head(images: PreparedImages) -> Html:
     """The name of the set, and what it is in a few words and numbers."""
-    content, made_of = images.content, _source(images.content)
+    content = images.content
+    titles = [one.title for one in _sources(content)[:1]]
     store = content.layout if content.codec is None else f"{content.layout}, {content.codec}"
     words = [
         *(scale.label for scale in images.scales),
@@ -38,7 +41,7 @@ def head(images: PreparedImages) -> Html:
         "header",
         el("p", "prepared set", class_="kind"),
         el("h1", name(content.name)),
-        el("p", made_of.title if made_of else _unknown(content), class_="lead"),
+        el("p", *(titles or [str(content.recipe.get("source") or _FOLDER)]), class_="lead"),
         definitions(_numbers(images), class_="stats"),
         el("ul", *(el("li", word) for word in words), class_="words"),
     )
@@ -64,7 +67,7 @@ def identity(images: PreparedImages) -> list[Html]:
     windows = content.windows
     cut = f"{windows.size} px every {windows.step} px, threshold {windows.threshold}" if windows else "none"
     pairs: list[tuple[str, Html | str | int | None]] = [
-        ("source", name(str(content.recipe.get("source") or "a folder of images"))),
+        ("source", name(str(content.recipe.get("source") or _FOLDER))),
         ("recipe digest", el("code", content.digest)),
         ("seed", content.seed),
         ("windows", cut),
@@ -115,28 +118,18 @@ def _chain(content: SetFile, scale: str) -> dict[str, Any] | None:
     return chains.get(scale) if isinstance(chains, dict) else None
 
 
-def _source(content: SetFile) -> Manifest | None:
-    """The data set of the catalogue that a set was made of."""
+def _sources(content: SetFile) -> tuple[Manifest, ...]:
+    """The data sets of the catalogue that a set was made of, the one that it names first."""
     try:
-        return load_manifest(str(content.recipe["source"])) if "source" in content.recipe else None
+        return terms_of(content).manifests
     except UnknownNameError:
-        return None
-
-
-def _unknown(content: SetFile) -> str:
-    return str(content.recipe.get("source") or "A folder of images")
+        return ()
 
 
 def licence(content: SetFile) -> list[Html]:
     """Terms and citation of every data set that the images come from."""
-    manifest = _source(content)
-    if manifest is None:
-        return [
-            el("p", "Nothing is known of the rights to these images: whoever prepared them answers for them.")
-        ]
-    return [
-        _terms(one) for one in (manifest, *(load_manifest(member.manifest) for member in manifest.members))
-    ]
+    unknown = "Nothing is known of the rights to these images: whoever prepared them answers for them."
+    return [_terms(one) for one in _sources(content)] or [el("p", unknown)]
 
 
 def _terms(manifest: Manifest) -> Html:
