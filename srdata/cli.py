@@ -73,13 +73,15 @@ def show(name: str, as_json: bool) -> None:
 
 
 @cli.command()
-@click.argument("recipe", metavar="NAME|YAML|DIR")
+@click.argument("recipe", metavar="NAME|YAML|DIR|hf://ORG/NAME")
 @click.option("--scale", multiple=True, help="HR size over LR size; repeat for several.")
 @click.option("--lmdb", is_flag=True, help="Store LMDB shards instead of image folders.")
 @_ROOT
 @click.option("--degradation", help="How LR is made: a name, a YAML file, or published:TRACK.")
 @_FROM
 @click.option("--split", "splits", multiple=True, help="Only this split; repeat for several.")
+@click.option("--config", help="Config of a data set of the Hub.")
+@click.option("--column", help="Column of its HR images; hr or image if not given.")
 @click.option("--jobs", default=-1, show_default=True, help="Processes; -1 is one a core.")
 @click.option("--codec", type=click.Choice(["raw", "png", "jxl"]), help="How blocks are stored in shards.")
 @click.option("--layout", type=click.Choice(["folder", "lmdb", "basicsr"]), help="What is written.")

@@ -375,7 +375,7 @@ def test_scores_and_subsets_make_no_python_object_for_a_window(tmp_path: Path) -
     assert len(pickle.dumps(part)) < size + 8 * len(part) + 1000
     before = sys.getallocatedblocks()
     keys = part.keys
-    assert sys.getallocatedblocks() - before >= len(keys), "a list of keys would be noticed"
+    assert sys.getallocatedblocks() - before > 0.9 * len(keys), "a list of keys would be noticed"
 
 
 def test_classes_are_those_of_classsr() -> None:

@@ -28,8 +28,9 @@ ROWS = [
         "yamlfile",
         "catalog",
         "phash",
+        "pick",
     },
-    {"degrade", "store", "manifest", "fetch"},
+    {"degrade", "store", "manifest", "fetch", "hub"},
     {"recipe"},
     {
         "preparation",
