@@ -246,6 +246,29 @@ def preview(target: str, image: Path | None, out: Path | None, **options: Any) -
 
 @cli.command()
 @_SET
+@click.option(
+    "--out", type=click.Path(dir_okay=False, path_type=Path), help="The page; NAME.html if not given."
+)
+@click.option(
+    "--images", type=click.IntRange(0, 200), default=12, show_default=True, help="How many pairs to show."
+)
+@click.option(
+    "--against",
+    multiple=True,
+    type=click.Path(exists=True, file_okay=False, path_type=Path),
+    metavar="SET|DIR",
+    help="Search for these images in the set too; repeat for several.",
+)
+@click.option("--jobs", default=-1, show_default=True, help="Processes; -1 is one a core.")
+def report(prepared: Path, out: Path | None, **options: Any) -> None:
+    """Write an HTML page that shows a prepared set: pairs, draws, difficulty, duplicates, licence."""
+    from srdata.report import write_report
+
+    click.echo(write_report(prepared, out or Path(f"{prepared.resolve().name}.html"), **options))
+
+
+@cli.command()
+@_SET
 @click.option("--to", metavar="ORG/NAME", help="The data set on the Hugging Face Hub.")
 @click.option("--out", type=click.Path(path_type=Path), help="Write the repository here, upload nothing.")
 @click.option(

@@ -17,11 +17,11 @@ PACKAGE = Path(srdata.__file__).parent
 ROWS = [
     {"errors"},
     {"rng", "files", "images", "colour", "scale", "resize"}
-    | {"progress", "parallel", "mistakes", "yamlfile", "catalog", "pick"},
+    | {"progress", "parallel", "mistakes", "yamlfile", "catalog", "phash", "pick"},
     {"degrade", "store", "manifest", "fetch", "hub"},
     {"recipe"},
     {"preparation", "verification", "report", "train", "doctor", "listing", "prepared"}
-    | {"difficulty", "publication", "exchange"},
+    | {"difficulty", "copies", "rights", "publication", "exchange"},
     {"cli"},
     {"__main__"},
 ]

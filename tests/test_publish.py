@@ -32,8 +32,8 @@ from srdata.publication import publish
 from srdata.publication.chunks import chunked
 from srdata.publication.entries import Entry
 from srdata.publication.forms import FORMS, Config, Form, file_stem, write_imagefolder, write_parquet
-from srdata.publication.rights import Terms, refuse_unless_allowed
 from srdata.recipe import load_recipe
+from srdata.rights import Terms, refuse_unless_allowed
 from srdata.scale import Scale
 from srdata.store.windows import Windows
 
