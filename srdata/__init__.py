@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from srdata.degrade.offline import degrade as degrade
+    from srdata.exchange.export import export as export
+    from srdata.exchange.inspection import inspect as inspect
     from srdata.preparation import prepare as prepare
     from srdata.publication import publish as publish
     from srdata.recipe import load_recipe as load_recipe
@@ -22,7 +24,9 @@ __version__ = "0.1.0"
 # Where each public name lives. Resolved on first use: importing srdata loads neither torch nor datasets.
 _HOMES = {
     "degrade": "srdata.degrade",  # a package that can be called
+    "export": "srdata.exchange.export",
     "imresize": "srdata.resize",
+    "inspect": "srdata.exchange.inspection",
     "load_recipe": "srdata.recipe",
     "prepare": "srdata.preparation",
     "publish": "srdata.publication",
@@ -38,7 +42,9 @@ __all__ = [
     "Loader",
     "PairedDataset",
     "degrade",
+    "export",
     "imresize",
+    "inspect",
     "load_recipe",
     "prepare",
     "publish",
