@@ -19,7 +19,17 @@ ROWS = [
     {"rng", "files", "images", "colour", "scale", "resize", "progress", "mistakes", "yamlfile", "catalog"},
     {"degrade", "store", "manifest", "fetch"},
     {"recipe"},
-    {"preparation", "verification", "report", "train", "doctor", "listing", "prepared", "difficulty", "metrics"},
+    {
+        "preparation",
+        "verification",
+        "report",
+        "train",
+        "doctor",
+        "listing",
+        "prepared",
+        "difficulty",
+        "metrics",
+    },
     {"cli"},
     {"__main__"},
 ]

@@ -10,7 +10,7 @@ BLOCK = 8  # pixels: the blocks of JPEG
 
 
 def block_effect(planes: Tensor) -> Tensor:
-    """How much larger steps across block borders are than other steps: of (N, C, H, W) the (N, C), at least 0.
+    """How much larger steps across block borders are than others, (N, C) of (N, C, H, W); at least 0.
 
     Squared differences of neighbours, in the square of the unit of `planes`, times log2(8) / log2(min(H, W)).
     The number of borders is counted as SwinIR's code does, as whole blocks less one, even where a part of a

@@ -12,8 +12,8 @@ import numpy as np
 from srdata.colour import luma
 from srdata.errors import UsageError
 from srdata.images import Pixels, probe
+from srdata.metrics.measures import Task, Wanted, find_measures
 from srdata.metrics.names import match_sr
-from srdata.metrics.measures import Measure, Task, find_measures
 from srdata.metrics.planes import compared, corner
 from srdata.metrics.protocols import DEFAULT, PROTOCOLS, PUBLISHED_BICUBIC, Protocol, find_protocol
 from srdata.metrics.references import References, find_references, read_as_stored, size_of
@@ -33,7 +33,7 @@ Numbers = dict[tuple[str, str], list[float]]  # by definition and quantity
 
 @dataclass(frozen=True)
 class Pair:
-    """An SR image and its HR image, read when they are needed; a protocol may want them made in another way."""
+    """An SR image and its HR image, read when they are needed; a protocol may want them made its own way."""
 
     key: str
     sr_size: tuple[int, int]  # height, width
@@ -55,17 +55,17 @@ def evaluate(
     from_dir: str | Path | None = None,
     split: str | None = None,
 ) -> Evaluation:
-    """PSNR and SSIM of the SR images in `sr_dir` under one or more protocols, for each image and in the mean.
+    """PSNR and SSIM of the SR images in `sr_dir` under one or more protocols, and their means.
 
     HR are the images of the folder `hr`; else of `set`, which is a prepared set, a folder (`HR/` in it is
     found), or the name of a data set, taken from `from_dir` or downloaded below `root`. `split` is by default
-    test, else validation, else train. SR files are found by the names of HR files in theirs, or by `name`, such
-    as "{key}_x4_SR". `protocol="all"` takes every protocol that the sizes allow. `measures` are names of
-    `srdata.metrics.measures`, whose `weights` are files of yours by role, or functions of (SR, HR, key) that
+    test, else validation, else train. SR files are found by the names of HR files in theirs, or by `name`,
+    such as "{key}_x4_SR". `protocol="all"` takes every protocol that the sizes allow. `measures` are names of
+    `srdata.metrics.measures`, whose `weights` are files of yours by role, or functions of SR, HR and key that
     give a number; pixels are (height, width, 3) uint8.
 
-    Raises UsageError listing every image that is missing, not of this set or of a wrong size, UnknownNameError,
-    MissingExtraError, SetError, SourceError.
+    Raises UsageError listing every image that is missing, not of this set or of a wrong size,
+    UnknownNameError, MissingExtraError, SetError, SourceError.
     """
     exact = Scale(scale)
     found = find_references(set, exact, **_places(hr, root, from_dir), split=split)
@@ -92,8 +92,8 @@ def evaluate_bicubic(
     """`evaluate` for LR enlarged by MATLAB's bicubic.
 
     LR is that of a prepared set, else MATLAB's bicubic of HR, with the border of the published LR where it is
-    known. The default protocol reproduces the bicubic rows of published tables: there both resizings are of the
-    Y channel, and LR is not rounded.
+    known. The default protocol reproduces the bicubic rows of published tables: there both resizings are of
+    the Y channel, and LR is not rounded.
     """
     exact = Scale(scale)
     found = find_references(set, exact, **_places(hr, root, from_dir), split=split)
@@ -130,7 +130,7 @@ def sr_files(sr_dir: str | Path, keys: Sequence[str], name: str | None = None) -
 
 
 def score(
-    title: str, pairs: Sequence[Pair], scale: Scale, protocol: Protocols, measures: Sequence[Measure]
+    title: str, pairs: Sequence[Pair], scale: Scale, protocol: Protocols, measures: Sequence[Wanted]
 ) -> Evaluation:
     """The numbers of all pairs; raises UsageError with every pair whose sizes do not fit."""
     protocols, notes = _fitting(pairs, scale, protocol)
@@ -146,7 +146,7 @@ def score(
 
 
 def _score_pair(
-    pair: Pair, scale: Scale, protocols: Iterable[Protocol], measures: Sequence[Measure], numbers: Numbers
+    pair: Pair, scale: Scale, protocols: Iterable[Protocol], measures: Sequence[Wanted], numbers: Numbers
 ) -> None:
     known: dict[Protocol, tuple[float, float | None]] = {}  # many protocols see one file in the same way
     for rules in protocols:
@@ -160,12 +160,10 @@ def _score_pair(
         sr, hr = (np.broadcast_to(image, (*image.shape[:2], 3)) for image in pair.read(None))
         for one in measures:
             value = one.task(sr, hr[: sr.shape[0], : sr.shape[1]], pair.key)
-            numbers.setdefault((one.name, one.quantity), []).append(float(value))
+            numbers.setdefault((one.name, one.name), []).append(float(value))
 
 
-def _protocol_numbers(
-    sr: Pixels, hr: Pixels, rules: Protocol, scale: Scale
-) -> tuple[float, float | None]:
+def _protocol_numbers(sr: Pixels, hr: Pixels, rules: Protocol, scale: Scale) -> tuple[float, float | None]:
     planes = compared(sr, hr, rules, scale)
     return float(peak_ratio(*planes, rules)), float(structural_similarity(*planes)) if rules.ssim else None
 
@@ -234,9 +232,7 @@ def _bicubic(found: References, key: str, scale: Scale, rules: Protocol | None) 
     return (high.clip(0, 1) * 255).round().astype(np.uint8), levels.astype(np.uint8)
 
 
-def _places(
-    hr: str | Path | None, root: str | Path, from_dir: str | Path | None
-) -> dict[str, Path | None]:
+def _places(hr: str | Path | None, root: str | Path, from_dir: str | Path | None) -> dict[str, Path | None]:
     return {
         "hr": Path(hr) if hr is not None else None,
         "root": Path(root),

@@ -1,4 +1,4 @@
-"""Which SR file belongs to which HR image, by name: baby.png, babyx4.png, baby_x4_SR.png, baby_SwinIR.png …"""
+"""Which SR file belongs to which HR image, by name: baby.png, babyx4.png, baby_x4_SR.png, baby_SwinIR.png."""
 
 from __future__ import annotations
 

@@ -13,7 +13,7 @@ from typing import Literal
 from srdata.errors import UnknownNameError, UsageError
 from srdata.scale import Scale
 
-# What is compared: all samples of RGB; Y of BT.601 in 16–235, or that as BasicSR has it after single precision, or
+# What is compared: all samples of RGB; Y of BT.601 in 16–235, exact, in single precision as in BasicSR, or
 # rounded to 8 bits; or the difference of RGB weighted as EDSR does it.
 Colour = Literal["rgb", "y", "y_single", "y_uint8", "y_difference"]
 Rounding = Literal["round", "truncate", "none"]
@@ -69,7 +69,9 @@ class Protocol:
     place: Literal["corner", "centre"] = "corner"  # where in a larger HR the SR image lies
     spare: int = 0  # HR may be larger by fewer pixels than this; 0 is the scale
     grey_as_is: bool = False  # a grey file is taken for Y, not for RGB with equal channels
-    bicubic: Literal["rgb", "y"] = "rgb"  # what --baseline bicubic resizes: 8-bit RGB, or Y without rounding LR
+    bicubic: Literal["rgb", "y"] = (
+        "rgb"  # what --baseline bicubic resizes: 8-bit RGB, or Y without rounding LR
+    )
 
 
 _SCALE = Border(scales=1)
@@ -84,14 +86,14 @@ PROTOCOLS: dict[str, Protocol] = {
             colour="y_single",
             border=_SCALE,
             what="8-bit RGB, border of the scale cut, Y of BT.601 (16–235) in single precision, not rounded.",
-            source="XPixelGroup/BasicSR: basicsr/metrics/psnr_ssim.py (HAT, SwinIR, SwinFIR, SRFormer, BSRN)",
+            source="XPixelGroup/BasicSR: basicsr/metrics/psnr_ssim.py (HAT, SwinIR, SwinFIR, SRFormer)",
         ),
         Protocol(
             name="basicsr_rgb",
             colour="rgb",
             border=_SCALE,
             what="8-bit RGB, border of the scale cut, all three channels.",
-            source="XPixelGroup/BasicSR: test_y_channel false (DIV2K validation of SAFMN, ShuffleMixer, CRAFT)",
+            source="XPixelGroup/BasicSR: test_y_channel false (DIV2K of SAFMN, ShuffleMixer, CRAFT)",
         ),
         Protocol(
             name="edsr_y_diff",
@@ -122,8 +124,8 @@ PROTOCOLS: dict[str, Protocol] = {
             border=_SCALE,
             grey_as_is=True,
             bicubic="y",
-            what="Y of BT.601 rounded to 8 bits, border of the scale cut; bicubic is made of that Y, LR not rounded.",
-            source="Dong et al., Image Super-Resolution Using Deep Convolutional Networks (SRCNN), TPAMI 2016",
+            what="Y of BT.601 rounded to 8 bits, border of the scale cut; bicubic is of Y, LR not rounded.",
+            source="Dong et al., Image super-resolution using deep convolutional networks, 2016 (SRCNN)",
         ),
         Protocol(
             name="imdn_uint8y",
@@ -159,7 +161,7 @@ PROTOCOLS: dict[str, Protocol] = {
             colour="rgb",
             border=_NOTHING,
             what="8-bit RGB, nothing cut, all three channels.",
-            source="JingyunLiang/SwinIR: main_test_swinir.py (denoising; RAMiT; NTIRE 2023 RTSR; AIM 2022 track 1)",
+            source="JingyunLiang/SwinIR: main_test_swinir.py, denoising (also NTIRE 2023 RTSR, AIM 2022)",
         ),
         Protocol(
             name="y_border0",
@@ -183,7 +185,7 @@ PROTOCOLS: dict[str, Protocol] = {
             ssim=False,
             tiles=Tiles(size=32, step=28),
             what="8-bit RGB, cropped to whole patches of 32 LR pixels every 28, border of the scale cut.",
-            source="3587jjh/PCSR: test_pcsr.py; XPixelGroup/ClassSR: codes/test_ClassSR.py (ClassSR, ARM, PCSR)",
+            source="3587jjh/PCSR: test_pcsr.py; XPixelGroup/ClassSR: codes/test_ClassSR.py (also ARM)",
         ),
         Protocol(
             name="psnrb",
@@ -217,7 +219,7 @@ PROTOCOLS: dict[str, Protocol] = {
             border=_SCALE,
             rounding="none",
             ssim=False,
-            what="SR clipped but not rounded, border of the scale cut, the RGB error weighted as in edsr_y_diff.",
+            what="SR clipped but not rounded, border of the scale cut, RGB error weighted as in edsr_y_diff.",
             source="yinboc/liif: utils.py, eval_type benchmark-s (x2 to x8)",
         ),
         Protocol(
@@ -237,7 +239,7 @@ PROTOCOLS: dict[str, Protocol] = {
             ssim=False,
             place="centre",
             spare=32,
-            what="SR clipped but not rounded, HR cropped in its centre (to multiples of 32), all three channels.",
+            what="SR clipped but not rounded, HR cropped in its centre to multiples of 32, all channels.",
             source="DmitryUlyanov/deep-image-prior: super-resolution.ipynb, utils/sr_utils.py",
         ),
         Protocol(
@@ -246,8 +248,8 @@ PROTOCOLS: dict[str, Protocol] = {
             border=_NOTHING,
             rounding="none",
             ssim=False,
-            what="SR clipped but not rounded, nothing cut, all three channels: PSNR of the MSE that its code logs.",
-            source="assafshocher/ZSSR: ZSSR.py (what the paper's tables cut is not in the code)",
+            what="SR clipped but not rounded, nothing cut, all channels, as the MSE that its code logs.",
+            source="assafshocher/ZSSR: ZSSR.py (how the paper's tables were made is not in the code)",
         ),
     )
 }

@@ -39,7 +39,7 @@ class References:
     stored_lr: Callable[[str], Pixels] | None = None
 
     def lr(self, key: str, hr: Pixels, scale: Scale) -> Pixels:
-        """The LR image that the set holds, or MATLAB's bicubic of `hr` as the publishers of the set made it."""
+        """The LR image that the set holds, or that which its publishers made of `hr` by bicubic."""
         if self.stored_lr is not None:
             return self.stored_lr(key)
         return self.resized(hr, scale.lr(hr.shape[0]), scale.lr(hr.shape[1]))

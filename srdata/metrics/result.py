@@ -118,7 +118,10 @@ def _heading(evaluation: Evaluation) -> str:
 def _told(evaluation: Evaluation) -> list[str]:
     """What the numbers are, where that does not stand in their rows, and notes."""
     definitions = [] if _is_summary(evaluation) else evaluation.definitions
-    return [*(f"{one.name}: {one.what}" for one in definitions), *(f"note: {one}" for one in evaluation.notes)]
+    return [
+        *(f"{one.name}: {one.what}" for one in definitions),
+        *(f"note: {one}" for one in evaluation.notes),
+    ]
 
 
 def _is_summary(evaluation: Evaluation) -> bool:

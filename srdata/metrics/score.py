@@ -42,7 +42,9 @@ def ssim(sr: Any, hr: Any, scale: AnyScale | None = None, protocol: str | Protoc
     """
     rules, exact = _rules(protocol, scale)
     if not rules.ssim:
-        raise UsageError(f"{rules.source} states no SSIM, so the protocol {rules.name} has none: take another")
+        raise UsageError(
+            f"{rules.source} states no SSIM, so the protocol {rules.name} has none: take another"
+        )
     return _like(sr, structural_similarity(*compared(sr, hr, rules, exact)))
 
 

@@ -30,14 +30,16 @@ def structural_similarity(one: Tensor, other: Tensor) -> Tensor:
 def multi_scale(one: Tensor, other: Tensor) -> Tensor:
     """MS-SSIM of two batches (N, C, H, W) of floats in 0–255, (N,): five sizes, halved by 2x2 means.
 
-    An odd side is first made even by repeating its last pixel (MATLAB's symmetric border), and a negative mean
-    of the contrast term counts as 0. Raises UsageError for images with a side of less than 176 pixels.
+    An odd side is first made even by repeating its last pixel (MATLAB's symmetric border); a negative mean of
+    the contrast term counts as 0. Raises UsageError for images with a side of less than 176 pixels.
 
     Source: Wang et al., Multiscale structural similarity for image quality assessment, 2003.
     """
     smallest = WINDOW << (len(_WEIGHTS) - 1)
     if min(one.shape[2:]) < smallest:
-        raise UsageError(f"MS-SSIM needs images of at least {smallest}x{smallest} pixels: {_size(one)} is less")
+        raise UsageError(
+            f"MS-SSIM needs images of at least {smallest}x{smallest} pixels: {_size(one)} is less"
+        )
     product = one.new_ones(one.shape[:2])
     for weight in _WEIGHTS[:-1]:
         _, contrast = _maps(one, other)
