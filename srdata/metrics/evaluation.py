@@ -68,7 +68,7 @@ def evaluate(
     UnknownNameError, MissingExtraError, SetError, SourceError.
     """
     exact = Scale(scale)
-    found = find_references(set, exact, **_places(hr, root, from_dir), split=split)
+    found = find_references(set, exact, hr=hr, root=root, from_dir=from_dir, split=split)
     paths = sr_files(sr_dir, found.keys, name)
     pairs = [
         Pair(key, size_of(probe(path)), found.size(key), partial(_stored, path, found, key))
@@ -96,7 +96,7 @@ def evaluate_bicubic(
     the Y channel, and LR is not rounded.
     """
     exact = Scale(scale)
-    found = find_references(set, exact, **_places(hr, root, from_dir), split=split)
+    found = find_references(set, exact, hr=hr, root=root, from_dir=from_dir, split=split)
     pairs = [_bicubic_pair(found, key, exact) for key in found.keys]
     return score(f"bicubic of {found.name}", pairs, exact, protocol, find_measures(measures, weights))
 
@@ -140,7 +140,8 @@ def score(
             _score_pair(pair, scale, protocols, measures, numbers)
             advance(1)
     columns = tuple(_column(by, quantity, values) for (by, quantity), values in numbers.items())
-    told = (Definition(one.name, one.what, one.source) for one in (*protocols, *measures))
+    told = [Definition(one.name, one.what, one.source) for one in protocols]
+    told += [Definition(one.name, one.what, one.source) for one in measures]
     keys = tuple(pair.key for pair in pairs)
     return Evaluation(title, scale.label, keys, columns, tuple(told), tuple(notes))
 
@@ -230,11 +231,3 @@ def _bicubic(found: References, key: str, scale: Scale, rules: Protocol | None) 
     low = found.resized(levels / 255, scale.lr(height), scale.lr(width))
     high = found.resized(low, height, width)
     return (high.clip(0, 1) * 255).round().astype(np.uint8), levels.astype(np.uint8)
-
-
-def _places(hr: str | Path | None, root: str | Path, from_dir: str | Path | None) -> dict[str, Path | None]:
-    return {
-        "hr": Path(hr) if hr is not None else None,
-        "root": Path(root),
-        "from_dir": Path(from_dir) if from_dir is not None else None,
-    }

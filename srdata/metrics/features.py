@@ -53,13 +53,15 @@ def feature_similarity(one: NDArray[np.uint8], other: NDArray[np.uint8]) -> Simi
 def phase_congruency(luma: Plane) -> Plane:
     """How far the phases of log-Gabor filters of four sizes agree at each pixel, over four directions."""
     spectrum = np.fft.fft2(luma)
-    energy, amplitude = np.zeros(luma.shape), np.zeros(luma.shape)
+    energy: Plane = np.zeros(luma.shape)
+    amplitude: Plane = np.zeros(luma.shape)
     for direction in range(_ORIENTATIONS):
         filters = _filters(luma.shape, direction * math.pi / _ORIENTATIONS)
         responses = np.fft.ifft2(spectrum * filters)
         energy += _energy(responses, filters)
         amplitude += np.abs(responses).sum(0)
-    return energy / (amplitude + _TINY)
+    congruency: Plane = energy / (amplitude + _TINY)
+    return congruency
 
 
 def _energy(responses: NDArray[np.complex128], filters: Floats) -> Plane:
@@ -67,7 +69,7 @@ def _energy(responses: NDArray[np.complex128], filters: Floats) -> Plane:
     total = responses.sum(0)
     direction = total / (np.abs(total) + _TINY)
     aligned = responses * direction.conj()  # real part: along the mean phase; imaginary part: across it
-    energy = (aligned.real - np.abs(aligned.imag)).sum(0)
+    energy: Plane = (aligned.real - np.abs(aligned.imag)).sum(0)
     return np.maximum(energy - _noise(responses[0], filters), 0)
 
 
@@ -125,7 +127,8 @@ def _gradient(luma: Plane) -> Plane:
     padded = np.pad(luma, 1)
     windows = np.lib.stride_tricks.sliding_window_view(padded, (3, 3))
     across, down = ((windows * kernel).sum((2, 3)) for kernel in (_SCHARR, _SCHARR.T))
-    return np.hypot(across, down)
+    magnitude: Plane = np.hypot(across, down)
+    return magnitude
 
 
 def _similar(one: Plane, other: Plane, constant: float) -> Plane:

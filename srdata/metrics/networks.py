@@ -99,7 +99,7 @@ def dists(one: Tensor, other: Tensor, backbone: State, mixture: State) -> Tensor
     channels = [stage.shape[1] for stage in stages[0]]
     alpha, beta = (_tensor(mixture, name, (1, sum(channels), 1, 1)).to(one) for name in ("alpha", "beta"))
     total = alpha.sum() + beta.sum()
-    alphas, betas = (weights.div(total).split(channels, 1) for weights in (alpha, beta))
+    alphas, betas = (torch.split(weights / total, channels, 1) for weights in (alpha, beta))
     similarity = one.new_zeros(len(one))
     for first, second, texture, structure in zip(*stages, alphas, betas, strict=True):
         alike, ordered = _statistics(first, second)

@@ -44,7 +44,9 @@ def levels(image: Any, rounding: Rounding = "none") -> Tensor:
     if not batch.is_floating_point():
         raise UsageError(f"images are compared as uint8, or as floats in 0–1, not as {batch.dtype}")
     scaled = (batch.clamp(0, 1) * 255).double()
-    return {"round": torch.round, "truncate": torch.floor, "none": lambda same: same}[rounding](scaled)
+    if rounding == "none":
+        return scaled
+    return scaled.round() if rounding == "round" else scaled.floor()
 
 
 def corner(
@@ -96,7 +98,10 @@ def _converted(one: Tensor, other: Tensor, protocol: Protocol) -> tuple[Tensor, 
 
 def _as_grey(planes: Tensor) -> Tensor:
     """One channel; of RGB that means grey it is any."""
-    return planes if planes.shape[1] == 1 else (luma(planes / 255, span="full") * 255).round()
+    if planes.shape[1] == 1:
+        return planes
+    grey: Tensor = luma(planes / 255, span="full") * 255
+    return grey.round()
 
 
 def _in_colour(rgb: Tensor, protocol: Protocol) -> Tensor:
@@ -106,7 +111,8 @@ def _in_colour(rgb: Tensor, protocol: Protocol) -> Tensor:
         weights = torch.tensor(_EDSR, dtype=rgb.dtype, device=rgb.device).view(1, 3, 1, 1)
         return (rgb * weights).sum(1, keepdim=True)
     if protocol.colour == "y_single":
-        return (luma((rgb.float() / 255).double()).float() * 255).double()
+        single: Tensor = luma((rgb.float() / 255).double()).float() * 255
+        return single.double()
     y: Tensor = luma(rgb / 255) * 255
     return y.round() if protocol.colour == "y_uint8" else y
 

@@ -54,9 +54,9 @@ def find_references(
     name: str | Path,
     scale: Scale,
     *,
-    hr: Path | None = None,
-    root: Path = Path("data"),
-    from_dir: Path | None = None,
+    hr: str | Path | None = None,
+    root: str | Path = "data",
+    from_dir: str | Path | None = None,
     split: str | None = None,
 ) -> References:
     """The HR images of `hr`, else of the prepared set or folder `name`, else of the data set of that name.
@@ -65,12 +65,12 @@ def find_references(
     """
     folder = Path(name)
     if hr is not None:
-        return _in_folder(hr, str(name))
+        return _in_folder(Path(hr), str(name))
     if (folder / SET_FILE).is_file():
         return _prepared(folder, scale, split)
     if folder.is_dir():
         return _in_folder(_hr_folder(folder, scale), folder.name)
-    return _known(str(name), scale, root, from_dir, split)
+    return _known(str(name), scale, Path(root), Path(from_dir) if from_dir else None, split)
 
 
 def read_as_stored(path: Path) -> Pixels:

@@ -67,9 +67,9 @@ def _blurred(planes: Tensor) -> Tensor:
     places = torch.arange(WINDOW, dtype=planes.dtype, device=planes.device) - WINDOW // 2
     weights = torch.exp(-(places**2) / (2 * SIGMA**2))
     weights = weights / weights.sum()
-    single = planes.flatten(0, 1)[:, None]
-    rows = conv2d(single, weights.view(1, 1, -1, 1))
-    return conv2d(rows, weights.view(1, 1, 1, -1)).unflatten(0, planes.shape[:2]).squeeze(2)
+    rows = conv2d(planes.flatten(0, 1)[:, None], weights.view(1, 1, -1, 1))
+    blurred = conv2d(rows, weights.view(1, 1, 1, -1))
+    return blurred.view(*planes.shape[:2], *blurred.shape[2:])
 
 
 def _halved(planes: Tensor) -> Tensor:
