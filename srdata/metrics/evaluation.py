@@ -108,10 +108,9 @@ def evaluate_alone(
 ) -> Evaluation:
     """The images of a folder without any HR, by measures that need none, such as niqe; raises UsageError."""
     wanted = find_measures(measures, weights)
-    needing = [one.name for one in wanted if one.needs_hr]
-    if needing or not wanted:
-        what = f"{', '.join(needing)} need" if needing else "PSNR and SSIM need"
-        raise UsageError(f"{what} HR images: give --set or --hr, or --measure niqe alone")
+    needing = [one.name for one in wanted if one.needs_hr] if wanted else ["PSNR and SSIM"]
+    if needing:
+        raise UsageError(f"HR images are missing for {', '.join(needing)}: give --set or --hr")
     paths = images_by_name(Path(sr_dir))
     pairs = [Pair(key, (0, 0), (0, 0), partial(_alone, path)) for key, path in paths.items()]
     return score(str(sr_dir), pairs, Scale(1), (), wanted)
