@@ -76,12 +76,14 @@ def test_flat_images_have_no_features_but_a_similarity() -> None:
     assert feature_similarity(flat, flat) == (1, 1)
 
 
-def test_phases_agree_at_an_edge() -> None:
+def test_phases_agree_at_an_edge_of_any_contrast() -> None:
+    """What phase congruency is for (Kovesi 1999)."""
     step = np.zeros((64, 64))
     step[:, 32:] = 200
     congruency = phase_congruency(step)
-    assert congruency[32, 30:34].max() > 0.75
-    assert congruency[32, 12:20].max() < 0.1
+    assert congruency[32].argmax() in (31, 32)
+    assert congruency[32].max() > 0.75
+    np.testing.assert_allclose(phase_congruency(step / 8), congruency, atol=1e-3)
 
 
 def alexnet() -> nn.Sequential:
@@ -263,7 +265,7 @@ def test_models_of_niqe_are_read_or_refused(
     image = read_image(photographs / "coffee.png")
     assert naturalness(image, load_natural(tmp_path / "model.mat")) == naturalness(image, load_natural(model))
     np.savez(tmp_path / "other.npz", something=np.ones(3))
-    with pytest.raises(UsageError, match="is no model of NIQE: give niqe_pris_params.npz"):
+    with pytest.raises(UsageError, match="is no model of NIQE"):
         load_natural(tmp_path / "other.npz")
     (tmp_path / "text.npz").write_text("no")
     with pytest.raises(UsageError, match="cannot read the model of NIQE"):
