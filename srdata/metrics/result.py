@@ -13,6 +13,7 @@ from typing import Any
 from srdata.errors import UnknownNameError
 
 MEAN = "mean"
+_WIDEST_NUMBER = 40  # characters, with a head such as the name of a function
 
 
 @dataclass(frozen=True)
@@ -98,10 +99,12 @@ def _table(evaluation: Evaluation) -> str:
 
 
 def _aligned(row: Sequence[str], widths: Sequence[int]) -> str:
-    """Names and sentences to the left, numbers to the right."""
-    numbers = [cell.rjust(width) for cell, width in zip(row[1:-1], widths[1:-1], strict=True)]
-    last = row[-1] if " " in row[-1] else row[-1].rjust(widths[-1])
-    return "  ".join([row[0].ljust(widths[0]), *numbers, last]).rstrip()
+    """Numbers to the right; the first column, and one of sentences, to the left."""
+    cells = [cell.rjust(width) for cell, width in zip(row, widths, strict=True)]
+    cells[0] = row[0].ljust(widths[0])
+    if widths[-1] > _WIDEST_NUMBER:
+        cells[-1] = row[-1]
+    return "  ".join(cells).rstrip()
 
 
 def _markdown(evaluation: Evaluation) -> str:
