@@ -288,6 +288,7 @@ def test_several_scales_have_a_folder_each(told: Told, tmp_path: Path, hr: Path)
         (("SR", "--hr", "HR", "--scale", "4", "--weights", "alexnett=a"), "did you mean 'alexnet'"),
         (("SR", "--hr", "HR", "--scale", "4", "--measure", "lpips"), "alexnet=FILE, torchvision's AlexNet"),
         (("SR", "--hr", "HR", "--scale", "x"), "scale 'x' is no number"),
+        (("SR", "--hr", "HR", "--scale", "4", *["--measure", "gmsd"] * 2), "several numbers are called gmsd"),
     ],
 )
 def test_mistakes_are_one_line_and_status_2(

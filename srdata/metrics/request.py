@@ -7,9 +7,10 @@ from pathlib import Path
 from typing import Any
 
 from srdata.errors import UsageError
-from srdata.metrics.evaluation import ALL, evaluate, evaluate_alone, evaluate_bicubic
+from srdata.metrics.evaluation import evaluate, evaluate_alone, evaluate_bicubic
 from srdata.metrics.protocols import DEFAULT, PUBLISHED_BICUBIC
 from srdata.metrics.result import Evaluation
+from srdata.metrics.scoring import ALL
 from srdata.scale import Scale
 
 
