@@ -13,12 +13,11 @@ import torch
 from network import Network
 from torch import Tensor, nn
 
-from srdata import PairedDataset, prepare
+from srdata import Loader, PairedDataset, prepare
 from srdata.colour import luma
 from srdata.errors import SrdataError, UnknownNameError, UsageError
 from srdata.files import write_file
 from srdata.images import IMAGE_SUFFIXES
-from srdata.train.loader import Loader
 
 WARM_UP = 50  # steps in which the learning rate rises: Adam's first ones are coarse
 L2_RATE = 0.2  # of --lr, where fine-tuning begins

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from srdata.degrade.offline import degrade as degrade
     from srdata.preparation import prepare as prepare
+    from srdata.publication import publish as publish
     from srdata.recipe import load_recipe as load_recipe
     from srdata.resize import imresize as imresize
     from srdata.train.batch import Batch as Batch
@@ -24,6 +25,7 @@ _HOMES = {
     "imresize": "srdata.resize",
     "load_recipe": "srdata.recipe",
     "prepare": "srdata.preparation",
+    "publish": "srdata.publication",
     "verify": "srdata.verification",
     "Batch": "srdata.train.batch",
     "Loader": "srdata.train.loader",
@@ -39,6 +41,7 @@ __all__ = [
     "imresize",
     "load_recipe",
     "prepare",
+    "publish",
     "self_ensemble",
     "verify",
 ]

@@ -73,13 +73,15 @@ def show(name: str, as_json: bool) -> None:
 
 
 @cli.command()
-@click.argument("recipe", metavar="NAME|YAML|DIR")
+@click.argument("recipe", metavar="NAME|YAML|DIR|hf://ORG/NAME")
 @click.option("--scale", multiple=True, help="HR size over LR size; repeat for several.")
 @click.option("--lmdb", is_flag=True, help="Store LMDB shards instead of image folders.")
 @_ROOT
 @click.option("--degradation", help="How LR is made: a name, a YAML file, or published:TRACK.")
 @_FROM
 @click.option("--split", "splits", multiple=True, help="Only this split; repeat for several.")
+@click.option("--config", help="Config of a data set of the Hub.")
+@click.option("--column", help="Column of its HR images; hr or image if not given.")
 @click.option("--jobs", default=-1, show_default=True, help="Processes; -1 is one a core.")
 @click.option("--codec", type=click.Choice(["raw", "png", "jxl"]), help="How blocks are stored in shards.")
 @click.option("--layout", type=click.Choice(["folder", "lmdb", "basicsr"]), help="What is written.")
@@ -195,6 +197,54 @@ def preview(target: str, image: Path | None, out: Path | None, **options: Any) -
     name = Path(target).name.removesuffix(".yaml")
     for path in write_preview(target, image, out=out or Path(f"{name}.png"), **options):
         click.echo(path)
+
+
+@cli.command()
+@_SET
+@click.option(
+    "--out", type=click.Path(dir_okay=False, path_type=Path), help="The page; NAME.html if not given."
+)
+@click.option(
+    "--images", type=click.IntRange(0, 200), default=12, show_default=True, help="How many pairs to show."
+)
+@click.option(
+    "--against",
+    multiple=True,
+    type=click.Path(exists=True, file_okay=False, path_type=Path),
+    metavar="SET|DIR",
+    help="Search for these images in the set too; repeat for several.",
+)
+@click.option("--jobs", default=-1, show_default=True, help="Processes; -1 is one a core.")
+def report(prepared: Path, out: Path | None, **options: Any) -> None:
+    """Write an HTML page that shows a prepared set: pairs, draws, difficulty, duplicates, licence."""
+    from srdata.report import write_report
+
+    click.echo(write_report(prepared, out or Path(f"{prepared.resolve().name}.html"), **options))
+
+
+@cli.command()
+@_SET
+@click.option("--to", metavar="ORG/NAME", help="The data set on the Hugging Face Hub.")
+@click.option("--out", type=click.Path(path_type=Path), help="Write the repository here, upload nothing.")
+@click.option(
+    "--form",
+    type=click.Choice(["parquet", "imagefolder", "webdataset"]),
+    help="Tables, image files or tar files; else by the size of the images.",
+)
+@click.option("--windows", is_flag=True, help="Cut the training images at the windows of the set.")
+@click.option("--recipe-only", is_flag=True, help="Card, recipe and hashes, but no pixels.")
+@click.option("--i-have-the-rights", is_flag=True, help="Publish images of which this is not known.")
+@click.option("--public", is_flag=True, help="For everyone to see; private without it.")
+@click.option("--jobs", default=-1, show_default=True, help="Processes; -1 is one a core.")
+def publish(prepared: Path, **options: Any) -> None:
+    """Publish a prepared set on the Hugging Face Hub; run again to resume.
+
+    The token is that of `hf auth login` or HF_TOKEN.
+    """
+    from srdata import publication
+
+    outcome = publication.publish(prepared, log=_note, **options)
+    click.echo(f"{outcome.where}: {outcome.summary}")
 
 
 @cli.command("train-resampler")

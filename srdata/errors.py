@@ -14,6 +14,7 @@ Each message is one line: what is wrong, where, and what to do about it.
     │   ├── HashMismatchError     a file has other bytes than its manifest says
     │   ├── ArchiveError          an archive is damaged or hostile
     │   └── ImageError            a file is not an image that the policy admits
+    ├── HubError                  the Hub does not take what is to be published, or has not what it took
     └── StoreError                a prepared set cannot be written or read
         ├── CorruptRecordError    a record or file does not have the hash it was sealed with
         └── StorageFullError      no room left on the device
@@ -94,6 +95,10 @@ class ArchiveError(SourceError):
 
 class ImageError(SourceError):
     """A file is not an image that the policy admits."""
+
+
+class HubError(SrdataError):
+    """The Hub does not take what is to be published, or has not what it took."""
 
 
 class StoreError(SrdataError):

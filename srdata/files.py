@@ -25,10 +25,15 @@ def part_name(path: Path) -> Path:
 
 def publish(part: Path, path: Path) -> None:
     """Give the finished file `part` its name: after this returns it survives a loss of power."""
-    with part.open("rb") as file:
-        os.fsync(file.fileno())
+    sync_file(part)
     part.replace(path)
     sync_folder(path.parent)
+
+
+def sync_file(path: Path) -> None:
+    """Make the content of a file durable."""
+    with path.open("rb") as file:
+        os.fsync(file.fileno())
 
 
 def sync_folder(folder: Path) -> None:

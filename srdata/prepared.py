@@ -43,8 +43,15 @@ class PreparedImages:
         """One layer of one image; raises CorruptRecordError."""
         if self._reader is not None:
             return self._reader.image(row, layer)
+        return read_image(self._path(row, layer))
+
+    def file(self, row: int, layer: str) -> Path | None:
+        """The image file of a layer; None where the set keeps its images in shards."""
+        return None if self._reader is not None else self._path(row, layer)
+
+    def _path(self, row: int, layer: str) -> Path:
         template = self.content.templates[self.splits[row]][layer]
-        return read_image(inside(self.folder, template.replace("{key}", self.index.key(row))))
+        return inside(self.folder, template.replace("{key}", self.index.key(row)))
 
 
 def replay_image(images: PreparedImages, row: int, scale: Scale) -> Pixels:

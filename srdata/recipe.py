@@ -1,7 +1,7 @@
 """A recipe says how a set is made: its source, scales, degradation, windows and store.
 
 Recipes are YAML files, checked whole before any work. `Recipe.resolved()` spells out every default and every
-op of the degradation; the digest of that form names the set that the recipe makes.
+op of the degradation; it is itself a recipe, and its digest names the set that the recipe makes.
 """
 
 from __future__ import annotations
@@ -30,6 +30,8 @@ from srdata.catalog import Shelf
 from srdata.degrade.chain import Chain, load_chain
 from srdata.errors import RecipeError, UnknownNameError, UsageError
 from srdata.files import inside
+from srdata.hub.names import REPOSITORY, HubName, hub_name, is_hub_name
+from srdata.hub.repository import look
 from srdata.images import ImagePolicy
 from srdata.manifest import Split, load_manifest
 from srdata.scale import Scale
@@ -72,6 +74,27 @@ class Store(_Part):
     )  # HR and LR samples in one shard file, before the codec
 
 
+class HubSource(_Part):
+    """A data set of the Hugging Face Hub with HR images in a column."""
+
+    repository: Annotated[str, Field(pattern=rf"^{REPOSITORY}$")]  # ORG/NAME
+    revision: str | None = None  # a branch, tag or commit; the commit is looked up when the recipe is read
+    config: str | None = None  # none: the only one, or the default
+    column: str | None = None  # of the images; none: hr or image
+    key: str | None = None  # the column of their names; none: key, the names of their files, or numbers
+
+    @property
+    def name(self) -> HubName:
+        """The data set."""
+        return HubName(self.repository, self.revision)
+
+    @property
+    def columns(self) -> dict[str, str]:
+        """The columns that are named."""
+        named = {"hr": self.column, "key": self.key}
+        return {role: column for role, column in named.items() if column is not None}
+
+
 class Recipe(_Part):
     """One way to make one prepared set."""
 
@@ -80,9 +103,10 @@ class Recipe(_Part):
     prefix: str = ""  # in the names of folders: DIV2K_train_HR; none: the name
     source: str | None = None  # the name of a manifest
     folder: str | None = None  # or a folder of images, relative to the recipe file
+    hub: HubSource | None = None  # or a data set of the Hugging Face Hub
     splits: tuple[Split, ...] = ()  # none: all that the source has
     scales: Annotated[tuple[ScaleField, ...], Field(min_length=1)]
-    degradation: str | list[Any] = "bicubic"
+    degradation: str | list[Any] | dict[str, Any] = "bicubic"  # a dict: a chain, or scale → chain
     windows: Windows | None = Windows()
     store: Store = Store()
     images: ImagePolicy = ImagePolicy()
@@ -95,8 +119,10 @@ class Recipe(_Part):
 
     @model_validator(mode="after")
     def _consistent(self) -> Self:
-        if (self.source is None) == (self.folder is None):
-            raise ValueError("give either source, the name of a data set, or folder, a folder of images")
+        if sum(one is not None for one in (self.source, self.folder, self.hub)) != 1:
+            raise ValueError("give one of source (a data set's name), folder (of images) and hub")
+        if self.hub is not None and self.published is not None:
+            raise ValueError("a data set of the Hub gives HR images only: take another degradation")
         if len(set(self.scales)) < len(self.scales):
             raise ValueError("a scale stands twice in scales; remove one of them")
         return self
@@ -124,7 +150,17 @@ class Recipe(_Part):
         """
         if self.published:
             return {}
-        return {scale: load_chain(self._bicubic(scale) or self.degradation) for scale in self.scales}
+        return {scale: load_chain(self._bicubic(scale) or self._given(scale)) for scale in self.scales}
+
+    def _given(self, scale: Scale) -> str | list[Any] | dict[str, Any]:
+        """The degradation as it was given, which in a resolved recipe is a chain for each scale."""
+        given = self.degradation
+        if not isinstance(given, dict) or "steps" in given:
+            return given
+        if str(scale) not in given:
+            raise UnknownNameError.among("scale of this recipe's degradation", str(scale), given)
+        chain: dict[str, Any] = given[str(scale)]
+        return chain
 
     def _bicubic(self, scale: Scale) -> list[dict[str, str]] | None:
         if self.degradation != "bicubic" or self.source is None or scale.denominator != 1:
@@ -179,10 +215,13 @@ class Recipe(_Part):
 
 
 def load_recipe(name: str | Path) -> Recipe:
-    """The recipe with a name of the catalogue, in a YAML file, or for a folder of images.
+    """The recipe with a name of the catalogue, in a YAML file, or for a folder of images or hf://ORG/NAME.
 
-    Raises UnknownNameError with the nearest name, or RecipeError with every problem of the file.
+    Of a data set of the Hub the commit is looked up. Raises UnknownNameError with the nearest name, or
+    RecipeError with every problem of the file; for the Hub what `srdata.hub.repository.look` raises.
     """
+    if is_hub_name(name):
+        return _of_hub(hub_name(str(name)))
     path = Path(name)
     if path.suffix in {".yaml", ".yml"}:
         return _read(path)
@@ -199,7 +238,21 @@ def _read(path: Path) -> Recipe:
     recipe = check(Recipe, document)
     if recipe.folder:
         recipe = recipe.changed(folder=str(_folder_of(recipe.folder, document)))
+    if recipe.hub:
+        recipe = recipe.changed(hub=_pinned(recipe.hub))
     return recipe if recipe.name else recipe.changed(name=_set_name(path.stem))
+
+
+def _of_hub(name: HubName) -> Recipe:
+    hub = HubSource(repository=name.repository, revision=name.revision)
+    return Recipe(name=_set_name(name.repository.rpartition("/")[2]), hub=_pinned(hub), scales=(Scale(4),))
+
+
+def _pinned(hub: HubSource) -> HubSource:
+    """The same with the commit for a revision, so that the recipe says which images it is of."""
+    if hub.revision is not None and re.fullmatch("[0-9a-f]{40}", hub.revision):
+        return hub
+    return hub.model_copy(update={"revision": look(hub.name).commit})
 
 
 def _folder_of(folder: str, document: Document) -> Path:

@@ -71,6 +71,21 @@ def place_text(place: Place) -> str:
     return text.removeprefix(".")
 
 
+def every_mapping(data: Value, place: Place = ()) -> Iterator[tuple[Place, dict[str, Value]]]:
+    """Each mapping in `data` and its place, from the outside in.
+
+    >>> [place_text(place) for place, _ in every_mapping({"steps": [{"op": "jpeg"}]})]
+    ['', 'steps[0]']
+    """
+    if isinstance(data, dict):
+        yield place, data
+        for name, value in data.items():
+            yield from every_mapping(value, (*place, name))
+    elif isinstance(data, list | tuple):
+        for number, item in enumerate(data):
+            yield from every_mapping(item, (*place, number))
+
+
 def read_yaml(path: Path) -> Document:
     """The YAML file at `path`; RecipeError if it cannot be read, is no YAML or uses what is refused."""
     try:

@@ -267,12 +267,63 @@ def test_what_may_change_sizes_may_not_be_done_to_hr() -> None:
         load_chain({"hr": [{"op": "resize", "factor": 0.5}], "steps": [TO_LR]})
 
 
-def test_a_host_only_op_is_refused_on_a_device() -> None:
-    chain = [{"op": "maybe", "p": 0.5, "steps": {"op": "webp"}}, JPEG]
-    load_chain(chain)
-    with pytest.raises(RecipeError, match="webp can only run on the CPU: leave it out"):
-        load_device_chain(chain)
-    assert load_device_chain("realesrgan-x4").steps
+HOST_ONLY = """\
+hr:
+  - {op: unsharp_mask}
+  - quality: 50
+    op: avif
+steps:
+  - op: one_of
+    branches:
+      - steps: []
+      - weight: 2
+        steps:
+          - op: jpeg
+          - op: webp
+  - op: maybe
+    p: 0.5
+    steps: {op: jxl}
+  - op: shuffled
+    items:
+      - - {op: blur}
+        - {op: riemersma_dither}
+      - op: repeat
+        times: 2
+        steps:
+          - op: maybe
+            p: 0.1
+            steps:
+              op: video
+"""
+
+
+def test_every_host_only_op_is_refused_on_a_device_with_its_line(tmp_path: Path) -> None:
+    path = tmp_path / "host.yaml"
+    path.write_text(HOST_ONLY)
+    load_chain(path)
+    with pytest.raises(RecipeError) as caught:
+        load_device_chain(path)
+    what = "can only run on the CPU: leave it out, or degrade in workers"
+    assert str(caught.value).splitlines() == [
+        f"{path}:4: hr[1].op: avif {what}",
+        f"{path}:12: steps[0].branches[1].steps[1].op: webp {what}",
+        f"{path}:15: steps[1].steps.op: jxl {what}",
+        f"{path}:19: steps[2].items[0][1].op: riemersma_dither {what}",
+        f"{path}:26: steps[2].items[1].steps[0].steps.op: video {what}",
+    ]
+
+
+def test_a_host_only_op_out_of_no_file_is_refused_by_its_place() -> None:
+    steps = [JPEG, {"op": "maybe", "p": 0.5, "steps": ({"op": "webp"},)}]
+    for chain in (steps, load_chain(steps)):
+        with pytest.raises(RecipeError, match=r"^degradation: steps\[1\]\.steps\[0\]\.op: webp can only run"):
+            load_device_chain(chain)
+
+
+def test_a_chain_without_host_only_ops_is_that_of_the_host() -> None:
+    chain = load_chain("realesrgan-x4")
+    assert load_device_chain("realesrgan-x4") == chain
+    assert load_device_chain(chain) is chain
 
 
 def test_an_unknown_name_names_the_nearest() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ctypes
 import json
 import shutil
 import subprocess
@@ -111,24 +112,67 @@ def test_names_that_would_collide_and_empty_folders_are_refused(tmp_path: Path) 
         degrade_files(tmp_path / "empty", tmp_path / "out", scale=2)
 
 
+MAPPED = """
+import ctypes
+import numpy as np
+from srdata.degrade import backend
+class MallInfo(ctypes.Structure):
+    _fields_ = [(str(number), ctypes.c_size_t) for number in range(10)]
+info = ctypes.CDLL(None).mallinfo2
+info.restype = MallInfo
+backend.keep_memory()
+image = np.empty(2 << 20, np.uint8)
+print(getattr(info(), "4"))  # hblkhd: the bytes in blocks that go back to the kernel when freed
+"""
+
+
+@pytest.mark.skipif(
+    sys.platform != "linux" or not hasattr(ctypes.CDLL(None), "mallinfo2"), reason="glibc 2.33 has it"
+)
+def test_memory_of_images_is_kept_for_the_next() -> None:
+    run = subprocess.run([sys.executable, "-c", MAPPED], capture_output=True, text=True, check=True)
+    assert int(run.stdout) < 2 << 20
+    without = MAPPED.replace("backend.keep_memory()", "")
+    run = subprocess.run([sys.executable, "-c", without], capture_output=True, text=True, check=True)
+    assert int(run.stdout) >= 2 << 20  # so that this test can fail
+
+
+def counts_of(levels: np.ndarray, photons: float) -> np.ndarray:
+    counts = tables.poisson_noise(3, levels, photons) * photons + levels * (photons / 255)
+    assert np.abs(counts - counts.round()).max() < 1e-3
+    return counts.round().astype(int)
+
+
 @pytest.mark.parametrize(("level", "photons"), [(1, 256), (5, 256), (40, 8), (128, 64), (255, 256), (255, 1)])
 def test_tabled_counts_follow_poissons_law(level: int, photons: int) -> None:
-    counts = tables.poisson(3, np.full(400_000, level, np.uint8), photons)
-    observed = np.bincount(counts.astype(int))
+    counts = counts_of(np.full(400_000, level, np.uint8), photons)
+    observed = np.bincount(counts)
     expected = stats.poisson(level * photons / 255).pmf(np.arange(len(observed))) * counts.size
     enough = expected > 10
     expected *= observed[enough].sum() / expected[enough].sum()
     assert stats.chisquare(observed[enough], expected[enough]).pvalue > 1e-4
 
 
+@pytest.mark.parametrize(("level", "photons"), [(0, 1), (3, 2), (100, 256), (255, 256)])
+def test_tables_hold_poissons_law_to_a_draw_of_65536(level: int, photons: int) -> None:
+    aliases, noise = tables._poisson_tables(photons)
+    part = slice(level * 256, level * 256 + 256)
+    kept, alias = aliases[part] >> 8, aliases[part] & 255
+    shares = kept + np.bincount(alias, 256 - kept, 256)
+    counts = noise[part] * photons + level * photons / 255
+    assert shares.sum() == 65536
+    assert np.abs(shares - 65536 * stats.poisson(level * photons / 255).pmf(counts.round())).max() < 1.01
+    assert shares @ counts / 65536 == pytest.approx(level * photons / 255, abs=5e-3)
+
+
 def test_no_light_gives_no_photons() -> None:
-    assert not tables.poisson(3, np.zeros(10_000, np.uint8), 256).any()
-    assert not tables.poisson(3, np.zeros(10_000, np.uint8), 1000.5).any()
+    assert not tables.poisson_noise(3, np.zeros(10_000, np.uint8), 256).any()
+    assert not tables.poisson_noise(3, np.zeros(10_000, np.uint8), 1000.5).any()
 
 
 def test_counts_beside_each_other_have_nothing_to_do_with_each_other() -> None:
     levels = np.tile(np.array([10, 200], np.uint8), 200_000)
-    counts = tables.poisson(3, levels, 256).reshape(-1, 2)
+    counts = counts_of(levels, 256).reshape(-1, 2)
     assert abs(np.corrcoef(counts.T)[0, 1]) < 0.01
     assert abs(np.corrcoef(counts[:-1, 0], counts[1:, 0])[0, 1]) < 0.01
 

@@ -189,6 +189,7 @@ def test_ten_minutes_on_five_photographs_beat_bicubic_on_set5(
     with subprocess.Popen(words, stdout=subprocess.PIPE, text=True) as run:
         assert run.stdout is not None
         for line in run.stdout:
+            print(line, end="")
             if found := LINE.match(line):
                 if int(found[2]) > 600:
                     break

@@ -16,8 +16,21 @@ PACKAGE = Path(srdata.__file__).parent
 # The rooms, lowest first: a module may import from its own room and from lower rows, never from a higher one.
 ROWS = [
     {"errors"},
-    {"rng", "files", "images", "colour", "scale", "resize", "progress", "mistakes", "yamlfile", "catalog"},
-    {"degrade", "store", "manifest", "fetch"},
+    {
+        "rng",
+        "files",
+        "images",
+        "colour",
+        "scale",
+        "resize",
+        "progress",
+        "mistakes",
+        "yamlfile",
+        "catalog",
+        "phash",
+        "pick",
+    },
+    {"degrade", "store", "manifest", "fetch", "hub"},
     {"recipe"},
     {
         "preparation",
@@ -29,6 +42,9 @@ ROWS = [
         "prepared",
         "difficulty",
         "metrics",
+        "copies",
+        "rights",
+        "publication",
     },
     {"cli"},
     {"__main__"},

@@ -17,9 +17,11 @@ from srdata.degrade.chain import load_chain
 from srdata.errors import RecipeError, UnknownNameError, UsageError
 from srdata.images import list_images, read_image
 from srdata.scale import Scale
+from srdata.train import residency
 from srdata.train.arbitrary import ArbitraryScale
 from srdata.train.augment import Sides, load_augment
 from srdata.train.look import DIV2K_MEAN
+from srdata.train.orders import Shuffled, Weighted
 from srdata.train.schedule import Moment, Schedule
 
 FOUR = Scale(4)
@@ -219,8 +221,8 @@ def test_lr_enlarged(data: PairedDataset) -> None:
     assert torch.allclose(smooth.lr, imresize(plain.lr, 4), atol=1e-6)
     mixed = one(data, upsample="nearest", augment=["cutblur"])
     assert mixed.lr.shape == mixed.hr.shape
-    with pytest.raises(UsageError, match="cutblur"):
-        one(data, augment=["cutblur"])
+    with pytest.raises(UsageError, match="needs LR of the size of HR: give upsample='nearest' as well"):
+        Loader(data, 5, augment=["rgb_permute", "cutblur"])
 
 
 def test_any_scale(prepared: Path) -> None:
@@ -278,3 +280,48 @@ def test_schedules(data: PairedDataset) -> None:
             Schedule(wrong)
     with pytest.raises(UsageError, match="unit 'step' of a schedule must be iteration or epoch"):
         Schedule({0: 1}, unit="step")  # type: ignore[arg-type]
+
+
+def test_a_schedule_of_orders(data: PairedDataset) -> None:
+    """A curriculum of difficulty: first some items alone, then all."""
+    easy = Weighted([1, 1, 0, 0, 0], length=20)
+    loader = Loader(data, 5, order=Schedule({0: easy, 6: Shuffled(4)}))
+    keys = [set(batch.keys) for _ in range(3) for batch in loader]
+    assert all(found <= {"0001", "0002"} for found in keys[:6])
+    assert all(len(found) == 5 for found in keys[8:12])
+    assert len(keys) == 12
+    by_epoch = Loader(data, 5, order=Schedule({0: Shuffled(), 1: Shuffled(4)}, unit="epoch"), drop_last=False)
+    assert [len(list(by_epoch)) for _ in range(3)] == [1, 4, 4]
+    with pytest.raises(
+        UsageError, match=r"orders of \[5, 20\] positions change with the epoch: give unit='epoch'"
+    ):
+        Loader(data, 5, order=Schedule({0: Shuffled(), 6: Shuffled(4)}))
+
+
+def test_where_images_are_kept_is_decided_by_memory_and_said(
+    pairs: dict[str, Pair],
+    prepared: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    folder = write_folders(tmp_path / "folders", pairs, FOUR)
+    sets = {"raw": prepared, "png": write_shards(tmp_path / "png", pairs, FOUR, "png"), "files": folder}
+    bytes_of_pairs = sum(lr.nbytes + hr.nbytes for lr, hr in pairs.values())
+    caplog.set_level("INFO", logger="srdata")
+    for free, expected in ((2 * bytes_of_pairs, "host"), (2 * bytes_of_pairs - 2, "mapped")):
+        monkeypatch.setattr(residency, "host_bytes", lambda free=free: free)
+        for name, path in sets.items():
+            loader = Loader(PairedDataset(path, patch_size=48), 5)
+            assert loader.residency == ("mapped" if name == "raw" else expected)
+            assert (
+                f"residency {loader.residency}: images take 0.0 GB, 0.0 GB free on the host"
+                in caplog.messages[-1]
+            )
+        assert Loader(PairedDataset(folder, patch_size=48), 5, kind="process").residency == "mapped"
+        shared = Loader(PairedDataset(folder, patch_size=48), 5, rank=0, world_size=2)
+        assert shared.residency == "mapped", "each rank of a machine keeps its own"
+
+
+def test_the_memory_of_this_machine() -> None:
+    assert 1 << 20 < residency.host_bytes() < 1 << 45

@@ -6,6 +6,7 @@ import json
 from pathlib import Path
 
 import pytest
+import yaml
 
 from srdata import catalog
 from srdata.catalog import Shelf
@@ -63,8 +64,8 @@ def test_all_mistakes_are_told_at_once_with_their_lines(tmp_path: Path) -> None:
     [
         ("source: div2k\nsource: set5\nscales: [4]\n", "stands here twice"),
         ("a: &a [1]\nb: [*a, *a]\n", "anchors and aliases"),
-        ("source: div2k\nscales: [4]\nfolder: photos\n", "give either source"),
-        ("scales: [4]\n", "give either source"),
+        ("source: div2k\nscales: [4]\nfolder: photos\n", "give one of source"),
+        ("scales: [4]\n", "give one of source"),
         ("source: div2k\nscales: [4, 4]\n", "a scale stands twice"),
         ("folder: ../../etc\nscales: [4]\n", "leads out of"),
         ("folder: nowhere\nscales: [4]\n", "there is no folder"),
@@ -97,6 +98,21 @@ def test_the_digest_names_what_is_made() -> None:
     assert recipe.without_windows().digest != recipe.digest
     for change in ({"seed": 1}, {"scales": (Scale(4),)}, {"degradation": "bsrgan"}, {"splits": ("train",)}):
         assert recipe.changed(**change).digest != recipe.digest
+
+
+@pytest.mark.parametrize("degradation", ["bicubic", "realesrgan-x4", "published:unknown"])
+def test_a_resolved_recipe_is_itself_a_recipe(tmp_path: Path, degradation: str) -> None:
+    scales = (Scale(4),) if degradation == "realesrgan-x4" else (Scale(2), Scale(4))
+    recipe = load_recipe("div2k").changed(degradation=degradation, scales=scales)
+    again = load_recipe(written(tmp_path, yaml.safe_dump(recipe.resolved())))
+    assert again.digest == recipe.digest
+    assert again.resolved() == recipe.resolved()
+
+
+def test_a_resolved_recipe_has_the_scales_it_has(tmp_path: Path) -> None:
+    recipe = load_recipe(written(tmp_path, yaml.safe_dump(load_recipe("set5").resolved())))
+    with pytest.raises(UnknownNameError, match="unknown scale of this recipe's degradation '8'"):
+        recipe.changed(scales=(Scale(8),)).resolved()
 
 
 def test_scales_have_one_order() -> None:

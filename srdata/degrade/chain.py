@@ -22,15 +22,15 @@ from srdata import catalog
 from srdata.catalog import Shelf
 from srdata.degrade import backend
 from srdata.degrade.backend import Array, Image
-from srdata.degrade.choices import Step, Way, draw_steps, every_op, way_of
+from srdata.degrade.choices import Step, Way, draw_steps, way_of
 from srdata.degrade.draws import Draws
 from srdata.degrade.op import Op, Params, Settings
-from srdata.degrade.ops import AnyOp
+from srdata.degrade.ops import HOST_ONLY, AnyOp
 from srdata.degrade.run import Size, as_bytes, last, run_batch, walk
 from srdata.errors import RecipeError, UsageError
 from srdata.rng import Address
 from srdata.scale import Scale
-from srdata.yamlfile import Document, check, read_yaml
+from srdata.yamlfile import Document, check, every_mapping, read_yaml
 
 Delta = list[Step]
 
@@ -134,10 +134,6 @@ class Chain(Settings):
                 image = as_bytes(state)
                 yield op.op, params, image
 
-    def host_only(self) -> list[str]:
-        """The names of the ops that cannot run on a device, sorted."""
-        return sorted({op.op for op in every_op((*self.hr, *self.steps)) if op.host_only})
-
     def _ways(self, delta: Delta) -> tuple[Way, Way]:
         split = len(self.hr)
         return way_of(self.hr, delta[:split]), way_of(self.steps, delta[split:])
@@ -167,22 +163,34 @@ def load_chain(value: str | Path | dict[str, Any] | list[Any] | Chain) -> Chain:
 
     Raises UnknownNameError with the nearest name, or RecipeError with every problem, its file and line.
     """
-    if isinstance(value, Chain):
-        return value
-    if isinstance(value, dict | list):
-        data: dict[str, Any] = {"steps": value} if isinstance(value, list) else value
-        return check(Chain, Document(Path("degradation"), data))
-    path = Path(value)
-    if path.suffix not in {".yaml", ".yml"}:
-        path = catalog.find(Shelf.DEGRADATIONS, str(value))
-    return check(Chain, read_yaml(path))
+    return value if isinstance(value, Chain) else check(Chain, _document(value))
 
 
 def load_device_chain(value: str | Path | dict[str, Any] | list[Any] | Chain) -> Chain:
-    """As `load_chain`, for a chain that is to run on a device: refuses ops that only the host has."""
-    chain = load_chain(value)
-    if names := chain.host_only():
-        where = value if isinstance(value, str | Path) else "degradation"
-        problem = f"{where}: {', '.join(names)} can only run on the CPU: leave it out, or degrade in workers"
-        raise RecipeError([problem])
+    """As `load_chain`, for a chain that is to run on a device: refuses ops that only the host has.
+
+    Raises RecipeError with every such op, its file and line.
+    """
+    document = _document(value)
+    chain = value if isinstance(value, Chain) else check(Chain, document)
+    what = "can only run on the CPU: leave it out, or degrade in workers"
+    problems = [
+        document.problem((*place, "op"), f"{entries['op']} {what}")
+        for place, entries in every_mapping(document.data)
+        if entries.get("op") in HOST_ONLY
+    ]
+    if problems:
+        raise RecipeError(problems)
     return chain
+
+
+def _document(value: str | Path | dict[str, Any] | list[Any] | Chain) -> Document:
+    if isinstance(value, Chain):
+        value = value.resolved()
+    if isinstance(value, dict | list):
+        data: dict[str, Any] = {"steps": value} if isinstance(value, list) else value
+        return Document(Path("degradation"), data)
+    path = Path(value)
+    if path.suffix not in {".yaml", ".yml"}:
+        path = catalog.find(Shelf.DEGRADATIONS, str(value))
+    return read_yaml(path)

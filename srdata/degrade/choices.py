@@ -113,14 +113,6 @@ def leaves(way: Way, lr_size: Any) -> Iterator[tuple[Op, Params]]:
             yield op, sized(op, params, lr_size)
 
 
-def every_op(ops: Iterable[Op]) -> Iterator[Op]:
-    """All ops of a tree of ops, each before its parts."""
-    for op in ops:
-        yield op
-        if isinstance(op, Choice):
-            yield from every_op(op.parts())
-
-
 def counted(ops: Iterable[Op]) -> Iterator[Op]:
     """The ops that drawing from all of `ops` would count: a repetition numbers its parts by itself."""
     for op in ops:

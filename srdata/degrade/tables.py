@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from functools import cache
 from statistics import NormalDist
@@ -12,9 +13,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 Floats = NDArray[np.float32]
-COUNTS = 512  # a count of photons lies below it: its mean is 256 at most, its sigma 16
-FRACTION_BITS = 23
-TABLED_PHOTONS = frozenset({1, 2, 4, 8, 16, 32, 64, 128, 256})  # half a megabyte each
+WIDTH = 256  # counts of photons that a table holds for a level, about its mean: eight sigmas on either side
+TABLED_PHOTONS = frozenset({1, 2, 4, 8, 16, 32, 64, 128, 256})  # 0.4 megabytes each
 Draw = Callable[[int, int], "Floats"]
 PART = 1 << 15
 
@@ -39,69 +39,75 @@ def uniforms(key: int, count: int) -> Floats:
     return np.random.Generator(np.random.SFC64(key)).random(count, np.float32)
 
 
-def poisson(key: int, levels: NDArray[np.uint8], photons: float) -> Floats:
-    """Poisson counts with the means `levels` · `photons` / 255, drawn by what `key` seeds."""
-    if photons in TABLED_PHOTONS:
-        return _poisson_of_levels(key, levels, int(photons))
-    rng = np.random.Generator(np.random.SFC64(key))
-    return rng.poisson(levels * (photons / 255)).astype(np.float32)
+def poisson_noise(key: int, levels: NDArray[np.uint8], photons: float) -> Floats:
+    """A Poisson count with the mean `levels` · `photons` / 255, less that mean, over `photons`.
 
-
-def _poisson_of_levels(key: int, levels: NDArray[np.uint8], photons: int) -> Floats:
-    """The same for a few numbers of photons, of which tables are kept.
-
-    Exact, by the alias method (Walker, 1974): 9 random bits choose a count, 23 keep it or take its alias.
+    Drawn by what `key` seeds. For the numbers of photons in TABLED_PHOTONS, the counts of a level are 65,536
+    equally likely numbers, as those of `normals` are.
     """
-    raw = np.random.SFC64(key).random_raw((levels.size + 1) // 2).view(np.uint32)
-    flat, table = levels.ravel(), _alias_tables(photons)
-    counts = np.empty(levels.size, np.float32)
+    if photons in TABLED_PHOTONS:
+        return _by_table(key, levels, int(photons))
+    rng = np.random.Generator(np.random.SFC64(key))
+    return (rng.poisson(levels * (photons / 255)) / photons - levels / 255).astype(np.float32)
+
+
+def _by_table(key: int, levels: NDArray[np.uint8], photons: int) -> Floats:
+    raw = np.random.SFC64(key).random_raw((levels.size + 3) // 4).view(np.uint16)
+    flat, (aliases, noise) = levels.ravel(), _poisson_tables(photons)
+    drawn = np.empty(levels.size, np.float32)
     for start in range(0, levels.size, PART):  # in parts that the processor's cache holds
         part = slice(start, min(start + PART, levels.size))
-        counts[part] = _counts(raw[part], flat[part], table)
-    return counts.reshape(levels.shape)
+        drawn[part] = cv2.LUT(_places(raw[part], flat[part], aliases)[None], noise)[0]
+    return drawn.reshape(levels.shape)
 
 
-def _counts(raw: NDArray[np.uint32], levels: NDArray[np.uint8], table: NDArray[np.uint32]) -> Any:
-    """The same for one part, in place where it can be: this is as long as the memory's way."""
-    counts = raw >> FRACTION_BITS
-    places = levels.astype(np.uint32)
-    places *= np.uint32(COUNTS)
-    places += counts
-    entries = table.take(places, mode="clip")  # which does not look for places beyond the table
-    replaced = (raw << np.uint32(32 - FRACTION_BITS) | np.uint32(COUNTS - 1)) >= entries
-    entries &= np.uint32(COUNTS - 1)
-    entries -= counts  # wraps round, and back below; np.where takes five times as long
-    entries *= replaced
-    entries += counts
-    return entries
+def _places(raw: NDArray[np.uint16], levels: NDArray[np.uint8], aliases: Any) -> NDArray[np.uint16]:
+    """Which of its WIDTH counts each level gets: the level in the upper eight bits, the count in the lower.
+
+    By the alias method (Walker, 1974): eight random bits choose a count, eight keep it or take its alias.
+    """
+    base = levels.astype(np.uint16) << 8
+    places = raw >> 8 | base
+    entries = cv2.LUT(places[None], aliases)[0]  # how often of WIDTH times it is kept, and its alias
+    replaced = (raw << 8 | 255) >= entries
+    change = (entries & 255 | base) - places  # wraps round, and back; np.where takes four times as long
+    chosen: NDArray[np.uint16] = places + change * replaced
+    return chosen
 
 
 @cache
-def _alias_tables(photons: int) -> NDArray[np.uint32]:
-    """The tables of all 256 levels, one after another."""
-    return np.concatenate([_alias_table(level * photons / 255) for level in range(256)])
+def _poisson_tables(photons: int) -> tuple[NDArray[np.uint16], Floats]:
+    """For every place: its entry for the alias method, and the noise that it stands for."""
+    means = [level * photons / 255 for level in range(256)]
+    firsts = [max(int(mean) - WIDTH // 2, 0) for mean in means]
+    pairs = list(zip(means, firsts, strict=True))
+    aliases = np.concatenate([_alias_row(_shares(mean, first)) for mean, first in pairs])
+    noise = np.concatenate([(np.arange(first, first + WIDTH) - mean) / photons for mean, first in pairs])
+    return aliases, noise.astype(np.float32)
 
 
-def _alias_table(mean: float) -> NDArray[np.uint32]:
-    """For every count below COUNTS: in 23 bits how often it is kept, in 9 bits what it is else."""
-    share = list(_poisson_law(mean) * COUNTS)
-    alias = list(range(COUNTS))
-    small = [count for count in alias if share[count] < 1]
-    large = [count for count in alias if share[count] >= 1]
-    while small and large:
+def _alias_row(shares: list[int]) -> NDArray[np.uint16]:
+    """For WIDTH shares of WIDTH²: how often each is kept, in the upper eight bits, and its alias."""
+    left, alias = list(shares), list(range(WIDTH))
+    small = [place for place in alias if left[place] < WIDTH]
+    large = [place for place in alias if left[place] > WIDTH]
+    while small:
         poor, rich = small.pop(), large[-1]
         alias[poor] = rich
-        share[rich] -= 1 - share[poor]
-        if share[rich] < 1:
-            small.append(large.pop())
-    kept = np.minimum(np.array(share) * (1 << FRACTION_BITS), (1 << FRACTION_BITS) - 1).astype(np.uint32)
-    table: NDArray[np.uint32] = kept << np.uint32(32 - FRACTION_BITS) | np.array(alias, np.uint32)
-    return table
+        left[rich] -= WIDTH - left[poor]
+        if left[rich] <= WIDTH:
+            large.pop()
+        if left[rich] < WIDTH:
+            small.append(rich)
+    return np.array([kept % WIDTH << 8 | other for kept, other in zip(left, alias, strict=True)], np.uint16)
 
 
-def _poisson_law(mean: float) -> NDArray[np.float64]:
-    """The probability of every count below COUNTS."""
-    factorials = np.concatenate([[0.0], np.cumsum(np.log(np.arange(1.0, COUNTS)))])
-    law: NDArray[np.float64] = np.exp(np.arange(COUNTS) * np.log(max(mean, 1e-99)) - mean - factorials)
-    law /= law.sum()
-    return law
+def _shares(mean: float, first: int) -> list[int]:
+    """How many of WIDTH² equally likely draws fall on each of WIDTH counts, from `first` on."""
+    counts = np.arange(first, first + WIDTH)
+    law = np.exp(counts * math.log(max(mean, 1e-99)) - mean - [math.lgamma(count + 1) for count in counts])
+    exact = law / law.sum() * WIDTH**2
+    shares = exact.astype(int)
+    missing = WIDTH**2 - int(shares.sum())
+    shares[np.argsort(shares - exact)[:missing]] += 1  # those that rounding down took the most from
+    return [int(share) for share in shares]

@@ -8,13 +8,26 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from srdata.errors import ImageError, UsageError
+from srdata.errors import ImageError, SourceError, UsageError
 from srdata.fetch import SourceImage, obtain
+from srdata.fetch.names import why_unsafe
+from srdata.hub.columns import choose_columns
+from srdata.hub.encoded import EncodedColumn, EncodedImage, Keys
+from srdata.hub.loading import load_all
 from srdata.images import list_images, probe
 from srdata.manifest import ImageSet, Manifest, load_manifest
-from srdata.recipe import Recipe, Split
+from srdata.pick import pick
+from srdata.recipe import HubSource, Recipe, Split
 from srdata.scale import covered
 from srdata.store.blocks import CHANNELS
+
+_SPLITS: dict[str, Split] = {
+    "train": "train",
+    "validation": "validation",
+    "valid": "validation",
+    "val": "validation",
+    "test": "test",
+}
 
 
 @dataclass(frozen=True)
@@ -24,7 +37,7 @@ class Item:
     key: str
     split: Split
     source: str
-    hr: Path
+    hr: Path | EncodedImage
     lr: dict[str, Path] = field(default_factory=dict)  # by Scale.label; empty where the recipe makes them
 
 
@@ -38,10 +51,11 @@ class Bad:
 
 def find_items(recipe: Recipe, root: Path, from_dir: Path | None = None) -> list[Item]:
     """Every image of the recipe's source in the order of the set, downloaded where it has to be."""
-    if recipe.folder is not None:
+    if recipe.hub is not None or recipe.folder is not None:
         if from_dir is not None:
-            raise UsageError("the images are a folder of yours already: leave --from out")
-        items = list(_in_folder(recipe, Path(recipe.folder)))
+            raise UsageError("the images are a folder of yours or of the Hub already: leave --from out")
+        found = _on_hub(recipe.hub, recipe.splits) if recipe.hub else _in_folder(recipe)
+        items = list(found)
     else:
         items = list(_in_manifest(recipe, root, from_dir))
     _refuse_twins(items)
@@ -53,7 +67,7 @@ def stored_sizes(items: Iterable[Item], recipe: Recipe) -> list[tuple[int, int]]
     sizes = []
     for item in items:
         with suppress(ImageError):
-            info = probe(item.hr)
+            info = probe(item.hr) if isinstance(item.hr, Path) else probe(item.hr.open(), str(item.hr))
             sizes.append((covered(info.height, recipe.scales), covered(info.width, recipe.scales)))
     return sizes
 
@@ -64,7 +78,8 @@ def sample_bytes(height: int, width: int, recipe: Recipe) -> int:
     return CHANNELS * (height * width + lr)
 
 
-def _in_folder(recipe: Recipe, folder: Path) -> Iterator[Item]:
+def _in_folder(recipe: Recipe) -> Iterator[Item]:
+    folder = Path(str(recipe.folder))
     paths = list_images(folder)
     if not paths:
         raise UsageError(f"{folder} holds no images: give a folder with PNG, JPEG, WebP, BMP or TIFF files")
@@ -72,6 +87,33 @@ def _in_folder(recipe: Recipe, folder: Path) -> Iterator[Item]:
     for path in paths:
         key = path.relative_to(folder).with_suffix("").as_posix()
         yield Item(key, split, recipe.name, path)
+
+
+def _on_hub(hub: HubSource, splits: Sequence[Split]) -> Iterator[Item]:
+    found, roots = load_all(hub.name, hub.config)
+    wanted = {split: name for name, split in _known_splits(list(found), hub.name).items()}
+    for split in splits or wanted:
+        name = wanted[pick("split", split, list(wanted), hub.name)]  # type: ignore[index]  # one of them
+        table, where = found[name].data, f"{hub.name} {name}"
+        columns = choose_columns(table.schema, hub.columns, where)
+        if columns.hr is None:
+            raise UsageError(f"{where} has LR images only: name the column of HR images by --column")
+        column = EncodedColumn(table, columns.hr, where, roots)
+        for row, key in enumerate(Keys(column, columns.key, f"{split}_")):
+            if (problem := why_unsafe(key)) is not None:
+                raise SourceError(
+                    f"{column.name(row)}: the key {key!r} {problem}: name another column by key"
+                )
+            yield Item(key, split, str(hub.name), EncodedImage(column, row))
+
+
+def _known_splits(names: Sequence[str], where: object) -> dict[str, Split]:
+    """What the splits of a data set are called here; one alone is for training, whatever its name."""
+    if len(names) == 1 and names[0] not in _SPLITS:
+        return {names[0]: "train"}
+    if unknown := [name for name in names if name not in _SPLITS]:
+        raise UsageError(f"{where} has the splits {', '.join(unknown)}; known are {', '.join(_SPLITS)}")
+    return {name: _SPLITS[name] for name in names}
 
 
 def _in_manifest(recipe: Recipe, root: Path, from_dir: Path | None) -> Iterator[Item]:

@@ -165,6 +165,11 @@ class Index:
         text = self._cell("params", row)
         return dict(json.loads(text)) if text else {}
 
+    def all_params(self) -> Iterator[dict[str, Any]]:
+        """What `params` gives, of every image in order."""
+        for text in self._column("params").to_pylist():
+            yield dict(json.loads(text)) if text else {}
+
     def pixels(self, row: int) -> dict[str, str]:
         """The hash of every layer of an image, see `records.pixel_hash`."""
         return dict(json.loads(self._cell("pixels", row)))

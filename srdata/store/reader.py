@@ -58,6 +58,11 @@ class SetReader:
         """HR and the LR layer of each scale."""
         return self.layout.layers
 
+    @property
+    def decoded(self) -> bool:
+        """Whether blocks are stored as plain samples, of which a crop is copied."""
+        return self._codec.view
+
     def __len__(self) -> int:
         return len(self.index)
 

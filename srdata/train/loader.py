@@ -60,12 +60,13 @@ class Loader:
         workers      0: in line; more: as many threads, or processes by kind="process", each `ahead` batches
                      ahead. By default threads, one for every core but one and four at most
         residency    "mapped": crops are copied out of the shards; "host" and "device" keep whole images in
-                     memory, there; "auto" takes the device where half of its free memory holds them
+                     memory, there; "auto" takes the device where half of its free memory holds them, and
+                     the host where images would be decoded for every crop and half of its memory holds them
         rank, world_size  of this process; by default those of `torch.distributed`
 
-    `batch_size`, `patch_size`, `augment` and `degrade` may be a Schedule. Raises UsageError at once for what
-    cannot be done; while iterating, CorruptRecordError or ImageError with the name of what cannot be read,
-    and StorageFullError when the device has no room.
+    `batch_size`, `patch_size`, `order`, `augment` and `degrade` may be a Schedule. Raises UsageError at once
+    for what cannot be done; while iterating, CorruptRecordError or ImageError with the name of what cannot be
+    read, and StorageFullError when the device has no room.
     """
 
     def __init__(
@@ -81,7 +82,7 @@ class Loader:
         margin: int = 0,
         patch_size: int | Schedule[int | None] | None = None,
         seed: int = 0,
-        order: Order | None = None,
+        order: Order | Schedule[Order] | None = None,
         shuffle: bool = True,
         repeat: int = 1,
         drop_last: bool = True,
@@ -115,9 +116,11 @@ class Loader:
         making = None if degrade is None else _mapped(loading, degrade)
         augments = _mapped(load_augment, augment)
         self.scale = mixed.scale if making is None else next(every(making)).scale
+        if self.scale != 1 and upsample is None and any(one.same_size for one in every(augments)):
+            raise UsageError("an augmentation needs LR of the size of HR: give upsample='nearest' as well")
         self.seed = seed
         only: Only | None = None if degrade is None else "hr"
-        self.residency, mixed = settle(residency, mixed, only, self.device, kind)
+        self.residency, mixed = settle(residency, mixed, only, self.device, kind, self.world_size)
         self._plan = Plan(
             data=mixed,
             order=order or _order(data, shuffle, repeat),
@@ -127,7 +130,6 @@ class Loader:
             drop_last=drop_last,
             ranks=self.world_size,
         )
-        only = "hr" if degrade is not None else None
         self._reading = Reading(
             self._plan,
             dihedral=_mapped(lambda one: split_turning(one)[0], augments),

@@ -36,7 +36,7 @@ class Plan:
     """
 
     data: Mixed
-    order: Order
+    order: Order | Schedule[Order]
     batch_size: int | Schedule[int]
     patch_size: int | Schedule[int | None] | None  # HR pixels, with what is degraded around a patch
     seed: int
@@ -46,6 +46,10 @@ class Plan:
     def __post_init__(self) -> None:
         if isinstance(self.batch_size, Schedule) and self.batch_size.unit != "epoch":
             raise UsageError("batch_size changes with the epoch: Schedule({…}, unit='epoch')")
+        if isinstance(self.order, Schedule) and self.order.unit != "epoch":
+            lengths = sorted({order.length(len(self.data)) for order in self.order.values()})
+            if len(lengths) > 1:
+                raise UsageError(f"orders of {lengths} positions change with the epoch: give unit='epoch'")
         for size in every(self.batch_size):
             if size < 1:
                 raise UsageError(f"batch_size {size} must be at least 1")
@@ -54,7 +58,7 @@ class Plan:
                 for one in self.data.sets:
                     one.check_patch(patch)
         if not self.steps(0):
-            length = self.order.length(len(self.data))
+            length = self._length(0)
             raise UsageError(
                 f"an epoch of {length} items has no batch of {self._size(0)}: "
                 f"give repeat={-(-self._size(0) // max(1, length))}, or drop_last=False"
@@ -74,21 +78,25 @@ class Plan:
     def parts(self, job: Job, *, dihedral: bool, only: Only | None) -> list[Part]:
         """The crops of a batch, set by set."""
         epoch, size = job.moment.epoch, self._size(job.moment.epoch)
-        length = self.order.length(len(self.data))
-        positions = np.arange(job.number * size, min(job.number * size + size, length))
-        places = self.order.places(self.seed, epoch, positions, len(self.data))
+        positions = np.arange(job.number * size, min(job.number * size + size, self._length(epoch)))
+        order = at(self.order, job.moment)
+        places = order.places(self.seed, epoch, positions, len(self.data))
         patch = at(self.patch_size, job.moment)
         return self.data.parts(*places, seed=self.seed, patch_size=patch, dihedral=dihedral, only=only)
 
     def _batches(self, epoch: int) -> int:
-        length, size = self.order.length(len(self.data)), self._size(epoch)
+        length, size = self._length(epoch), self._size(epoch)
         return length // size if self.drop_last else -(-length // size)
+
+    def _length(self, epoch: int) -> int:
+        order = at(self.order, Moment(epoch, 0))
+        return order.length(len(self.data))
 
     def _size(self, epoch: int) -> int:
         return at(self.batch_size, Moment(epoch, 0))
 
     def _steps_before(self, epoch: int) -> int:
-        if not isinstance(self.batch_size, Schedule):
+        if not isinstance(self.batch_size, Schedule) and not isinstance(self.order, Schedule):
             return epoch * self.steps(0)
         return sum(self.steps(earlier) for earlier in range(epoch))
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from pathlib import Path
 from typing import Literal, get_args
 
 import torch
@@ -21,14 +22,16 @@ _log = logging.getLogger(__name__)
 
 
 def settle(
-    wanted: Residency, mixed: Mixed, only: Only | None, device: torch.device, kind: str
+    wanted: Residency, mixed: Mixed, only: Only | None, device: torch.device, kind: str, ranks: int
 ) -> tuple[Settled, Mixed]:
     """Where images are to be, and the data that reads them there; raises UsageError or StorageFullError."""
     if wanted not in get_args(Residency):
         raise UnknownNameError.among("residency", wanted, get_args(Residency))
     if wanted in ("host", "device") and kind == "process":
         raise UsageError(f"residency={wanted!r} shares images between threads: take kind='thread'")
-    settled = _chosen(mixed, only, device, kind) if wanted == "auto" else wanted
+    settled = wanted
+    if settled == "auto":
+        settled = "mapped" if kind == "process" else _chosen(mixed, only, device, ranks)
     if settled == "mapped":
         return settled, mixed
     kept = [
@@ -42,14 +45,25 @@ def settle(
     return settled, Mixed(kept, mixed.ratio, mixed.labels)
 
 
-def _chosen(mixed: Mixed, only: Only | None, device: torch.device, kind: str) -> Settled:
-    """The device, if it is one that holds all images in half of its free memory; says so in the log."""
-    if device.type != "cuda" or kind == "process":
-        return "mapped"
+def _chosen(mixed: Mixed, only: Only | None, device: torch.device, ranks: int) -> Settled:
+    """The device if it holds all images, the host if it spares decoding; says in the log why."""
     needed = sum(bytes_of(one.source, only or one.only) for one in mixed.sets)
-    free, _ = torch.cuda.mem_get_info(device)
-    settled: Settled = "device" if needed <= _SHARE * free else "mapped"
-    _log.info(
-        "residency %s: images take %.1f GB of %.1f GB free on %s", settled, needed / 1e9, free / 1e9, device
-    )
+    free = {"host": host_bytes() // ranks}
+    if device.type == "cuda":
+        free["device"] = torch.cuda.mem_get_info(device)[0]
+    settled: Settled = "mapped"
+    if any(one.source.decodes for one in mixed.sets) and needed <= _SHARE * free["host"]:
+        settled = "host"
+    if needed <= _SHARE * free.get("device", 0):
+        settled = "device"
+    sizes = ", ".join(f"{value / 1e9:.1f} GB free on the {name}" for name, value in free.items())
+    _log.info("residency %s: images take %.1f GB, %s", settled, needed / 1e9, sizes)
     return settled
+
+
+def host_bytes() -> int:
+    """The memory of this machine that can be had without swapping; 0 where it cannot be told."""
+    information = Path("/proc/meminfo")  # Linux alone
+    lines = information.read_text().splitlines() if information.exists() else []
+    found = [line.split()[1] for line in lines if line.startswith("MemAvailable:")]
+    return int(found[0]) * 1024 if found else 0

@@ -22,6 +22,8 @@ from srdata.train.sources import PairSource
 class HostSource:
     """The pairs of another source, kept as whole images from the first time that one is read."""
 
+    decodes = False
+
     def __init__(self, source: PairSource, only: Only | None) -> None:
         self.scale = source.scale
         self.sizes = source.sizes
@@ -51,6 +53,8 @@ class DeviceSource:
 
     Raises StorageFullError where they do not fit.
     """
+
+    decodes = False
 
     def __init__(self, source: PairSource, only: Only | None, device: torch.device) -> None:
         self.scale = source.scale

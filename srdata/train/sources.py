@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol, TypeVar
+from typing import Protocol
 
 import numpy as np
 
@@ -39,6 +39,10 @@ class PairSource(Protocol):
     def sizes(self) -> Sizes:
         """The sizes of the HR images, with what lies beyond the last whole LR pixel."""
 
+    @property
+    def decodes(self) -> bool:
+        """Whether an image is decoded anew for each crop."""
+
     def keys(self, images: Integers) -> list[str]:
         """The names of images."""
 
@@ -53,6 +57,7 @@ class SetSource:
         self._reader = reader
         self._rows = reader.index.rows(split)
         self.scale = scale
+        self.decodes = not reader.decoded
         self._layer = scale.label
 
     @property
@@ -78,7 +83,9 @@ class SetSource:
 
 
 class DecodedSource:
-    """Pairs of image files, in folders or in LMDBs; both are decoded anew for each crop."""
+    """Pairs of image files, in folders or in LMDBs."""
+
+    decodes = True
 
     def __init__(self, keys: Sequence[str], sizes: Sizes, scale: Scale, hr: Images, lr: Images) -> None:
         self.sizes = sizes
@@ -102,6 +109,9 @@ class Images(Protocol):
 
     def image(self, number: int) -> Pixels:
         """One of them, decoded."""
+
+    def sizes(self) -> Sizes:
+        """Height and width of each, without decoding them."""
 
 
 @dataclass(frozen=True)
@@ -163,7 +173,7 @@ def folder_source(
     high, low = images_by_name(hr), images_by_name(lr)
     names = match_names(list(high), low, template, (hr, lr))
     lr_images = FileImages([low[name] for name in names], policy)
-    return _checked(list(high), FileImages(list(high.values()), policy), lr_images, scale)
+    return paired_source(list(high), FileImages(list(high.values()), policy), lr_images, scale)
 
 
 def single_source(folder: Path, scale: Scale, policy: ImagePolicy | None) -> PairSource:
@@ -180,14 +190,11 @@ def lmdb_source(
     high, low = BasicsrReader(hr), BasicsrReader(lr)
     keys = sorted(high.keys)
     names = match_names(keys, low.keys, template, (hr, lr))
-    return _checked(keys, LmdbImages(high, keys, policy), LmdbImages(low, names, policy), scale)
+    return paired_source(keys, LmdbImages(high, keys, policy), LmdbImages(low, names, policy), scale)
 
 
-_Sized = TypeVar("_Sized", FileImages, LmdbImages)
-
-
-def _checked(keys: Sequence[str], hr: _Sized, lr: _Sized, scale: Scale | None) -> PairSource:
-    """The source of these images once their sizes are found to match."""
+def paired_source(keys: Sequence[str], hr: Images, lr: Images, scale: Scale | None) -> PairSource:
+    """The pairs of these images; raises UsageError when their sizes do not match."""
     hr_sizes, lr_sizes = hr.sizes(), lr.sizes()
     scale = scale or guess_scale(hr_sizes, lr_sizes)
     check_sizes(keys, hr_sizes, lr_sizes, scale)

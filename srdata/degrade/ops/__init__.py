@@ -68,6 +68,7 @@ _KINDS: tuple[type[Op], ...] = (
 )
 
 OPS: dict[str, type[Op]] = {name_of(kind): kind for kind in _KINDS}
+HOST_ONLY = frozenset(name for name, kind in OPS.items() if kind.host_only)
 
 if TYPE_CHECKING:
     AnyOp = Op

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
 
 import cv2
 import numpy as np
@@ -27,6 +27,8 @@ class PoissonNoise(Op):
     distinct levels in the image, up to a power of two (Real-ESRGAN).
     """
 
+    version: ClassVar[int] = 2
+
     op: Literal["poisson_noise"] = "poisson_noise"
     scale: Annotated[Range, between(0, 100)] = (1.0, 1.0)
     exponent: Annotated[Range, between(0, 6)] | None = None
@@ -48,9 +50,8 @@ def _noisy_plane(image: Plane, drawn: Params) -> Plane:
     grey = drawn["gray"] and image.shape[2] == 3
     levels = backend.to_levels(cv2.cvtColor(image, cv2.COLOR_RGB2GRAY)[..., None] if grey else image)
     photons = drawn["photons"] if "photons" in drawn else 2.0 ** np.ceil(np.log2(_distinct(levels)))
-    noise = tables.poisson(drawn["key"], levels, photons)
-    noise *= np.float32(drawn["scale"] / photons)
-    noise -= levels * np.float32(drawn["scale"] / 255)
+    noise = tables.poisson_noise(drawn["key"], levels, photons)
+    noise *= np.float32(drawn["scale"])
     return backend.held(image + noise)
 
 
