@@ -12,7 +12,7 @@ import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from docs import augments
+from docs import augments, protocols
 from docs.pictures import as_png, picture
 from docs.settings import as_yaml
 from docs.shown import FAMILIES, OTHERS
@@ -132,6 +132,11 @@ def _unwrapped(text: str) -> str:
 PAGES: dict[str, dict[str, Callable[[], str]]] = {
     "degradations.md": {"presets": presets, "ops": ops},
     "augmentations.md": {"presets": augments.presets, "augmentations": augments.augmentations},
+    "evaluation.md": {
+        "protocols": protocols.protocols,
+        "measures": protocols.measures,
+        "weights": protocols.weights,
+    },
 }
 
 if __name__ == "__main__":

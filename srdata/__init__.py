@@ -9,6 +9,7 @@ if TYPE_CHECKING:
     from srdata.degrade.offline import degrade as degrade
     from srdata.exchange.export import export as export
     from srdata.exchange.inspection import inspect as inspect
+    from srdata.metrics.evaluation import evaluate as evaluate
     from srdata.preparation import prepare as prepare
     from srdata.publication import publish as publish
     from srdata.recipe import load_recipe as load_recipe
@@ -24,6 +25,7 @@ __version__ = "0.1.0"
 # Where each public name lives. Resolved on first use: importing srdata loads neither torch nor datasets.
 _HOMES = {
     "degrade": "srdata.degrade",  # a package that can be called
+    "evaluate": "srdata.metrics.evaluation",
     "export": "srdata.exchange.export",
     "imresize": "srdata.resize",
     "inspect": "srdata.exchange.inspection",
@@ -42,6 +44,7 @@ __all__ = [
     "Loader",
     "PairedDataset",
     "degrade",
+    "evaluate",
     "export",
     "imresize",
     "inspect",

@@ -314,6 +314,54 @@ def train_resampler(folder: Path, scale: int, out: Path, device: str, **options:
 
 
 @cli.command()
+@click.argument("sr_dir", required=False, type=click.Path(exists=True, file_okay=False, path_type=Path))
+@click.option("--set", "set_", help="HR: a data set by name, a prepared set, or a folder.")
+@click.option(
+    "--scale", "scales", multiple=True, help="HR size over LR size; of several, SR_DIR holds X2, X3 …"
+)
+@click.option(
+    "--protocol", "protocols", multiple=True, help="What is cut, rounded, converted; repeat for several."
+)
+@click.option(
+    "--all-protocols", is_flag=True, help="Show how far the rules of papers differ on these images."
+)
+@click.option(
+    "--format",
+    "form",
+    type=click.Choice(["table", "csv", "json", "markdown"]),
+    default="table",
+    show_default=True,
+    help="How the numbers are printed.",
+)
+@click.option(
+    "--hr", type=click.Path(exists=True, file_okay=False, path_type=Path), help="Folder of HR images."
+)
+@click.option("--name", help="How SR files are called, such as '{key}_x4_SR'; found out if not given.")
+@click.option("--baseline", type=click.Choice(["bicubic"]), help="Make and score this instead of SR_DIR.")
+@click.option("--measure", "measures", multiple=True, help="Also this measure, or MODULE:FUNCTION of yours.")
+@click.option("--weights", multiple=True, metavar="ROLE=FILE", help="Weights that a measure needs.")
+@click.option("--split", help="Split of the set: test, else validation, else train, if not given.")
+@click.option(
+    "--ratings",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    help="CSV of method, image, rater, score: print mean opinion scores, nothing else.",
+)
+@_ROOT
+@_FROM
+def evaluate(ratings: Path | None, form: str, **options: Any) -> None:
+    """Score SR images as papers do: PSNR, SSIM and other measures, each with what it is."""
+    if ratings is not None:
+        from srdata.metrics.opinion import mean_opinions, opinion_table
+
+        click.echo(opinion_table(mean_opinions(ratings)))
+        return
+    from srdata.metrics.request import evaluations
+    from srdata.metrics.result import render
+
+    click.echo(render(evaluations(**options), form))
+
+
+@cli.command()
 @_ROOT
 def doctor(root: Path) -> None:
     """Report versions, codecs, disk, start method, and what is missing."""
