@@ -55,7 +55,9 @@ class SetSource:
 
     def __init__(self, reader: SetReader, split: str | None, scale: Scale) -> None:
         self._reader = reader
+        self._split = split
         self._rows = reader.index.rows(split)
+        self._keys = reader.index.keys  # read here, once, and shared with the workers that are forked later
         self.scale = scale
         self.decodes = not reader.decoded
         self._layer = scale.label
@@ -65,7 +67,7 @@ class SetSource:
         return _sizes(self._reader.index, self._rows)
 
     def keys(self, images: Integers) -> list[str]:
-        names: list[str] = self._reader.index.keys.take(self._rows[images]).to_pylist()
+        names: list[str] = self._keys.take(self._rows[images]).to_pylist()
         return names
 
     def read_pairs(self, images: Integers, corners: Integers, lr: Pixels, hr: Pixels) -> None:
@@ -80,6 +82,9 @@ class SetSource:
                 tops, lefts = (corners * cell).T
                 height, width = out.shape[1:3]
                 self._reader.read_crops(rows, layer, tops, lefts, height, width, out)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return SetSource, (self._reader, self._split, self.scale)
 
 
 class DecodedSource:
