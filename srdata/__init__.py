@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from srdata.degrade.offline import degrade as degrade
+    from srdata.papers import load_recipe as load_recipe
     from srdata.preparation import prepare as prepare
     from srdata.publication import publish as publish
-    from srdata.recipe import load_recipe as load_recipe
     from srdata.resize import imresize as imresize
     from srdata.train.batch import Batch as Batch
     from srdata.train.dataset import PairedDataset as PairedDataset
@@ -23,7 +23,7 @@ __version__ = "0.1.0"
 _HOMES = {
     "degrade": "srdata.degrade",  # a package that can be called
     "imresize": "srdata.resize",
-    "load_recipe": "srdata.recipe",
+    "load_recipe": "srdata.papers",
     "prepare": "srdata.preparation",
     "publish": "srdata.publication",
     "verify": "srdata.verification",

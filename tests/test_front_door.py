@@ -29,6 +29,7 @@ ROWS = [
         "prepared",
         "difficulty",
         "publication",
+        "papers",
     },
     {"cli"},
     {"__main__"},

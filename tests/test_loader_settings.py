@@ -96,7 +96,7 @@ def test_range_mean_and_std_by_hand(data: PairedDataset) -> None:
 @pytest.mark.parametrize(
     ("settings", "message"),
     [
-        ({"color": "hsv"}, "unknown color 'hsv' .known: rgb, y, ycbcr."),
+        ({"color": "hsv"}, "unknown color 'hsv' .known: grey, rgb, y, ycbcr."),
         ({"mean": (0.5,)}, r"mean \(0.5,\) must hold 3 numbers"),
         ({"color": "y", "std": (1, 1, 1)}, r"std \(1.0, 1.0, 1.0\) must hold 1 numbers"),
         ({"std": (1, 0, 1)}, "must be above 0"),
