@@ -77,6 +77,10 @@ def test_colours_against_scikit_image(data: PairedDataset) -> None:
     y = one(data, color="y")
     assert y.lr.shape == (5, 1, 16, 16)
     assert torch.allclose(y.hr.double(), expected[:, :1], atol=1e-6)
+    grey = one(data, color="grey", degrade="denoise-gray-25", scale=1)
+    three = one(data, degrade="denoise-gray-25", scale=1)
+    assert grey.lr.shape == (5, 1, 64, 64)
+    assert torch.equal(grey.lr.expand(-1, 3, -1, -1), three.lr)
 
 
 def test_range_mean_and_std_by_hand(data: PairedDataset) -> None:
