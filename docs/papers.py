@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from typing import Any
 
 from srdata import catalog
@@ -22,18 +22,18 @@ def systems() -> str:
 
 def _row(stem: str) -> str:
     names = names_in(stem)
-    papers = [load_paper(name) for name in names]
+    papers = {name: load_paper(name) for name in names}
     variants = "" if names == [stem] else " " + ", ".join(name.removeprefix(f"{stem}-") for name in names)
-    settings = [one for paper in papers for stage in paper.stages for one in stage.settings.values()]
+    settings = [one for paper in papers.values() for stage in paper.stages for one in stage.settings.values()]
     cells = [
-        f"[`{stem}`](../recipes/papers/{stem}.yaml){variants}<br>{papers[0].title}",
+        f"[`{stem}`](../recipes/papers/{stem}.yaml){variants}<br>{papers[names[0]].title}",
         _joined(_data(one.data) for one in settings),
         _joined(_patch(one) for one in settings),
         _joined(_numbers(one.batch.size) for one in settings),
         _joined(_degradation(one) for one in settings),
         _joined(", ".join(_name(step) for step in one.augment) or "none" for one in settings),
         _joined(_range(one) for one in settings),
-        _joined(_status(paper) for paper in papers),
+        _statuses(stem, papers),
     ]
     return "| " + " | ".join(cells) + " |"
 
@@ -82,14 +82,19 @@ def _range(setting: Setting) -> str:
     return f"{low:g} to {high:g}{colour}{own}"
 
 
-def _status(paper: Paper) -> str:
-    """The weakest word, and which groups are not confirmed."""
-    return paper.status.word + "".join(_groups(paper.status))
+def _statuses(stem: str, papers: dict[str, Paper]) -> str:
+    """What is not confirmed; of each variant where they differ."""
+    variants: dict[str, list[str]] = {}
+    for name, paper in papers.items():
+        variants.setdefault(_status(paper.status), []).append(name.removeprefix(f"{stem}-"))
+    if len(variants) == 1:
+        return next(iter(variants))
+    return "; ".join(f"{', '.join(names)}: {text}" for text, names in variants.items())
 
 
-def _groups(status: Status) -> Iterator[str]:
-    words: tuple[Certainty, ...] = ("unverified", "partial")
-    for word in words:
-        groups = status.of(word)
-        if groups and len(groups) < len(Status.model_fields):
-            yield f"; {word}: {', '.join(groups)}"
+def _status(status: Status) -> str:
+    words: tuple[Certainty, ...] = ("unverified", "partial", "confirmed")
+    named = {word: status.of(word) for word in words}
+    if len(Status.model_fields) in map(len, named.values()):
+        return status.word
+    return "; ".join(f"**{word}** {', '.join(groups)}" for word, groups in named.items() if groups)

@@ -90,10 +90,12 @@ def describe_json(name: str) -> str:
 
 def _paper(name: str) -> Paper | None:
     """The recipe of a paper with that name or in that file, if it is one."""
-    if Path(name).suffix in {".yaml", ".yml"} or is_paper(name):
-        found = papers.load_recipe(name)
-        return found if isinstance(found, Paper) else None
-    return None
+    others = {one for shelf in (Shelf.MANIFESTS, Shelf.DEGRADATIONS) for one in catalog.names(shelf)}
+    in_a_file = Path(name).suffix in {".yaml", ".yml"}
+    if not in_a_file and (name.lower() in others or not is_paper(name)):
+        return None
+    found = papers.load_recipe(name)
+    return found if isinstance(found, Paper) else None
 
 
 def _parts(name: str) -> Iterator[str | dict[str, Any]]:

@@ -313,6 +313,18 @@ def test_every_setting_has_a_status() -> None:
     assert {*GROUPS, "evaluation"} == set(Status.model_fields)
 
 
+def test_a_name_is_that_of_one_thing() -> None:
+    others = {
+        name
+        for shelf in (Shelf.RECIPES, Shelf.MANIFESTS, Shelf.DEGRADATIONS)
+        for name in catalog.names(shelf)
+    }
+    assert not others & set(NAMES)
+    assert describe("bsrgan").startswith("# degradation bsrgan")  # and not how to write bsrgan-x4
+    with pytest.raises(UnknownNameError, match="take hat-x2"):
+        describe("hat")
+
+
 def test_names_that_are_known_and_that_are_not() -> None:
     assert isinstance(load_recipe("div2k"), Recipe)
     assert load_recipe("HAT-x4") == load_paper("hat-x4")

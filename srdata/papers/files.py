@@ -47,11 +47,10 @@ def load_recipe(name: str | Path) -> Recipe | Paper:
     known = catalog.names(Shelf.RECIPES)
     if str(name).lower() in known or path.is_dir():
         return load_set_recipe(name)
-    names = paper_names()
-    if str(name).lower() not in names and not _stem(str(name).lower()):
-        hint = nearest(str(name).lower(), [*known, *names])
-        raise UnknownNameError(f"unknown recipe {str(name)!r}{hint}: srdata list shows what there is")
-    return load_paper(str(name))
+    if is_paper(str(name)):
+        return load_paper(str(name))
+    hint = nearest(str(name).lower(), [*known, *paper_names()])
+    raise UnknownNameError(f"unknown recipe {str(name)!r}{hint}: srdata list shows what there is")
 
 
 def load_paper(name: str) -> Paper:
@@ -68,8 +67,8 @@ def load_paper(name: str) -> Paper:
 
 
 def is_paper(name: str) -> bool:
-    """Whether the recipe of a paper has that name."""
-    return name.lower() in paper_names()
+    """Whether that is the name of a paper recipe, or of one without its scale."""
+    return _stem(name.lower()) is not None
 
 
 def paper_names() -> list[str]:
