@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import re
+import shutil
 from collections.abc import Iterator
 from itertools import islice
 from pathlib import Path
@@ -13,6 +15,7 @@ import numpy as np
 import pytest
 import torch
 from click.testing import CliRunner
+from loopback import serve, zip_of
 from pairs import write_folders
 from pydantic import BaseModel
 
@@ -347,6 +350,8 @@ def test_a_set_that_is_missing_is_told_with_its_command(tmp_path: Path) -> None:
         load_paper("rcan-bd-x3").loader(tmp_path)
     with pytest.raises(UsageError, match="srdata prepare FOLDER/t91 --scale 2 --lmdb"):
         load_paper("lapsrn-x2").loader(tmp_path)
+    with pytest.raises(UsageError, match=f"put pairs in {tmp_path}/lol/HR and {tmp_path}/lol/LR_low/X1"):
+        load_paper("ramit-lowlight").loader(tmp_path)
     with pytest.raises(UsageError, match="give it as image="):
         load_paper("zssr-ideal").loader(tmp_path)
 
@@ -449,11 +454,12 @@ def test_what_is_confirmed_needs_evidence(tmp_path: Path) -> None:
 def test_show_says_what_is_unverified_in_another_colour() -> None:
     assert describe("imdn-x2").count("unverified") == 0
     text = describe("train2")
-    assert "srdata prepare div2k --scale 4 --lmdb" in text
+    assert "srdata prepare div2k --scale 4 --lmdb --root data" in text
     coloured = [line for line in text.splitlines() if line.startswith("\x1b[33m")]
     assert any("guesses that run, not a reproduction" in line for line in coloured)
     assert any("augment (unverified)" in line for line in coloured)
     assert not any("crop (partial)" in line for line in coloured)
+    assert "{augment: rgb_permute, p: 0.5, per: image}" in describe("swinfir-x4")
     assert json.loads(describe_json("train2"))["paper"]["status"]["augment"] == "unverified"
     told = CliRunner().invoke(cli, ["show", "train2"])
     assert "\x1b" not in told.output  # not a terminal
@@ -483,3 +489,36 @@ def test_the_example_of_the_page_runs(
     scope: dict[str, Any] = {}
     exec(compile(python, "recipes.md", "exec"), scope)  # our own page
     assert scope["batch"].hr.shape == (32, 3, 256, 256)
+
+
+DIV2K = """
+name: div2k
+title: DIV2K
+licence: {{name: test, text: for tests}}
+citation: none
+evidence: {{here: made by this test}}
+sets:
+  - {{split: train, track: HR, count: 2, sources: [{{archives: [hr.zip], paths: "HR/{{key}}.png"}}]}}
+archives:
+  hr.zip: {{urls: ["{server}"], digests: [{{sha256: {digest}, evidence: [here]}}]}}
+"""
+
+
+def test_from_a_download_to_batches(
+    photographs: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for folder in ("manifests", "recipes"):
+        shutil.copytree(photographs.parents[1] / folder, tmp_path / "package" / folder)
+    images = {
+        f"HR/{name}.png": (photographs / f"{name}.png").read_bytes() for name in ("astronaut", "chelsea")
+    }
+    archive = zip_of(images)
+    with serve({"hr.zip": archive}) as server:
+        manifest = tmp_path / "package/manifests/div2k.yaml"
+        digest = hashlib.sha256(archive).hexdigest()
+        manifest.write_text(DIV2K.format(server=server.url("hr.zip"), digest=digest))
+        monkeypatch.setattr(catalog, "_PACKAGE", tmp_path / "package")
+        prepare("div2k", root=tmp_path / "data", scale=4, lmdb=True, jobs=1)
+    batch = next(iter(load_paper("edsr-x4").loader(tmp_path / "data", workers=0)))
+    assert set(batch.keys) == {"astronaut", "chelsea"}
+    check(batch, load_paper("edsr-x4").stage(), 16)

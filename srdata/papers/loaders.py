@@ -95,8 +95,11 @@ def _data(setting: Setting, data: Data, root: Path, split: Split, only: Only | N
 def _corpus(
     setting: Setting, corpus: Corpus, root: Path, windows: Windows | None, only: Only | None
 ) -> PairedDataset:
-    path = find_set(root, need_of(setting, corpus, only == "hr"))
+    need = need_of(setting, corpus, only == "hr")
+    path = find_set(root, need)
     options: dict[str, Any] = {"split": corpus.split, "windows": windows or False, **_side(setting, only)}
+    if only != "hr":
+        options["track"] = need.track
     if setting.crop and setting.crop.pad:
         options |= {"pad": setting.crop.pad, "patch_size": setting.hr_size}
     opened = PairedDataset(path, **options)

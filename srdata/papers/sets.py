@@ -27,18 +27,28 @@ class Need(NamedTuple):
     scale: Scale
     degradation: Any
 
-    @property
-    def command(self) -> str:
-        """What prepares it."""
-        source = self.corpus if self.corpus in catalog.names(Shelf.RECIPES) else f"FOLDER/{self.corpus}"
+    def how(self, root: str | Path = "data") -> str:
+        """How to get it below `root`."""
+        known = self.corpus in catalog.names(Shelf.RECIPES)
+        if not known and self.track != "bicubic":
+            return (
+                f"put pairs in {root}/{self.corpus}/HR and {root}/{self.corpus}/LR_{self.track}/X{self.scale}"
+            )
+        source = self.corpus if known else f"FOLDER/{self.corpus}"
         plain = self.degradation in (None, "bicubic")
         degradation = "" if plain else f" --degradation {self.degradation}"
-        return f"srdata prepare {source} --scale {self.scale} --lmdb{degradation}"
+        return f"srdata prepare {source} --scale {self.scale} --lmdb{degradation} --root {root}"
+
+    @property
+    def track(self) -> str:
+        """What the folder of LR images is called in EDSR's layout."""
+        return str(self.degradation or "bicubic").removeprefix(PUBLISHED)
 
 
 def needs(paper: Paper) -> list[Need]:
     """The prepared sets that the stages of a paper read."""
-    found = [need for stage in paper.stages for one in stage.settings.values() for need in _needs(one)]
+    read = [one for stage in paper.stages for one in stage.settings.values() if one.one_image is None]
+    found = [need for one in read for need in _needs(one)]
     return [need for place, need in enumerate(found) if need not in found[:place]]
 
 
@@ -72,8 +82,7 @@ def find_set(root: Path, need: Need) -> Path:
     if own.is_dir() and not (own / SET_FILE).is_file():
         return own
     raise UsageError(
-        f"{root} has no {need.split} images of {need.corpus} at {need.scale.label}: "
-        f"{need.command} --root {root}"
+        f"{root} has no {need.split} images of {need.corpus} at {need.scale.label}: {need.how(root)}"
     )
 
 

@@ -42,7 +42,7 @@ def lines(paper: Paper) -> Iterator[str]:
     yield f"# recipe {paper.name}: {paper.title}"
     for name, values in (("paper", [paper.paper]), ("evidence", paper.evidence), ("note", paper.notes)):
         yield from (f"{name:11}{value}" for value in values if value)
-    for need in dict.fromkeys(need.command for need in needs(paper)):
+    for need in dict.fromkeys(need.how() for need in needs(paper)):
         yield f"{'prepare':11}{need}"
     if guesses := paper.status.of("unverified"):
         yield _toned(
@@ -84,7 +84,11 @@ def _differing(setting: Setting, other: Setting) -> dict[str, Any]:
 
 
 def _plain(setting: Setting) -> dict[str, Any]:
+    from srdata.train.augment import load_augment  # and torch, which a list does not need
+
     plain = setting.model_dump(mode="json", exclude_none=True)
+    steps = load_augment(setting.augment).augmentations
+    plain["augment"] = [step.model_dump(mode="json", exclude_none=True) for step in steps]
     return {name: value for name, value in plain.items() if value not in ("", [], {})}
 
 
