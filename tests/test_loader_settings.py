@@ -143,6 +143,17 @@ def test_degradations_are_those_of_offline(degradation: Any, prepared: Path, pai
         assert (difference > 1).mean() < 1e-3
 
 
+def test_plain_hr_is_hr_without_a_degradation(data: PairedDataset) -> None:
+    augment = [{"augment": "dihedral", "law": "h_only"}, "rgb_permute"]
+    batch = one(data, degrade="realesrgan-x4", augment=augment, plain_hr=True, value_range=(0, 255), seed=3)
+    plain = one(data, degrade="bicubic", augment=augment, value_range=(0, 255), seed=3)
+    assert torch.equal(batch.hr_plain, plain.hr)
+    assert not torch.equal(batch.hr_plain, batch.hr)
+    sharp = one(data, degrade="realesrgan-x4", augment=augment, value_range=(0, 255), seed=3)
+    assert torch.equal(batch.hr, sharp.hr)
+    assert "hr_plain" not in sharp.tensors
+
+
 def test_a_degradation_can_be_applied_again_from_what_a_batch_says(data: PairedDataset) -> None:
     batch = one(data, degrade="realesrgan-x4", augment=["dihedral"], seed=3)
     plain = one(data, augment=["dihedral"], seed=3)

@@ -166,7 +166,7 @@ def bounds(setting: Setting) -> tuple[torch.Tensor, torch.Tensor]:
 def check(batch: Any, setting: Setting, count: int) -> None:
     """A batch is as its recipe states."""
     keys = set() if setting.made == "network" else {"lr"}
-    keys |= {"lr_up"} & set(setting.outputs) | {"lr_clean"} & set(setting.outputs)
+    keys |= {"lr_up", "lr_clean", "hr_plain"} & set(setting.outputs)
     factors = [factor for factor in (2, 4, 8) if factor < float(setting.scale)]
     keys |= {f"pyramid_x{factor}" for factor in factors if "pyramid" in setting.outputs}
     if setting.one_image is not None:

@@ -22,7 +22,7 @@ class WithExtras:
 
     def __init__(self, loader: Loader, outputs: Sequence[Output]) -> None:
         self.loader = loader
-        self._makers = [MAKERS[name] for name in outputs]
+        self._makers = [MAKERS[name] for name in outputs if name in MAKERS]
 
     def __len__(self) -> int:
         """How many batches an epoch has."""

@@ -124,7 +124,8 @@ def _made(setting: Setting) -> dict[str, Any]:
         return {"degrade": ArbitraryScale(**setting.any_scale)}
     if setting.made == "online":
         margin = setting.crop.margin if setting.crop else 0
-        return {"degrade": setting.degradation, "scale": setting.scale, "margin": margin}
+        plain = "hr_plain" in setting.outputs
+        return {"degrade": setting.degradation, "scale": setting.scale, "margin": margin, "plain_hr": plain}
     return {}
 
 

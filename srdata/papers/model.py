@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 Certainty = Literal["confirmed", "partial", "unverified"]
 _WEAKEST: tuple[Certainty, ...] = ("unverified", "partial", "confirmed")
-Output = Literal["lr_up", "lr_clean", "pyramid"]
+Output = Literal["lr_up", "lr_clean", "pyramid", "hr_plain"]
 Count = Annotated[int, Field(ge=1)]
 ByEpoch = Count | dict[int, Count]  # one number, or {0: 64, 100: 96}: by the epoch from which it holds
 

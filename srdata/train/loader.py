@@ -53,6 +53,8 @@ class Loader:
         degrade      a degradation: LR is made from HR crops on the device instead of being read, for `scale`
                      where the data has none; `group` and `margin` are those of `Degrading`. Or an
                      `ArbitraryScale`, which makes LR, coordinates and the pixels there
+        plain_hr     HR as it was before what the degradation does to it (Real-ESRGAN sharpens it), as
+                     `batch.hr_plain` beside `batch.hr`
         upsample     "nearest" or "bicubic": LR is enlarged to the size of HR
         dtype, channels_last, color, mean, std, value_range: see `srdata.train.look.Look`
     by
@@ -80,6 +82,7 @@ class Loader:
         scale: int | float | str | Scale | None = None,
         group: int | None = None,
         margin: int = 0,
+        plain_hr: bool = False,
         patch_size: int | Schedule[int | None] | None = None,
         seed: int = 0,
         order: Order | Schedule[Order] | None = None,
@@ -111,6 +114,7 @@ class Loader:
             scale=_scale(mixed, scale),
             group=group,
             margin=margin,
+            plain=plain_hr,
             on_device=self.device.type != "cpu",
         )
         making = None if degrade is None else _mapped(loading, degrade)

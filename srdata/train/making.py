@@ -34,12 +34,14 @@ class Degrading:
 
     δ of an image is drawn at (seed, visit, key); what decides sizes is shared by each `group` images in turn,
     or by the whole batch. `margin` HR pixels on each side of a patch are degraded with it, then cut off.
+    With `plain`, HR before the chain's steps on it is given too, as `hr_plain`.
     """
 
     chain: Chain
     scale: Scale
     group: int | None = None
     margin: int = 0
+    plain: bool = False
 
     def __post_init__(self) -> None:
         if self.group is not None and self.group < 1:
@@ -61,7 +63,8 @@ class Degrading:
         """LR and HR of a batch of HR crops (float32 NCHW in 0–1)."""
         pair = self.chain.pair(hr, deltas, self.scale)
         p, q = self.scale.as_integer_ratio()
-        return {"lr": _inner(pair.lr, self.margin * q // p), "hr": _inner(pair.hr, self.margin)}
+        made = {"lr": _inner(pair.lr, self.margin * q // p), "hr": _inner(pair.hr, self.margin)}
+        return made | ({"hr_plain": _inner(hr, self.margin)} if self.plain else {})
 
 
 @dataclass(frozen=True)
@@ -88,7 +91,12 @@ Making = Degrading | Rescaling
 
 
 def load_making(
-    value: Degradation | ArbitraryScale, scale: Scale | None, group: int | None, margin: int, on_device: bool
+    value: Degradation | ArbitraryScale,
+    scale: Scale | None,
+    group: int | None,
+    margin: int,
+    plain: bool,
+    on_device: bool,
 ) -> Making:
     """A degradation of the catalogue, a YAML file or plain data; RecipeError where a device cannot run it.
 
@@ -97,7 +105,7 @@ def load_making(
     if isinstance(value, ArbitraryScale):
         return Rescaling(value, scale or Scale(1))
     chain = load_device_chain(value) if on_device else load_chain(value)
-    return Degrading(chain, scale_of(chain, scale), group, margin)
+    return Degrading(chain, scale_of(chain, scale), group, margin, plain)
 
 
 def _inner(image: Tensor, margin: int) -> Tensor:
