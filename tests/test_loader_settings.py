@@ -143,6 +143,27 @@ def test_degradations_are_those_of_offline(degradation: Any, prepared: Path, pai
         assert (difference > 1).mean() < 1e-3
 
 
+def test_loose_crops_lie_on_the_grid_of_blocks_or_anywhere(data: PairedDataset) -> None:
+    settings: dict[str, Any] = {"degrade": "jpeg-car-10", "scale": 1, "repeat": 20, "workers": 0}
+    whole = Loader(data, 20, patch_size=72, **settings)
+    loose = Loader(data, 20, patch_size=64, loose=8, **settings)
+    corners = []
+    for large, small in zip(whole, loose, strict=True):
+        for number, note in enumerate(small.params):
+            *delta, last = note["degradation"]
+            assert delta == large.params[number]["degradation"]
+            top, left = last["params"]["top"], last["params"]["left"]
+            corners.append((top, left))
+            for side in ("lr", "hr"):
+                part = getattr(large, side)[number, :, top : top + 64, left : left + 64]
+                assert torch.equal(getattr(small, side)[number], part)
+    on_grid = corners.count((0, 0)) / len(corners)
+    assert 0.35 < on_grid < 0.65  # ½, and the few of the others that fall there
+    assert {top for top, _ in corners} == {left for _, left in corners} == set(range(9))
+    with pytest.raises(UsageError, match="loose 6 must be a multiple of 4 HR pixels, without margin"):
+        Loader(data, 5, degrade="bicubic", patch_size=64, loose=6)
+
+
 def test_plain_hr_is_hr_without_a_degradation(data: PairedDataset) -> None:
     augment = [{"augment": "dihedral", "law": "h_only"}, "rgb_permute"]
     batch = one(data, degrade="realesrgan-x4", augment=augment, plain_hr=True, value_range=(0, 255), seed=3)
@@ -204,7 +225,9 @@ def test_a_margin_keeps_the_border_of_a_crop_out_of_the_patch(
         assert (np.abs(windows.astype(int) - lr).max(axis=(2, 3, 4)) <= 1).any()
     without = one(data, degrade="bicubic", patch_size=48, shuffle=False)
     assert not torch.equal(without.lr, batch.lr)
-    with pytest.raises(UsageError, match="margin= is read around a patch: give patch_size= as well"):
+    with pytest.raises(
+        UsageError, match="margin= or loose= is read around a patch: give patch_size= as well"
+    ):
         Loader(PairedDataset(data.source._reader.path), 1, degrade="bicubic", margin=16)  # type: ignore[attr-defined]
 
 

@@ -123,9 +123,9 @@ def _made(setting: Setting) -> dict[str, Any]:
     if setting.any_scale is not None:
         return {"degrade": ArbitraryScale(**setting.any_scale)}
     if setting.made == "online":
-        margin = setting.crop.margin if setting.crop else 0
-        plain = "hr_plain" in setting.outputs
-        return {"degrade": setting.degradation, "scale": setting.scale, "margin": margin, "plain_hr": plain}
+        made = {"degrade": setting.degradation, "scale": setting.scale}
+        around = {"margin": setting.crop.margin, "loose": setting.crop.loose} if setting.crop else {}
+        return {**made, **around, "plain_hr": "hr_plain" in setting.outputs}
     return {}
 
 
