@@ -12,7 +12,7 @@ import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from docs import augments, protocols
+from docs import augments, papers, protocols
 from docs.pictures import as_png, picture
 from docs.settings import as_yaml
 from docs.shown import FAMILIES, OTHERS
@@ -131,6 +131,7 @@ def _unwrapped(text: str) -> str:
 # The generated parts of each page.
 PAGES: dict[str, dict[str, Callable[[], str]]] = {
     "degradations.md": {"presets": presets, "ops": ops},
+    "recipes.md": {"systems": papers.systems},
     "augmentations.md": {"presets": augments.presets, "augmentations": augments.augmentations},
     "evaluation.md": {
         "protocols": protocols.protocols,

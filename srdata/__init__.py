@@ -10,9 +10,9 @@ if TYPE_CHECKING:
     from srdata.exchange.export import export as export
     from srdata.exchange.inspection import inspect as inspect
     from srdata.metrics.evaluation import evaluate as evaluate
+    from srdata.papers import load_recipe as load_recipe
     from srdata.preparation import prepare as prepare
     from srdata.publication import publish as publish
-    from srdata.recipe import load_recipe as load_recipe
     from srdata.resize import imresize as imresize
     from srdata.train.batch import Batch as Batch
     from srdata.train.dataset import PairedDataset as PairedDataset
@@ -29,7 +29,7 @@ _HOMES = {
     "export": "srdata.exchange.export",
     "imresize": "srdata.resize",
     "inspect": "srdata.exchange.inspection",
-    "load_recipe": "srdata.recipe",
+    "load_recipe": "srdata.papers",
     "prepare": "srdata.preparation",
     "publish": "srdata.publication",
     "verify": "srdata.verification",

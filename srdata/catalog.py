@@ -12,6 +12,13 @@ from pathlib import Path
 from srdata.errors import UnknownNameError
 
 _PACKAGE = Path(__file__).parent
+_LABELS = {
+    "MANIFESTS": "data set",
+    "RECIPES": "recipe",
+    "DEGRADATIONS": "degradation",
+    "PAPERS": "recipe of a paper",
+    "FRAGMENTS": "fragment",
+}
 
 
 class Shelf(Enum):
@@ -20,10 +27,12 @@ class Shelf(Enum):
     MANIFESTS = "manifests"
     RECIPES = "recipes"
     DEGRADATIONS = "recipes/degradations"
+    PAPERS = "recipes/papers"
+    FRAGMENTS = "recipes/papers/fragments"
 
     @property
     def label(self) -> str:
-        return {"manifests": "data set", "recipes": "recipe"}.get(self.value, "degradation")
+        return _LABELS[self.name]
 
 
 def folder(shelf: Shelf) -> Path:

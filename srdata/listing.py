@@ -9,12 +9,14 @@ from typing import Any
 
 import yaml
 
-from srdata import catalog
+from srdata import catalog, papers
 from srdata.catalog import Shelf
 from srdata.degrade.chain import load_chain
-from srdata.errors import SetError, UnknownNameError
+from srdata.errors import SetError, UnknownNameError, nearest
 from srdata.fetch import have
 from srdata.manifest import Archive, Digest, ImageSet, Manifest, load_manifest
+from srdata.papers import Paper, shown
+from srdata.papers.files import is_paper
 from srdata.preparation.plan import readable
 from srdata.recipe import Recipe, load_recipe
 from srdata.store.setfile import SET_FILE, read_set
@@ -25,6 +27,7 @@ def overview(root: Path) -> str:
     blocks = [
         ("data sets", (_data_set_line(load_manifest(name), root) for name in catalog.names(Shelf.MANIFESTS))),
         ("recipes", (_recipe_line(load_recipe(name)) for name in catalog.names(Shelf.RECIPES))),
+        ("recipes of papers", (shown.line(stem) for stem in catalog.names(Shelf.PAPERS))),
         ("degradations", (_degradation_line(name) for name in catalog.names(Shelf.DEGRADATIONS))),
         (f"prepared in {root}", list(_prepared_lines(root)) or ["nothing yet"]),
     ]
@@ -64,12 +67,16 @@ def _prepared_lines(root: Path) -> Iterator[str]:
 
 def describe(name: str) -> str:
     """A recipe in its resolved form and the data set it takes, or a data set, or a degradation, as text."""
+    if (paper := _paper(name)) is not None:
+        return "\n".join(shown.lines(paper))
     parts = [_yaml(part) if isinstance(part, dict) else part for part in _parts(name)]
     return "\n".join(part.rstrip() for part in parts)
 
 
 def describe_json(name: str) -> str:
     """The same as JSON."""
+    if (paper := _paper(name)) is not None:
+        return json.dumps({"paper": paper.model_dump(mode="json", exclude_none=True)}, indent=2)
     recipe, manifest, chain = _found(name)
     return json.dumps(
         {
@@ -79,6 +86,16 @@ def describe_json(name: str) -> str:
         },
         indent=2,
     )
+
+
+def _paper(name: str) -> Paper | None:
+    """The recipe of a paper with that name or in that file, if it is one."""
+    others = {one for shelf in (Shelf.MANIFESTS, Shelf.DEGRADATIONS) for one in catalog.names(shelf)}
+    in_a_file = Path(name).suffix in {".yaml", ".yml"}
+    if not in_a_file and (name.lower() in others or not is_paper(name)):
+        return None
+    found = papers.load_recipe(name)
+    return found if isinstance(found, Paper) else None
 
 
 def _parts(name: str) -> Iterator[str | dict[str, Any]]:
@@ -109,8 +126,8 @@ def _found(name: str) -> tuple[Recipe | None, Manifest | None, dict[str, Any] | 
     if name.lower() in degradations:
         chain = load_chain(name.lower())
         return None, None, chain.model_dump(mode="json")
-    known = {*manifests, *degradations, *catalog.names(Shelf.RECIPES)}
-    raise UnknownNameError.among("recipe, data set or degradation", name, known)
+    known = {*manifests, *degradations, *catalog.names(Shelf.RECIPES), *papers.paper_names()}
+    raise UnknownNameError(f"unknown recipe, data set or degradation {name!r}{nearest(name, known)}")
 
 
 def _manifest_lines(manifest: Manifest) -> Iterator[str]:

@@ -241,9 +241,17 @@ def load_recipe(name: str | Path) -> Recipe:
     known = catalog.names(Shelf.RECIPES)
     if str(name).lower() in known:
         return _read(catalog.find(Shelf.RECIPES, str(name)))
+    if _is_of_a_paper(str(name).lower()):
+        raise UsageError(
+            f"{name} is the recipe of a paper, which reads sets: srdata show {name} says how to prepare them"
+        )
     if path.exists():
         return Recipe(name=_set_name(_stem(path.resolve())), folder=str(path.resolve()), scales=(Scale(4),))
     raise UnknownNameError.among("recipe, recipe file or folder", str(name), known)
+
+
+def _is_of_a_paper(name: str) -> bool:
+    return any(f"{name}-".startswith(f"{stem}-") for stem in catalog.names(Shelf.PAPERS))
 
 
 def _read(path: Path) -> Recipe:

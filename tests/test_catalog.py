@@ -45,4 +45,10 @@ def test_in_a_wheel_the_files_lie_inside_the_package(tmp_path, monkeypatch):
 
 
 def test_shelves_are_called_what_users_call_them():
-    assert [shelf.label for shelf in Shelf] == ["data set", "recipe", "degradation"]
+    assert [shelf.label for shelf in Shelf] == [
+        "data set",
+        "recipe",
+        "degradation",
+        "recipe of a paper",
+        "fragment",
+    ]

@@ -77,6 +77,10 @@ def test_colours_against_scikit_image(data: PairedDataset) -> None:
     y = one(data, color="y")
     assert y.lr.shape == (5, 1, 16, 16)
     assert torch.allclose(y.hr.double(), expected[:, :1], atol=1e-6)
+    grey = one(data, color="grey", degrade="denoise-gray-25", scale=1)
+    three = one(data, degrade="denoise-gray-25", scale=1)
+    assert grey.lr.shape == (5, 1, 64, 64)
+    assert torch.equal(grey.lr.expand(-1, 3, -1, -1), three.lr)
 
 
 def test_range_mean_and_std_by_hand(data: PairedDataset) -> None:
@@ -96,7 +100,7 @@ def test_range_mean_and_std_by_hand(data: PairedDataset) -> None:
 @pytest.mark.parametrize(
     ("settings", "message"),
     [
-        ({"color": "hsv"}, "unknown color 'hsv' .known: rgb, y, ycbcr."),
+        ({"color": "hsv"}, "unknown color 'hsv' .known: grey, rgb, y, ycbcr."),
         ({"mean": (0.5,)}, r"mean \(0.5,\) must hold 3 numbers"),
         ({"color": "y", "std": (1, 1, 1)}, r"std \(1.0, 1.0, 1.0\) must hold 1 numbers"),
         ({"std": (1, 0, 1)}, "must be above 0"),
@@ -137,6 +141,38 @@ def test_degradations_are_those_of_offline(degradation: Any, prepared: Path, pai
         levels = (batch.lr[0] * 255).round().to(torch.uint8).permute(1, 2, 0).numpy()
         difference = np.abs(levels.astype(int) - made.lr.astype(int))
         assert (difference > 1).mean() < 1e-3
+
+
+def test_loose_crops_lie_on_the_grid_of_blocks_or_anywhere(data: PairedDataset) -> None:
+    settings: dict[str, Any] = {"degrade": "jpeg-car-10", "scale": 1, "repeat": 20, "workers": 0}
+    whole = Loader(data, 20, patch_size=72, **settings)
+    loose = Loader(data, 20, patch_size=64, loose=8, **settings)
+    corners = []
+    for large, small in zip(whole, loose, strict=True):
+        for number, note in enumerate(small.params):
+            *delta, last = note["degradation"]
+            assert delta == large.params[number]["degradation"]
+            top, left = last["params"]["top"], last["params"]["left"]
+            corners.append((top, left))
+            for side in ("lr", "hr"):
+                part = getattr(large, side)[number, :, top : top + 64, left : left + 64]
+                assert torch.equal(getattr(small, side)[number], part)
+    on_grid = corners.count((0, 0)) / len(corners)
+    assert 0.35 < on_grid < 0.65  # ½, and the few of the others that fall there
+    assert {top for top, _ in corners} == {left for _, left in corners} == set(range(9))
+    with pytest.raises(UsageError, match="loose 6 must be a multiple of 4 HR pixels, without margin"):
+        Loader(data, 5, degrade="bicubic", patch_size=64, loose=6)
+
+
+def test_plain_hr_is_hr_without_a_degradation(data: PairedDataset) -> None:
+    augment = [{"augment": "dihedral", "law": "h_only"}, "rgb_permute"]
+    batch = one(data, degrade="realesrgan-x4", augment=augment, plain_hr=True, value_range=(0, 255), seed=3)
+    plain = one(data, degrade="bicubic", augment=augment, value_range=(0, 255), seed=3)
+    assert torch.equal(batch.hr_plain, plain.hr)
+    assert not torch.equal(batch.hr_plain, batch.hr)
+    sharp = one(data, degrade="realesrgan-x4", augment=augment, value_range=(0, 255), seed=3)
+    assert torch.equal(batch.hr, sharp.hr)
+    assert "hr_plain" not in sharp.tensors
 
 
 def test_a_degradation_can_be_applied_again_from_what_a_batch_says(data: PairedDataset) -> None:
@@ -189,7 +225,9 @@ def test_a_margin_keeps_the_border_of_a_crop_out_of_the_patch(
         assert (np.abs(windows.astype(int) - lr).max(axis=(2, 3, 4)) <= 1).any()
     without = one(data, degrade="bicubic", patch_size=48, shuffle=False)
     assert not torch.equal(without.lr, batch.lr)
-    with pytest.raises(UsageError, match="margin= is read around a patch: give patch_size= as well"):
+    with pytest.raises(
+        UsageError, match="margin= or loose= is read around a patch: give patch_size= as well"
+    ):
         Loader(PairedDataset(data.source._reader.path), 1, degrade="bicubic", margin=16)  # type: ignore[attr-defined]
 
 

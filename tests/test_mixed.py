@@ -17,8 +17,8 @@ from srdata import Loader, PairedDataset
 from srdata.errors import UsageError
 from srdata.scale import Scale
 from srdata.train.alternate import Alternating, Unpaired
-from srdata.train.mixed import Mixed, shares
-from srdata.train.orders import Weighted
+from srdata.train.mixed import InRatio, Mixed, shares
+from srdata.train.orders import Several, Weighted
 from srdata.train.schedule import Schedule
 
 FOUR = Scale(4)
@@ -157,6 +157,30 @@ def test_weights_and_their_schedule(tasks: dict[str, Loader]) -> None:
             next(iter(Alternating(tasks, wrong)))
     with pytest.raises(UsageError, match="give at least one loader"):
         Alternating({})
+
+
+def test_tasks_in_turn(tasks: dict[str, Loader]) -> None:
+    loader = Alternating(tasks, batches=4, in_turn=True)
+    names = [batch.task for batch in loader] + [batch.task for batch in loader]
+    assert names == ["x4", "x2", "noise", "x4", "x2", "noise", "x4", "x2"]
+    with pytest.raises(UsageError, match="in_turn takes every loader alike: leave weights= out"):
+        Alternating(tasks, {"x2": 1}, in_turn=True)
+
+
+def test_several_crops_in_a_row(two: tuple[PairedDataset, PairedDataset]) -> None:
+    """The items of the order within, each three times, and never the same crop of one."""
+    within, order = InRatio(Mixed(two)), Several(InRatio(Mixed(two)), 3)
+    items = len(Mixed(two))
+    assert order.length(items) == 3 * items
+    for epoch in (0, 1):
+        places = order.places(1, epoch, np.arange(3 * items), items)
+        once = within.places(1, epoch, np.arange(items), items)
+        assert places.items.tolist() == np.repeat(once.items, 3).tolist()
+    both = [order.places(1, epoch, np.arange(3 * items), items) for epoch in (0, 1)]
+    seen = {(item, visit) for one in both for item, visit in zip(one.items, one.visits, strict=True)}
+    assert len(seen) == 6 * items
+    with pytest.raises(UsageError, match="crops 0 must be at least 1"):
+        Several(within, 0)
 
 
 @pytest.mark.parametrize("stop", [1, 6, 13, 14, 17])

@@ -26,9 +26,10 @@ class Alternating:
     >>> loader = Alternating({"x2": loader_x2, "x3": loader_x3, "noise 30": loader_30})  # doctest: +SKIP
 
     `weights` says how likely each is, by default all alike; it may be a Schedule, as for a curriculum of
-    scales. An epoch has `batches` batches, by default as many as one epoch of all loaders together. Which
-    loader a batch comes from depends on (seed, its number) alone and is the same on every rank; each loader
-    goes through its own epochs. States are kept as those of a `Loader` are.
+    scales. With `in_turn` they come one after another instead, as for CARN's steps of three scales. An epoch
+    has `batches` batches, by default as many as one epoch of all loaders together. Which loader a batch comes
+    from depends on (seed, its number) alone and is the same on every rank; each loader goes through its own
+    epochs. States are kept as those of a `Loader` are.
     """
 
     def __init__(
@@ -38,6 +39,7 @@ class Alternating:
         *,
         batches: int | None = None,
         seed: int = 0,
+        in_turn: bool = False,
     ) -> None:
         if not loaders:
             raise UsageError("give at least one loader")
@@ -45,9 +47,12 @@ class Alternating:
         self._weights = weights if weights is not None else dict.fromkeys(loaders, 1.0)
         self._batches = sum(map(len, self.loaders.values())) if batches is None else batches
         self._seed = seed
+        self._in_turn = in_turn
         self._done = 0  # batches, in all epochs
         if self._batches < 1:
             raise UsageError(f"batches {batches} must be at least 1")
+        if in_turn and weights is not None:
+            raise UsageError("in_turn takes every loader alike: leave weights= out")
 
     def __len__(self) -> int:
         """How many batches an epoch has."""
@@ -85,6 +90,8 @@ class Alternating:
             loader.load_state_dict(state["loaders"][name])
 
     def _drawn(self, number: int) -> str:
+        if self._in_turn:
+            return list(self.loaders)[number % len(self.loaders)]
         weights = at(self._weights, Moment(number // self._batches, number))
         if set(weights) - set(self.loaders) or min(weights.values()) < 0 or not sum(weights.values()) > 0:
             raise UsageError(f"weights {dict(weights)} must be of {', '.join(self.loaders)}, none below 0")

@@ -88,7 +88,7 @@ class Finish:
     def _finished(self, name: str, side: Tensor) -> Tensor:
         if name == "rgb":  # (count, pixels, 3)
             return self.look(side.transpose(1, 2)[..., None])[..., 0].transpose(1, 2)
-        if name not in ("lr", "hr"):
+        if name not in ("lr", "hr", "hr_plain"):
             return side
         if self.look.bytes and side.dtype != torch.uint8:
             side = (side * 255).round().to(torch.uint8)
@@ -124,7 +124,10 @@ def _augmented(
     steps = augment.sample(place.images, place.batch)
     for note, later in zip(notes, steps, strict=True):
         note["augment"] = [*note.get("augment", []), *later]
-    return _named(augment.apply(_sides(sides), steps))
+    done = _named(augment.apply(_sides(sides), steps))
+    if "hr_plain" in sides:
+        done["hr_plain"] = augment.apply(Sides(None, sides["hr_plain"]), steps).main()
+    return done
 
 
 def _sides(sides: dict[str, Tensor]) -> Sides:

@@ -51,8 +51,10 @@ class Loader:
     and makes of it
         augment      names, presets or settings of `srdata.train.augment`
         degrade      a degradation: LR is made from HR crops on the device instead of being read, for `scale`
-                     where the data has none; `group` and `margin` are those of `Degrading`. Or an
+                     where the data has none; `group`, `margin` and `loose` are those of `Degrading`. Or an
                      `ArbitraryScale`, which makes LR, coordinates and the pixels there
+        plain_hr     HR as it was before what the degradation does to it (Real-ESRGAN sharpens it), as
+                     `batch.hr_plain` beside `batch.hr`
         upsample     "nearest" or "bicubic": LR is enlarged to the size of HR
         dtype, channels_last, color, mean, std, value_range: see `srdata.train.look.Look`
     by
@@ -80,6 +82,8 @@ class Loader:
         scale: int | float | str | Scale | None = None,
         group: int | None = None,
         margin: int = 0,
+        loose: int = 0,
+        plain_hr: bool = False,
         patch_size: int | Schedule[int | None] | None = None,
         seed: int = 0,
         order: Order | Schedule[Order] | None = None,
@@ -111,6 +115,8 @@ class Loader:
             scale=_scale(mixed, scale),
             group=group,
             margin=margin,
+            plain=plain_hr,
+            loose=loose,
             on_device=self.device.type != "cpu",
         )
         making = None if degrade is None else _mapped(loading, degrade)
@@ -125,7 +131,9 @@ class Loader:
             data=mixed,
             order=order or _order(data, shuffle, repeat),
             batch_size=batch_size,
-            patch_size=_mapped(partial(_read_size, mixed, self.scale, margin, degrade), patch_size),
+            patch_size=_mapped(
+                partial(_read_size, mixed, self.scale, 2 * margin + loose, degrade), patch_size
+            ),
             seed=seed,
             drop_last=drop_last,
             ranks=self.world_size,
@@ -257,18 +265,16 @@ def _scale(mixed: Mixed, scale: int | float | str | Scale | None) -> Scale | Non
     return None if mixed.scale == 1 else mixed.scale
 
 
-def _read_size(
-    mixed: Mixed, scale: Scale, margin: int, degrade: object, patch_size: int | None
-) -> int | None:
+def _read_size(mixed: Mixed, scale: Scale, more: int, degrade: object, patch_size: int | None) -> int | None:
     """The side of what is read for a patch, in HR pixels; None for that of the data; raises UsageError."""
     if isinstance(degrade, ArbitraryScale):
         return degrade.hr_patch
     size = mixed.sets[0].patch_size if patch_size is None else patch_size
-    if size is None and margin:
-        raise UsageError("margin= is read around a patch: give patch_size= as well")
+    if size is None and more:
+        raise UsageError("margin= or loose= is read around a patch: give patch_size= as well")
     if size is not None and size % scale.numerator:
         raise UsageError(f"patch_size {size} is no multiple of {scale.numerator}, which scale {scale} needs")
-    return patch_size if size is None or not margin else size + 2 * margin
+    return patch_size if size is None or not more else size + more
 
 
 def _mapped(change: Callable[[Any], Any], setting: Any) -> Any:

@@ -12,7 +12,7 @@ from srdata.colour import luma, rgb_to_ycbcr
 from srdata.errors import UnknownNameError, UsageError
 from srdata.train.tensors import check_dtype
 
-Color = Literal["rgb", "y", "ycbcr"]
+Color = Literal["rgb", "y", "ycbcr", "grey"]
 
 DIV2K_MEAN = (0.4488, 0.4371, 0.4040)  # of the training images, R, G, B in 0–1 (EDSR)
 
@@ -21,7 +21,8 @@ DIV2K_MEAN = (0.4488, 0.4371, 0.4040)  # of the training images, R, G, B in 0–
 class Look:
     """What a network wants of x in 0–1: low + (high - low) * (x - mean) / std, for `value_range` (low, high).
 
-    `color` is rgb, y (one channel) or ycbcr: BT.601, studio range, fractions of 255, as the field measures.
+    `color` is rgb, y (one channel) or ycbcr: BT.601, studio range, fractions of 255, as the field measures;
+    or grey: one channel of images whose three are equal, which a degradation such as denoise-gray-25 makes.
     `mean` and `std` hold a number for every channel, or are None for 0 and 1.
     """
 
@@ -36,7 +37,7 @@ class Look:
         check_dtype(self.dtype)
         if self.color not in get_args(Color):
             raise UnknownNameError.among("color", self.color, get_args(Color))
-        channels = 1 if self.color == "y" else 3
+        channels = 1 if self.color in ("y", "grey") else 3
         for name, numbers in (("mean", self.mean), ("std", self.std)):
             if numbers is not None and len(numbers) != channels:
                 raise UsageError(f"{name} {numbers} must hold {channels} numbers, one for each channel")
@@ -69,6 +70,8 @@ class Look:
     def _coloured(self, image: Tensor) -> Tensor:
         if self.color == "rgb":
             return image
+        if self.color == "grey":
+            return image[:, :1]
         converted: Tensor = luma(image) if self.color == "y" else rgb_to_ycbcr(image)
         return converted
 

@@ -7,9 +7,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import torch
 from torch import Tensor
 
 from srdata.degrade.chain import Chain, Delta, load_chain, load_device_chain
+from srdata.degrade.draw import chance, integer
 from srdata.degrade.offline import scale_of
 from srdata.degrade.op import Params
 from srdata.errors import UsageError
@@ -17,6 +19,7 @@ from srdata.rng import generator
 from srdata.scale import Scale
 from srdata.train.arbitrary import ArbitraryScale
 
+LOOSE = "loose"  # what the last entry of δ is called where the patch was cut loosely
 Address = tuple[int | str, ...]
 Degradation = str | Path | dict[str, Any] | list[Any] | Chain
 
@@ -34,18 +37,27 @@ class Degrading:
 
     δ of an image is drawn at (seed, visit, key); what decides sizes is shared by each `group` images in turn,
     or by the whole batch. `margin` HR pixels on each side of a patch are degraded with it, then cut off.
+    `loose` HR pixels more than a patch has are degraded too, and the patch is taken at their top left or,
+    with ½, anywhere: on the grid of JPEG's blocks, or off it (SwinIR). Where stands last in δ. With `plain`,
+    HR before the chain's steps on it is given as well, as `hr_plain`.
     """
 
     chain: Chain
     scale: Scale
     group: int | None = None
     margin: int = 0
+    plain: bool = False
+    loose: int = 0
 
     def __post_init__(self) -> None:
         if self.group is not None and self.group < 1:
             raise UsageError(f"group {self.group} must be at least 1: images that share what decides sizes")
         if self.margin < 0 or self.margin % self.scale.numerator:
             raise UsageError(f"margin {self.margin} must be a multiple of {self.scale.numerator} HR pixels")
+        if self.loose < 0 or self.loose % self.scale.numerator or (self.loose and self.margin):
+            raise UsageError(
+                f"loose {self.loose} must be a multiple of {self.scale.numerator} HR pixels, without margin"
+            )
 
     def draw(self, place: Place) -> list[Delta]:
         """δ of each image of a batch."""
@@ -54,14 +66,38 @@ class Degrading:
         heads = [images[number - number % group] for number in range(len(images))]
         return [
             self.chain.sample(*image, group=(*head[:-1], "group", head[-1]) if group > 1 else None)
+            + self._corner(image)
             for image, head in zip(images, heads, strict=True)
         ]
 
+    def _corner(self, image: Address) -> Delta:
+        """Where the patch lies in what is degraded, in cells of the scale."""
+        if not self.loose:
+            return []
+        rng = generator(*image, "loose")
+        free = (0, self.loose // self.scale.numerator)
+        top, left = (0, 0) if chance(rng, 0.5) else (integer(rng, free), integer(rng, free))
+        return [{"op": LOOSE, "params": {"top": top, "left": left}}]
+
     def make(self, hr: Tensor, deltas: Sequence[Delta]) -> dict[str, Tensor]:
         """LR and HR of a batch of HR crops (float32 NCHW in 0–1)."""
-        pair = self.chain.pair(hr, deltas, self.scale)
+        drawn = [delta[:-1] for delta in deltas] if self.loose else deltas
+        pair = self.chain.pair(hr, drawn, self.scale)
         p, q = self.scale.as_integer_ratio()
-        return {"lr": _inner(pair.lr, self.margin * q // p), "hr": _inner(pair.hr, self.margin)}
+        sides = {"lr": (pair.lr, q), "hr": (pair.hr, p)} | ({"hr_plain": (hr, p)} if self.plain else {})
+        return {name: self._patches(image, cell, deltas) for name, (image, cell) in sides.items()}
+
+    def _patches(self, image: Tensor, cell: int, deltas: Sequence[Delta]) -> Tensor:
+        """The patches in what was degraded, whose cells of the scale have a side of `cell` pixels."""
+        if not self.loose:
+            return _inner(image, self.margin // self.scale.numerator * cell)
+        height, width = (side - self.loose // self.scale.numerator * cell for side in image.shape[-2:])
+        corners = [delta[-1]["params"] for delta in deltas]
+        found = [
+            one[:, corner["top"] * cell :, corner["left"] * cell :][:, :height, :width]
+            for one, corner in zip(image, corners, strict=True)
+        ]
+        return torch.stack(found)
 
 
 @dataclass(frozen=True)
@@ -88,7 +124,13 @@ Making = Degrading | Rescaling
 
 
 def load_making(
-    value: Degradation | ArbitraryScale, scale: Scale | None, group: int | None, margin: int, on_device: bool
+    value: Degradation | ArbitraryScale,
+    scale: Scale | None,
+    group: int | None,
+    margin: int,
+    plain: bool,
+    loose: int,
+    on_device: bool,
 ) -> Making:
     """A degradation of the catalogue, a YAML file or plain data; RecipeError where a device cannot run it.
 
@@ -97,7 +139,7 @@ def load_making(
     if isinstance(value, ArbitraryScale):
         return Rescaling(value, scale or Scale(1))
     chain = load_device_chain(value) if on_device else load_chain(value)
-    return Degrading(chain, scale_of(chain, scale), group, margin)
+    return Degrading(chain, scale_of(chain, scale), group, margin, plain, loose)
 
 
 def _inner(image: Tensor, margin: int) -> Tensor:

@@ -89,6 +89,21 @@ class Weighted:
         return Places(found, positions + epoch * self.length(items))
 
 
+class Several:
+    """Each place of another order several times in a row: so many crops of an image while it is at hand."""
+
+    def __init__(self, order: Order, crops: int) -> None:
+        self._order, self._crops = order, _checked(crops, "crops")
+
+    def length(self, items: int) -> int:
+        return self._crops * self._order.length(items)
+
+    def places(self, seed: int, epoch: int, positions: Integers, items: int) -> Places:
+        inner, number = np.divmod(positions, self._crops)
+        found, visits = self._order.places(seed, epoch, inner, items)
+        return Places(found, visits * self._crops + number)
+
+
 def endless(seed: int, name: str, items: int, positions: Integers) -> Places:
     """Positions in an endless row of permutations of so many items, each drawn by (seed, name, its number).
 

@@ -1,0 +1,188 @@
+"""From a stage of a paper recipe to the loader of its batches."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from srdata.difficulty.classes import classes
+from srdata.errors import UsageError
+from srdata.manifest import Split
+from srdata.papers.extras import WithExtras
+from srdata.papers.model import BatchRule, Corpus, Data, Difficulty, Setting, Stage
+from srdata.papers.sets import find_set, need_of, reads_hr_alone
+from srdata.scale import Scale
+from srdata.store.windows import Windows
+from srdata.train.alternate import Alternating, Unpaired
+from srdata.train.arbitrary import ArbitraryScale
+from srdata.train.cutting import Only
+from srdata.train.dataset import PairedDataset
+from srdata.train.fathers import PRESETS
+from srdata.train.loader import Loader
+from srdata.train.mixed import InRatio, Mixed
+from srdata.train.orders import Order, Several, Shuffled, Weighted
+from srdata.train.prior import DeepPrior
+from srdata.train.ranks import my_share
+from srdata.train.schedule import Schedule
+from srdata.train.zeroshot import ZeroShot
+
+Batches = Loader | WithExtras | Alternating | Unpaired | ZeroShot | DeepPrior
+Options = Mapping[str, Any]
+
+
+def open_stage(stage: Stage, root: Path, split: Split, device: Any, options: Options) -> Batches:
+    """The batches of a stage; see `Paper.loader`."""
+    if stage.one_image is not None:
+        return _of_one_image(stage.one_image, stage.scale, device, options)
+    opening = {"device": device, **options}
+    if stage.lr_data is not None:
+        hr = _data(stage, stage.data, root, split, "hr")
+        lr = _data(stage, stage.lr_data, root, split, "lr")
+        return Unpaired(_loader(stage, hr, split, opening), _loader(stage, lr, split, opening))
+    if stage.tasks:
+        loaders = {name: _opened(one, root, split, opening) for name, one in stage.tasks.items()}
+        return Alternating(loaders, seed=options.get("seed", 0), in_turn=stage.in_turn)
+    loader = _opened(stage, root, split, opening)
+    return WithExtras(loader, stage.outputs) if stage.outputs else loader
+
+
+def open_test(setting: Setting, root: Path, name: str, device: Any, options: Options) -> Loader:
+    """The whole images of a test set, one by one; HR alone where the scale is any."""
+    hr_alone = setting.made != "stored" or setting.any_scale is not None
+    need = need_of(setting, Corpus(set=name, split="test"), hr_alone)
+    data = PairedDataset(find_set(root, need), split="test", **_side(setting, "hr" if hr_alone else None))
+    making = {} if setting.any_scale is not None else _made(setting)
+    return Loader(data, 1, shuffle=False, device=device, **{**making, **_look(setting), **options})
+
+
+def _opened(setting: Setting, root: Path, split: Split, options: Options) -> Loader:
+    """The loader of a stage without tasks, or of one task."""
+    only: Only | None = "hr" if reads_hr_alone(setting) else None
+    return _loader(setting, _data(setting, setting.data, root, split, only), split, options)
+
+
+def _loader(setting: Setting, data: Mixed, split: Split, options: Options) -> Loader:
+    settings: dict[str, Any] = {**_made(setting), **_look(setting), "upsample": setting.upsample}
+    if split != "train":
+        return Loader(data, 1, shuffle=False, **{**settings, **options})
+    sizes = _batch_sizes(setting.batch, options)
+    settings |= {
+        "patch_size": setting.crop and _by_epoch(setting.crop.hr_sizes(setting.scale)),
+        "order": _order(setting, data, sizes[0]),
+        "augment": setting.augment,
+    }
+    ranks = my_share(options.get("rank"), options.get("world_size"))[1]
+    shared = _by_epoch({epoch: size // ranks for epoch, size in sizes.items()})
+    return Loader(data, **{**settings, **options, "batch_size": shared})
+
+
+def _data(setting: Setting, data: Data, root: Path, split: Split, only: Only | None) -> Mixed:
+    """The corpora as one: each item of each as often as any other, times the corpus' `repeat`."""
+    corpora = data.sets
+    if split != "train":
+        corpora = tuple({one.set: one.model_copy(update={"split": split}) for one in corpora}.values())
+    windows = data.windows if split == "train" else None
+    sets = [_corpus(setting, one, root, windows, only) for one in corpora]
+    labels = [one.label for one in corpora if one.label is not None]
+    ratio = [one.repeat * len(opened) for one, opened in zip(corpora, sets, strict=True)]
+    return Mixed(sets, ratio, labels or None)
+
+
+def _corpus(
+    setting: Setting, corpus: Corpus, root: Path, windows: Windows | None, only: Only | None
+) -> PairedDataset:
+    need = need_of(setting, corpus, only == "hr")
+    path = find_set(root, need)
+    options: dict[str, Any] = {"split": corpus.split, "windows": windows or False, **_side(setting, only)}
+    if only != "hr":
+        options["track"] = need.track
+    if setting.crop and setting.crop.pad:
+        options |= {"pad": setting.crop.pad, "patch_size": setting.hr_size}
+    opened = PairedDataset(path, **options)
+    if corpus.images is not None:
+        first, last = corpus.images
+        opened = opened.subset(range(first - 1, min(last, len(opened))))
+    if setting.difficulty and setting.difficulty.only is not None:
+        opened = opened.subset(classes(opened.scores(setting.difficulty.by)) == setting.difficulty.only)
+        if not len(opened):
+            raise UsageError(f"{path} has no window of class {setting.difficulty.only} by its scores")
+    return opened
+
+
+def _side(setting: Setting, only: Only | None) -> dict[str, Any]:
+    """Which side is read; HR alone has no scale."""
+    return {"only": "hr"} if only == "hr" else {"only": only, "scale": setting.scale}
+
+
+def _made(setting: Setting) -> dict[str, Any]:
+    """How LR is made, where it is not read."""
+    if setting.any_scale is not None:
+        return {"degrade": ArbitraryScale(**setting.any_scale)}
+    if setting.made == "online":
+        made = {"degrade": setting.degradation, "scale": setting.scale}
+        around = {"margin": setting.crop.margin, "loose": setting.crop.loose} if setting.crop else {}
+        return {**made, **around, "plain_hr": "hr_plain" in setting.outputs}
+    return {}
+
+
+def _look(setting: Setting) -> dict[str, Any]:
+    look = setting.look
+    here = look.normalised == "loader"
+    return {
+        "color": look.color,
+        "value_range": look.range,
+        "mean": look.mean if here else None,
+        "std": look.std if here else None,
+    }
+
+
+def _batch_sizes(rule: BatchRule, options: Options) -> dict[int, int]:
+    """Images in a batch of all ranks, by the epoch from which it holds: the paper's, or what is asked for."""
+    asked = options.get("batch_size", rule.size)
+    sizes: dict[int, int] = asked if isinstance(asked, dict) else {0: asked}
+    ranks = my_share(options.get("rank"), options.get("world_size"))[1]
+    for size in sizes.values():
+        if size % ranks:
+            raise UsageError(f"a batch of {size} cannot be shared by {ranks} ranks: give another batch_size=")
+    return sizes
+
+
+def _by_epoch(sizes: dict[int, int]) -> int | Schedule[int]:
+    """The one number there is, or a schedule."""
+    return sizes[0] if len(sizes) == 1 else Schedule(sizes, unit="epoch")
+
+
+def _order(setting: Setting, data: Mixed, batch: int) -> Order:
+    """The order of the paper; an epoch has at least one batch."""
+    rule, count = setting.batch, len(data)
+    per_image = setting.crop.per_image if setting.crop else 1
+    wanted = rule.steps * batch // (count * per_image) if rule.steps else rule.repeat or 1
+    repeat = max(wanted, -(-batch // (count * per_image)))
+    if setting.difficulty and setting.difficulty.classes:
+        return Weighted(_weights(setting.difficulty, data), length=repeat * count)
+    if rule.replacement:
+        return Weighted(np.ones(count), length=repeat * count)
+    order: Order = Shuffled(repeat) if len(data.sets) == 1 else InRatio(data, repeat)
+    return order if per_image == 1 else Several(order, per_image)
+
+
+def _weights(difficulty: Difficulty, data: Mixed) -> NDArray[np.float64]:
+    """How likely each item is: by its class, of equally many, in the order of their scores."""
+    scores = np.concatenate([one.scores(difficulty.by) for one in data.sets])
+    number = difficulty.classes or 1
+    ranks = np.argsort(np.argsort(scores, kind="stable"), kind="stable")
+    return np.asarray(difficulty.decay ** (number - 1 - ranks * number // len(scores)), np.float64)
+
+
+def _of_one_image(settings: dict[str, Any], scale: Scale, device: Any, options: Options) -> Batches:
+    given = dict(options)
+    image = given.pop("image", None)
+    if image is None:
+        raise UsageError("this is trained on the one image that is to be enlarged: give it as image=")
+    if "zero_shot" in settings:
+        return ZeroShot(image, scale, fathers=PRESETS[settings["zero_shot"]], device=device, **given)
+    return DeepPrior(image, int(scale), device=device, **{**settings["deep_prior"], **given})

@@ -1,0 +1,524 @@
+"""Recipes of papers: every one runs end to end, and gives the batches that it states."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+import shutil
+from collections.abc import Iterator
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from click.testing import CliRunner
+from loopback import serve, zip_of
+from pairs import write_folders
+from pydantic import BaseModel
+
+from srdata import PairedDataset, catalog, imresize, prepare
+from srdata.catalog import Shelf
+from srdata.cli import cli
+from srdata.difficulty import classify
+from srdata.errors import RecipeError, UnknownNameError, UsageError
+from srdata.images import list_images, read_image
+from srdata.listing import describe, describe_json, overview
+from srdata.papers import Paper, load_paper, load_recipe, paper_names
+from srdata.papers.model import Corpus, Setting, Stage, Status
+from srdata.papers.sets import Need, find_set, need_of, needs
+from srdata.papers.shown import GROUPS
+from srdata.recipe import Recipe
+from srdata.scale import Scale
+from srdata.store.windows import Windows
+from srdata.train.alternate import Alternating
+
+NAMES = paper_names()
+PAGE = (Path(__file__).parents[1] / "docs" / "recipes.md").read_text()
+BIG = ["hubble_deep_field.jpg", "astronaut.png"]  # the photographs that patches of 512 fit into
+MORE = {"div2k": ["rocket.jpg"]}  # so that it has windows of every class
+SCORED = {"classsr": ("psnr", (128, 64, 48)), "wbsr": ("edges", (128, 64, 0))}
+
+pytestmark = pytest.mark.usefixtures("one_torch_thread")
+
+
+class Corpora:
+    """Prepared stand-ins, made of photographs when they are first needed."""
+
+    def __init__(self, photographs: Path, folder: Path) -> None:
+        self.photographs, self.folder, self.root = photographs, folder, folder / "root"
+        self.root.mkdir()
+        self._made: set[tuple[str, ...]] = set()
+
+    def give(self, need: Need) -> None:
+        degradation = need.degradation or "bicubic"
+        pairs = degradation.startswith("published:")
+        scales = (
+            (need.scale,) if pairs or degradation != "bicubic" or need.scale == Scale("1.5") else (2, 3, 4, 8)
+        )
+        made = (need.corpus, need.split, degradation, str(scales))
+        if made in self._made:
+            return
+        self._made.add(made)
+        if pairs:
+            self._pairs(need)
+        else:
+            prepare(
+                self._images(need.corpus),
+                root=self.root,
+                name=re.sub(r"\W+", "-", f"{need.corpus}-{need.split}-{degradation}-{len(self._made)}"),
+                scale=scales,
+                lmdb=True,
+                degradation=degradation,
+                splits=[need.split],
+                jobs=1,
+            )
+
+    def classify(self, name: str, need: Need) -> None:
+        for stem, (by, windows) in SCORED.items():
+            if name.startswith(stem):
+                classify(find_set(self.root, need), by, windows=windows, scales=[need.scale], jobs=1)
+
+    def _images(self, corpus: str) -> Path:
+        folder = self.folder / corpus
+        folder.mkdir(exist_ok=True)
+        for path in self.photographs.iterdir():
+            wanted = ["chelsea.png"] if corpus in TESTS else [*BIG, *MORE.get(corpus, [])]
+            if path.name in wanted and not (folder / path.name).exists():
+                (folder / path.name).symlink_to(path)
+        return folder
+
+    def _pairs(self, need: Need) -> None:
+        pairs = {}
+        for path in list_images(self.photographs):
+            hr = read_image(path)[:256, :256]
+            pairs[path.stem] = (hr // 2 if need.scale == 1 else imresize(hr, 1 / float(need.scale)), hr)
+        track = need.degradation.removeprefix("published:")
+        write_folders(self.root / need.corpus, pairs, need.scale, f"{need.corpus}_train_", track)
+
+
+@pytest.fixture(scope="module")
+def corpora(photographs: Path, tmp_path_factory: pytest.TempPathFactory) -> Corpora:
+    return Corpora(photographs, tmp_path_factory.mktemp("papers"))
+
+
+def scaled_down(paper: Paper) -> Paper:
+    """The recipe with images that the stand-ins have: the first half is the first of two, and so on."""
+    halves = {(1, 400): (1, 2), (401, 800): (2, 2), (1, 2000): (1, 2), (1, 100): (1, 1)}
+
+    def smaller(one: Any) -> Any:
+        if isinstance(one, Corpus):
+            return one.model_copy(update={"images": halves.get(one.images) if one.images else None})
+        if isinstance(one, BaseModel):
+            return one.model_copy(
+                update={name: smaller(getattr(one, name)) for name in type(one).model_fields}
+            )
+        if isinstance(one, tuple):
+            return tuple(smaller(item) for item in one)
+        return one
+
+    found: Paper = smaller(paper)
+    return found
+
+
+def opened(paper: Paper, stage: Stage, corpora: Corpora, **options: Any) -> Any:
+    if stage.one_image is not None:
+        image = read_image(corpora.photographs / "astronaut.png")
+        return stage.loader(corpora.root, image=image[:64, :64] if "deep_prior" in stage.one_image else image)
+    return stage.loader(corpora.root, workers=0, residency="mapped", **options)
+
+
+def small(stage: Stage) -> dict[str, int]:
+    """Batches of many pixels are made smaller, so that tests are fast; above all where they are degraded."""
+    online = any(one.made == "online" for one in stage.settings.values())
+    pixels = max(one.hr_size for one in stage.settings.values()) ** 2
+    size = stage.batch.size
+    most = max(2, (150_000 if online else 1_500_000) // max(1, pixels))
+    return {"batch_size": most} if isinstance(size, int) and size > most else {}
+
+
+def endless(loader: Any) -> Iterator[Any]:
+    while True:
+        yield from loader
+
+
+def loaders_of(loader: Any, stage: Stage) -> Iterator[tuple[Any, Setting]]:
+    if isinstance(loader, Alternating):
+        for name, one in loader.loaders.items():
+            yield one, stage.tasks[name]
+    else:
+        yield loader, stage
+
+
+def bounds(setting: Setting) -> tuple[torch.Tensor, torch.Tensor]:
+    """The least and the largest value of each channel, by the settings of the recipe."""
+    low, high = setting.look.range
+    count = 1 if setting.look.color in ("y", "grey") else 3
+    mean, std = torch.zeros(count), torch.ones(count)
+    if setting.look.normalised == "loader":
+        mean = torch.tensor(setting.look.mean) if setting.look.mean else mean
+        std = torch.tensor(setting.look.std) if setting.look.std else std
+    return low - (high - low) * mean / std, low + (high - low) * (1 - mean) / std
+
+
+def check(batch: Any, setting: Setting, count: int) -> None:
+    """A batch is as its recipe states."""
+    keys = set() if setting.made == "network" else {"lr"}
+    keys |= {"lr_up", "lr_clean", "hr_plain"} & set(setting.outputs)
+    factors = [factor for factor in (2, 4, 8) if factor < float(setting.scale)]
+    keys |= {f"pyramid_x{factor}" for factor in factors if "pyramid" in setting.outputs}
+    if setting.one_image is not None:
+        assert set(batch.tensors) == ({"lr", "noise"} if "deep_prior" in setting.one_image else {"lr", "hr"})
+        assert batch.lr.dtype == torch.float32
+        return
+    if setting.any_scale is None or setting.any_scale.get("per") == "batch":
+        keys.add("hr")
+    if setting.any_scale is not None:
+        keys |= {"coord", "cell", "rgb"}
+    assert set(batch.tensors) == keys
+    assert len(batch.keys) == count
+    least, most = bounds(setting)
+    clipped = "noise" not in str(setting.degradation)
+    for name in keys - {"coord", "cell", "rgb"}:
+        side = batch.tensors[name]
+        assert side.dtype == torch.float32
+        assert side.shape[:2] == (count, len(least))
+        assert side.std() > 0
+        enlarged = name.startswith(("lr_", "pyramid")) or (name == "lr" and setting.upsample)
+        over = 0.15 * float((most - least).max()) if enlarged else 1e-3  # bicubic overshoots
+        if clipped or name == "hr":
+            assert (side.amin((0, 2, 3)) >= least - over).all(), name
+            assert (side.amax((0, 2, 3)) <= most + over).all(), name
+    if setting.any_scale is not None:
+        check_any_scale(batch, setting.any_scale, count)
+    else:
+        check_sides(batch, setting)
+    if setting.degradation == "bicubic" and not setting.upsample and {"lr", "hr"} == set(batch.tensors):
+        check_alignment(batch, (most - least).reshape(-1, 1, 1))
+
+
+def check_sides(batch: Any, setting: Setting) -> None:
+    size = setting.crop.size if setting.crop else 0
+    size = size[0] if isinstance(size, dict) else size
+    ratio = float(setting.scale)
+    low = size if setting.crop and setting.crop.side == "lr" else size / ratio
+    assert batch.hr.shape[2:] == (low * ratio, low * ratio)
+    if "lr" in batch.tensors:
+        assert batch.lr.shape[2:] == (batch.hr.shape[2:] if setting.upsample else (low, low))
+
+
+def check_alignment(batch: Any, levels: torch.Tensor) -> None:
+    """LR is HR made smaller, but for rounding and what the crop hides near its border."""
+    again = imresize(batch.hr, size=tuple(batch.lr.shape[2:]))
+    inner = ((again - batch.lr).abs() * 255 / levels)[..., 3:-3, 3:-3]
+    assert inner.mean() < 0.5
+    assert (inner > 2).float().mean() < 0.03  # MATLAB clips after the rows, floats are not clipped
+
+
+def check_any_scale(batch: Any, form: dict[str, Any], count: int) -> None:
+    assert batch.lr.shape[2:] == (form["lr_patch"], form["lr_patch"])
+    pixels = form["queries"] or batch.hr.shape[2] * batch.hr.shape[3]
+    assert batch.rgb.shape == (count, pixels, 3)
+    assert batch.coord.shape == batch.cell.shape == (count, pixels, 2)
+    assert batch.coord.abs().max() < 1
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_every_recipe_runs(name: str, corpora: Corpora) -> None:
+    paper = scaled_down(load_paper(name))
+    for need in needs(paper):
+        corpora.give(need)
+        corpora.classify(name, need)
+    for stage in paper.stages:
+        options = small(stage)
+        loader = opened(paper, stage, corpora, **options)
+        for one, setting in loaders_of(loader, stage):
+            size = setting.batch.size
+            count = options.get("batch_size", size[0] if isinstance(size, dict) else size)
+            batches = list(islice(endless(one), 2))
+            assert len(batches) == 2
+            for batch in batches:
+                check(batch, setting, count)
+    check_evaluation(paper, corpora)
+
+
+def check_evaluation(paper: Paper, corpora: Corpora) -> None:
+    """The first test set that srdata knows is made, and read whole."""
+    stage = paper.stages[-1]
+    known = [name for one in paper.evaluation for name in one.sets if name in TESTS]
+    if not known or stage.one_image is not None:
+        return
+    setting = next(iter(stage.settings.values()))
+    hr_alone = setting.made != "stored" or setting.any_scale is not None
+    corpora.give(need_of(setting, Corpus(set=known[0], split="test"), hr_alone))
+    [batch] = paper.test_loader(corpora.root, known[0], workers=0)
+    high = batch.hr.shape[2:]
+    assert 288 <= high[0] <= 300
+    assert 432 <= high[1] <= 451
+    if setting.made != "network" and setting.any_scale is None:
+        assert batch.lr.shape[2:] == tuple(int(side / float(setting.scale)) for side in high)
+
+
+TESTS = {"set5", "set14", "b100", "urban100", "manga109", "bsd68"}
+
+# batch, LR side, HR side, range; as the papers and their code have them
+STATED = {
+    "hat-x4": (32, 64, 256, (0, 1)),
+    "edsr-x2": (16, 48, 96, (0, 255)),
+    "edsr-x3": (16, 48, 144, (0, 255)),
+    "imdn-x3": (16, 64, 192, (0, 1)),
+    "omni-sr-x4": (64, 64, 256, (-1, 1)),
+    "ecbsr-x2": (32, 64, 128, (0, 255)),
+    "swinir-x4": (32, 48, 192, (0, 1)),
+    "swinir-light-x3": (64, 64, 192, (0, 1)),
+    "swinir-denoise-color-25": (8, 128, 128, (0, 1)),
+    "swinfir-x4": (32, 60, 240, (0, 1)),
+    "craft-x4": (64, 64, 256, (0, 1)),
+    "safmn-x2": (64, 64, 128, (0, 1)),
+    "elan-light-x4": (64, 64, 256, (0, 255)),
+    "adsrnet-x4": (64, 32, 128, (0, 255)),
+    "sr-lut-x4": (32, 48, 192, (0, 1)),
+    "train2": (16, 64, 128, (0, 1)),
+}
+
+
+@pytest.mark.parametrize("name", STATED)
+def test_batches_are_those_of_the_papers(name: str, corpora: Corpora) -> None:
+    paper = load_paper(name)
+    for need in needs(paper):
+        corpora.give(need)
+    batch = next(iter(paper.loader(corpora.root, workers=0)))
+    count, low, high, (least, most) = STATED[name]
+    channels = 1 if name.startswith("ecbsr") else 3
+    assert batch.hr.shape == (count, channels, high, high)
+    assert batch.lr.shape == (count, channels, low, low)
+    assert least <= batch.hr.min() < least + 0.2 * (most - least)
+    assert most - 0.2 * (most - least) < batch.hr.max() <= most
+
+
+def test_training_runs_follow_each_other() -> None:
+    known = set(NAMES)
+    for name in NAMES:
+        before: list[str] = []
+        for stage in load_paper(name).stages:
+            assert set(stage.init_from) <= {*known, *before}, name
+            before.append(stage.name)
+    assert load_paper("hat-x4").stage().init_from == ("hat-x2",)
+    assert [stage.iterations for stage in load_paper("hat-x2").stages] == [500_000]
+    assert [stage.name for stage in load_paper("real-hat-gan-x4").stages] == ["mse", "gan"]
+
+
+def test_every_setting_has_a_status() -> None:
+    named = [name for names in GROUPS.values() for name in names]
+    assert sorted(named) == sorted(Stage.model_fields)
+    assert {*GROUPS, "evaluation"} == set(Status.model_fields)
+
+
+def test_a_name_is_that_of_one_thing() -> None:
+    others = {
+        name
+        for shelf in (Shelf.RECIPES, Shelf.MANIFESTS, Shelf.DEGRADATIONS)
+        for name in catalog.names(shelf)
+    }
+    assert not others & set(NAMES)
+    assert describe("bsrgan").startswith("# degradation bsrgan")  # and not how to write bsrgan-x4
+    with pytest.raises(UnknownNameError, match="take hat-x2"):
+        describe("hat")
+
+
+def test_names_that_are_known_and_that_are_not() -> None:
+    assert isinstance(load_recipe("div2k"), Recipe)
+    assert load_recipe("HAT-x4") == load_paper("hat-x4")
+    with pytest.raises(UnknownNameError, match="hat stands for several recipes: take hat-x2, hat-x3, hat-x4"):
+        load_recipe("hat")
+    with pytest.raises(UnknownNameError, match="take hat-x2, hat-x3, hat-x4"):
+        load_recipe("hat-x8")
+    with pytest.raises(UnknownNameError, match=r"'elam-x4', did you mean 'elan-x4'[?]: srdata list shows"):
+        load_recipe("elam-x4")
+    with pytest.raises(UsageError, match="reads sets: srdata show hat-x4 says how"):
+        prepare("hat-x4")
+    with pytest.raises(UnknownNameError, match="unknown stage of hat-x4 'first'"):
+        load_paper("hat-x4").stage("first")
+
+
+def test_a_set_that_is_missing_is_told_with_its_command(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match=f"srdata prepare df2k --scale 4 --lmdb --root {tmp_path}"):
+        load_paper("hat-x4").loader(tmp_path)
+    with pytest.raises(UsageError, match="--scale 3 --lmdb --degradation blur-downsample"):
+        load_paper("rcan-bd-x3").loader(tmp_path)
+    with pytest.raises(UsageError, match="srdata prepare FOLDER/t91 --scale 2 --lmdb"):
+        load_paper("lapsrn-x2").loader(tmp_path)
+    with pytest.raises(UsageError, match=f"put pairs in {tmp_path}/lol/HR and {tmp_path}/lol/LR_low/X1"):
+        load_paper("ramit-lowlight").loader(tmp_path)
+    with pytest.raises(UsageError, match="give it as image="):
+        load_paper("zssr-ideal").loader(tmp_path)
+
+
+def test_a_set_of_another_degradation_is_not_taken(corpora: Corpora, tmp_path: Path) -> None:
+    photographs = corpora._images("div2k")
+    prepare(photographs, root=tmp_path, scale=3, lmdb=True, degradation="blur-downsample", jobs=1)
+    with pytest.raises(UsageError, match="no train images of div2k at x3"):
+        load_paper("edsr-x3").loader(tmp_path)
+    assert len(next(iter(load_paper("rcan-bd-x3").loader(tmp_path, workers=0)))) == 16
+
+
+def test_the_batch_is_shared_by_the_ranks(corpora: Corpora) -> None:
+    paper = load_paper("hat-x4")
+    for need in needs(paper):
+        corpora.give(need)
+    shares = [
+        next(iter(paper.loader(corpora.root, workers=0, rank=rank, world_size=2, batch_size=8)))
+        for rank in (0, 1)
+    ]
+    assert [len(share) for share in shares] == [4, 4]
+    with pytest.raises(UsageError, match="a batch of 32 cannot be shared by 3 ranks"):
+        paper.loader(corpora.root, rank=0, world_size=3)
+
+
+def test_validation_gives_whole_images(corpora: Corpora) -> None:
+    paper = load_paper("imdn-x4")
+    for split in ("train", "validation"):
+        corpora.give(Need("div2k", split, Scale(4), "bicubic"))
+    sizes = [tuple(batch.hr.shape[2:]) for batch in paper.loader(corpora.root, "validation", workers=0)]
+    assert sorted(sizes) == [(424, 640), (512, 512), (872, 1000)]  # what LR covers
+
+
+def test_progress_changes_patch_and_batch_by_epoch(corpora: Corpora) -> None:
+    paper = load_paper("ramit-denoise-color")
+    for need in needs(paper):
+        corpora.give(need)
+    loader: Any = paper.loader(corpora.root, workers=0)
+    for epoch, (count, side) in {0: (64, 64), 99: (64, 64), 100: (32, 96), 200: (16, 128)}.items():
+        loader.set_epoch(epoch)
+        assert next(iter(loader)).hr.shape == (count, 3, side, side)
+
+
+def test_crops_of_one_image_stand_together(corpora: Corpora) -> None:
+    corpora.give(Need("div2k", "train", Scale(4), "bicubic"))
+    batch = next(iter(load_paper("sr-lut-x4").loader(corpora.root, workers=0)))
+    runs = [set(batch.keys[start : start + 8]) for start in range(0, 32, 8)]
+    assert [len(run) for run in runs] == [1, 1, 1, 1]
+    assert len({one.numpy().tobytes() for one in batch.lr}) == 32
+
+
+def test_carn_takes_its_scales_in_turn(corpora: Corpora) -> None:
+    for scale in (2, 3, 4):
+        corpora.give(Need("div2k", "train", Scale(scale), "bicubic"))
+    loader = load_paper("carn").loader(corpora.root, workers=0, batch_size=2)
+    tasks = [batch.task for batch in islice(endless(loader), 6)]
+    assert tasks == ["x2", "x3", "x4"] * 2
+
+
+def test_hard_windows_come_more_often(corpora: Corpora) -> None:
+    need = Need("div2k", "train", Scale(4), "bicubic")
+    corpora.give(need)
+    corpora.classify("wbsr-x4", need)
+    path = find_set(corpora.root, need)
+    windows = Windows(size=128, step=64, threshold=0)
+    data = PairedDataset(path, split="train", scale=4, windows=windows)
+    scores = dict(zip(data.keys, data.scores("edges"), strict=True))
+    first, last = (stage.loader(corpora.root, workers=0) for stage in load_paper("wbsr-x4").stages)
+    means = [
+        np.mean([scores[key] for batch in islice(endless(one), 40) for key in batch.keys])
+        for one in (first, last)
+    ]
+    assert means[1] > 1.1 * means[0]
+
+
+def test_a_recipe_of_ones_own(tmp_path: Path) -> None:
+    [text] = re.findall(r"^```yaml\n(.*?)^```", PAGE, re.DOTALL | re.MULTILINE)
+    path = tmp_path / "mine.yaml"
+    path.write_text(text)
+    paper = load_recipe(path)
+    assert isinstance(paper, Paper)
+    assert [(stage.hr_size, stage.batch.size) for stage in paper.stages] == [(256, 32), (384, 32)]
+    assert paper.stages[0].look.range == (-1, 1)
+    path.write_text(text.replace("side: lr", "side: left").replace("repeat", "repaet"))
+    with pytest.raises(RecipeError) as caught:
+        load_recipe(path)
+    assert "did you mean 'repeat'" in str(caught.value)
+    assert 'must be one of hr, lr, not "left"' in str(caught.value) or "'hr' or 'lr'" in str(caught.value)
+
+
+def test_what_is_confirmed_needs_evidence(tmp_path: Path) -> None:
+    path = tmp_path / "mine.yaml"
+    path.write_text(
+        "title: x\nuses: [div2k]\nscale: 2\nstatus: confirmed\ncrop: {size: 48, side: lr}\nbatch: {size: 4}\n"
+    )
+    with pytest.raises(RecipeError, match="needs a source"):
+        load_recipe(path)
+
+
+def test_show_says_what_is_unverified_in_another_colour() -> None:
+    assert describe("imdn-x2").count("unverified") == 0
+    text = describe("train2")
+    assert "srdata prepare div2k --scale 4 --lmdb --root data" in text
+    coloured = [line for line in text.splitlines() if line.startswith("\x1b[33m")]
+    assert any("guesses that run, not a reproduction" in line for line in coloured)
+    assert any("augment (unverified)" in line for line in coloured)
+    assert not any("crop (partial)" in line for line in coloured)
+    assert "{augment: rgb_permute, p: 0.5, per: image}" in describe("swinfir-x4")
+    assert json.loads(describe_json("train2"))["paper"]["status"]["augment"] == "unverified"
+    told = CliRunner().invoke(cli, ["show", "train2"])
+    assert "\x1b" not in told.output  # not a terminal
+    assert "augment (unverified)" in told.output
+
+
+def test_the_list_has_every_recipe() -> None:
+    text = overview(Path("nowhere"))
+    for stem in catalog.names(Shelf.PAPERS):
+        assert f"\n  {stem} " in text
+    assert re.search(r"\n  hat  .* HAT · x2 x3 x4 · confirmed", text)
+
+
+def test_the_page_has_a_row_for_every_recipe() -> None:
+    rows = re.findall(r"^\| \[`([^`]+)`\]", PAGE, re.MULTILINE)
+    assert rows == catalog.names(Shelf.PAPERS)
+    assert "| confirmed |" in next(line for line in PAGE.splitlines() if line.startswith("| [`hat`]"))
+
+
+def test_the_example_of_the_page_runs(
+    corpora: Corpora, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    corpora.give(Need("df2k", "train", Scale(4), "bicubic"))
+    (tmp_path / "data").symlink_to(corpora.root)
+    monkeypatch.chdir(tmp_path)
+    [python] = re.findall(r"^```python\n(.*?)^```", PAGE, re.DOTALL | re.MULTILINE)
+    scope: dict[str, Any] = {}
+    exec(compile(python, "recipes.md", "exec"), scope)  # our own page
+    assert scope["batch"].hr.shape == (32, 3, 256, 256)
+
+
+DIV2K = """
+name: div2k
+title: DIV2K
+licence: {{name: test, text: for tests}}
+citation: none
+evidence: {{here: made by this test}}
+sets:
+  - {{split: train, track: HR, count: 2, sources: [{{archives: [hr.zip], paths: "HR/{{key}}.png"}}]}}
+archives:
+  hr.zip: {{urls: ["{server}"], digests: [{{sha256: {digest}, evidence: [here]}}]}}
+"""
+
+
+def test_from_a_download_to_batches(
+    photographs: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for folder in ("manifests", "recipes"):
+        shutil.copytree(photographs.parents[1] / folder, tmp_path / "package" / folder)
+    images = {
+        f"HR/{name}.png": (photographs / f"{name}.png").read_bytes() for name in ("astronaut", "chelsea")
+    }
+    archive = zip_of(images)
+    with serve({"hr.zip": archive}) as server:
+        manifest = tmp_path / "package/manifests/div2k.yaml"
+        digest = hashlib.sha256(archive).hexdigest()
+        manifest.write_text(DIV2K.format(server=server.url("hr.zip"), digest=digest))
+        monkeypatch.setattr(catalog, "_PACKAGE", tmp_path / "package")
+        prepare("div2k", root=tmp_path / "data", scale=4, lmdb=True, jobs=1)
+    batch = next(iter(load_paper("edsr-x4").loader(tmp_path / "data", workers=0)))
+    assert set(batch.keys) == {"astronaut", "chelsea"}
+    check(batch, load_paper("edsr-x4").stage(), 16)
