@@ -7,7 +7,9 @@ import os
 import statistics
 import subprocess
 import sys
+from collections import deque
 from collections.abc import Callable, Iterator
+from functools import partial
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -180,9 +182,14 @@ def _rates(streams: dict[str, tuple[Batches, int]]) -> dict[str, float]:
     seconds: dict[str, list[float]] = {name: [] for name in streams}
     for _ in range(ROUNDS):
         for name, (stream, batches) in streams.items():
-            list(islice(stream, FORGOTTEN))
-            seconds[name].append(timed(lambda stream=stream, batches=batches: list(islice(stream, batches))))
+            _used(stream, FORGOTTEN)
+            seconds[name].append(timed(partial(_used, stream, batches)))
     return {name: streams[name][1] * BATCH / statistics.median(values) for name, values in seconds.items()}
+
+
+def _used(stream: Batches, batches: int) -> None:
+    """Take so many batches, and keep none, as training does."""
+    deque(islice(stream, batches), maxlen=0)
 
 
 def _training() -> Callable[[torch.Tensor, torch.Tensor], None]:
