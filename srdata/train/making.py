@@ -37,9 +37,9 @@ class Degrading:
 
     δ of an image is drawn at (seed, visit, key); what decides sizes is shared by each `group` images in turn,
     or by the whole batch. `margin` HR pixels on each side of a patch are degraded with it, then cut off.
-    `loose` HR pixels more than a patch has are degraded too, and the patch is taken at their top left or, with
-    ½, anywhere: on the grid of JPEG's blocks, or off it (SwinIR). Where stands last in δ. With `plain`, HR
-    before the chain's steps on it is given as well, as `hr_plain`.
+    `loose` HR pixels more than a patch has are degraded too, and the patch is taken at their top left or,
+    with ½, anywhere: on the grid of JPEG's blocks, or off it (SwinIR). Where stands last in δ. With `plain`,
+    HR before the chain's steps on it is given as well, as `hr_plain`.
     """
 
     chain: Chain
