@@ -7,7 +7,7 @@ from pathlib import Path
 
 import click
 
-from benchmarks import crops, degrade, growth, imresize, index, loader, pipeline
+from benchmarks import crops, degrade, growth, imresize, index, loader, memory, pipeline
 from benchmarks.comparison import one_thread
 from benchmarks.tables import machine, markdown
 
@@ -23,6 +23,7 @@ BENCHMARKS = {
     "bsrgan": degrade.run_bsrgan,
     "growth": growth.run,
     "index": index.run,
+    "memory": memory.run,
 }
 
 

@@ -24,8 +24,7 @@ ROUNDS = 5
 
 def run(folder: Path, peers: Path | None) -> Table:
     """Seconds to open it in three ways, each from nothing but the files."""
-    write_tables(folder / INDEX_FILE, _chunks())
-    write_set(folder, _content(folder))
+    made_up(folder, IMAGES)
     works = {
         "SetReader, its length and one image's size": lambda: SetReader(folder).sizes("hr", [IMAGES - 1]),
         "PairedDataset of random crops": lambda: len(PairedDataset(folder, split="train", patch_size=192)),
@@ -39,23 +38,30 @@ def run(folder: Path, peers: Path | None) -> Table:
     )
 
 
-def _chunks() -> Iterator[pa.Table]:
+def made_up(folder: Path, images: int) -> None:
+    """A set whose index names so many images, none of which is there."""
+    folder.mkdir(exist_ok=True)
+    write_tables(folder / INDEX_FILE, _chunks(images))
+    write_set(folder, _content(folder, images))
+
+
+def _chunks(images: int) -> Iterator[pa.Table]:
     rng = np.random.default_rng(0)
-    for start in range(0, IMAGES, CHUNK):
-        numbers = np.arange(start, start + CHUNK)
-        heights, widths = rng.integers(120, 510, (2, CHUNK)) * 4
-        hashes = [rng.bytes(32).hex() for _ in range(CHUNK)]
+    for start in range(0, images, CHUNK):
+        numbers = np.arange(start, min(start + CHUNK, images))
+        heights, widths = rng.integers(120, 510, (2, len(numbers))) * 4
+        hashes = [rng.bytes(32).hex() for _ in numbers]
         columns = {
             "key": [f"{number:07d}" for number in numbers],
             "split": np.where(numbers % 100, "train", "validation"),
-            "source": ["made-up"] * CHUNK,
+            "source": ["made-up"] * len(numbers),
             "height": heights,
             "width": widths,
-            "channels": np.full(CHUNK, 3),
+            "channels": np.full(len(numbers), 3),
             "shard": numbers // PER_SHARD,
             "number": numbers % PER_SHARD,
             "source_sha256": hashes,
-            "params": [""] * CHUNK,
+            "params": [""] * len(numbers),
             "pixels": [f'{{"hr":"{text[:32]}","x4":"{text[32:]}"}}' for text in hashes],
             "blocks": [bytes.fromhex(text) for text in hashes],
         }
@@ -64,7 +70,7 @@ def _chunks() -> Iterator[pa.Table]:
         )
 
 
-def _content(folder: Path) -> SetFile:
+def _content(folder: Path, images: int) -> SetFile:
     return SetFile(
         name="made-up",
         recipe={},
@@ -75,6 +81,6 @@ def _content(folder: Path) -> SetFile:
         windows=Windows(),
         seed=0,
         versions={},
-        counts={"train": IMAGES - IMAGES // 100, "validation": IMAGES // 100},
+        counts={"train": images - images // 100, "validation": images // 100},
         files={INDEX_FILE: file_entry(folder / INDEX_FILE)},
     )

@@ -12,7 +12,7 @@ import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from docs import augments, papers
+from docs import augments, papers, protocols
 from docs.pictures import as_png, picture
 from docs.settings import as_yaml
 from docs.shown import FAMILIES, OTHERS
@@ -133,6 +133,11 @@ PAGES: dict[str, dict[str, Callable[[], str]]] = {
     "degradations.md": {"presets": presets, "ops": ops},
     "recipes.md": {"systems": papers.systems},
     "augmentations.md": {"presets": augments.presets, "augmentations": augments.augmentations},
+    "evaluation.md": {
+        "protocols": protocols.protocols,
+        "measures": protocols.measures,
+        "weights": protocols.weights,
+    },
 }
 
 if __name__ == "__main__":

@@ -7,6 +7,9 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from srdata.degrade.offline import degrade as degrade
+    from srdata.exchange.export import export as export
+    from srdata.exchange.inspection import inspect as inspect
+    from srdata.metrics.evaluation import evaluate as evaluate
     from srdata.papers import load_recipe as load_recipe
     from srdata.preparation import prepare as prepare
     from srdata.publication import publish as publish
@@ -22,7 +25,10 @@ __version__ = "0.1.0"
 # Where each public name lives. Resolved on first use: importing srdata loads neither torch nor datasets.
 _HOMES = {
     "degrade": "srdata.degrade",  # a package that can be called
+    "evaluate": "srdata.metrics.evaluation",
+    "export": "srdata.exchange.export",
     "imresize": "srdata.resize",
+    "inspect": "srdata.exchange.inspection",
     "load_recipe": "srdata.papers",
     "prepare": "srdata.preparation",
     "publish": "srdata.publication",
@@ -38,7 +44,10 @@ __all__ = [
     "Loader",
     "PairedDataset",
     "degrade",
+    "evaluate",
+    "export",
     "imresize",
+    "inspect",
     "load_recipe",
     "prepare",
     "publish",

@@ -73,13 +73,15 @@ def show(name: str, as_json: bool) -> None:
 
 
 @cli.command()
-@click.argument("recipe", metavar="NAME|YAML|DIR")
+@click.argument("recipe", metavar="NAME|YAML|PATH|hf://ORG/NAME")
 @click.option("--scale", multiple=True, help="HR size over LR size; repeat for several.")
 @click.option("--lmdb", is_flag=True, help="Store LMDB shards instead of image folders.")
 @_ROOT
 @click.option("--degradation", help="How LR is made: a name, a YAML file, or published:TRACK.")
 @_FROM
 @click.option("--split", "splits", multiple=True, help="Only this split; repeat for several.")
+@click.option("--config", help="Config of a data set of the Hub.")
+@click.option("--column", help="Column of its HR images; hr or image if not given.")
 @click.option("--jobs", default=-1, show_default=True, help="Processes; -1 is one a core.")
 @click.option("--codec", type=click.Choice(["raw", "png", "jxl"]), help="How blocks are stored in shards.")
 @click.option("--layout", type=click.Choice(["folder", "lmdb", "basicsr"]), help="What is written.")
@@ -92,10 +94,15 @@ def show(name: str, as_json: bool) -> None:
 )
 @click.option("--seed", type=int, help="Seed of all randomness.")
 @click.option("--name", help="Name of the prepared set's folder.")
+@click.option("--hr", help="How the HR images below PATH are called: 'HR/{key}.png', or an LMDB.")
+@click.option("--lr", help="How their LR images are called: 'LR/X{scale}/{key}.png', or an LMDB.")
 @click.option("--skip-bad", is_flag=True, help="Leave bad images out and list them in the set.")
 @click.option("--dry-run", is_flag=True, help="Print the plan and do nothing.")
 def prepare(dry_run: bool, jobs: int, backend: Any, skip_bad: bool, **options: Any) -> None:
-    """Download, degrade, cut and store a data set; run again to resume."""
+    """Download, degrade, cut and store a data set; run again to resume.
+
+    A PATH holds images, or pairs of any form that `srdata inspect` knows; LR images that are there are kept.
+    """
     from srdata import preparation
 
     recipe = options.pop("recipe")
@@ -119,6 +126,46 @@ def verify(prepared: Path, **options: Any) -> None:
     click.echo(report.text)
     if not report.ok:
         click.get_current_context().exit(1)
+
+
+@cli.command()
+@click.argument("path", type=click.Path(exists=True, path_type=Path))
+@click.option("--full", is_flag=True, help="Decode every image, not only its header.")
+def inspect(path: Path, full: bool) -> None:
+    """Say what a file or folder of images is: form, counts, sizes, pairs, scale, and what is wrong."""
+    from srdata.exchange.inspection import inspect
+
+    found = inspect(path, full=full)
+    click.echo(found.text)
+    if found.problems:
+        click.get_current_context().exit(1)
+
+
+@cli.command()
+@_SET
+@click.option(
+    "--to",
+    type=click.Choice(["basicsr", "folder", "kair", "webdataset", "hdf5"]),
+    required=True,
+    help="LMDB folders, EDSR's or KAIR's folders, tars, or super-image's HDF5.",
+)
+@click.option(
+    "--out", type=click.Path(file_okay=False, path_type=Path), required=True, help="Folder to write."
+)
+@click.option(
+    "--windows/--whole",
+    default=None,
+    help="Cut the training split into the set's sub-images or not; by default for basicsr and kair.",
+)
+@click.option("--escape", is_flag=True, help="Spell keys that the form cannot hold in a way that it can.")
+@click.option("--shard-bytes", type=int, default=1 << 30, show_default=True, help="Size of a tar.")
+@click.option("--jobs", default=-1, show_default=True, help="Processes; -1 is one a core.")
+def export(prepared: Path, out: Path, **options: Any) -> None:
+    """Write a prepared set in a form that other training code reads."""
+    from srdata.exchange.export import export
+
+    done = export(prepared, out=out, **options)
+    click.echo(f"{out}: {', '.join(f'{count} {split}' for split, count in done.counts.items())} images")
 
 
 @cli.command()
@@ -199,6 +246,29 @@ def preview(target: str, image: Path | None, out: Path | None, **options: Any) -
 
 @cli.command()
 @_SET
+@click.option(
+    "--out", type=click.Path(dir_okay=False, path_type=Path), help="The page; NAME.html if not given."
+)
+@click.option(
+    "--images", type=click.IntRange(0, 200), default=12, show_default=True, help="How many pairs to show."
+)
+@click.option(
+    "--against",
+    multiple=True,
+    type=click.Path(exists=True, file_okay=False, path_type=Path),
+    metavar="SET|DIR",
+    help="Search for these images in the set too; repeat for several.",
+)
+@click.option("--jobs", default=-1, show_default=True, help="Processes; -1 is one a core.")
+def report(prepared: Path, out: Path | None, **options: Any) -> None:
+    """Write an HTML page that shows a prepared set: pairs, draws, difficulty, duplicates, licence."""
+    from srdata.report import write_report
+
+    click.echo(write_report(prepared, out or Path(f"{prepared.resolve().name}.html"), **options))
+
+
+@cli.command()
+@_SET
 @click.option("--to", metavar="ORG/NAME", help="The data set on the Hugging Face Hub.")
 @click.option("--out", type=click.Path(path_type=Path), help="Write the repository here, upload nothing.")
 @click.option(
@@ -241,6 +311,54 @@ def train_resampler(folder: Path, scale: int, out: Path, device: str, **options:
     given = {name: value for name, value in options.items() if value is not None}
     trained = train_resampler(folder, scale, out, device=device, report=_note, **given)
     click.echo(f"{trained.weights}: use it as {trained.step}")
+
+
+@cli.command()
+@click.argument("sr_dir", required=False, type=click.Path(exists=True, file_okay=False, path_type=Path))
+@click.option("--set", "set_", help="HR: a data set by name, a prepared set, or a folder.")
+@click.option(
+    "--scale", "scales", multiple=True, help="HR size over LR size; of several, SR_DIR holds X2, X3 …"
+)
+@click.option(
+    "--protocol", "protocols", multiple=True, help="What is cut, rounded, converted; repeat for several."
+)
+@click.option(
+    "--all-protocols", is_flag=True, help="Show how far the rules of papers differ on these images."
+)
+@click.option(
+    "--format",
+    "form",
+    type=click.Choice(["table", "csv", "json", "markdown"]),
+    default="table",
+    show_default=True,
+    help="How the numbers are printed.",
+)
+@click.option(
+    "--hr", type=click.Path(exists=True, file_okay=False, path_type=Path), help="Folder of HR images."
+)
+@click.option("--name", help="How SR files are called, such as '{key}_x4_SR'; found out if not given.")
+@click.option("--baseline", type=click.Choice(["bicubic"]), help="Make and score this instead of SR_DIR.")
+@click.option("--measure", "measures", multiple=True, help="Also this measure, or MODULE:FUNCTION of yours.")
+@click.option("--weights", multiple=True, metavar="ROLE=FILE", help="Weights that a measure needs.")
+@click.option("--split", help="Split of the set: test, else validation, else train, if not given.")
+@click.option(
+    "--ratings",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    help="CSV of method, image, rater, score: print mean opinion scores, nothing else.",
+)
+@_ROOT
+@_FROM
+def evaluate(ratings: Path | None, form: str, **options: Any) -> None:
+    """Score SR images as papers do: PSNR, SSIM and other measures, each with what it is."""
+    if ratings is not None:
+        from srdata.metrics.opinion import mean_opinions, opinion_table
+
+        click.echo(opinion_table(mean_opinions(ratings)))
+        return
+    from srdata.metrics.request import evaluations
+    from srdata.metrics.result import render
+
+    click.echo(render(evaluations(**options), form))
 
 
 @cli.command()

@@ -29,7 +29,13 @@ _LIBRARIES = (
     "datasets",
     "pydantic",
 )
-_EXTRAS = {"jxl": "imagecodecs", "dask": "distributed", "video": "av"}
+_EXTRAS = {
+    "jxl": "imagecodecs",
+    "dask": "distributed",
+    "video": "av",
+    "hdf5": "h5py",
+    "metrics": "scipy",
+}
 _NETWORK_FILE_SYSTEMS = {"nfs", "nfs4", "cifs", "smb3", "smbfs", "lustre", "gpfs", "ceph", "9p", "fuse.sshfs"}
 _LEAST_FREE_BYTES = 20 << 30  # DIV2K at x4 as raw blocks, and the archives it comes from
 _LEAST_OPEN_FILES = 1024

@@ -45,6 +45,18 @@ def sync_folder(folder: Path) -> None:
         os.close(handle)
 
 
+def publish_folder(part: Path, folder: Path) -> None:
+    """Give a finished folder, whose files are durable, its name; one that is there and not empty stays."""
+    for found, _, _ in os.walk(part):
+        sync_folder(Path(found))
+    try:
+        part.rename(folder)
+    except OSError:
+        if not folder.is_dir():  # else another process was faster, with the same bytes
+            raise
+    sync_folder(folder.parent)
+
+
 def write_file(path: Path, data: bytes) -> None:
     """Write `data` under the name `path`, whole or not at all; its folder is made where it is missing.
 

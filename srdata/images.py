@@ -15,7 +15,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, BinaryIO, Literal
 
 import cv2
 import numpy as np
@@ -72,7 +72,7 @@ class ImageInfo:
     icc: bool
 
 
-def probe(source: Path | bytes, name: str | None = None) -> ImageInfo:
+def probe(source: Path | bytes | BinaryIO, name: str | None = None) -> ImageInfo:
     """Read the header of an image file, not its pixels; raises ImageError if it is none."""
     with _opened(source, _name_of(source, name)) as image:
         return _info(image)
@@ -133,14 +133,14 @@ def natural(text: str) -> tuple[tuple[int, int, str], ...]:
     )
 
 
-def _name_of(source: Path | bytes, name: str | None) -> str:
+def _name_of(source: Path | bytes | BinaryIO, name: str | None) -> str:
     if name is not None:
         return name
     return str(source) if isinstance(source, Path) else "image"
 
 
 @contextmanager
-def _opened(source: Path | bytes, name: str) -> Iterator[Image.Image]:
+def _opened(source: Path | bytes | BinaryIO, name: str) -> Iterator[Image.Image]:
     """An image file opened by Pillow, every way in which it can be bad turned into ImageError."""
     stream = io.BytesIO(source) if isinstance(source, bytes) else source
     try:
@@ -158,13 +158,22 @@ def _opened(source: Path | bytes, name: str) -> Iterator[Image.Image]:
         raise ImageError(f"{name}: {error}") from error
 
 
-def _what_it_is(source: Path | bytes) -> str:
-    head = source[:64] if isinstance(source, bytes) else source.read_bytes()[:64]
+def _what_it_is(source: Path | bytes | BinaryIO) -> str:
+    head = _head(source)
     if not head:
         return "an empty file"
     if head.lstrip().lower().startswith((b"<!doctype", b"<html")):
         return "an HTML page, not an image"
     return f"not an image of a known format (starts with {head[:8]!r})"
+
+
+def _head(source: Path | bytes | BinaryIO) -> bytes:
+    if isinstance(source, bytes):
+        return source[:64]
+    if isinstance(source, Path):
+        return source.read_bytes()[:64]
+    source.seek(0)
+    return source.read(64)
 
 
 def _info(image: Image.Image) -> ImageInfo:

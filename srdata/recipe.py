@@ -30,6 +30,8 @@ from srdata.catalog import Shelf
 from srdata.degrade.chain import Chain, load_chain
 from srdata.errors import RecipeError, UnknownNameError, UsageError
 from srdata.files import inside
+from srdata.hub.names import REPOSITORY, HubName, hub_name, is_hub_name
+from srdata.hub.repository import look
 from srdata.images import ImagePolicy
 from srdata.manifest import Split, load_manifest
 from srdata.scale import Scale
@@ -72,6 +74,37 @@ class Store(_Part):
     )  # HR and LR samples in one shard file, before the codec
 
 
+class Pairs(_Part):
+    """How the images of a folder are called, relative to it, with {key} for the key of an image.
+
+    Without {key} it is the path of an LMDB. `lr` may hold {scale}; without `lr` the LR images are made.
+    """
+
+    hr: str
+    lr: str | None = None
+
+
+class HubSource(_Part):
+    """A data set of the Hugging Face Hub with HR images in a column."""
+
+    repository: Annotated[str, Field(pattern=rf"^{REPOSITORY}$")]  # ORG/NAME
+    revision: str | None = None  # a branch, tag or commit; the commit is looked up when the recipe is read
+    config: str | None = None  # none: the only one, or the default
+    column: str | None = None  # of the images; none: hr or image
+    key: str | None = None  # the column of their names; none: key, the names of their files, or numbers
+
+    @property
+    def name(self) -> HubName:
+        """The data set."""
+        return HubName(self.repository, self.revision)
+
+    @property
+    def columns(self) -> dict[str, str]:
+        """The columns that are named."""
+        named = {"hr": self.column, "key": self.key}
+        return {role: column for role, column in named.items() if column is not None}
+
+
 class Recipe(_Part):
     """One way to make one prepared set."""
 
@@ -80,6 +113,8 @@ class Recipe(_Part):
     prefix: str = ""  # in the names of folders: DIV2K_train_HR; none: the name
     source: str | None = None  # the name of a manifest
     folder: str | None = None  # or a folder of images, relative to the recipe file
+    pairs: Pairs | None = None  # the names in that folder, where they are none that the field uses
+    hub: HubSource | None = None  # or a data set of the Hugging Face Hub
     splits: tuple[Split, ...] = ()  # none: all that the source has
     scales: Annotated[tuple[ScaleField, ...], Field(min_length=1)]
     degradation: str | list[Any] | dict[str, Any] = "bicubic"  # a dict: a chain, or scale → chain
@@ -95,8 +130,12 @@ class Recipe(_Part):
 
     @model_validator(mode="after")
     def _consistent(self) -> Self:
-        if (self.source is None) == (self.folder is None):
-            raise ValueError("give either source, the name of a data set, or folder, a folder of images")
+        if sum(one is not None for one in (self.source, self.folder, self.hub)) != 1:
+            raise ValueError("give one of source (a data set's name), folder (of images) and hub")
+        if self.hub is not None and self.published is not None:
+            raise ValueError("a data set of the Hub gives HR images only: take another degradation")
+        if self.pairs is not None and self.folder is None:
+            raise ValueError("pairs says how the images of a folder are called: give the folder")
         if len(set(self.scales)) < len(self.scales):
             raise ValueError("a scale stands twice in scales; remove one of them")
         return self
@@ -162,7 +201,7 @@ class Recipe(_Part):
         return Recipe(**{**self._settings(), "windows": None})
 
     def _settings(self) -> dict[str, Any]:
-        return {name: getattr(self, name) for name in Recipe.model_fields}
+        return {name: getattr(self, name) for name in self.model_fields_set}
 
     def changed(self, **fields: Any) -> Recipe:
         """This recipe with other values in `fields`, checked again."""
@@ -170,7 +209,7 @@ class Recipe(_Part):
         try:
             return Recipe(**{**self._settings(), **given})
         except ValidationError as error:
-            problems = (f"{detail['loc'][0]}: {detail['msg']}" for detail in error.errors())
+            problems = (": ".join(map(str, (*one["loc"][:1], one["msg"]))) for one in error.errors())
             raise UsageError("; ".join(problems)) from error
 
     def resolved(self) -> dict[str, Any]:
@@ -189,10 +228,13 @@ class Recipe(_Part):
 
 
 def load_recipe(name: str | Path) -> Recipe:
-    """The recipe with a name of the catalogue, in a YAML file, or for a folder of images.
+    """The recipe with a name of the catalogue, in a YAML file, or for a folder of images or hf://ORG/NAME.
 
-    Raises UnknownNameError with the nearest name, or RecipeError with every problem of the file.
+    Of a data set of the Hub the commit is looked up. Raises UnknownNameError with the nearest name, or
+    RecipeError with every problem of the file; for the Hub what `srdata.hub.repository.look` raises.
     """
+    if is_hub_name(name):
+        return _of_hub(hub_name(str(name)))
     path = Path(name)
     if path.suffix in {".yaml", ".yml"}:
         return _read(path)
@@ -203,8 +245,8 @@ def load_recipe(name: str | Path) -> Recipe:
         raise UsageError(
             f"{name} is the recipe of a paper, which reads sets: srdata show {name} says how to prepare them"
         )
-    if path.is_dir():
-        return Recipe(name=_set_name(path.resolve().name), folder=str(path.resolve()), scales=(Scale(4),))
+    if path.exists():
+        return Recipe(name=_set_name(_stem(path.resolve())), folder=str(path.resolve()), scales=(Scale(4),))
     raise UnknownNameError.among("recipe, recipe file or folder", str(name), known)
 
 
@@ -217,7 +259,21 @@ def _read(path: Path) -> Recipe:
     recipe = check(Recipe, document)
     if recipe.folder:
         recipe = recipe.changed(folder=str(_folder_of(recipe.folder, document)))
+    if recipe.hub:
+        recipe = recipe.changed(hub=_pinned(recipe.hub))
     return recipe if recipe.name else recipe.changed(name=_set_name(path.stem))
+
+
+def _of_hub(name: HubName) -> Recipe:
+    hub = HubSource(repository=name.repository, revision=name.revision)
+    return Recipe(name=_set_name(name.repository.rpartition("/")[2]), hub=_pinned(hub), scales=(Scale(4),))
+
+
+def _pinned(hub: HubSource) -> HubSource:
+    """The same with the commit for a revision, so that the recipe says which images it is of."""
+    if hub.revision is not None and re.fullmatch("[0-9a-f]{40}", hub.revision):
+        return hub
+    return hub.model_copy(update={"revision": look(hub.name).commit})
 
 
 def _folder_of(folder: str, document: Document) -> Path:
@@ -228,6 +284,11 @@ def _folder_of(folder: str, document: Document) -> Path:
     if not path.is_dir():
         raise RecipeError([document.problem(("folder",), f"there is no folder {path}")])
     return path
+
+
+def _stem(path: Path) -> str:
+    """The name of a folder, and of a file or LMDB without its suffix."""
+    return path.name if path.is_dir() and path.suffix != ".lmdb" else path.stem
 
 
 def _set_name(text: str) -> str:

@@ -134,7 +134,9 @@ def _compare_with_published(
     """Compare LR with the published images, sample for sample."""
     source = content.recipe.get("source")
     if source is None:
-        raise UsageError(f"{folder} was made of a folder of images, for which nothing is published")
+        raise UsageError(
+            f"{folder} was made of images of a folder or the Hub, for which nothing is published"
+        )
     images = PreparedImages(folder)
     for scale in images.scales:
         published = [

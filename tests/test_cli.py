@@ -216,7 +216,15 @@ def test_dry_run_writes_nothing(tmp_path: Path, capsys: pytest.CaptureFixture[st
 def test_doctor_tells_what_is_there(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     status, out, _ = told(capsys, "doctor", "--root", tmp_path / "not/yet/made")
     assert status == 0
-    for text in ("numpy", "LMDB engine", "extra jxl", "start method", "free at", "file system"):
+    for text in (
+        "numpy",
+        "LMDB engine",
+        "extra jxl",
+        "extra metrics",
+        "start method",
+        "free at",
+        "file system",
+    ):
         assert text in out
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ctypes
 import json
 import shutil
 import subprocess
@@ -109,6 +110,31 @@ def test_names_that_would_collide_and_empty_folders_are_refused(tmp_path: Path) 
     (tmp_path / "empty").mkdir()
     with pytest.raises(UsageError, match="holds no images"):
         degrade_files(tmp_path / "empty", tmp_path / "out", scale=2)
+
+
+MAPPED = """
+import ctypes
+import numpy as np
+from srdata.degrade import backend
+class MallInfo(ctypes.Structure):
+    _fields_ = [(str(number), ctypes.c_size_t) for number in range(10)]
+info = ctypes.CDLL(None).mallinfo2
+info.restype = MallInfo
+backend.keep_memory()
+image = np.empty(2 << 20, np.uint8)
+print(getattr(info(), "4"))  # hblkhd: the bytes in blocks that go back to the kernel when freed
+"""
+
+
+@pytest.mark.skipif(
+    sys.platform != "linux" or not hasattr(ctypes.CDLL(None), "mallinfo2"), reason="glibc 2.33 has it"
+)
+def test_memory_of_images_is_kept_for_the_next() -> None:
+    run = subprocess.run([sys.executable, "-c", MAPPED], capture_output=True, text=True, check=True)
+    assert int(run.stdout) < 2 << 20
+    without = MAPPED.replace("backend.keep_memory()", "")
+    run = subprocess.run([sys.executable, "-c", without], capture_output=True, text=True, check=True)
+    assert int(run.stdout) >= 2 << 20  # so that this test can fail
 
 
 def counts_of(levels: np.ndarray, photons: float) -> np.ndarray:

@@ -12,7 +12,17 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from loopback import Loopback, digest_of, manifest_data, sends, serve, slow, status, tar_of, zip_of
+from loopback import (
+    Loopback,
+    digest_of,
+    manifest_data,
+    sends,
+    serve,
+    slow,
+    status,
+    tar_of,
+    zip_of,
+)
 
 from srdata.errors import ArchiveError, DownloadError, HashMismatchError, LicenceError, SourceError
 from srdata.fetch import have, obtain, plan
@@ -199,6 +209,14 @@ obtain(owner, one, Path(sys.argv[1]))
 """
 
 
+MEET = """
+import os, time
+Path(sys.argv[1], f"ready-{os.getpid()}").touch()
+while len(list(Path(sys.argv[1]).glob("ready-*"))) < 2:
+    time.sleep(0.01)
+"""
+
+
 def child(found: Manifest, root: Path) -> subprocess.Popen[bytes]:
     """Another process that obtains the images."""
     (root / "manifest.json").write_text(found.model_dump_json(exclude_none=True))
@@ -237,8 +255,10 @@ def test_two_processes_without_locks_do_no_harm(
     server: Loopback, photos: dict[str, bytes], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """As on a shared file system where every lock is granted to everyone."""
-    server.always("hr.zip", slow(0.002, 16 << 10))
-    monkeypatch.setattr(f"{__name__}.CHILD", f"import fcntl\nfcntl.flock = lambda *unused: None\n{CHILD}")
+    server.always("hr.zip", slow(0.02, 16 << 10))
+    head, call = CHILD.split("obtain(owner")
+    code = f"import fcntl\nfcntl.flock = lambda *unused: None\n{head}{MEET}obtain(owner{call}"
+    monkeypatch.setattr(f"{__name__}.CHILD", code)
     both = [child(manifest(server, "hr.zip"), tmp_path) for _ in range(2)]
     assert [process.wait(timeout=60) for process in both] == [0, 0]
     assert len(server.asked("hr.zip")) == 2, "neither waited"

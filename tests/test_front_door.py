@@ -16,21 +16,12 @@ PACKAGE = Path(srdata.__file__).parent
 # The rooms, lowest first: a module may import from its own room and from lower rows, never from a higher one.
 ROWS = [
     {"errors"},
-    {"rng", "files", "images", "colour", "scale", "resize", "progress", "mistakes", "yamlfile", "catalog"},
-    {"degrade", "store", "manifest", "fetch"},
+    {"rng", "files", "images", "colour", "scale", "resize"}
+    | {"progress", "parallel", "mistakes", "yamlfile", "catalog", "phash", "pick"},
+    {"degrade", "store", "manifest", "fetch", "hub"},
     {"recipe"},
-    {
-        "preparation",
-        "verification",
-        "report",
-        "train",
-        "doctor",
-        "listing",
-        "prepared",
-        "difficulty",
-        "publication",
-        "papers",
-    },
+    {"preparation", "verification", "report", "train", "doctor", "listing", "prepared"}
+    | {"difficulty", "metrics", "copies", "rights", "publication", "exchange", "papers"},
     {"cli"},
     {"__main__"},
 ]

@@ -64,6 +64,7 @@ def test_the_wheel_runs_its_main_job(wheel: Path, tmp_path: Path) -> None:
     out = run_installed(wheel, tmp_path, "prepare", "sample", "--scale", "4", "--lmdb", "--jobs", "1")
     assert out.startswith("data/sample-x4: 5 train images")
     assert run_installed(wheel, tmp_path, "verify", "data/sample-x4").splitlines()[-1] == "ok"
+    assert run_installed(wheel, tmp_path, "report", "data/sample-x4", "--jobs", "1") == "sample-x4.html\n"
 
 
 def test_this_checkout_finds_its_own() -> None:

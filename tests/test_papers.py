@@ -26,6 +26,7 @@ from srdata.difficulty import classify
 from srdata.errors import RecipeError, UnknownNameError, UsageError
 from srdata.images import list_images, read_image
 from srdata.listing import describe, describe_json, overview
+from srdata.metrics.protocols import PROTOCOLS
 from srdata.papers import Paper, load_paper, load_recipe, paper_names
 from srdata.papers.model import Corpus, Setting, Stage, Status
 from srdata.papers.sets import Need, find_set, need_of, needs
@@ -308,6 +309,13 @@ def test_training_runs_follow_each_other() -> None:
     assert load_paper("hat-x4").stage().init_from == ("hat-x2",)
     assert [stage.iterations for stage in load_paper("hat-x2").stages] == [500_000]
     assert [stage.name for stage in load_paper("real-hat-gan-x4").stages] == ["mse", "gan"]
+
+
+def test_protocols_are_those_of_evaluate() -> None:
+    for name in NAMES:
+        for one in load_paper(name).evaluation:
+            assert one.protocol is None or one.protocol in PROTOCOLS, name
+            assert one.protocol or one.note, name
 
 
 def test_every_setting_has_a_status() -> None:

@@ -24,6 +24,7 @@ from srdata.catalog import Shelf
 from srdata.cli import run
 from srdata.degrade.chain import load_chain
 from srdata.errors import CorruptRecordError, LicenceError, SetError, UsageError
+from srdata.exchange.track import chain_name
 from srdata.images import decode_image, write_png
 from srdata.manifest import load_manifest
 from srdata.prepared import PreparedImages
@@ -31,9 +32,8 @@ from srdata.publication import publish
 from srdata.publication.chunks import chunked
 from srdata.publication.entries import Entry
 from srdata.publication.forms import FORMS, Config, Form, file_stem, write_imagefolder, write_parquet
-from srdata.publication.naming import chain_name
-from srdata.publication.rights import Terms, refuse_unless_allowed
 from srdata.recipe import load_recipe
+from srdata.rights import Terms, refuse_unless_allowed
 from srdata.scale import Scale
 from srdata.store.windows import Windows
 

@@ -64,8 +64,8 @@ def test_all_mistakes_are_told_at_once_with_their_lines(tmp_path: Path) -> None:
     [
         ("source: div2k\nsource: set5\nscales: [4]\n", "stands here twice"),
         ("a: &a [1]\nb: [*a, *a]\n", "anchors and aliases"),
-        ("source: div2k\nscales: [4]\nfolder: photos\n", "give either source"),
-        ("scales: [4]\n", "give either source"),
+        ("source: div2k\nscales: [4]\nfolder: photos\n", "give one of source"),
+        ("scales: [4]\n", "give one of source"),
         ("source: div2k\nscales: [4, 4]\n", "a scale stands twice"),
         ("folder: ../../etc\nscales: [4]\n", "leads out of"),
         ("folder: nowhere\nscales: [4]\n", "there is no folder"),

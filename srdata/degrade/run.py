@@ -29,6 +29,7 @@ def walk(way: Way, image: State, lr_size: Size) -> Iterator[tuple[Op, Params, St
 
 def last(way: Way, image: State, lr_size: Size) -> State:
     """What a way makes of one image."""
+    backend.keep_memory()
     for _, _, state in walk(way, image, lr_size):
         image = state
     return image

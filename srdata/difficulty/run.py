@@ -13,7 +13,7 @@ from srdata.difficulty.measures import MEASURES
 from srdata.errors import UnknownNameError, UsageError
 from srdata.files import PART, only_one_at
 from srdata.images import Pixels
-from srdata.preparation.parallel import Backend, in_order
+from srdata.parallel import Backend, in_order
 from srdata.prepared import PreparedImages
 from srdata.progress import progress
 from srdata.scale import Scale

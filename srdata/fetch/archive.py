@@ -10,7 +10,7 @@ from pathlib import Path
 from srdata.errors import ArchiveError
 from srdata.fetch.members import Member, damage_named, members, refuse
 from srdata.fetch.names import NewNames
-from srdata.files import part_name, storage_errors, sync_folder
+from srdata.files import part_name, publish_folder, storage_errors
 
 CHUNK_BYTES = 1 << 20
 
@@ -37,7 +37,7 @@ def extract(archive: Path, folder: Path, limits: Limits | None = None) -> None:
         try:
             part.mkdir(parents=True)
             _unpack(archive, part, limits or Limits())
-            _publish(part, folder)
+            publish_folder(part, folder)
         finally:
             shutil.rmtree(part, ignore_errors=True)
 
@@ -76,14 +76,3 @@ def _write(archive: Path, member: Member, path: Path, budget: int) -> int:
         target.flush()
         os.fsync(target.fileno())
     return written
-
-
-def _publish(part: Path, folder: Path) -> None:
-    for found, _, _ in os.walk(part):
-        sync_folder(Path(found))
-    try:
-        part.rename(folder)
-    except OSError:
-        if not folder.is_dir():  # else another process was faster, with the same bytes
-            raise
-    sync_folder(folder.parent)

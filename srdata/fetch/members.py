@@ -52,6 +52,28 @@ def members(archive: Path) -> Iterator[Member]:
             yield from _tar_members(archive, packed=head.startswith(b"\x1f\x8b"))
 
 
+def tar_places(archive: Path) -> Iterator[tuple[str, int, int]]:
+    """Name, first byte and number of bytes of each file in a tar that is not compressed.
+
+    Only the headers are read. Raises ArchiveError for what `members` refuses.
+    """
+    with damage_named(archive), archive.open("rb") as file:
+        if file.read(2) == b"\x1f\x8b":
+            raise ArchiveError(
+                f"{archive} is compressed: unpack it with gunzip, so that it can be read anywhere"
+            )
+        file.seek(0)
+        stream = _Headers(archive, file)
+        with tarfile.open(fileobj=stream, mode="r:") as opened:  # type: ignore[call-overload]
+            while (info := opened.next()) is not None:
+                _check_tar_member(archive, info)
+                if info.isfile():
+                    yield info.name.removeprefix("./"), info.offset_data, info.size
+                opened.members.clear()  # else the headers of all members stay in memory
+                stream.next_header()
+        stream.check_end()
+
+
 def refuse(archive: Path, name: str, problem: str) -> ArchiveError:
     """The error for a member that no honest archive has."""
     return ArchiveError(f"{archive}: member {name!r} {problem}; the archive is not unpacked")
@@ -147,3 +169,17 @@ class _Watched:
             pass
         if self.tail.strip(b"\0"):
             raise ArchiveError(f"{self.archive} is cut short: delete it and run the same command again")
+
+
+class _Headers(_Watched):
+    """A tar file of which only headers are read."""
+
+    def seek(self, place: int, whence: int = 0) -> int:
+        return self.file.seek(place, whence)
+
+    def tell(self) -> int:
+        return self.file.tell()
+
+    def check_end(self) -> None:
+        self.file.seek(-min(tarfile.BLOCKSIZE, self.archive.stat().st_size), 2)
+        super().check_end()

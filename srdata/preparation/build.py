@@ -10,9 +10,9 @@ from pathlib import Path
 from typing import Protocol, TypeVar
 
 from srdata.errors import ImageError
-from srdata.preparation.folders import finished, folder_tasks, templates, write_images
+from srdata.parallel import Backend, in_order
+from srdata.preparation.folders import finished, folder_tasks, names_of, write_images
 from srdata.preparation.items import Bad, Item, sample_bytes, stored_sizes
-from srdata.preparation.parallel import Backend, in_order
 from srdata.preparation.shards import layout_of, shard_tasks, write_shard
 from srdata.progress import progress
 from srdata.recipe import Recipe
@@ -127,7 +127,7 @@ def build_folder(job: Job) -> Built:
             files |= {path: FileEntry.model_validate(facts) for path, facts in one.files.items()}
     named: dict[str, dict[str, str]] = {}
     for item in job.items:
-        named.setdefault(item.split, templates(job.recipe, item.split))
+        named.setdefault(item.split, names_of(job.recipe).templates(item.split, job.recipe.scales))
     return Built(files, tuple(bad for one in done for bad in one.bad), named)
 
 

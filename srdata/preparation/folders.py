@@ -14,17 +14,16 @@ from pathlib import Path
 from typing import Any
 
 from srdata.errors import ImageError
+from srdata.exchange.names import Names
 from srdata.files import storage_errors
 from srdata.images import write_png
 from srdata.preparation.items import Bad, Item
 from srdata.preparation.work import Source, make_layers, read_source
 from srdata.recipe import Recipe
-from srdata.store.blocks import HR
 from srdata.store.records import Row, make_row
 from srdata.store.setfile import file_entry
 
 JOURNAL = ".journal"
-_SHORT = {"train": "train", "validation": "valid", "test": "test"}
 
 
 @dataclass(frozen=True)
@@ -58,19 +57,9 @@ class FolderDone:
     bad: tuple[Bad, ...]
 
 
-def templates(recipe: Recipe, split: str) -> dict[str, str]:
-    """For each layer where its images stand, relative to the set, with {key} for the key of an image."""
-    prefix = folder_prefix(recipe, split)
-    lr = {
-        scale.label: f"{prefix}LR_{recipe.degradation_name}/X{scale}/{{key}}{scale.label}.png"
-        for scale in recipe.scales
-    }
-    return {HR: f"{prefix}HR/{{key}}.png", **lr}
-
-
-def folder_prefix(recipe: Recipe, split: str) -> str:
-    """What the names of a split's folders start with: DIV2K_train_, and nothing for benchmarks."""
-    return "" if split == "test" else f"{recipe.prefix or recipe.name}_{_SHORT[split]}_"
+def names_of(recipe: Recipe) -> Names:
+    """What the files of the set that a recipe makes are called."""
+    return Names(recipe.prefix or recipe.name, recipe.degradation_name)
 
 
 def write_images(task: FolderTask) -> FolderDone:
@@ -104,7 +93,7 @@ def _write_image(source: Source, earlier: Written | None, task: FolderTask) -> W
         return earlier
     made = make_layers(source, task.recipe)
     item = source.item
-    named = templates(task.recipe, item.split).items()
+    named = names_of(task.recipe).templates(item.split, task.recipe.scales).items()
     paths = {layer: template.replace("{key}", item.key) for layer, template in named}
     for layer, relative in paths.items():
         write_png(task.target / relative, made.layers[layer])

@@ -8,13 +8,28 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from srdata.errors import ImageError, UsageError
+from srdata.errors import ImageError, SourceError, UsageError
+from srdata.exchange.blobs import ImageFile
+from srdata.exchange.take import find_pairs, lr_of
 from srdata.fetch import SourceImage, obtain
-from srdata.images import list_images, probe
+from srdata.fetch.names import why_unsafe
+from srdata.hub.columns import choose_columns
+from srdata.hub.encoded import EncodedColumn, EncodedImage, Keys
+from srdata.hub.loading import load_all
+from srdata.images import ImageInfo, probe
 from srdata.manifest import ImageSet, Manifest, load_manifest
-from srdata.recipe import Recipe, Split
+from srdata.pick import pick
+from srdata.recipe import HubSource, Recipe, Split
 from srdata.scale import covered
 from srdata.store.blocks import CHANNELS
+
+_SPLITS: dict[str, Split] = {
+    "train": "train",
+    "validation": "validation",
+    "valid": "validation",
+    "val": "validation",
+    "test": "test",
+}
 
 
 @dataclass(frozen=True)
@@ -24,8 +39,8 @@ class Item:
     key: str
     split: Split
     source: str
-    hr: Path
-    lr: dict[str, Path] = field(default_factory=dict)  # by Scale.label; empty where the recipe makes them
+    hr: ImageFile
+    lr: Mapping[str, ImageFile] = field(default_factory=dict)  # by Scale.label; empty where they are made
 
 
 @dataclass(frozen=True)
@@ -38,10 +53,11 @@ class Bad:
 
 def find_items(recipe: Recipe, root: Path, from_dir: Path | None = None) -> list[Item]:
     """Every image of the recipe's source in the order of the set, downloaded where it has to be."""
-    if recipe.folder is not None:
+    if recipe.hub is not None or recipe.folder is not None:
         if from_dir is not None:
-            raise UsageError("the images are a folder of yours already: leave --from out")
-        items = list(_in_folder(recipe, Path(recipe.folder)))
+            raise UsageError("the images are a folder of yours or of the Hub already: leave --from out")
+        found = _on_hub(recipe.hub, recipe.splits) if recipe.hub else _in_folder(recipe)
+        items = list(found)
     else:
         items = list(_in_manifest(recipe, root, from_dir))
     _refuse_twins(items)
@@ -53,9 +69,15 @@ def stored_sizes(items: Iterable[Item], recipe: Recipe) -> list[tuple[int, int]]
     sizes = []
     for item in items:
         with suppress(ImageError):
-            info = probe(item.hr)
+            info = _header(item.hr)
             sizes.append((covered(info.height, recipe.scales), covered(info.width, recipe.scales)))
     return sizes
+
+
+def _header(file: ImageFile) -> ImageInfo:
+    if isinstance(file, Path):
+        return probe(file)
+    return probe(file.open() if isinstance(file, EncodedImage) else file.read_bytes(), str(file))
 
 
 def sample_bytes(height: int, width: int, recipe: Recipe) -> int:
@@ -64,14 +86,42 @@ def sample_bytes(height: int, width: int, recipe: Recipe) -> int:
     return CHANNELS * (height * width + lr)
 
 
-def _in_folder(recipe: Recipe, folder: Path) -> Iterator[Item]:
-    paths = list_images(folder)
-    if not paths:
-        raise UsageError(f"{folder} holds no images: give a folder with PNG, JPEG, WebP, BMP or TIFF files")
-    split: Split = recipe.splits[0] if recipe.splits else "train"
-    for path in paths:
-        key = path.relative_to(folder).with_suffix("").as_posix()
-        yield Item(key, split, recipe.name, path)
+def _in_folder(recipe: Recipe) -> Iterator[Item]:
+    """The images of a folder or file of the user's, with the LR images that the recipe takes from there."""
+    for part in find_pairs(recipe).parts:
+        split = part.split or (recipe.splits[0] if recipe.splits else "train")
+        if not recipe.splits or split in recipe.splits:
+            lr = lr_of(part, recipe.published, recipe.scales) if recipe.published else {}
+            for key, file in part.hr.images.items():
+                faces = {label: images[key] for label, images in lr.items()}
+                yield Item(key, split, recipe.name, file, faces)
+
+
+def _on_hub(hub: HubSource, splits: Sequence[Split]) -> Iterator[Item]:
+    found, roots = load_all(hub.name, hub.config)
+    wanted = {split: name for name, split in _known_splits(list(found), hub.name).items()}
+    for split in splits or wanted:
+        name = wanted[pick("split", split, list(wanted), hub.name)]  # type: ignore[index]  # one of them
+        table, where = found[name].data, f"{hub.name} {name}"
+        columns = choose_columns(table.schema, hub.columns, where)
+        if columns.hr is None:
+            raise UsageError(f"{where} has LR images only: name the column of HR images by --column")
+        column = EncodedColumn(table, columns.hr, where, roots)
+        for row, key in enumerate(Keys(column, columns.key, f"{split}_")):
+            if (problem := why_unsafe(key)) is not None:
+                raise SourceError(
+                    f"{column.name(row)}: the key {key!r} {problem}: name another column by key"
+                )
+            yield Item(key, split, str(hub.name), EncodedImage(column, row))
+
+
+def _known_splits(names: Sequence[str], where: object) -> dict[str, Split]:
+    """What the splits of a data set are called here; one alone is for training, whatever its name."""
+    if len(names) == 1 and names[0] not in _SPLITS:
+        return {names[0]: "train"}
+    if unknown := [name for name in names if name not in _SPLITS]:
+        raise UsageError(f"{where} has the splits {', '.join(unknown)}; known are {', '.join(_SPLITS)}")
+    return {name: _SPLITS[name] for name in names}
 
 
 def _in_manifest(recipe: Recipe, root: Path, from_dir: Path | None) -> Iterator[Item]:

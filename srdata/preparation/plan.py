@@ -10,6 +10,7 @@ from tqdm import tqdm
 from srdata.errors import UsageError
 from srdata.fetch import Planned, have
 from srdata.fetch import plan as downloads
+from srdata.hub.repository import Repository, look
 from srdata.manifest import ImageSet, Manifest, load_manifest
 from srdata.preparation.items import find_items, hr_sets, published_sets, sample_bytes, stored_sizes
 from srdata.preparation.shards import layout_of
@@ -30,7 +31,9 @@ def check_request(recipe: Recipe) -> None:
 
 
 def licence_text(recipe: Recipe) -> str:
-    """The terms under which the source may be used."""
+    """The terms under which the source may be used; what is on the Hub is looked up there."""
+    if recipe.hub is not None:
+        return look(recipe.hub.name).licence
     if recipe.folder is not None:
         return f"licence: the images of {recipe.folder} are yours to answer for"
     manifest = load_manifest(str(recipe.source))
@@ -45,6 +48,8 @@ def plan_text(recipe: Recipe, root: Path, target: Path, from_dir: Path | None = 
         f"digest    {recipe.digest}",
         licence_text(recipe),
     ]
+    if recipe.hub is not None:
+        return "\n".join([*lines, *_hub_lines(look(recipe.hub.name))])
     sets = [] if recipe.folder else list(needed_sets(recipe))
     planned = [one for owner, image_set in sets for one in downloads(owner, image_set, root)]
     if from_dir is None:
@@ -58,6 +63,15 @@ def plan_text(recipe: Recipe, root: Path, target: Path, from_dir: Path | None = 
         lines.append("windows   told once the images are here")
         lines.append(f"disk      about {about} as raw samples, by the size of the archives")
     return "\n".join(lines)
+
+
+def _hub_lines(repository: Repository) -> list[str]:
+    size = readable(sum(repository.sizes.values()))
+    return [
+        f"commit    {repository.commit}",
+        f"download  {size} or less: {len(repository.sizes)} files of all configs, but for what the cache has",
+        "images    told once they are here",
+    ]
 
 
 def needed_sets(recipe: Recipe) -> Iterator[tuple[Manifest, ImageSet]]:

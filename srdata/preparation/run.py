@@ -11,14 +11,16 @@ from pathlib import Path
 from typing import TypedDict, Unpack
 
 from srdata.errors import UsageError
-from srdata.files import PART, only_one_at, sha256_of, storage_errors
+from srdata.exchange.take import as_found
+from srdata.files import PART, only_one_at, storage_errors
+from srdata.parallel import Backend
 from srdata.preparation.basicsr import build_basicsr
 from srdata.preparation.build import Built, Job, build_folder, build_lmdb
 from srdata.preparation.folders import JOURNAL
 from srdata.preparation.items import find_items
-from srdata.preparation.parallel import Backend
 from srdata.preparation.plan import check_request, licence_text, plan_text
-from srdata.recipe import NAME, Layout, Recipe, load_recipe
+from srdata.preparation.work import read_source
+from srdata.recipe import NAME, PUBLISHED, HubSource, Layout, Pairs, Recipe, load_recipe
 from srdata.scale import Scale
 from srdata.store.index import Index
 from srdata.store.scores import SCORES_FOLDER
@@ -70,25 +72,56 @@ class Settings(TypedDict, total=False):
     degradation: str | None  # a name, a YAML file, or published:TRACK
     splits: Sequence[str]
     seed: int | None
+    hr: str | None  # how the images of a folder are called: "HR/{key}.png"
+    lr: str | None  # and their LR images: "X{scale}/{key}.png"
+    config: str | None  # of a data set of the Hub
+    column: str | None  # of its HR images
 
 
 def adjusted(recipe: str | Path | Recipe, **settings: Unpack[Settings]) -> Recipe:
-    """The recipe of that name (or YAML file, or folder of images) with other settings."""
-    recipe = recipe if isinstance(recipe, Recipe) else load_recipe(recipe)
+    """The recipe of that name (or YAML file, path to images, hf://ORG/NAME) with other settings."""
     scale = settings.get("scale")
     several = scale if isinstance(scale, Sequence) and not isinstance(scale, str) else [scale]
+    scales = tuple(Scale(one) for one in several if one is not None)
+    if not isinstance(recipe, Recipe):
+        recipe = _loaded(recipe, scales, settings)
     layout = settings.get("layout") or ("lmdb" if settings.get("lmdb") else recipe.store.layout)
     codec = settings.get("codec") or recipe.store.codec
     changed = recipe.changed(
-        scales=tuple(Scale(one) for one in several if one is not None) or None,
+        scales=scales or None,
         degradation=settings.get("degradation"),
         splits=tuple(settings.get("splits", ())) or None,
         seed=settings.get("seed"),
+        hub=_hub(recipe, config=settings.get("config"), column=settings.get("column")),
         store={**dict(recipe.store), "layout": layout, "codec": codec},
     )
     return (
         changed if changed.windows_fit or "windows" in recipe.model_fields_set else changed.without_windows()
     )
+
+
+def _loaded(name: str | Path, scales: tuple[Scale, ...], settings: Settings) -> Recipe:
+    """A recipe by its name; that of a folder takes the LR images in it, unless they are to be made."""
+    recipe = load_recipe(name)
+    hr, lr = settings.get("hr"), settings.get("lr")
+    if hr is not None:
+        recipe = recipe.changed(pairs=Pairs(hr=hr, lr=lr), scales=scales or None)
+    elif lr is not None:
+        raise UsageError("--lr says how the LR images are called: say by --hr how those of HR are")
+    degradation = settings.get("degradation")
+    if recipe.folder is None or Path(name).suffix in {".yaml", ".yml"}:
+        return recipe
+    if degradation is not None and not degradation.startswith(PUBLISHED):
+        return recipe
+    return as_found(recipe.changed(degradation=degradation, splits=settings.get("splits") or None), scales)
+
+
+def _hub(recipe: Recipe, **settings: str | None) -> HubSource | None:
+    """What a recipe takes of the Hub, with other settings; raises UsageError where it takes nothing of it."""
+    given = {name: value for name, value in settings.items() if value is not None}
+    if recipe.hub is None and given:
+        raise UsageError(f"{' and '.join(given)} choose in a data set of the Hub: prepare hf://ORG/NAME")
+    return None if recipe.hub is None else recipe.hub.model_copy(update=given)
 
 
 def prepare(
@@ -103,7 +136,12 @@ def prepare(
     log: Log = lambda line: None,
     **settings: Unpack[Settings],
 ) -> Prepared:
-    """Prepare the set of a recipe (a name, a YAML file or a folder of images) below `root`, or go on with it.
+    """Prepare the set of a recipe below `root`, or go on with it.
+
+    The recipe is a name, a YAML file, a path to images, or hf://ORG/NAME for a data set of the Hugging Face
+    Hub, which is downloaded into the cache of `datasets`. A path is a folder of images, or pairs in any form
+    that `srdata.exchange.found` lists: EDSR's or KAIR's folders, LMDBs, tars, HDF5. LR images that are there
+    are taken as they are, unless `degradation` is given.
 
     `name` is that of the set's folder; `from_dir` holds archives or images that need not be downloaded; for
     `settings`, such as scale=4 and lmdb=True, see `Settings`. The same recipe and seed give the same bytes
@@ -179,8 +217,8 @@ def _same_source(target: Path, content: SetFile, recipe: Recipe) -> bool:
     index = Index(target / INDEX_FILE)
     known = {index.key(row): index.source_sha256(row) for row in range(len(index))}
     left_out = {bad.key for bad in content.quarantine}
-    now = {item.key: item.hr for item in find_items(recipe, target) if item.key not in left_out}
-    return set(now) == set(known) and all(sha256_of(path) == known[key] for key, path in now.items())
+    now = {item.key: item for item in find_items(recipe, target) if item.key not in left_out}
+    return set(now) == set(known) and all(read_source(item).sha256 == known[key] for key, item in now.items())
 
 
 def _build(job: Job) -> Prepared:

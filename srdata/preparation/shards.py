@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from srdata.errors import ImageError
-from srdata.files import sha256_of
 from srdata.preparation.items import Bad, Item
 from srdata.preparation.work import Source, make_layers, read_source
 from srdata.recipe import Recipe
@@ -80,7 +79,7 @@ def _finished(task: ShardTask) -> ShardInfo | None:
     if info is None or info.images != len(task.items):
         return None
     rows = zip(shard_rows(task.path), task.items, strict=True)
-    same = all(row.key == item.key and row.source_sha256 == sha256_of(item.hr) for row, item in rows)
+    same = all(row.key == item.key and row.source_sha256 == read_source(item).sha256 for row, item in rows)
     return info if same else None
 
 

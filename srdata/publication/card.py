@@ -14,7 +14,7 @@ from huggingface_hub import DatasetCard, DatasetCardData
 from srdata.manifest import Manifest
 from srdata.publication.forms import FORMS, Config, Form
 from srdata.publication.pointer import PublishedConfig
-from srdata.publication.rights import Terms
+from srdata.rights import Terms
 from srdata.store.setfile import SetFile
 
 SHEET = "sheet.png"

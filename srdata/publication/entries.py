@@ -13,7 +13,7 @@ import pyarrow.parquet as pq
 
 from srdata.errors import CorruptRecordError
 from srdata.images import Pixels, encode_png
-from srdata.preparation.parallel import in_order
+from srdata.parallel import in_order
 from srdata.prepared import PreparedImages
 from srdata.progress import Advance
 from srdata.scale import Scale

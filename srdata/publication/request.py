@@ -12,8 +12,8 @@ from pathlib import Path
 from srdata.files import sha256_of
 from srdata.publication.entries import Picture, entries_of, pictures_of
 from srdata.publication.forms import Form
-from srdata.publication.rights import Terms
 from srdata.report.sheets import spread
+from srdata.rights import Terms
 from srdata.scale import Scale
 from srdata.store.setfile import SET_FILE, SetFile
 from srdata.store.windows import Windows

@@ -20,7 +20,7 @@ from srdata.publication.hub import Hub, TemporaryHubError, open_hub
 from srdata.publication.pointer import Published, pointer_in
 from srdata.publication.push import Local, push, there_already
 from srdata.publication.request import SHARD_BYTES, Request, choose_form
-from srdata.publication.rights import refuse_unless_allowed, terms_of
+from srdata.rights import refuse_unless_allowed, terms_of
 from srdata.store.setfile import SetFile
 
 Log = Callable[[str], None]

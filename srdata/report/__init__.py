@@ -1,4 +1,4 @@
-"""Contact sheets: what a degradation does, what it draws, and what a prepared set holds."""
+"""Pages for a person: what a degradation does, what it draws, and what a prepared set holds."""
 
 from __future__ import annotations
 
@@ -9,11 +9,12 @@ import numpy as np
 
 from srdata.images import write_png
 from srdata.report.draws import histograms
+from srdata.report.page import report_page, write_report
 from srdata.report.sheets import contact_sheet
 from srdata.report.steps import preview
 from srdata.scale import Scale
 
-__all__ = ["contact_sheet", "histograms", "preview", "write_preview"]
+__all__ = ["contact_sheet", "histograms", "preview", "report_page", "write_preview", "write_report"]
 
 
 def write_preview(

@@ -37,9 +37,9 @@ def letter(number: int) -> str:
 
 
 def shown(value: Any) -> str:
-    """A drawn value as short text: numbers with three digits."""
+    """A drawn value as short text: numbers with three digits, or all those before the point."""
     if isinstance(value, float):
-        return f"{value:.3g}"
+        return f"{value:.3g}" if abs(value) < 1000 else f"{value:.0f}"
     if isinstance(value, list):
         return "[" + ", ".join(shown(one) for one in value) + "]"
     return "yes" if value is True else "no" if value is False else str(value)

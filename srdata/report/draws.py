@@ -2,28 +2,26 @@
 
 from __future__ import annotations
 
-from collections import Counter, defaultdict
-from collections.abc import Iterator, Sequence
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from PIL import Image, ImageDraw
 
-from srdata.degrade.chain import Chain, load_chain
+from srdata.degrade.chain import Chain, Delta, load_chain
 from srdata.degrade.choices import Step
 from srdata.images import natural
+from srdata.report.bars import Value, bars_of, spread_of
 from srdata.report.canvas import Cell, in_rows, page
 from srdata.report.delta import INSIDE, inside, letter, shown
 from srdata.report.steps import name_of
 
-Value = float | str
 Where = tuple[str, str]  # the step, as its place and name, and the parameter
 
 _COLUMNS = 6
 _WIDTH, _HEIGHT = 190, 90  # of a histogram, in pixels
-_BINS = 38
-_FEW = 12  # so many different values get a bar each
 _LISTED = 6  # so many texts are listed with their shares
 _SEPARATE = 4  # lists that are longer count as many draws of one number
 _HIDDEN = frozenset({"key"})  # a name of noise says nothing
@@ -42,20 +40,29 @@ def histograms(
     """
     chain = load_chain(degradation)
     values = collected(chain, draws, seed)
-    places = sorted(values, key=lambda where: (*natural(where[0]), *natural(where[1])))
-    cells = [_histogram(where, values[where], draws) for where in places if len(set(values[where])) > 1]
+    cells = [_histogram(where, values[where], draws) for where in varying(values)]
     return page(f"{name_of(degradation, chain)}   {draws:,} draws", in_rows(cells, _COLUMNS))
 
 
 def collected(chain: Chain, draws: int, seed: int) -> dict[Where, list[Value]]:
-    """Every value that was drawn, by step and parameter."""
+    """Every value that a chain draws for `draws` images, by step and parameter."""
+    return values_of((chain.sample(seed, number) for number in range(draws)), len(chain.hr))
+
+
+def values_of(deltas: Iterable[Delta], on_hr: int) -> dict[Where, list[Value]]:
+    """Every value in δ of many images, by step and parameter; the first `on_hr` steps are done to HR."""
     values: dict[Where, list[Value]] = defaultdict(list)
-    for number in range(draws):
-        delta = chain.sample(seed, number)
-        for steps, start in ((delta[: len(chain.hr)], "hr "), (delta[len(chain.hr) :], "")):
+    for delta in deltas:
+        for steps, start in ((delta[:on_hr], "hr "), (delta[on_hr:], "")):
             for where, value in _drawn(steps, start):
                 values[where].append(value)
     return dict(values)
+
+
+def varying(values: dict[Where, list[Value]]) -> list[Where]:
+    """What is not the same for all images, in the order of the steps."""
+    places = sorted(values, key=lambda where: (*natural(where[0]), *natural(where[1])))
+    return [where for where in places if len(set(values[where])) > 1]
 
 
 def _drawn(steps: Sequence[Step], place: str) -> Iterator[tuple[Where, Value]]:
@@ -83,22 +90,15 @@ def _plain(name: str, value: Any) -> Iterator[tuple[str, Value]]:
 def _histogram(where: Where, drawn: Sequence[Value], draws: int) -> Cell:
     step, name = where
     often = "" if len(drawn) == draws else f"   {len(drawn):,} draws"
-    texts = Counter(value for value in drawn if isinstance(value, str))
-    if texts:
-        shares = [f"{text}  {count / len(drawn):.0%}" for text, count in texts.most_common(_LISTED)]
-        bars = [texts[text] for text, _ in texts.most_common()]
-        return Cell(_bars(bars), step, [name + often, *shares])
-    numbers = np.array([value for value in drawn if not isinstance(value, str)])
-    span = f"{shown(float(numbers.min()))} to {shown(float(numbers.max()))}"
-    middle = f"mean {shown(float(numbers.mean()))}, median {shown(float(np.median(numbers)))}"
-    return Cell(_bars(_counts(numbers)), step, [name + often, span, middle])
-
-
-def _counts(numbers: np.ndarray[Any, np.dtype[np.float64]]) -> list[int]:
-    values, counts = np.unique(numbers, return_counts=True)
-    if len(values) > _FEW:
-        counts, _ = np.histogram(numbers, max(_FEW, min(_BINS, round(len(numbers) ** 0.5))))
-    return [int(count) for count in counts]
+    bars = bars_of(drawn)
+    numbers = [value for value in drawn if not isinstance(value, str)]
+    if len(numbers) == len(drawn):
+        low, high, mean, median = spread_of(numbers)
+        lines = [name + often, f"{low} to {high}", f"mean {mean}, median {median}"]
+        return Cell(_bars(bars.counts), step, lines)
+    pairs = zip(bars.labels[:_LISTED], bars.counts, strict=False)
+    shares = [f"{text}  {count / len(drawn):.0%}" for text, count in pairs]
+    return Cell(_bars(bars.counts), step, [name + often, *shares])
 
 
 def _bars(counts: Sequence[int]) -> Image.Image:

@@ -63,12 +63,12 @@ def _pair(images: PreparedImages, row: int, side: int) -> list[Cell]:
     """HR and each LR of an image, showing the same part, which begins and ends on every LR grid."""
     hr = images.read(row, HR)
     unit = lcm(*(scale.numerator for scale in images.scales))
-    tall, wide = (_window(length, side, unit) for length in hr.shape[:2])
+    tall, wide = (middle(length, side, unit) for length in hr.shape[:2])
     height, width = tall.stop - tall.start, wide.stop - wide.start
     cells = [Cell(scaled(hr[tall, wide], width, height), images.index.key(row), [f"HR {_size(hr)}"])]
     for scale in images.scales:
         lr = images.read(row, scale.label)
-        part = lr[_facing(tall, scale), _facing(wide, scale)]
+        part = lr[facing(tall, scale), facing(wide, scale)]
         lines = [_size(lr), *_origin(images.index.params(row).get(scale.label))]
         cells.append(Cell(scaled(part, width, height), f"LR {scale.label}", lines))
     return cells
@@ -79,19 +79,20 @@ def _origin(delta: Delta | None) -> list[str]:
     return wrap(", ".join(applied(delta)), _LETTERS) if delta else ["as published"]
 
 
-def _window(length: int, side: int, unit: int) -> slice:
+def middle(length: int, side: int, unit: int) -> slice:
     """The middle of `length` pixels, at most `side` of them, from a multiple of `unit` to another one."""
     size = min(side, length) // unit * unit or length
     start = (length - size) // 2 // unit * unit
     return slice(start, start + size)
 
 
-def _facing(window: slice, scale: Scale) -> slice:
+def facing(window: slice, scale: Scale) -> slice:
+    """The LR pixels that face a window of HR pixels."""
     return slice(scale.lr(window.start), scale.lr(window.stop))
 
 
 def _cell(image: Pixels, side: int, title: str) -> Cell:
-    tall, wide = (_window(length, side, 1) for length in image.shape[:2])
+    tall, wide = (middle(length, side, 1) for length in image.shape[:2])
     part = image[tall, wide]
     return Cell(scaled(part, part.shape[1], part.shape[0]), title, [_size(image)])
 

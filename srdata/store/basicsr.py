@@ -141,8 +141,21 @@ class BasicsrReader:
 def read_meta(folder: Path) -> tuple[tuple[str, ...], NDArray[np.int64]]:
     """The keys of meta_info.txt, and height and width of each (0 where it has none); raises SetError.
 
+    As in BasicSR a key ends at the first dot.
+    """
+    found = meta_lines(folder)
+    keys = tuple(name.split(".")[0] for name, _ in found)
+    if not keys or len(set(keys)) < len(keys):
+        path = folder / META_FILE
+        raise SetError(f"{path} {'names a key twice' if keys else 'names no key'}: write the folder again")
+    return keys, np.array([size for _, size in found], np.int64)
+
+
+def meta_lines(folder: Path) -> list[tuple[str, tuple[int, int]]]:
+    """The names in meta_info.txt with their suffixes, and height and width of each; raises SetError.
+
     Known dialects: `0001_s001.png (480,480,3) 1` (BasicSR), `0001_s001.png (480, 480, 3)` (MMagic), bare
-    names. As in BasicSR a key ends at the first dot.
+    names.
     """
     path = folder / META_FILE
     if not (folder / DATA_FILE).is_file() or not path.is_file():
@@ -152,11 +165,7 @@ def read_meta(folder: Path) -> tuple[tuple[str, ...], NDArray[np.int64]]:
     except UnicodeDecodeError as error:
         raise SetError(f"{path} is no text in UTF-8: {error.reason}") from error
     found = [match for line in lines if line.strip() and (match := _META.fullmatch(line.strip()))]
-    keys = tuple(match["name"].split(".")[0] for match in found)
-    if not keys or len(set(keys)) < len(keys):
-        raise SetError(f"{path} {'names a key twice' if keys else 'names no key'}: write the folder again")
-    sizes = [(int(match["height"] or 0), int(match["width"] or 0)) for match in found]
-    return keys, np.array(sizes, np.int64)
+    return [(match["name"], (int(match["height"] or 0), int(match["width"] or 0))) for match in found]
 
 
 def paired_keys(hr: BasicsrReader, lr: BasicsrReader) -> list[str]:

@@ -37,6 +37,7 @@ class Reading(NamedTuple):
     """One LMDB file while it is read."""
 
     get: Callable[..., Any]  # of a transaction of this thread: key → memoryview of the mapped file, or None
+    cursor: Callable[..., Any]  # of the same transaction, to be closed before the reading ends
     kept: dict[int, list[Any]]  # what readers keep of the mapped file, for as long as it is open
     keep: Callable[[int, list[Any]], None]  # put something there
 
@@ -61,7 +62,7 @@ class Lease:
             entry = self._entries[path] = _pool.take(path, size, self._number)
         transaction = entry.transaction()
         try:
-            yield Reading(transaction.get, entry.kept, entry.keep)
+            yield Reading(transaction.get, transaction.cursor, entry.kept, entry.keep)
         finally:
             _pool.give_back(entry, transaction)
 

@@ -6,6 +6,7 @@ Python object is made per image.
 
 from __future__ import annotations
 
+import functools
 import json
 from collections.abc import Iterable, Iterator
 from functools import cached_property
@@ -165,6 +166,11 @@ class Index:
         text = self._cell("params", row)
         return dict(json.loads(text)) if text else {}
 
+    def all_params(self) -> Iterator[dict[str, Any]]:
+        """What `params` gives, of every image in order."""
+        for text in self._column("params").to_pylist():
+            yield dict(json.loads(text)) if text else {}
+
     def pixels(self, row: int) -> dict[str, str]:
         """The hash of every layer of an image, see `records.pixel_hash`."""
         return dict(json.loads(self._cell("pixels", row)))
@@ -191,11 +197,23 @@ class Index:
             raise CorruptRecordError(f"{self.path} is damaged ({error}): prepare the set again") from error
 
     def _cell(self, column: str, row: int) -> Any:
-        """One value, for which only its row group is read."""
+        """One value, for which only its row group is read, once for many values in it."""
+        if not 0 <= row < len(self):
+            raise UnknownNameError(f"no image number {row} in {self.path.parent}")
+        group = int(np.searchsorted(self._group_ends, row, side="right"))
+        start = self._group_ends[group - 1] if group else 0
+        stamp = self.path.stat().st_mtime_ns
+        return _group_column(self.path, stamp, group, column)[row - start].as_py()
+
+    @cached_property
+    def _group_ends(self) -> NDArray[np.int64]:
         with pq.ParquetFile(self.path) as file:
-            for group in range(file.num_row_groups):
-                rows = file.metadata.row_group(group).num_rows
-                if row < rows:
-                    return file.read_row_group(group, [column]).column(0)[row].as_py()
-                row -= rows
-        raise UnknownNameError(f"no image number {row} in {self.path.parent}")
+            groups = range(file.num_row_groups)
+            return np.cumsum([file.metadata.row_group(group).num_rows for group in groups])
+
+
+@functools.lru_cache(maxsize=4)
+def _group_column(path: Path, stamp: int, group: int, column: str) -> Any:
+    """One column of a row group; `stamp` changes with the file."""
+    with pq.ParquetFile(path) as file:
+        return file.read_row_group(group, [column]).column(0)

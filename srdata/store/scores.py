@@ -7,6 +7,7 @@ A kind has a file of its own, so that adding one never changes a file that set.j
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -18,11 +19,12 @@ from numpy.typing import NDArray
 from srdata.errors import CorruptRecordError, UnknownNameError, UsageError
 from srdata.scale import Scale
 from srdata.store.index import write_tables
-from srdata.store.setfile import add_file, read_set
+from srdata.store.setfile import SetFile, add_file, read_set
 from srdata.store.windows import Windows
 
 SCORES = ("psnr", "psnr-y", "edges", "deviation")
 SCORES_FOLDER = "scores"
+_FILE = re.compile(rf"{SCORES_FOLDER}/({'|'.join(SCORES)})-x([\d.]+)-(\d+)-(\d+)-(\d+)\.parquet")
 
 Scores = NDArray[np.float64]
 
@@ -69,6 +71,16 @@ def write_scores(folder: Path, kind: ScoreKind, table: pa.Table) -> None:
     """Add the scores of all windows (of `kind.schema`) to the set in `folder`."""
     write_tables(folder / kind.file, [table], kind.schema)
     add_file(folder, kind.file)
+
+
+def kinds_of(content: SetFile) -> list[ScoreKind]:
+    """The kinds of score that a set has, in the order of SCORES and then of their files."""
+    found = [match.groups() for name in sorted(content.files) if (match := _FILE.fullmatch(name))]
+    kinds = [
+        ScoreKind(by, Scale(scale), Windows(size=int(size), step=int(step), threshold=int(threshold)))
+        for by, scale, size, step, threshold in found
+    ]
+    return sorted(kinds, key=lambda kind: SCORES.index(kind.by))
 
 
 def read_scores(folder: Path, kind: ScoreKind, split: str) -> Scores:

@@ -93,6 +93,7 @@ class ByProcesses(Generic[Job, Result]):
         except (SrdataError, RuntimeError) as error:
             self._loader = self._start()
             del results  # now, which ends the workers: the garbage collector would wait for them for seconds
+            found = None  # which may be the error, and this frame is in its traceback
             if isinstance(error, SrdataError):
                 raise
             raise StoreError(  # a RuntimeError is what torch raises when a worker was killed

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import NamedTuple
 
-from srdata.errors import UnknownNameError, UsageError
+from srdata.errors import UsageError
+from srdata.hub.columns import Given
+from srdata.hub.loading import holds_tables
+from srdata.hub.names import HubName
 from srdata.images import ImagePolicy
+from srdata.pick import pick
 from srdata.scale import Scale
 from srdata.store.reader import SetReader
 from srdata.store.setfile import SET_FILE, UNFINISHED, read_set
@@ -23,6 +27,7 @@ from srdata.train.sources import (
     prepared_source,
     single_source,
 )
+from srdata.train.tables import table_source
 
 
 @dataclass(frozen=True)
@@ -36,6 +41,8 @@ class Choice:
     images: ImagePolicy | None = None
     verify: bool = False
     only: Only | None = None
+    config: str | None = None
+    columns: Given | None = None
 
 
 class Opened(NamedTuple):
@@ -45,9 +52,10 @@ class Opened(NamedTuple):
     windows: Windows | None = None  # that the set was prepared with
     subimages: bool = False  # whether the images are sub-images already
     prepared: tuple[Path, str] | None = None  # the folder and split of a prepared set
+    only: Only | None = None  # the side that alone is there
 
 
-def open_given(path: Path | None, hr: Path | None, lr: Path | None, choice: Choice) -> Opened:
+def open_given(path: Path | HubName | None, hr: Path | None, lr: Path | None, choice: Choice) -> Opened:
     """The source at `path`, or of `hr` and `lr`; raises UsageError when none is there or a choice is open."""
     if path is not None and hr is None and lr is None:
         return _open_path(path, choice)
@@ -70,7 +78,9 @@ def choose_windows(opened: Opened, windows: bool | Windows) -> Windows | None:
     return chosen
 
 
-def _open_path(path: Path, choice: Choice) -> Opened:
+def _open_path(path: Path | HubName, choice: Choice) -> Opened:
+    if isinstance(path, HubName):
+        return _open_table(path, choice)
     if (path / UNFINISHED).exists():
         raise UsageError(f"{path} is not finished: run the same `srdata prepare` again, it goes on")
     if not (path / SET_FILE).is_file():
@@ -78,11 +88,11 @@ def _open_path(path: Path, choice: Choice) -> Opened:
     content = read_set(path)
     if content.layout == "basicsr":
         return _open_place(path, choice)
-    split = _pick("split", choice.split, sorted(content.counts), path)
+    split = pick("split", choice.split, sorted(content.counts), path)
     if choice.only == "hr":  # of any scale, or of none
         scale = choice.scale or Scale(1)
     else:
-        scale = Scale(_pick("scale", _text(choice.scale), content.scales, path))
+        scale = Scale(pick("scale", _text(choice.scale), content.scales, path))
     source = (
         prepared_source(path, split, scale, choice.images)
         if content.layout == "folder"
@@ -94,6 +104,8 @@ def _open_path(path: Path, choice: Choice) -> Opened:
 def _open_place(path: Path, choice: Choice) -> Opened:
     """The source in a folder that holds folders or LMDBs with the names that the field uses."""
     found = places(path)
+    if not found and path.exists() and holds_tables(path):
+        return _open_table(path, choice)
     if not found:
         raise UsageError(_nothing_at(path))
     found = _narrowed(found, path, "split", choice.split, lambda place: place.split)
@@ -104,6 +116,20 @@ def _open_place(path: Path, choice: Choice) -> Opened:
         raise UsageError(f"{path} holds {names}: give one as hr=, with its LR images as lr=")
     place = found[0]
     return _open_two(place.hr, place.lr, replace(choice, scale=place.scale, template=place.template))
+
+
+def _open_table(place: Path | HubName, choice: Choice) -> Opened:
+    """The source in a data set of the Hub, or in a folder or file that `datasets` reads."""
+    source, only = table_source(
+        place,
+        choice.config,
+        choice.split,
+        columns=choice.columns,
+        only=choice.only,
+        scale=choice.scale,
+        policy=choice.images,
+    )
+    return Opened(source, only=only)
 
 
 def _open_two(hr: Path, lr: Path, choice: Choice) -> Opened:
@@ -129,17 +155,8 @@ def _narrowed(
     known = sorted({text for place in found if (text := value(place)) is not None})
     if not known:
         return found
-    chosen = _pick(kind, wanted, known, path)
+    chosen = pick(kind, wanted, known, path)
     return [place for place in found if value(place) in (chosen, None)]
-
-
-def _pick(kind: str, wanted: str | None, known: Sequence[str], where: Path) -> str:
-    """The wanted one of what is known, or the only one; raises UsageError when there is none or a choice."""
-    if wanted is None and len(known) > 1:
-        raise UsageError(f"{where} holds the {kind}s {', '.join(known)}: choose one with {kind}=")
-    if wanted is not None and wanted not in known:
-        raise UnknownNameError(f"{where} has no {kind} {wanted!r}, it has {', '.join(known)}")
-    return wanted or known[0]
 
 
 def _text(scale: Scale | None) -> str | None:
@@ -152,6 +169,7 @@ def _nothing_at(path: Path) -> str:
     if is_lmdb(path):
         return f"{path} is one LMDB: give the one with HR images as hr= and the one with LR images as lr="
     return (
-        f"{path} is no prepared set (no set.json) and holds no folders NAME_HR and NAME_LR_bicubic/X4: "
+        f"{path} is no prepared set (no set.json), holds no folders NAME_HR and NAME_LR_bicubic/X4 and no "
+        "Parquet files or metadata.jsonl: "
         f"prepare it with `srdata prepare {path} --scale 4 --lmdb`, or give two folders as hr= and lr="
     )

@@ -14,6 +14,8 @@ from numpy.typing import ArrayLike
 from torch.utils.data import Dataset
 
 from srdata.errors import UnknownNameError, UsageError
+from srdata.hub.columns import Given
+from srdata.hub.names import HubName, hub_name, is_hub_name
 from srdata.images import ImagePolicy, Pixels
 from srdata.scale import Scale
 from srdata.store.scores import ScoreKind, Scores, read_scores
@@ -90,14 +92,21 @@ class PairedDataset(Dataset[Pair]):
 
     What it reads is one of
         path        a prepared set; or a folder that holds EDSR's folders (DIV2K_train_HR and
-                    DIV2K_train_LR_bicubic/X4, or HR and LR_bicubic/X4) or BasicSR's LMDBs
+                    DIV2K_train_LR_bicubic/X4, or HR and LR_bicubic/X4) or BasicSR's LMDBs; or a data set of
+                    the Hugging Face Hub, hf://ORG/NAME; or a folder that `srdata publish --out` or `datasets`
+                    wrote, or a Parquet file
         hr=, lr=    two folders of images or two of BasicSR's LMDBs; an LR image is called as `template` says;
                     or one of them alone, a folder of images
     and of what is there, where there is more than one,
         split       train, validation or test
         scale       HR pixels per LR pixel
         track       bicubic, unknown, … in EDSR's layout
+        config      of a data set in the forms of `datasets`: bicubic_x4, …
         only        "hr" or "lr": this side alone, the other is not read; HR alone needs no scale
+    With the forms of `datasets` also
+        revision    a branch, tag or commit on the Hub, which hf://ORG/NAME@REVISION names as well
+        columns     the columns of images and names, such as {"hr": "gt", "lr": "lq", "key": "id"}; without it
+                    those called lr, hr and key; one called image alone is HR
 
     An item is
         windows     False: an image; True: a sub-image window of the set; or of Windows(size=480, step=240);
@@ -130,6 +139,9 @@ class PairedDataset(Dataset[Pair]):
         split: str | None = None,
         scale: int | float | str | Scale | None = None,
         track: str | None = None,
+        config: str | None = None,
+        revision: str | None = None,
+        columns: Given | None = None,
         only: Only | None = None,
         windows: bool | Windows = False,
         patch_size: int | None = None,
@@ -142,23 +154,21 @@ class PairedDataset(Dataset[Pair]):
     ) -> None:
         chosen_scale = None if scale is None else Scale(scale)
         self._only = _choose_side(only, hr, lr)
-        choice = Choice(split, chosen_scale, track, template, images, verify, self._only)
-        opened = open_given(_path(path), _path(hr), _path(lr), choice)
+        choice = Choice(split, chosen_scale, track, template, images, verify, self._only, config, columns)
+        opened = open_given(place_of(path, revision), _path(hr), _path(lr), choice)
+        self._only = self._only or opened.only
         self._source = opened.source
         self._prepared = opened.prepared
         self._windows = choose_windows(opened, windows)
         self._items = items_of(self._source.sizes, self.scale, self._windows)
         self._kept: Integers | None = None  # the numbers in `_items` of a subset's items
-        self._patch = None if patch_size is None else _in_cells(patch_size, self.scale)
+        self._patch = None if patch_size is None else in_cells(patch_size, self.scale)
         self._pad = None if pad is None else check_pad(pad)
         self._dihedral = dihedral
         self._seed = seed
         self._dtype = check_dtype(dtype)
         self._epoch = SharedEpoch()
-        if not 0 <= seed < 2**63:
-            raise UsageError(f"seed {seed} must lie between 0 and 2**63 - 1")
-        if pad is not None and self._patch is None:
-            raise UsageError(f"pad={pad!r} enlarges images to the patch: give patch_size= as well")
+        check_crops(seed, pad, patch_size)
         if pad is None and self._patch is not None:
             self._refuse_small(self._patch)
 
@@ -272,7 +282,7 @@ class PairedDataset(Dataset[Pair]):
 
         What is given stands for, and `dihedral` and `only` add to, what the data set was made with.
         """
-        patch = self._patch if patch_size is None else _in_cells(patch_size, self.scale)
+        patch = self._patch if patch_size is None else in_cells(patch_size, self.scale)
         numbers = self._numbers(items)
         address = (self._seed if seed is None else seed, epochs, numbers)
         crops = draw(self._items.regions(numbers), patch, self._dihedral or dihedral, address)
@@ -281,7 +291,7 @@ class PairedDataset(Dataset[Pair]):
     def check_patch(self, patch_size: int) -> None:
         """Raise UsageError where a patch size (HR pixels) does not fit the scale, or into every image."""
         if self._pad is None:
-            self._refuse_small(_in_cells(patch_size, self.scale))
+            self._refuse_small(in_cells(patch_size, self.scale))
 
     def _addresses(self, indices: Sequence[Index]) -> tuple[Integers, Integers]:
         """Items and epochs of indices of either form."""
@@ -338,7 +348,15 @@ def _choose_side(only: Only | None, hr: object, lr: object) -> Only | None:
     return only or given
 
 
-def _in_cells(patch_size: int, scale: Scale) -> int:
+def check_crops(seed: int, pad: str | None, patch_size: int | None) -> None:
+    """Raise UsageError for settings of crops that cannot be."""
+    if not 0 <= seed < 2**63:
+        raise UsageError(f"seed {seed} must lie between 0 and 2**63 - 1")
+    if pad is not None and patch_size is None:
+        raise UsageError(f"pad={pad!r} enlarges images to the patch: give patch_size= as well")
+
+
+def in_cells(patch_size: int, scale: Scale) -> int:
     """A patch size in cells; raises UsageError with the nearest sizes when it is no whole number of them."""
     cells, rest = divmod(patch_size, scale.numerator)
     if rest or cells < 1:
@@ -348,6 +366,15 @@ def _in_cells(patch_size: int, scale: Scale) -> int:
             f"take {' or '.join(nearest)}"
         )
     return cells
+
+
+def place_of(path: str | PathLike[str] | None, revision: str | None) -> Path | HubName | None:
+    """The data set of the Hub, or the path, that a user gives; raises UsageError."""
+    if is_hub_name(path):
+        return hub_name(str(path), revision)
+    if revision is not None:
+        raise UsageError(f"revision={revision!r} is of a data set of the Hub: give hf://ORG/NAME")
+    return _path(path)
 
 
 def _path(path: str | PathLike[str] | None) -> Path | None:

@@ -9,6 +9,7 @@ EDSR's folders, where NAME_SPLIT_ may be missing (the benchmarks have neither), 
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -59,20 +60,25 @@ def _place(root: Path, hr: Path, lr: Path) -> Place | None:
     if not high or not low or (high["prefix"], high["form"]) != (low["prefix"], low["form"]):
         return None
     parts = high["prefix"].lower().split("_")
-    split = next((_SPLITS[part] for part in parts if part in _SPLITS), None)
+    split = next((_SPLITS[part] for part in reversed(parts) if part in _SPLITS), None)
     return Place(hr, lr, split, low["track"], Scale(low["scale"]))
 
 
 def images_by_name(folder: Path) -> dict[str, Path]:
     """The image files below `folder` by their path without suffix, in natural order; raises UsageError."""
+    if not (paths := by_name(folder, list_images(folder))):
+        raise UsageError(f"{folder} holds no image")
+    return paths
+
+
+def by_name(folder: Path, files: Iterable[Path]) -> dict[str, Path]:
+    """Files below `folder` by their path without suffix; raises UsageError if two have one name."""
     paths: dict[str, Path] = {}
-    for path in list_images(folder):
+    for path in files:
         name = path.relative_to(folder).with_suffix("").as_posix()
         if name in paths:
             raise UsageError(
                 f"{folder} holds {name!r} twice, as {paths[name].name} and {path.name}: remove one"
             )
         paths[name] = path
-    if not paths:
-        raise UsageError(f"{folder} holds no image")
     return paths

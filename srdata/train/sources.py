@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol, TypeVar
+from typing import Any, Protocol
 
 import numpy as np
 
@@ -55,7 +55,9 @@ class SetSource:
 
     def __init__(self, reader: SetReader, split: str | None, scale: Scale) -> None:
         self._reader = reader
+        self._split = split
         self._rows = reader.index.rows(split)
+        self._keys = reader.index.keys  # read here, once, and shared with the workers that are forked later
         self.scale = scale
         self.decodes = not reader.decoded
         self._layer = scale.label
@@ -65,7 +67,7 @@ class SetSource:
         return _sizes(self._reader.index, self._rows)
 
     def keys(self, images: Integers) -> list[str]:
-        names: list[str] = self._reader.index.keys.take(self._rows[images]).to_pylist()
+        names: list[str] = self._keys.take(self._rows[images]).to_pylist()
         return names
 
     def read_pairs(self, images: Integers, corners: Integers, lr: Pixels, hr: Pixels) -> None:
@@ -80,6 +82,9 @@ class SetSource:
                 tops, lefts = (corners * cell).T
                 height, width = out.shape[1:3]
                 self._reader.read_crops(rows, layer, tops, lefts, height, width, out)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return SetSource, (self._reader, self._split, self.scale)
 
 
 class DecodedSource:
@@ -109,6 +114,9 @@ class Images(Protocol):
 
     def image(self, number: int) -> Pixels:
         """One of them, decoded."""
+
+    def sizes(self) -> Sizes:
+        """Height and width of each, without decoding them."""
 
 
 @dataclass(frozen=True)
@@ -170,7 +178,7 @@ def folder_source(
     high, low = images_by_name(hr), images_by_name(lr)
     names = match_names(list(high), low, template, (hr, lr))
     lr_images = FileImages([low[name] for name in names], policy)
-    return _checked(list(high), FileImages(list(high.values()), policy), lr_images, scale)
+    return paired_source(list(high), FileImages(list(high.values()), policy), lr_images, scale)
 
 
 def single_source(folder: Path, scale: Scale, policy: ImagePolicy | None) -> PairSource:
@@ -187,14 +195,11 @@ def lmdb_source(
     high, low = BasicsrReader(hr), BasicsrReader(lr)
     keys = sorted(high.keys)
     names = match_names(keys, low.keys, template, (hr, lr))
-    return _checked(keys, LmdbImages(high, keys, policy), LmdbImages(low, names, policy), scale)
+    return paired_source(keys, LmdbImages(high, keys, policy), LmdbImages(low, names, policy), scale)
 
 
-_Sized = TypeVar("_Sized", FileImages, LmdbImages)
-
-
-def _checked(keys: Sequence[str], hr: _Sized, lr: _Sized, scale: Scale | None) -> PairSource:
-    """The source of these images once their sizes are found to match."""
+def paired_source(keys: Sequence[str], hr: Images, lr: Images, scale: Scale | None) -> PairSource:
+    """The pairs of these images; raises UsageError when their sizes do not match."""
     hr_sizes, lr_sizes = hr.sizes(), lr.sizes()
     scale = scale or guess_scale(hr_sizes, lr_sizes)
     check_sizes(keys, hr_sizes, lr_sizes, scale)

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 import torch
 from torch import Tensor
 
 from srdata.degrade.car.network import Taps
 
+Loss = Literal["absolute", "squared"]
 _TINY = 1e-12  # keeps the derivative of the root finite where a tap has no displacement
 
 
@@ -14,6 +17,14 @@ def quantised(image: Tensor) -> Tensor:
     """The image held within 0–1 and rounded to 8-bit levels; gradients pass as if it were not rounded."""
     held = image.clamp(0, 1)
     return held + (held.detach().mul(255).round().div(255) - held.detach())
+
+
+def difference(error: Tensor, loss: Loss) -> Tensor:
+    """The mean of the absolute or squared errors.
+
+    Absolute errors forgive a kernel that loses a star or a glint; squared ones, as PSNR, do not.
+    """
+    return error.abs().mean() if loss == "absolute" else error.square().mean()
 
 
 def displacement(taps: Taps) -> Tensor:

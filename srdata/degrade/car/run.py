@@ -12,7 +12,7 @@ from pydantic import Field
 from torch import Tensor, nn
 
 from srdata.degrade.car.crops import Photographs
-from srdata.degrade.car.losses import quantised
+from srdata.degrade.car.losses import Loss, difference, quantised
 from srdata.degrade.car.tensors import check_shapes, notes_of, read_bytes, tensors_of, write_tensors
 from srdata.degrade.op import Settings
 from srdata.errors import UsageError
@@ -34,6 +34,7 @@ class Plan(Settings):
     patch_size: Annotated[int, Field(ge=16, multiple_of=8)] = 192  # HR pixels
     learning_rate: Annotated[float, Field(gt=0)] = 1e-4
     kernel_rate: Annotated[float, Field(gt=0, le=10)] = 1.0  # of the kernel network, times learning_rate
+    loss: Loss = "absolute"  # the paper's; "squared" is what PSNR measures
     displacement: Annotated[float, Field(ge=0)] = (
         1e-3  # how much each regulariser counts beside the difference
     )
@@ -61,7 +62,7 @@ class Run:
         for group in self._optimiser.param_groups:
             group["lr"] = plan.learning_rate * group["share"] * rate(self.done, plan.steps)
         restored, cost = self.model(hr)
-        loss: Tensor = (restored - hr).abs().mean() + cost
+        loss: Tensor = difference(restored - hr, plan.loss) + cost
         self._optimiser.zero_grad()
         loss.backward()  # type: ignore[no-untyped-call]  # torch does not type it
         self._optimiser.step()

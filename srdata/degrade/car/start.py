@@ -22,12 +22,19 @@ Net = TypeVar("Net", bound=nn.Module)
 def fresh_network(scale: int, width: int, seed: int) -> KernelNetwork:
     """A kernel network that starts as one Gaussian for all pixels, with taps at rest.
 
+    Its residual blocks start faint, and layers that no rectifier follows keep the strength of what they get:
+    features that grew from layer to layer would drown the image, and make every step of Adam too long.
     Its width is that of the best kernel without negative weights, found by training one together with the
     upscaler on the sample photographs (x2 and x4).
     """
     network = drawn(empty_network(scale, width), seed, "kernels")
     with torch.no_grad():
         values = network.state_dict()
+        for name, value in values.items():
+            if name.endswith("transform.4.weight"):
+                value.mul_(_FAINT)
+            if name.endswith(("downsample.1.weight", "upsample.0.weight")):
+                value.mul_(math.sqrt(0.5))
         values["sub_mean.weight"].copy_(torch.eye(3)[:, :, None, None])
         values["sub_mean.bias"].copy_(-torch.tensor(RGB_MEAN))
         for head in ("kernels_weight", "offsets_h_generation", "offsets_v_generation"):

@@ -1,9 +1,10 @@
 """Training the resampler together with a small upscaler, as the paper does; interrupted work goes on.
 
-The loss is the mean absolute difference between the HR image and what the upscaler makes of the 8-bit LR
-image, plus a little of the displacement and the roughness of the kernels (`srdata.degrade.car.losses`). Adam,
-with a short rise and a cosine decay of the learning rate. Crops and starting values are drawn by address, so
-a run that was interrupted ends with the weights of one that was not, on the same kind of machine.
+The loss is the mean absolute (or squared) difference between the HR image and what the upscaler makes of the
+8-bit LR image, plus a little of the displacement and the roughness of the kernels
+(`srdata.degrade.car.losses`). Adam, with a short rise and a cosine decay of the learning rate. Crops and
+starting values are drawn by address, so a run that was interrupted ends with the weights of one that was not,
+on the same kind of machine.
 """
 
 from __future__ import annotations

@@ -48,7 +48,7 @@ def load_network(path: Path, scale: int, *, sha256: str, allow_pth: bool = False
         )
     if not SHA256.fullmatch(sha256):
         raise UsageError(f"{sha256!r} is no sha256: give the 64 digits that sha256sum prints for {path}")
-    tensors = _tensors(read_bytes(path, sha256), path, allow_pth)
+    tensors = tensors_in(read_bytes(path, sha256), path, allow_pth)
     network = empty_network(scale, _width(tensors, scale, path))
     check_shapes(tensors, shapes(scale, network.width), str(path))
     network.load_state_dict(tensors, assign=True)
@@ -62,7 +62,8 @@ def cached_network(path: Path, scale: int, sha256: str, allow_pth: bool, device:
     return network.requires_grad_(False).eval().to(device)
 
 
-def _tensors(data: bytes, path: Path, allow_pth: bool) -> dict[str, Tensor]:
+def tensors_in(data: bytes, path: Path, allow_pth: bool) -> dict[str, Tensor]:
+    """The tensors in a file of weights, as float32; a pickle needs `allow_pth`. Raises UsageError."""
     if data[8:9] == b"{" or not data.startswith((b"PK", b"\x80")):  # neither a zip file nor a pickle
         tensors = tensors_of(data, str(path))
     elif allow_pth:

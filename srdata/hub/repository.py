@@ -1,0 +1,140 @@
+"""What a data set of the Hub is before its data is downloaded: its commit, card and files."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from srdata.errors import DownloadError, LicenceError, SrdataError, UsageError
+from srdata.hub.names import HubName
+
+CARD = "README.md"
+
+
+@dataclass(frozen=True)
+class Repository:
+    """A data set at one commit."""
+
+    name: HubName
+    commit: str
+    card: Mapping[str, Any]
+    sizes: Mapping[str, int]  # bytes of each file
+
+    @property
+    def configs(self) -> tuple[str, ...]:
+        """The names of its configs; none where its card names none."""
+        return configs_of(self.card)
+
+    @property
+    def licence(self) -> str:
+        """Under which terms it may be used, as its card says."""
+        named = self.card.get("license_name") or self.card.get("license")
+        if not named:
+            return f"licence of {self.name}: its card gives none, ask its owner"
+        text = ", ".join(map(str, named)) if isinstance(named, list) else str(named)
+        link = self.card.get("license_link")
+        return f"licence of {self.name}: {text}" + (f" ({link})" if link else "") + ", by its card"
+
+
+def configs_of(card: Mapping[str, Any]) -> tuple[str, ...]:
+    """The names of the configs in the metadata of a card."""
+    return tuple(str(one["config_name"]) for one in card.get("configs") or () if "config_name" in one)
+
+
+def card_in(folder: Path) -> Mapping[str, Any]:
+    """The metadata of the card in a folder; empty where there is none that can be read."""
+    path = folder / CARD
+    text = path.read_text(encoding="utf-8", errors="replace") if path.is_file() else ""
+    if not text.startswith("---"):
+        return {}
+    try:
+        found = yaml.safe_load(text.split("\n---", 1)[0].removeprefix("---"))
+    except yaml.YAMLError:
+        return {}
+    return found if isinstance(found, dict) else {}
+
+
+def look(name: HubName) -> Repository:
+    """Find a data set on the Hub, or in the cache where there is no network or HF_HUB_OFFLINE is set.
+
+    Raises UsageError where there is none or it is a script, LicenceError where its terms have to be accepted
+    first, DownloadError.
+    """
+    from huggingface_hub import get_cached_repo_tree, snapshot_download
+
+    with hub_errors(name):
+        folder = Path(
+            snapshot_download(
+                name.repository, repo_type="dataset", revision=name.revision, allow_patterns=[CARD]
+            )
+        )
+        tree = get_cached_repo_tree(name.repository, repo_type="dataset", revision=folder.name)
+    script = f"{name.repository.rpartition('/')[2]}.py"
+    if any(file.path == script for file in tree):  # as loading scripts have to be called
+        raise UsageError(
+            f"{name} is a script ({script}), which `datasets` runs no more: download its archives from its "
+            "page, unpack them, and give the folders as hr= and lr=, or to `srdata prepare`"
+        )
+    return Repository(name, folder.name, card_in(folder), {file.path: file.size for file in tree})
+
+
+@contextmanager
+def hub_errors(name: HubName) -> Iterator[None]:
+    """Turn an error of the client about a data set into one that says what to do; the token is not in it."""
+    from httpx2 import HTTPError
+    from huggingface_hub.errors import CachedRepoTreeNotFoundError
+
+    try:
+        yield
+    except (HTTPError, OSError, CachedRepoTreeNotFoundError) as error:
+        raise _meaning(name, error) from None
+
+
+def _meaning(name: HubName, error: Exception) -> SrdataError:
+    from huggingface_hub import constants, get_token
+    from huggingface_hub.errors import (
+        CachedRepoTreeNotFoundError,
+        GatedRepoError,
+        HfHubHTTPError,
+        LocalEntryNotFoundError,
+        RepositoryNotFoundError,
+        RevisionNotFoundError,
+    )
+
+    signed_in = get_token() is not None
+    login = "log in by `hf auth login`, or set HF_TOKEN"
+    if isinstance(error, LocalEntryNotFoundError) and isinstance(error.__cause__, HfHubHTTPError):
+        error = error.__cause__  # why the cache was looked at
+    page = f"{constants.ENDPOINT}/datasets/{name.repository}"
+    match error:
+        case GatedRepoError():
+            return LicenceError(f"{name} is gated: accept its terms on {page}, then {login}")
+        case HfHubHTTPError() if error.response.status_code == 401 and signed_in:
+            return UsageError(f"{name}: the Hub does not accept the token: {login} to a valid one")
+        case HfHubHTTPError() if (
+            isinstance(error, RepositoryNotFoundError) or error.response.status_code == 401
+        ):
+            return UsageError(
+                f"there is no data set {name.repository} on the Hub, or it is hidden from you: "
+                f"check the name; where it is private or gated, {login}"
+            )
+        case RevisionNotFoundError():
+            return UsageError(f"{name.repository} has no revision {name.revision!r}: see {page}/tree/main")
+        case HfHubHTTPError():
+            return DownloadError(
+                f"{name}: the Hub answers {error.response.status_code}: run the same again later, "
+                "what is downloaded is kept"
+            )
+        case LocalEntryNotFoundError() | CachedRepoTreeNotFoundError() if constants.HF_HUB_OFFLINE:
+            return DownloadError(
+                f"{name} is not in the cache, and HF_HUB_OFFLINE is set: unset it to download"
+            )
+    return DownloadError(
+        f"{name}: the Hub cannot be reached, and the cache does not have it ({type(error).__name__}): "
+        "run the same again when it can"
+    )

@@ -1,0 +1,136 @@
+"""`evaluate`: a folder of SR images, or the bicubic baseline, against the HR images of a set."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+
+from srdata.colour import luma
+from srdata.errors import UsageError
+from srdata.images import Pixels, probe
+from srdata.metrics.measures import Task, find_measures
+from srdata.metrics.names import match_sr
+from srdata.metrics.protocols import DEFAULT, PUBLISHED_BICUBIC, Protocol
+from srdata.metrics.references import References, find_references, read_as_stored, size_of
+from srdata.metrics.result import Evaluation
+from srdata.metrics.score import AnyScale
+from srdata.metrics.scoring import Pair, Protocols, score
+from srdata.scale import Scale
+from srdata.train.folders import images_by_name
+
+
+def evaluate(
+    sr_dir: str | Path,
+    set: str | Path = "set5",
+    scale: AnyScale = 4,
+    protocol: Protocols = DEFAULT,
+    *,
+    hr: str | Path | None = None,
+    name: str | None = None,
+    measures: Sequence[str | Task] = (),
+    weights: Mapping[str, str | Path] | None = None,
+    root: str | Path = "data",
+    from_dir: str | Path | None = None,
+    split: str | None = None,
+) -> Evaluation:
+    """PSNR and SSIM of the SR images in `sr_dir` under one or more protocols, and their means.
+
+    HR are the images of the folder `hr`; else of `set`, which is a prepared set, a folder (`HR/` in it is
+    found), or the name of a data set, taken from `from_dir` or downloaded below `root`. `split` is by default
+    test, else validation, else train. SR files are found by the names of HR files in theirs, or by `name`,
+    such as "{key}_x4_SR". `protocol="all"` takes every protocol that the sizes allow. `measures` are names of
+    `srdata.metrics.measures`, whose `weights` are files of yours by role, or functions of SR, HR and key that
+    give a number; pixels are (height, width, 3) uint8.
+
+    Raises UsageError listing every image that is missing, not of this set or of a wrong size,
+    UnknownNameError, MissingExtraError, SetError, SourceError.
+    """
+    exact = Scale(scale)
+    found = find_references(set, exact, hr=hr, root=root, from_dir=from_dir, split=split)
+    paths = sr_files(sr_dir, found.keys, name)
+    pairs = [
+        Pair(key, size_of(probe(path)), found.size(key), partial(_stored, path, found, key))
+        for key, path in paths.items()
+    ]
+    return score(f"{sr_dir} of {found.name}", pairs, exact, protocol, find_measures(measures, weights))
+
+
+def evaluate_bicubic(
+    set: str | Path = "set5",
+    scale: AnyScale = 4,
+    protocol: Protocols = PUBLISHED_BICUBIC,
+    *,
+    hr: str | Path | None = None,
+    measures: Sequence[str | Task] = (),
+    weights: Mapping[str, str | Path] | None = None,
+    root: str | Path = "data",
+    from_dir: str | Path | None = None,
+    split: str | None = None,
+) -> Evaluation:
+    """`evaluate` for LR enlarged by MATLAB's bicubic.
+
+    LR is that of a prepared set, else MATLAB's bicubic of HR, with the border of the published LR where it is
+    known. The default protocol reproduces the bicubic rows of published tables: there both resizings are of
+    the Y channel, and LR is not rounded.
+    """
+    exact = Scale(scale)
+    found = find_references(set, exact, hr=hr, root=root, from_dir=from_dir, split=split)
+    pairs = [_bicubic_pair(found, key, exact) for key in found.keys]
+    return score(f"bicubic of {found.name}", pairs, exact, protocol, find_measures(measures, weights))
+
+
+def evaluate_alone(
+    sr_dir: str | Path,
+    measures: Sequence[str | Task],
+    weights: Mapping[str, str | Path] | None = None,
+) -> Evaluation:
+    """The images of a folder without any HR, by measures that need none, such as niqe; raises UsageError."""
+    wanted = find_measures(measures, weights)
+    needing = [one.name for one in wanted if one.needs_hr] if wanted else ["PSNR and SSIM"]
+    if needing:
+        raise UsageError(f"HR images are missing for {', '.join(needing)}: give --set or --hr")
+    paths = images_by_name(Path(sr_dir))
+    pairs = [Pair(key, (0, 0), (0, 0), partial(_alone, path)) for key, path in paths.items()]
+    return score(str(sr_dir), pairs, Scale(1), (), wanted)
+
+
+def sr_files(sr_dir: str | Path, keys: Sequence[str], name: str | None = None) -> dict[str, Path]:
+    """The SR file of each key; raises UsageError that lists all that is missing or not of this set."""
+    folder = Path(sr_dir)
+    if not folder.is_dir():
+        raise UsageError(f"{folder}: no such folder; give the one with the SR images")
+    files = images_by_name(folder)
+    try:
+        return {key: files[file] for key, file in match_sr(keys, files, name).items()}
+    except UsageError as error:
+        raise UsageError(f"{folder}: {error}") from error
+
+
+def _stored(path: Path, found: References, key: str, rules: Protocol | None) -> tuple[Pixels, Pixels]:
+    return read_as_stored(path), found.read(key)
+
+
+def _alone(path: Path, rules: Protocol | None) -> tuple[Pixels, Pixels]:
+    pixels = read_as_stored(path)
+    return pixels, pixels
+
+
+def _bicubic_pair(found: References, key: str, scale: Scale) -> Pair:
+    height, width = map(scale.crop, found.size(key))
+    return Pair(key, (height, width), (height, width), partial(_bicubic, found, key, scale))
+
+
+def _bicubic(found: References, key: str, scale: Scale, rules: Protocol | None) -> tuple[Pixels, Pixels]:
+    hr = found.read(key)
+    height, width = map(scale.crop, hr.shape[:2])
+    hr = hr[:height, :width]
+    if rules is None or rules.bicubic == "rgb":
+        return found.resized(found.lr(key, hr, scale), height, width), hr
+    y = luma(hr / 255, axis=-1) if hr.shape[2] == 3 else hr / 255
+    levels = (y * 255).round()
+    low = found.resized(levels / 255, scale.lr(height), scale.lr(width))
+    high = found.resized(low, height, width)
+    return (high.clip(0, 1) * 255).round().astype(np.uint8), levels.astype(np.uint8)

@@ -1,0 +1,121 @@
+"""What a protocol compares: two images as planes of levels, fitted, rounded, converted and cropped."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from srdata.colour import luma
+from srdata.errors import UsageError
+from srdata.metrics.protocols import Protocol, Rounding
+from srdata.scale import Scale
+
+_EDSR = (65.738 / 256, 129.057 / 256, 25.064 / 256)  # weights of R, G and B in EDSR-PyTorch, src/utility.py
+_CHANNELS = (1, 3)
+
+
+def compared(sr: Any, hr: Any, protocol: Protocol, scale: Scale | None) -> tuple[Tensor, Tensor]:
+    """SR and HR as the batches (N, C, H, W) of float64 in 0–255 that a protocol compares.
+
+    Raises UsageError for images of another type or shape, of sizes that do not fit, or too small.
+    """
+    one, other = levels(sr, protocol.rounding), levels(hr, protocol.rounding)
+    if len(one) != len(other):
+        raise UsageError(f"{len(one)} SR images cannot be compared with {len(other)} HR images: give as many")
+    other = other.to(one.device)
+    top, left = corner(_size(one), _size(other), protocol, scale)
+    other = other[..., top : top + one.shape[2], left : left + one.shape[3]]
+    border = protocol.border.width(scale)
+    first, second = (_cropped(planes, protocol, scale, border) for planes in (one, other))
+    return _converted(first, second, protocol)
+
+
+def levels(image: Any, rounding: Rounding = "none") -> Tensor:
+    """A numpy image (channels last) or a torch image (channels first), or a batch of either, as (N, C, H, W).
+
+    uint8, or floats in 0–1, which are clipped, scaled to 0–255 and rounded as a protocol says.
+    """
+    batch = _batch(image)
+    if batch.dtype == torch.uint8:
+        return batch.double()
+    if not batch.is_floating_point():
+        raise UsageError(f"images are compared as uint8, or as floats in 0–1, not as {batch.dtype}")
+    scaled = (batch.clamp(0, 1) * 255).double()
+    if rounding == "none":
+        return scaled
+    return scaled.round() if rounding == "round" else scaled.floor()
+
+
+def corner(
+    sr: tuple[int, int], hr: tuple[int, int], protocol: Protocol, scale: Scale | None
+) -> tuple[int, int]:
+    """Where in HR the SR image begins, both as (height, width); raises UsageError where it does not fit."""
+    spare = protocol.spare or (scale.numerator if scale else 1)
+    excess = [high - low for low, high in zip(sr, hr, strict=True)]
+    if not all(0 <= pixels < spare for pixels in excess):
+        raise UsageError(
+            f"SR is {sr[1]}x{sr[0]}, HR {hr[1]}x{hr[0]}: HR may be larger by at most {spare - 1} pixels"
+        )
+    top, left = (pixels // 2 if protocol.place == "centre" else 0 for pixels in excess)
+    return top, left
+
+
+def _batch(image: Any) -> Tensor:
+    if isinstance(image, np.ndarray):
+        last = image[..., None] if image.ndim == 2 else image
+        if last.ndim in (3, 4) and last.shape[-1] in _CHANNELS:
+            array = np.moveaxis(last if last.ndim == 4 else last[None], -1, 1)
+            return torch.from_numpy(np.ascontiguousarray(array))
+    elif isinstance(image, Tensor):
+        first = image[None] if image.ndim == 3 else image
+        if first.ndim == 4 and first.shape[1] in _CHANNELS:
+            return first.detach()
+    shape = tuple(getattr(image, "shape", ()))
+    raise UsageError(
+        f"{type(image).__name__} {shape} is no image: give numpy (H, W[, C]) or (N, H, W, C), "
+        "or torch (C, H, W) or (N, C, H, W), with 1 or 3 channels"
+    )
+
+
+def _cropped(planes: Tensor, protocol: Protocol, scale: Scale | None, border: int) -> Tensor:
+    height, width = _size(planes)
+    if protocol.tiles and scale:
+        height, width = (scale.hr(protocol.tiles.covered(scale.lr(side))) for side in (height, width))
+    if min(height, width) <= 2 * border:
+        raise UsageError(f"nothing is left of {width}x{height} pixels without a border of {border}")
+    return planes[..., border : height - border, border : width - border]
+
+
+def _converted(one: Tensor, other: Tensor, protocol: Protocol) -> tuple[Tensor, Tensor]:
+    if protocol.grey_as_is and other.shape[1] == 1:
+        return _as_grey(one), other
+    first, second = (_in_colour(planes.expand(-1, 3, -1, -1), protocol) for planes in (one, other))
+    return first, second
+
+
+def _as_grey(planes: Tensor) -> Tensor:
+    """One channel; of RGB that means grey it is any."""
+    if planes.shape[1] == 1:
+        return planes
+    grey: Tensor = luma(planes / 255, span="full") * 255
+    return grey.round()
+
+
+def _in_colour(rgb: Tensor, protocol: Protocol) -> Tensor:
+    if protocol.colour == "rgb":
+        return rgb
+    if protocol.colour == "y_difference":  # linear, so that the difference of these is EDSR's
+        weights = torch.tensor(_EDSR, dtype=rgb.dtype, device=rgb.device).view(1, 3, 1, 1)
+        return (rgb * weights).sum(1, keepdim=True)
+    if protocol.colour == "y_single":
+        single: Tensor = luma((rgb.float() / 255).double()).float() * 255
+        return single.double()
+    y: Tensor = luma(rgb / 255) * 255
+    return y.round() if protocol.colour == "y_uint8" else y
+
+
+def _size(planes: Tensor) -> tuple[int, int]:
+    return planes.shape[2], planes.shape[3]

@@ -1,0 +1,159 @@
+"""The HR images that SR is compared with: those of a prepared set, of a known data set, or of a folder."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+
+from srdata.errors import UsageError
+from srdata.fetch import obtain
+from srdata.images import ImageInfo, Pixels, probe, read_image
+from srdata.manifest import Bicubic, ImageSet, Manifest, load_manifest
+from srdata.metrics.names import hr_keys
+from srdata.prepared import PreparedImages
+from srdata.resize import imresize
+from srdata.scale import Scale
+from srdata.store.blocks import HR
+from srdata.store.setfile import SET_FILE
+from srdata.train.folders import images_by_name
+
+_GREY = frozenset({"1", "L", "LA", "La", "I", "I;16", "I;16B", "I;16L", "I;16N"})
+_SPLITS = ("test", "validation", "train")  # the first that a set has is evaluated
+_HR_FOLDERS = ("HR/x{scale}", "HR", "GTmod{scale}", "GTmod12", "original")  # RCAN, EDSR, BasicSR
+_MATLAB = Bicubic(rounding="each-pass", border="symmetric", evidence="EDSR's benchmark archive")
+
+
+@dataclass(frozen=True)
+class References:
+    """HR images by key, and how their LR images come about."""
+
+    name: str
+    keys: tuple[str, ...]
+    size: Callable[[str], tuple[int, int]]  # height and width
+    read: Callable[[str], Pixels]  # (H, W, 3), or (H, W, 1) of a grey file
+    bicubic: Bicubic = _MATLAB
+    stored_lr: Callable[[str], Pixels] | None = None
+
+    def lr(self, key: str, hr: Pixels, scale: Scale) -> Pixels:
+        """The LR image that the set holds, or that which its publishers made of `hr` by bicubic."""
+        if self.stored_lr is not None:
+            return self.stored_lr(key)
+        return self.resized(hr, scale.lr(hr.shape[0]), scale.lr(hr.shape[1]))
+
+    def resized(self, image: np.ndarray, height: int, width: int) -> np.ndarray:
+        """`image` by MATLAB's bicubic, with the border and rounding of this set."""
+        size = (height, width)
+        return imresize(image, size=size, border=self.bicubic.border, rounding=self.bicubic.rounding)
+
+
+def find_references(
+    name: str | Path,
+    scale: Scale,
+    *,
+    hr: str | Path | None = None,
+    root: str | Path = "data",
+    from_dir: str | Path | None = None,
+    split: str | None = None,
+) -> References:
+    """The HR images of `hr`, else of the prepared set or folder `name`, else of the data set of that name.
+
+    A data set is taken from `from_dir` or downloaded below `root`. Raises UsageError, SetError, SourceError.
+    """
+    folder = Path(name)
+    if hr is not None:
+        return _in_folder(Path(hr), str(name))
+    if (folder / SET_FILE).is_file():
+        return _prepared(folder, scale, split)
+    if folder.is_dir():
+        return _in_folder(_hr_folder(folder, scale), folder.name)
+    return _known(str(name), scale, Path(root), Path(from_dir) if from_dir else None, split)
+
+
+def read_as_stored(path: Path) -> Pixels:
+    """An image file as (H, W, 3), or (H, W, 1) where the file itself is grey; raises ImageError."""
+    pixels = read_image(path)
+    return np.ascontiguousarray(pixels[..., :1]) if probe(path).mode in _GREY else pixels
+
+
+def _in_folder(folder: Path, name: str) -> References:
+    if not folder.is_dir():
+        raise UsageError(f"{folder}: no such folder; give the one with the HR images as --hr")
+    files = images_by_name(folder)
+    paths = {key: files[file] for key, file in hr_keys(files).items()}
+    return _of_files(paths, name, _MATLAB)
+
+
+def _of_files(paths: dict[str, Path], name: str, bicubic: Bicubic) -> References:
+    return References(
+        name=name,
+        keys=tuple(paths),
+        size=lambda key: size_of(probe(paths[key])),
+        read=lambda key: read_as_stored(paths[key]),
+        bicubic=bicubic,
+    )
+
+
+def size_of(info: ImageInfo) -> tuple[int, int]:
+    """Height and width by the header of a file."""
+    return info.height, info.width
+
+
+def _hr_folder(folder: Path, scale: Scale) -> Path:
+    named = (folder / template.format(scale=scale) for template in _HR_FOLDERS)
+    return next((path for path in named if path.is_dir()), folder)
+
+
+def _prepared(folder: Path, scale: Scale, split: str | None) -> References:
+    images = PreparedImages(folder)
+    rows = {images.index.key(int(row)): int(row) for row in images.index.rows(_split(images, split))}
+    layer = partial(_layer, images, rows)
+    heights, widths = images.index.heights, images.index.widths
+    return References(
+        name=folder.name,
+        keys=tuple(rows),
+        size=lambda key: (int(heights[rows[key]]), int(widths[rows[key]])),
+        read=partial(layer, HR),
+        stored_lr=partial(layer, scale.label) if scale in images.scales else None,
+    )
+
+
+def _layer(images: PreparedImages, rows: dict[str, int], layer: str, key: str) -> Pixels:
+    return images.read(rows[key], layer)
+
+
+def _split(images: PreparedImages, split: str | None) -> str:
+    there = images.index.splits
+    if split is not None and split not in there:
+        raise UsageError(f"{images.folder} has no split {split!r}: take {' or '.join(there)}")
+    return split or next(one for one in _SPLITS if one in there)
+
+
+def _known(name: str, scale: Scale, root: Path, from_dir: Path | None, split: str | None) -> References:
+    manifest = load_manifest(name)
+    found = manifest.get(split, "HR") if split else _first_split(manifest)
+    fitting = [(owner, one) for owner, one in found if one.scale in (None, scale)]
+    if not fitting:
+        raise UsageError(f"{manifest.title} has no HR images for {scale.label}: give them as --hr FOLDER")
+    paths = {
+        image.key: image.path
+        for owner, one in fitting
+        for image in obtain(owner, one, root, from_dir=from_dir)
+    }
+    return _of_files(paths, manifest.name, _published_bicubic(fitting, scale))
+
+
+def _first_split(manifest: Manifest) -> Sequence[tuple[Manifest, ImageSet]]:
+    by_split = (manifest.find(split, "HR") for split in _SPLITS)
+    return next((found for found in by_split if found), [])
+
+
+def _published_bicubic(sets: Sequence[tuple[Manifest, ImageSet]], scale: Scale) -> Bicubic:
+    """How the publishers of a data set made its LR images; MATLAB's present way where that is not known."""
+    tracks = (owner.find(one.split, "bicubic") for owner, one in sets)
+    known = [one for found in tracks for _, one in found if one.bicubic]
+    exact = [one.bicubic for one in known if one.scale == scale and one.bicubic]
+    return exact[0] if exact else _MATLAB

@@ -1,0 +1,127 @@
+"""One HTML file that shows a person what a prepared set is; it loads nothing from anywhere."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+from collections.abc import Sequence
+from pathlib import Path
+
+import srdata
+from srdata.files import write_file
+from srdata.prepared import PreparedImages
+from srdata.report.page import about, counts, drawn, hard, pairs, same
+from srdata.report.page.html import Html, el
+from srdata.report.page.pictures import within
+
+Section = tuple[str, str, Html]  # its id, title and element
+
+_PICTURES = 4_000_000  # letters of the page that are pictures of pairs; the rest is text and charts
+_ENDS = 4  # windows, of the hardest and of the flattest
+
+
+def write_report(
+    path: str | Path,
+    out: str | Path,
+    *,
+    images: int = 12,
+    against: Sequence[str | Path] = (),
+    jobs: int = -1,
+) -> Path:
+    """Write the page of the prepared set at `path` to the file `out`; see `report_page`."""
+    page = report_page(path, images=images, against=against, jobs=jobs)
+    write_file(Path(out), page.encode("utf-8", "backslashreplace"))
+    return Path(out)
+
+
+def report_page(
+    path: str | Path, *, images: int = 12, against: Sequence[str | Path] = (), jobs: int = -1
+) -> str:
+    """The page of the prepared set at `path`, as HTML of at most about 5 MB.
+
+    It shows `images` of the set, evenly spread, and the hardest and flattest windows if they were scored; the
+    more there are, the smaller the part of each that is shown. `against` are prepared sets or folders of
+    images to search for in the set, besides the test sets that are prepared beside it; `jobs` processes read
+    the images. The same set gives the same page. Raises SetError, UsageError for a folder without images,
+    CorruptRecordError, ImageError.
+    """
+    prepared = PreparedImages(path)
+    sheet, difficulty = _with_pictures(prepared, images)
+    sections = [
+        sheet,
+        _section("sizes", "Counts and sizes", counts.splits(prepared), *counts.sizes(prepared)),
+        _section("draws", "What was drawn", *drawn.distributions(prepared)),
+        difficulty,
+        _section("copies", "Duplicates and leakage", *same.same(prepared, [*map(Path, against)], jobs)),
+        _section("recipe", "Recipe and files", *about.identity(prepared), about.recipe(prepared.content)),
+        _section("quarantine", "Left out", *about.quarantine(prepared.content)),
+        _section("licence", "Licence", *about.licence(prepared.content)),
+        _section("load", "Loading it", *about.loading(prepared)),
+    ]
+    return _page(prepared, sections)
+
+
+def _with_pictures(prepared: PreparedImages, count: int) -> tuple[Section, Section]:
+    """The contact sheet, and difficulty with its windows: they share the bytes for pictures."""
+    ends = hard.ends(prepared, _ENDS)
+    groups = [*ends.values(), pairs.chosen(prepared, count)]
+    shown = within(prepared, [one.part for group in groups for one in group], _PICTURES)
+    *ends_shown, sheet = (pairs.tiles(group, [next(shown) for _ in group]) for group in groups)
+    titled = [part for title, one in zip(ends, ends_shown, strict=True) for part in (el("h3", title), one)]
+    lead = el("p", "HR on the left, LR on the right. Open a pair to compare.")
+    return (
+        _section("pairs", "Pairs", lead, sheet),
+        _section("difficulty", "Difficulty", *hard.difficulty(prepared), *titled),
+    )
+
+
+def _section(id_: str, title: str, *parts: Html) -> Section:
+    return id_, title, el("section", el("h2", title, id=f"{id_}-title"), *parts, id=id_)
+
+
+def _page(prepared: PreparedImages, sections: Sequence[Section]) -> str:
+    style, script = (_asset(name) for name in ("page.css", "page.js"))
+    title = f"{prepared.content.name} · srdata report"
+    head = el(
+        "head",
+        el("meta", charset="utf-8"),
+        el("meta", http_equiv="Content-Security-Policy", content=_policy(style, script)),
+        el("meta", name="viewport", content="width=device-width, initial-scale=1"),
+        el("meta", name="referrer", content="no-referrer"),
+        el("meta", name="color-scheme", content="light dark"),
+        el("title", title),
+        el("style", style),
+    )
+    links = (el("a", title, href=f"#{id_}") for id_, title, _ in sections)
+    body = el(
+        "body",
+        about.head(prepared),
+        el("nav", *links, aria_label="Sections"),
+        el("main", *(section for _, _, section in sections)),
+        el("footer", f"Written by srdata {srdata.__version__}. This page loads nothing from anywhere."),
+        pairs.viewer(),
+        el("script", script),
+    )
+    return f"<!doctype html>\n{el('html', head, body, lang='en')}\n"
+
+
+def _asset(name: str) -> Html:
+    return Html(Path(__file__).with_name(name).read_text(encoding="utf-8"))
+
+
+def _policy(style: str, script: str) -> str:
+    """Nothing may run, style or load but what this page holds."""
+    allowed = {
+        "default-src": "'none'",
+        "img-src": "data:",
+        "style-src": _hash(style),
+        "script-src": _hash(script),
+        "base-uri": "'none'",
+        "form-action": "'none'",
+    }
+    return "; ".join(f"{what} {where}" for what, where in allowed.items())
+
+
+def _hash(text: str) -> str:
+    digest = hashlib.sha256(text.encode()).digest()
+    return f"'sha256-{base64.b64encode(digest).decode()}'"

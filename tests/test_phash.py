@@ -1,0 +1,84 @@
+"""Perceptual hashes: those of imagehash, near for copies, far for other images."""
+
+from __future__ import annotations
+
+import io
+import itertools
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+import scipy.fft
+from PIL import Image
+
+from srdata import phash as module
+from srdata.images import Pixels, read_image
+from srdata.phash import NEAR, near_pairs, phash
+
+
+@pytest.fixture(scope="module")
+def images(photographs: Path) -> list[Pixels]:
+    paths = sorted(path for path in photographs.iterdir() if path.suffix in {".png", ".jpg"})
+    assert len(paths) == 5
+    return [read_image(path) for path in paths]
+
+
+def many(images: list[Pixels]) -> Iterator[Pixels]:
+    """The photographs, parts of them, and noise, in which all frequencies are about as strong."""
+    yield from images
+    rng = np.random.default_rng(5)
+    for number in range(50):
+        start, side = int(rng.integers(0, 100)), int(rng.integers(20, 180))
+        yield np.ascontiguousarray(images[number % 5][start : start + side, start:])
+        yield rng.integers(0, 256, (32, 32, 3), np.uint8)
+
+
+def apart(one: np.uint64, other: np.uint64) -> int:
+    return (int(one) ^ int(other)).bit_count()
+
+
+def test_the_hash_is_that_of_its_definition(images: list[Pixels]) -> None:
+    for image in many(images):
+        grey = np.asarray(Image.fromarray(image).convert("L").resize((32, 32), Image.Resampling.LANCZOS))
+        low = scipy.fft.dctn(grey.astype(float), type=2)[:8, :8]
+        bits = "".join("1" if value > np.median(low) else "0" for value in low.ravel())
+        assert int(phash(image)) == int(bits, 2)
+
+
+def test_the_hash_is_that_of_imagehash(images: list[Pixels]) -> None:
+    imagehash = pytest.importorskip("imagehash")
+    for image in many(images):
+        assert f"{int(phash(image)):016x}" == str(imagehash.phash(Image.fromarray(image)))
+
+
+@pytest.mark.parametrize("factor", [0.25, 0.5, 1.5])
+@pytest.mark.parametrize("quality", [10, 30, 90])
+def test_copies_are_near(images: list[Pixels], factor: float, quality: int) -> None:
+    for image in images:
+        small = Image.fromarray(image)
+        small = small.resize((round(small.width * factor), round(small.height * factor)))
+        file = io.BytesIO()
+        small.save(file, "JPEG", quality=quality)
+        assert apart(phash(image), phash(np.array(Image.open(file)))) <= NEAR
+
+
+def test_other_images_are_far(images: list[Pixels]) -> None:
+    hashes = list(map(phash, images))
+    assert min(apart(one, other) for one, other in itertools.combinations(hashes, 2)) > 3 * NEAR
+
+
+@pytest.mark.parametrize("chunk", [1, 100, 1 << 22])
+def test_near_pairs_are_all_that_counting_bits_finds(chunk: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "_CHUNK", chunk)
+    rng = np.random.default_rng(1)
+    hashes = rng.integers(0, 1 << 64, 60, np.uint64)
+    for place, bits in ((7, 3), (20, 0), (41, 8), (59, 9)):
+        flipped = sum(1 << int(bit) for bit in rng.choice(64, bits, replace=False))
+        hashes[place] = int(hashes[place - 5]) ^ flipped
+    others = np.concatenate([hashes[30:], hashes[:1] ^ np.uint64(1)])
+    among = [(i, j, apart(hashes[i], hashes[j])) for i, j in itertools.combinations(range(60), 2)]
+    between = [(i, j, apart(a, b)) for i, a in enumerate(hashes) for j, b in enumerate(others)]
+    assert list(near_pairs(hashes)) == [pair for pair in among if pair[2] <= 8]
+    assert len(list(near_pairs(hashes))) == 3
+    assert list(near_pairs(hashes, others, 9)) == [pair for pair in between if pair[2] <= 9]
