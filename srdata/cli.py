@@ -102,14 +102,23 @@ def prepare(dry_run: bool, jobs: int, backend: Any, skip_bad: bool, **options: A
     """Download, degrade, cut and store a data set; run again to resume.
 
     A PATH holds images, or pairs of any form that `srdata inspect` knows; LR images that are there are kept.
+    The name of a paper's recipe, such as hat-x4, stands for all the sets that it reads.
     """
     from srdata import preparation
+    from srdata.papers.files import is_paper
+    from srdata.papers.preparing import prepare_sets
 
     recipe = options.pop("recipe")
+    how = {"jobs": jobs, "backend": backend, "skip_bad": skip_bad, "log": _note}
+    if is_paper(recipe):
+        root = options.pop("root")
+        for line in prepare_sets(recipe, root, options | {"lmdb": None}, dry_run, **how):
+            click.echo(line)
+        return
     if dry_run:
         click.echo(preparation.plan(recipe, **options))
         return
-    built = preparation.prepare(recipe, jobs=jobs, backend=backend, skip_bad=skip_bad, log=_note, **options)
+    built = preparation.prepare(recipe, **how, **options)
     click.echo(f"{built.path}: {built.summary}")
 
 

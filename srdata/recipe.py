@@ -243,7 +243,7 @@ def load_recipe(name: str | Path) -> Recipe:
         return _read(catalog.find(Shelf.RECIPES, str(name)))
     if _is_of_a_paper(str(name).lower()):
         raise UsageError(
-            f"{name} is the recipe of a paper, which reads sets: srdata show {name} says how to prepare them"
+            f"{name} is the recipe of a paper, not of one set: srdata prepare {name} makes all that it reads"
         )
     if path.exists():
         return Recipe(name=_set_name(_stem(path.resolve())), folder=str(path.resolve()), scales=(Scale(4),))

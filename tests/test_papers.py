@@ -26,6 +26,7 @@ from srdata.difficulty import classify
 from srdata.errors import RecipeError, UnknownNameError, UsageError
 from srdata.images import list_images, read_image
 from srdata.listing import describe, describe_json, overview
+from srdata.metrics.protocols import PROTOCOLS
 from srdata.papers import Paper, load_paper, load_recipe, paper_names
 from srdata.papers.model import Corpus, Setting, Stage, Status
 from srdata.papers.sets import Need, find_set, need_of, needs
@@ -310,6 +311,13 @@ def test_training_runs_follow_each_other() -> None:
     assert [stage.name for stage in load_paper("real-hat-gan-x4").stages] == ["mse", "gan"]
 
 
+def test_protocols_are_those_of_evaluate() -> None:
+    for name in NAMES:
+        for one in load_paper(name).evaluation:
+            assert one.protocol is None or one.protocol in PROTOCOLS, name
+            assert one.protocol or one.note, name
+
+
 def test_every_setting_has_a_status() -> None:
     named = [name for names in GROUPS.values() for name in names]
     assert sorted(named) == sorted(Stage.model_fields)
@@ -337,7 +345,7 @@ def test_names_that_are_known_and_that_are_not() -> None:
         load_recipe("hat-x8")
     with pytest.raises(UnknownNameError, match=r"'elam-x4', did you mean 'elan-x4'[?]: srdata list shows"):
         load_recipe("elam-x4")
-    with pytest.raises(UsageError, match="reads sets: srdata show hat-x4 says how"):
+    with pytest.raises(UsageError, match="srdata prepare hat-x4 makes all that it reads"):
         prepare("hat-x4")
     with pytest.raises(UnknownNameError, match="unknown stage of hat-x4 'first'"):
         load_paper("hat-x4").stage("first")
@@ -491,6 +499,21 @@ def test_the_example_of_the_page_runs(
     assert scope["batch"].hr.shape == (32, 3, 256, 256)
 
 
+def test_prepare_takes_the_name_of_a_paper(tmp_path: Path) -> None:
+    def told(*arguments: str) -> str:
+        done = CliRunner().invoke(cli, ["prepare", *arguments, "--root", str(tmp_path)])
+        return done.output + str(done.exception or "")
+
+    lines = told("swinir-real-l-x4", "--dry-run").splitlines()
+    assert f"to do: srdata prepare ost --scale 4 --lmdb --root {tmp_path}" in lines
+    assert f"to do: srdata prepare FOLDER/ffhq --scale 4 --lmdb --root {tmp_path}" in lines
+    assert "hat-x4 says itself how its sets are made: leave --scale, --codec out" in told(
+        "hat-x4", "--scale", "2", "--codec", "png"
+    )
+    assert "leave --from, --split out" in told("hat-x4", "--from", str(tmp_path), "--split", "train")
+    assert f"to do: put pairs in {tmp_path}/rain13k/HR" in told("ramit-derain", "--lmdb")
+
+
 DIV2K = """
 name: div2k
 title: DIV2K
@@ -504,7 +527,7 @@ archives:
 """
 
 
-def test_from_a_download_to_batches(
+def test_from_a_name_and_a_download_to_batches(
     photographs: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for folder in ("manifests", "recipes"):
@@ -518,7 +541,11 @@ def test_from_a_download_to_batches(
         digest = hashlib.sha256(archive).hexdigest()
         manifest.write_text(DIV2K.format(server=server.url("hr.zip"), digest=digest))
         monkeypatch.setattr(catalog, "_PACKAGE", tmp_path / "package")
-        prepare("div2k", root=tmp_path / "data", scale=4, lmdb=True, jobs=1)
+        for told in ("data/div2k-x4: 2 train images", "data/div2k-x4: is here"):
+            done = CliRunner().invoke(
+                cli, ["prepare", "edsr-x4", "--root", f"{tmp_path}/data", "--jobs", "1"]
+            )
+            assert told in done.stdout
     batch = next(iter(load_paper("edsr-x4").loader(tmp_path / "data", workers=0)))
     assert set(batch.keys) == {"astronaut", "chelsea"}
     check(batch, load_paper("edsr-x4").stage(), 16)

@@ -206,8 +206,7 @@ class Evaluation(_Part):
     """Test sets, and how the paper's table measures them."""
 
     sets: tuple[str, ...]
-    protocol: str
-    border: int | Literal["scale", "scale+6"] | None = None  # pixels that are left out on each side
+    protocol: str | None = None  # of `srdata.metrics.protocols`; none: without a reference, or not known
     note: str | None = None
 
 

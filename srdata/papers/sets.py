@@ -27,9 +27,14 @@ class Need(NamedTuple):
     scale: Scale
     degradation: Any
 
+    @property
+    def known(self) -> bool:
+        """Whether srdata knows where its images come from."""
+        return self.corpus in catalog.names(Shelf.RECIPES)
+
     def how(self, root: str | Path = "data") -> str:
         """How to get it below `root`."""
-        known = self.corpus in catalog.names(Shelf.RECIPES)
+        known = self.known
         if not known and self.track != "bicubic":
             return (
                 f"put pairs in {root}/{self.corpus}/HR and {root}/{self.corpus}/LR_{self.track}/X{self.scale}"
@@ -75,15 +80,20 @@ def find_set(root: Path, need: Need) -> Path:
 
     Raises UsageError with the command that prepares it.
     """
+    if (found := known_set(root, need)) is not None:
+        return found
+    raise UsageError(
+        f"{root} has no {need.split} images of {need.corpus} at {need.scale.label}: {need.how(root)}"
+    )
+
+
+def known_set(root: Path, need: Need) -> Path | None:
+    """The same; None where there is none."""
     for path in sorted(root.glob(f"*/{SET_FILE}")):
         if _holds(read_set(path.parent), need):
             return path.parent
     own = root / need.corpus
-    if own.is_dir() and not (own / SET_FILE).is_file():
-        return own
-    raise UsageError(
-        f"{root} has no {need.split} images of {need.corpus} at {need.scale.label}: {need.how(root)}"
-    )
+    return own if own.is_dir() and not (own / SET_FILE).is_file() else None
 
 
 def _holds(content: SetFile, need: Need) -> bool:

@@ -1,0 +1,35 @@
+"""Prepare all that a paper recipe reads."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from srdata.errors import UsageError
+from srdata.papers.files import load_paper
+from srdata.papers.sets import known_set, needs
+from srdata.preparation import prepare
+
+_FLAGS = {"from_dir": "from", "splits": "split"}  # options whose flags have another name
+
+
+def prepare_sets(name: str, root: Path, given: dict[str, Any], dry_run: bool, **how: Any) -> Iterator[str]:
+    """Prepare each set that a paper reads and that is not there; a line on what became of it.
+
+    `how` are jobs, backend, skip_bad and log of `prepare`. Sets of which srdata does not know where they come
+    from are left to the user, with a line on what to do. Raises UsageError where other options are `given`,
+    which would make other sets than those of the paper.
+    """
+    if others := [f"--{_FLAGS.get(option, option)}" for option, value in given.items() if value]:
+        raise UsageError(f"{name} says itself how its sets are made: leave {', '.join(others)} out")
+    for need in needs(load_paper(name)):
+        if (path := known_set(root, need)) is not None:
+            yield f"{path}: is here"
+        elif dry_run or not need.known:
+            yield f"to do: {need.how(root)}"
+        else:
+            built = prepare(
+                need.corpus, root=root, scale=need.scale, lmdb=True, degradation=need.degradation, **how
+            )
+            yield f"{built.path}: {built.summary}"
