@@ -13,6 +13,7 @@ import torch
 from numpy.typing import ArrayLike
 from torch.utils.data import Dataset
 
+from srdata.degrade.backend import keep_memory
 from srdata.errors import UnknownNameError, UsageError
 from srdata.hub.columns import Given
 from srdata.hub.names import HubName, hub_name, is_hub_name
@@ -80,6 +81,7 @@ class Drawn(NamedTuple):
     def read(self, out: Sides | None = None) -> Sides:
         """LR and HR, uint8 (count, height, width, 3); UsageError, CorruptRecordError or ImageError."""
         self.shapes()
+        keep_memory()
         return cut(self.source, self.crops, self.patch, self.pad, self.only, out)
 
 

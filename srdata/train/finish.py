@@ -53,6 +53,12 @@ class Finish:
     making: Making | Schedule[Making] | None
     upsample: Upsample | None
 
+    @property
+    def light(self) -> bool:
+        """Whether it takes less time than sending floats from one process to another."""
+        augments = self.augment.values() if isinstance(self.augment, Schedule) else [self.augment]
+        return self.making is None and not any(split_turning(one)[1].augmentations for one in augments)
+
     def __call__(self, raw: Raw) -> Batch:
         making = self.making.at(raw.moment) if isinstance(self.making, Schedule) else self.making
         _, augment = split_turning(at(self.augment, raw.moment))

@@ -199,7 +199,9 @@ class Loader:
 
     def _batches(self, epoch: int, start: int) -> Generator[Batch, None, None]:
         jobs = self._plan.jobs(epoch, start, self.rank)
-        if self.device.type == "cpu":
+        if self.device.type == "cpu" and self._workers and self._finish.light:
+            yield from map(self._finish, self._ahead_of_use(self._reading, jobs))
+        elif self.device.type == "cpu":
             yield from self._ahead_of_use(_Making(self._reading, self._finish), jobs)
         else:
             yield from on_device(self._ahead_of_use(self._reading, jobs), self._finish, self.device)
