@@ -7,6 +7,7 @@ import os
 import statistics
 import subprocess
 import sys
+import time
 from collections import deque
 from collections.abc import Callable, Iterator
 from functools import partial
@@ -30,6 +31,7 @@ from srdata.store.windows import Windows
 
 ROUNDS = 7
 FORGOTTEN = 8  # batches that may have been prepared while others had their turn
+SETTLED_S = 1.0  # in which the workers of the others have read ahead as far as they do
 
 Batches = Iterator[Any]
 
@@ -98,7 +100,7 @@ def run_step(folder: Path, peers: Path | None) -> Table:
         streams["BasicSR, in line"] = ((batch["lq"], batch["gt"]) for batch in _endless(data, 0))
     step = _training()
     works = {name: lambda stream=stream: step(*next(stream)) for name, stream in streams.items()}
-    seconds = alternate(works, 15)
+    seconds = alternate(works, 25)
     unit = seconds["one constant batch"]
     rows = [[name, f"{value * 1e3:.0f} ms", f"{value / unit:.3f}×"] for name, value in seconds.items()]
     note = (
@@ -182,6 +184,7 @@ def _rates(streams: dict[str, tuple[Batches, int]]) -> dict[str, float]:
     seconds: dict[str, list[float]] = {name: [] for name in streams}
     for _ in range(ROUNDS):
         for name, (stream, batches) in streams.items():
+            time.sleep(SETTLED_S)
             _used(stream, FORGOTTEN)
             seconds[name].append(timed(partial(_used, stream, batches)))
     return {name: streams[name][1] * BATCH / statistics.median(values) for name, values in seconds.items()}

@@ -17,7 +17,7 @@ from srdata.train.augment.dihedral import Dihedral
 from srdata.train.batch import Batch
 from srdata.train.look import Look
 from srdata.train.making import Address, Making, Place, Rescaling
-from srdata.train.schedule import Moment, Schedule, at
+from srdata.train.schedule import Moment, Schedule, at, every
 from srdata.train.tensors import opened
 
 Upsample = Literal["nearest", "bicubic"]
@@ -49,19 +49,18 @@ class Finish:
     seed: int
     scale: Scale
     look: Look
-    augment: Pipeline | Schedule[Pipeline]
+    augment: Pipeline | Schedule[Pipeline]  # but for the turns that are drawn with the crops
     making: Making | Schedule[Making] | None
     upsample: Upsample | None
 
     @property
     def light(self) -> bool:
         """Whether it takes less time than sending floats from one process to another."""
-        augments = self.augment.values() if isinstance(self.augment, Schedule) else [self.augment]
-        return self.making is None and not any(split_turning(one)[1].augmentations for one in augments)
+        return self.making is None and not any(one.augmentations for one in every(self.augment))
 
     def __call__(self, raw: Raw) -> Batch:
         making = self.making.at(raw.moment) if isinstance(self.making, Schedule) else self.making
-        _, augment = split_turning(at(self.augment, raw.moment))
+        augment = at(self.augment, raw.moment)
         images: list[Address] = [(self.seed, *image) for image in zip(raw.visits, raw.keys, strict=True)]
         place = Place(images, (self.seed, raw.moment.epoch, raw.number))
         notes: list[dict[str, Any]] = [{} for _ in raw.keys]

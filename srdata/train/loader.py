@@ -145,7 +145,8 @@ class Loader:
             only=only,
             pin=self.device.type == "cuda",
         )
-        self._finish = Finish(seed, self.scale, look, augments, making, upsample)
+        rest = _mapped(lambda one: split_turning(one)[1], augments)
+        self._finish = Finish(seed, self.scale, look, rest, making, upsample)
         self._processes: ByProcesses[Job, Any] | None = None
         self._epoch, self._next = 0, 0  # of the batch that comes next
         self._begun = False  # whether this epoch was begun
@@ -189,11 +190,12 @@ class Loader:
         steps = self._plan.steps(epoch)
         batches = self._batches(epoch, start)
         try:
-            for step, batch in enumerate(batches, start + 1):
-                done = step == steps
-                self._epoch, self._next = (epoch + 1, 0) if done else (epoch, step)
-                self._begun = not done
+            for batch in batches:
+                start += 1
+                self._begun = start < steps
+                self._epoch, self._next = (epoch, start) if self._begun else (epoch + 1, 0)
                 yield batch
+                del batch  # or it would take memory while the next one is made
         finally:
             batches.close()
 
