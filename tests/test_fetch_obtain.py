@@ -261,7 +261,7 @@ def test_two_processes_without_locks_do_no_harm(
     monkeypatch.setattr(f"{__name__}.CHILD", code)
     both = [child(manifest(server, "hr.zip"), tmp_path) for _ in range(2)]
     assert [process.wait(timeout=60) for process in both] == [0, 0]
-    assert len(server.asked("hr.zip")) == 2, "neither waited"
+    assert len(server.asked("hr.zip")) >= 2, "neither waited"
     [(owner, one)] = manifest(server, "hr.zip").find()
     assert [image.path.read_bytes() for image in obtain(owner, one, tmp_path)] == list(photos.values())
     assert not list(tmp_path.rglob("*.part*"))

@@ -113,7 +113,8 @@ def _loaded(name: str | Path, scales: tuple[Scale, ...], settings: Settings) -> 
         return recipe
     if degradation is not None and not degradation.startswith(PUBLISHED):
         return recipe
-    return as_found(recipe.changed(degradation=degradation, splits=settings.get("splits") or None), scales)
+    splits = tuple(settings.get("splits", ())) or None
+    return as_found(recipe.changed(degradation=degradation, splits=splits), scales)
 
 
 def _hub(recipe: Recipe, **settings: str | None) -> HubSource | None:
