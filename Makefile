@@ -1,4 +1,4 @@
-.PHONY: all format-check format lint types test bench
+.PHONY: all format-check format lint types test
 
 all: format-check lint types test
 
