@@ -154,20 +154,20 @@ def _ours(prepared: Path) -> dict[str, tuple[Callable[[], Batches], int]]:
 
     bytes_ = {"dtype": torch.uint8, "channels_last": True}
     return {
-        "srdata, one process, bytes": (stream(workers=0, **bytes_), 60),
-        "srdata, one process, bytes, planes": (stream(workers=0, dtype=torch.uint8), 60),
-        "srdata, one process, float32": (stream(workers=0), 40),
-        "srdata, one thread, float32": (stream(workers=1), 60),
-        "srdata, two threads, float32": (stream(workers=2), 60),
-        "srdata, two worker processes, float32": (stream(workers=2, kind="process"), 40),
+        "srdata, one process, bytes": (stream(workers=0, **bytes_), 400),
+        "srdata, one process, bytes, planes": (stream(workers=0, dtype=torch.uint8), 400),
+        "srdata, one process, float32": (stream(workers=0), 250),
+        "srdata, one thread, float32": (stream(workers=1), 250),
+        "srdata, two threads, float32": (stream(workers=2), 250),
+        "srdata, two worker processes, float32": (stream(workers=2, kind="process"), 150),
     }
 
 
 def _theirs(basicsr: BasicSR, folder: Path) -> dict[str, tuple[Callable[[], Batches], int]]:
     data = basicsr_data(basicsr, folder)
     return {
-        "BasicSR, one process": (lambda: _endless(data, 0), 2),
-        "BasicSR, two worker processes": (lambda: _endless(data, 2), 8),
+        "BasicSR, one process": (lambda: _endless(data, 0), 5),
+        "BasicSR, two worker processes": (lambda: _endless(data, 2), 12),
     }
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from functools import lru_cache
 from typing import Any, NamedTuple
 
@@ -73,19 +73,26 @@ class Mixed:
         only: Only | None = None,
     ) -> list[Part]:
         """The crops of some items, which are numbered through all sets; set by set."""
-        members = np.searchsorted(self._ends, items, side="right")
         options: dict[str, Any] = {"patch_size": patch_size, "dihedral": dihedral, "only": only}
         parts = []
-        for member in range(len(self.sets)):
-            here = members == member
-            if not here.any():
-                continue
+        for member, here in self._found(items):
             start = self._ends[member] - len(self.sets[member])
             drawn = self.sets[member].draw(
                 items[here] - start, visits[here], seed=key_of(seed, member), **options
             )
             parts.append(Part(drawn, visits[here], self.labels[member] if self.labels else None))
         return parts
+
+    def _found(self, items: Integers) -> Iterator[tuple[int, Any]]:
+        """Each set that some of these items are of, and which they are."""
+        if len(self.sets) == 1:
+            yield 0, slice(None)
+            return
+        members = np.searchsorted(self._ends, items, side="right")
+        for member in range(len(self.sets)):
+            here = members == member
+            if here.any():
+                yield member, here
 
 
 class InRatio:
