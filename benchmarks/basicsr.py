@@ -28,7 +28,7 @@ class BasicSR:
     """The functions of a checkout that the benchmarks call."""
 
     def __init__(self, checkout: Path) -> None:
-        if importlib.util.find_spec("torchvision") is None:
+        if "torchvision" not in sys.modules and importlib.util.find_spec("torchvision") is None:
             _pretend_torchvision()
         for name in ("basicsr", "basicsr.data"):
             package = ModuleType(name)
