@@ -189,7 +189,8 @@ def _target(recipe: Recipe, root: Path, name: str | None) -> Path:
 def finished_set(target: Path, recipe: Recipe) -> SetFile | None:
     """What is declared in `target`, if this recipe made it and its source has not changed since.
 
-    Raises UsageError if another recipe did.
+    Of layouts without an index (basicsr) it is not known of which files they were made; they count as
+    unchanged. Raises UsageError if another recipe did.
     """
     if not (target / SET_FILE).exists():
         return None
@@ -200,7 +201,9 @@ def finished_set(target: Path, recipe: Recipe) -> SetFile | None:
             f"{target} holds a set made by another recipe ({changes}): "
             "give this one another --name or --root, or delete that folder"
         )
-    return content if recipe.folder is None or _same_source(target, content, recipe) else None
+    if recipe.folder is None or INDEX_FILE not in content.files:
+        return content
+    return content if _same_source(target, content, recipe) else None
 
 
 def differences(old: dict[str, object], new: dict[str, object]) -> str:
