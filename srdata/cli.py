@@ -78,6 +78,7 @@ def show(name: str, as_json: bool) -> None:
 @click.option("--lmdb", is_flag=True, help="Store LMDB shards instead of image folders.")
 @_ROOT
 @click.option("--degradation", help="How LR is made: a name, a YAML file, or published:TRACK.")
+@click.option("--copies", help="Add smaller copies of training images, as realesrgan, classsr or lapsrn do.")
 @_FROM
 @click.option("--split", "splits", multiple=True, help="Only this split; repeat for several.")
 @click.option("--config", help="Config of a data set of the Hub.")

@@ -33,7 +33,10 @@ _ANYTHING = ImagePolicy(alpha="drop", depth16="round", cmyk="convert", frames="f
 
 @dataclass(frozen=True)
 class Gallery:
-    """Images with names: HR of a prepared set (of one split, or of all), or the image files of a folder."""
+    """Images with names: HR of a prepared set (of one split, or of all), or the image files of a folder.
+
+    Copies at other sizes, which a recipe made on purpose, are left out of a set.
+    """
 
     path: Path
     split: str | None = None
@@ -51,8 +54,14 @@ class Gallery:
 
     @cached_property
     def _rows(self) -> list[int]:
-        rows: list[int] = [] if self._images is None else self._images.index.rows(self.split).tolist()
-        return rows
+        if self._images is None:
+            return []
+        index = self._images.index
+        rows: list[int] = index.rows(self.split).tolist()
+        if "copies" not in self._images.content.recipe:
+            return rows
+        made = [HR in params for params in index.all_params()]
+        return [row for row in rows if not made[row]]
 
     def __len__(self) -> int:
         return len(self._files if self._images is None else self._rows)

@@ -70,6 +70,7 @@ class Settings(TypedDict, total=False):
     layout: Layout | None
     codec: str | None  # of the blocks in shards: raw, png, jxl
     degradation: str | None  # a name, a YAML file, or published:TRACK
+    copies: str | None  # of training images at other sizes: realesrgan, classsr or lapsrn
     splits: Sequence[str]
     seed: int | None
     hr: str | None  # how the images of a folder are called: "HR/{key}.png"
@@ -90,6 +91,7 @@ def adjusted(recipe: str | Path | Recipe, **settings: Unpack[Settings]) -> Recip
     changed = recipe.changed(
         scales=scales or None,
         degradation=settings.get("degradation"),
+        copies=settings.get("copies"),
         splits=tuple(settings.get("splits", ())) or None,
         seed=settings.get("seed"),
         hub=_hub(recipe, config=settings.get("config"), column=settings.get("column")),
