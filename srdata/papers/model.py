@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal, Self
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
+from srdata.degrade.smaller import Named
 from srdata.errors import UnknownNameError
 from srdata.manifest import Split
 from srdata.recipe import ScaleField
@@ -46,6 +47,7 @@ class Corpus(_Part):
     repeat: Annotated[float, Field(gt=0)] = (
         1.0  # how often its items come, relative to those of other corpora
     )
+    copies: Named | None = None  # at other sizes, that come with the images
     label: int | None = None  # that its items have in a batch
 
 
