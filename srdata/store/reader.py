@@ -86,7 +86,8 @@ class SetReader:
         """Copy the crop with top left corner (`tops`, `lefts`) from each of `rows`, to (n, height, width, 3).
 
         `out`, when given, is filled and returned: an array of that shape, such as the numpy view of a pinned
-        tensor or a slice of a larger batch, in which the pixels of a row lie one after another. Raises UsageError for a crop that is not inside its image.
+        tensor or a slice of a larger batch, in which the pixels of a row lie one after another. Raises
+        UsageError for a crop that is not inside its image.
         """
         job = self._job(np.asarray(rows), layer, np.asarray(tops), np.asarray(lefts), (height, width), out)
         self._fill(np.asarray(rows), [job])
