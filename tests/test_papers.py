@@ -383,6 +383,11 @@ def test_a_set_with_copies_is_for_those_that_ask_for_them(corpora: Corpora) -> N
     assert counts == [{"train": 3}, {"train": 15}]
 
 
+def test_images_are_not_counted_among_copies() -> None:
+    with pytest.raises(ValueError, match="images counts those of a set without copies"):
+        Corpus(set="div2k", images=(1, 2), copies="classsr")
+
+
 def test_the_batch_is_shared_by_the_ranks(corpora: Corpora) -> None:
     paper = load_paper("hat-x4")
     for need in needs(paper):

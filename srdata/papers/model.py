@@ -50,6 +50,12 @@ class Corpus(_Part):
     copies: Named | None = None  # at other sizes, that come with the images
     label: int | None = None  # that its items have in a batch
 
+    @model_validator(mode="after")
+    def _counted(self) -> Self:
+        if self.images is not None and self.copies is not None:
+            raise ValueError("images counts those of a set without copies: leave one of the two out")
+        return self
+
 
 class Data(_Part):
     """What is trained on."""
