@@ -130,9 +130,9 @@ def find_leakage(
     for overlap in overlaps(trains, held, jobs, shown):
         found |= bool(overlap.copies.total)
         yield from _lines(overlap)
-    yield from _notes(root, held)
     if found:
         yield Finding("note", "what to do", _ADVICE)
+    yield from _notes(root, held)
 
 
 def _refuse_nothing(trains: Sequence[Pool], held: Sequence[Pool], root: Path) -> None:
@@ -158,7 +158,7 @@ def _lines(overlap: Overlap) -> Iterator[Finding]:
     yield Finding("problem", train.label, which)
     for pair in copies.nearest:
         what = f"{train.gallery.key(pair.one)} = {held.gallery.key(pair.other)}"
-        yield Finding("problem", what, difference(pair))
+        yield Finding("problem", what, f"difference: {difference(pair)}")
     if (more := copies.total - len(copies.nearest)) > 0:
         yield Finding("problem", f"{more:,} more pairs", f"--pairs {copies.total} names all")
 
@@ -169,5 +169,6 @@ def _notes(root: Path, held: Sequence[Pool]) -> Iterator[Finding]:
             yield Finding("warning", str(path), f"not compared: {images}; {_INSTEAD}")
     if missing := absent(held):
         names = " ".join(one.name for one in missing)
-        yield Finding("note", "not here", f"{names}: prepare them, or give folders of their images by --test")
+        how = f"compared only if prepared below {root}, or given as folders by --test"
+        yield Finding("note", "not prepared", f"{names}: {how}")
     yield Finding("note", "method", METHOD)

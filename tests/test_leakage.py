@@ -68,11 +68,12 @@ def test_a_copy_is_named_and_a_clean_set_is_not(root: Path, capsys: pytest.Captu
     assert lines[0] == f"ok       data/clean-x4, data/clean-x4-folder train none of 3 images in {tested} (2)"
     leaky = "data/leaky-x4, data/leaky-x4-folder train"
     assert lines[1] == f"problem  {leaky} 1 of 4 images is in {tested}, 1 of its 2"
-    assert re.fullmatch(r"problem  cup = coffee +flipped left to right, \d of 64 bits", lines[2])
-    assert lines[3].startswith("note     not here                 b100 bsd68 bsds500 manga109 ")
-    assert "set5" not in lines[3]
-    assert lines[4] == f"note     method                   {METHOD}"
-    assert lines[5].startswith("note     what to do               train without these images: ")
+    assert re.fullmatch(r"problem  cup = coffee +difference: flipped left to right, \d of 64 bits", lines[2])
+    assert lines[3].startswith("note     what to do               train without these images: ")
+    assert lines[4].startswith("note     not prepared             b100 bsd68 bsds500 manga109 ")
+    assert "set5" not in lines[4]
+    assert lines[4].endswith(": compared only if prepared below data, or given as folders by --test")
+    assert lines[5] == f"note     method                   {METHOD}"
     assert len(lines) == 6
     assert "perceptual hashes of" in err, "how far it is"
 
@@ -111,7 +112,7 @@ def test_no_more_pairs_are_named_than_asked_for(
     status, lines, _ = told(tmp_path, *given, "--pairs", 2, capsys=capsys)
     assert status == 1
     assert "5 of 5 images are in" in lines[0]
-    assert [line.split(None, 4)[4] for line in lines[1:3]] == ["0 of 64 bits"] * 2
+    assert [line.partition(": ")[2] for line in lines[1:3]] == ["0 of 64 bits"] * 2
     assert lines[3] == "problem  3 more pairs             --pairs 5 names all"
     _, lines, _ = told(tmp_path, *given, "--pairs", 5, capsys=capsys)
     assert "more pairs" not in "\n".join(lines)
@@ -200,7 +201,7 @@ def test_the_help_says_what_it_does() -> None:
 
 
 def test_a_copy_is_found_however_it_lies(
-    golden: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    golden: Path, tmp_path: Path, photographs: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """Every benchmark image, in each way to mirror and turn it, and nothing else."""
     train, test = tmp_path / "train", golden / "set5" / "HR"
@@ -214,4 +215,8 @@ def test_a_copy_is_found_however_it_lies(
     status, lines, _ = told(tmp_path, "--train", train, "--test", test, "--pairs", 99, capsys=capsys)
     assert status == 1
     assert lines[0].endswith(f"35 of 35 images are in {test}, 5 of its 5")
-    assert sum(bool(re.match(r"problem  (\w+?)_\d\.jpg = \1\.png ", line)) for line in lines) == 35
+    named = [line for line in lines if re.match(r"problem  (\w+?)_\d\.jpg = \1\.png ", line)]
+    assert len(named) == 35
+    status, lines, _ = told(tmp_path, "--train", photographs, "--test", test, capsys=capsys)
+    assert status == 0
+    assert lines[0] == f"ok       {photographs} none of 5 images in {test} (5)"
