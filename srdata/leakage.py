@@ -12,7 +12,7 @@ from srdata import catalog
 from srdata.catalog import Shelf
 from srdata.copies import Copies, Gallery, find_copies, sketches_of
 from srdata.doctor import Finding
-from srdata.errors import SetError, UsageError
+from srdata.errors import SetError, StoreError, UsageError
 from srdata.manifest import Manifest, load_manifest
 from srdata.phash import ALIKE, NEAR, TURNS, Near
 from srdata.prepared import PreparedImages
@@ -76,11 +76,11 @@ def prepared_below(root: Path, splits: Sequence[str]) -> list[Gallery]:
     ]
 
 
-def _sets_below(root: Path) -> Iterator[tuple[Path, PreparedImages | SetError]]:
+def _sets_below(root: Path) -> Iterator[tuple[Path, PreparedImages | SetError | StoreError]]:
     for path in sorted(root.glob(f"*/{SET_FILE}")):
         try:
             yield path.parent, PreparedImages(path.parent)
-        except SetError as error:
+        except (SetError, StoreError) as error:
             yield path.parent, error
 
 
@@ -165,7 +165,7 @@ def _lines(overlap: Overlap) -> Iterator[Finding]:
 
 def _notes(root: Path, held: Sequence[Pool]) -> Iterator[Finding]:
     for path, images in _sets_below(root):
-        if isinstance(images, SetError):
+        if not isinstance(images, PreparedImages):
             yield Finding("warning", str(path), f"not compared: {images}; {_INSTEAD}")
     if missing := absent(held):
         names = " ".join(one.name for one in missing)

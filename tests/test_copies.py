@@ -60,7 +60,7 @@ def test_all_pairs_are_counted_and_the_nearest_are_kept(among: bool, monkeypatch
         ways = [np.rot90(side, turns) for side in (other, other.T) for turns in range(4)]
         least, nearest = min(((bits_apart(one, way), way) for way in ways), key=lambda pair: pair[0])
         alike = np.corrcoef(one.ravel(), nearest.ravel())[0, 1] >= 0.8
-        if least <= 8 and alike and (i < j or not among):
+        if least <= 12 and alike and (i < j or not among):
             pairs.append((least, i, j))
     found = find_copies(sketches, None if among else others, shown=30)
     assert found.total == len(pairs) > 60
@@ -75,6 +75,6 @@ def test_bits_that_agree_by_chance_make_no_copy() -> None:
     base = cv2.resize(rng.uniform(100, 156, (8, 8)), (32, 32), interpolation=cv2.INTER_CUBIC)
     high = np.indices((32, 32)).sum(0) % 2 * 2 - 1.0
     one, other = ((base + sign * 90 * high).clip(0, 255).astype(np.uint8) for sign in (1, -1))
-    assert bits_apart(one, other) <= 8
+    assert bits_apart(one, other) <= 12
     assert find_copies(one[None], other[None]).total == 0
     assert find_copies(one[None], one[None]).total == 1

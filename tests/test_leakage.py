@@ -146,6 +146,8 @@ def test_sets_that_cannot_be_compared_are_named(
         shutil.copytree(root / name, tmp_path / name)
     (tmp_path / "broken").mkdir()
     (tmp_path / "broken" / "set.json").write_text("{")
+    shutil.copytree(root / "clean-x4", tmp_path / "cut")
+    (tmp_path / "cut" / "index.parquet").write_bytes(b"PAR1")
     preparation.prepare("sample", scale=4, layout="basicsr", root=tmp_path, jobs=1)
     status, lines, _ = told(tmp_path, capsys=capsys)
     assert status == 0
@@ -153,7 +155,10 @@ def test_sets_that_cannot_be_compared_are_named(
     assert re.fullmatch(
         r"warning  data/broken +not compared: data/broken/set.json is damaged .*", warnings[0]
     )
-    assert re.fullmatch(r"warning  data/sample-x4-basicsr +not compared: .* layout basicsr, .*", warnings[1])
+    assert re.fullmatch(r"warning  data/cut +not compared: data/cut/index.parquet is damaged .*", warnings[1])
+    assert re.fullmatch(r"warning  data/sample-x4-basicsr +not compared: .* layout basicsr, .*", warnings[2])
+    assert len(warnings) == 3
+    assert all(line.endswith(" name the images that it is made of by --train or --test") for line in warnings)
 
 
 def test_the_report_says_the_same(root: Path, tmp_path: Path) -> None:
@@ -203,12 +208,13 @@ def test_the_help_says_what_it_does() -> None:
 def test_a_copy_is_found_however_it_lies(
     golden: Path, tmp_path: Path, photographs: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """Every benchmark image, in each way to mirror and turn it, and nothing else."""
+    """Every benchmark image, cut for all scales, in each way to mirror and turn it, and nothing else."""
     train, test = tmp_path / "train", golden / "set5" / "HR"
     train.mkdir()
     for turn in Image.Transpose:
         for path in test.glob("*.png"):
-            small = Image.open(path).convert("RGB").transpose(turn)
+            image = Image.open(path).convert("RGB")
+            small = image.crop((0, 0, image.width // 12 * 12, image.height // 12 * 12)).transpose(turn)
             small.resize((small.width // 3, small.height // 3)).save(
                 train / f"{path.stem}_{turn}.jpg", quality=30
             )
