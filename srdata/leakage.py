@@ -46,7 +46,7 @@ class Pool:
     @property
     def label(self) -> str:
         """How it is called in a report."""
-        return ", ".join([*(str(one.path) for one in self.galleries[:-1]), self.galleries[-1].label])
+        return ", ".join(one.label for one in self.galleries)
 
 
 class Overlap(NamedTuple):

@@ -64,9 +64,12 @@ def told(root: Path, *arguments: object, capsys: pytest.CaptureFixture[str]) -> 
 def test_a_copy_is_named_and_a_clean_set_is_not(root: Path, capsys: pytest.CaptureFixture[str]) -> None:
     status, lines, err = told(root, capsys=capsys)
     assert status == 1
-    tested = "data/tested-x4, data/tested-x4-folder test"
-    assert lines[0] == f"ok       data/clean-x4, data/clean-x4-folder train none of 3 images in {tested} (2)"
-    leaky = "data/leaky-x4, data/leaky-x4-folder train"
+    tested = "data/tested-x4 test, data/tested-x4-folder test"
+    assert (
+        lines[0]
+        == f"ok       data/clean-x4 train, data/clean-x4-folder train none of 3 images in {tested} (2)"
+    )
+    leaky = "data/leaky-x4 train, data/leaky-x4-folder train"
     assert lines[1] == f"problem  {leaky} 1 of 4 images is in {tested}, 1 of its 2"
     assert re.fullmatch(r"problem  cup = coffee +difference: flipped left to right, \d of 64 bits", lines[2])
     assert lines[3].startswith("note     what to do               train without these images: ")
@@ -100,7 +103,7 @@ def test_folders_and_sets_that_are_named(
     assert {line.split("=")[0].strip() for line in lines[6:8]} == {f"problem  {name}" for name in TESTED}
     given = "--test", root / "leaky-x4", "--test", root / "leaky-x4-folder"
     status, lines, _ = told(root, *given, capsys=capsys)
-    clean = "problem  data/clean-x4, data/clean-x4-folder train"
+    clean = "problem  data/clean-x4 train, data/clean-x4-folder train"
     assert lines[1] == f"{clean} 3 of 3 images are in data/leaky-x4, data/leaky-x4-folder, 3 of its 4"
     assert sum(bool(re.match(r"(ok|problem) .* images ", line)) for line in lines) == 2
 
@@ -164,7 +167,7 @@ def test_sets_that_cannot_be_compared_are_named(
 def test_the_report_says_the_same(root: Path, tmp_path: Path) -> None:
     leaky = parsed(report_page(root / "leaky-x4", images=0, jobs=1)).one("section", id="copies")
     [title] = leaky.all("h4")
-    assert title.one("bdi").text == f"{root}/tested-x4, {root}/tested-x4-folder test"
+    assert title.one("bdi").text == f"{root}/tested-x4 test, {root}/tested-x4-folder test"
     [row] = leaky.one("tbody").all("tr")
     assert [one.text for one in row.all("bdi")] == ["cup", "coffee"]
     assert "flipped left to right, " in row.all("td")[-1].text
