@@ -42,9 +42,9 @@ def y(image: Image) -> Image:
     return 16 + image.astype(float) @ np.array([65.481, 128.553, 24.966]) / 255
 
 
-def edsr(one: Image, other: Image) -> float:
+def edsr(one: Image, other: Image, divisor: int = 256) -> float:
     """The mean square of the weighted difference."""
-    weighted = (one.astype(float) - other) @ np.array([65.738, 129.057, 25.064]) / 256
+    weighted = (one.astype(float) - other) @ np.array([65.738, 129.057, 25.064]) / divisor
     return float(np.mean(weighted**2))
 
 
@@ -85,6 +85,10 @@ def floats(sr: Image) -> Image:
     return sr.clip(0, 1) * 255
 
 
+def truncated(sr: Image) -> Image:
+    return np.floor(sr.clip(0, 1) * 255)
+
+
 def y_psnr(border: int, form: Callable[[Image], Image] = rounded) -> Callable[[Image, Image], float]:
     return lambda sr, hr: decibels(mse(cut(y(form(sr)), border), cut(y(hr), border)))
 
@@ -97,12 +101,22 @@ def edsr_psnr(border: int, form: Callable[[Image], Image] = rounded) -> Callable
     return lambda sr, hr: decibels(edsr(cut(form(sr), border), cut(hr, border)))
 
 
-def y8_psnr(border: int) -> Callable[[Image, Image], float]:
+def y8_psnr(border: int, form: Callable[[Image], Image] = rounded) -> Callable[[Image, Image], float]:
     def score(sr: Image, hr: Image) -> float:
-        one, other = (np.round(rgb2ycbcr(i.astype(np.uint8))[..., 0]) for i in (rounded(sr), hr))
+        one, other = (np.round(rgb2ycbcr(i.astype(np.uint8))[..., 0]) for i in (form(sr), hr))
         return decibels(mse(cut(one, border), cut(other, border)))
 
     return score
+
+
+def car(sr: Image, hr: Image) -> float:
+    return decibels(edsr(cut(truncated(sr), 3), cut(hr, 3), 255))
+
+
+def dip_y(sr: Image, hr: Image) -> float:
+    """As its script: from the 4th row and column to the 4th before the last, which is left out."""
+    one, other = (y(image)[4:-5, 4:-5] for image in (truncated(sr), hr))
+    return decibels(mse(one, other))
 
 
 # What each protocol does at x3, from its source.
@@ -114,6 +128,7 @@ DEFINED: dict[str, Callable[[Image, Image], float]] = {
     "rcan_matlab": y_psnr(3),
     "srcnn_y": y8_psnr(3),
     "imdn_uint8y": y8_psnr(3),
+    "carn_uint8y": y8_psnr(3, truncated),
     "float_y": y_psnr(3, floats),
     "crop4_y": y_psnr(4),
     "ramit_y": y_psnr(3),
@@ -123,10 +138,12 @@ DEFINED: dict[str, Callable[[Image, Image], float]] = {
     "patchwise_rgb": lambda sr, hr: rgb_psnr(3)(tiled(sr, 3), tiled(hr, 3)),
     "psnrb": lambda sr, hr: float(np.mean([psnrb(rounded(sr)[..., c], hr[..., c]) for c in range(3)])),
     "psnrb_y": lambda sr, hr: psnrb(y(rounded(sr)), y(hr)),
-    "truncate": y_psnr(0, lambda sr: np.floor(sr.clip(0, 1) * 255)),
+    "truncate": y_psnr(0, truncated),
+    "car_y_diff": car,
     "liif_y": edsr_psnr(3, floats),
     "liif_div2k": rgb_psnr(9, floats),
     "dip": rgb_psnr(0, floats),
+    "dip_y": dip_y,
     "zssr": rgb_psnr(0, floats),
 }
 
@@ -163,7 +180,7 @@ def test_ssim_is_that_of_scikit_image(name: str, pair: tuple[Image, Image]) -> N
     sr, hr = pair
     rules = PROTOCOLS[name]
     border = {0: 0, 1: 3}[rules.border.scales] + rules.border.pixels
-    form = floats if rules.rounding == "none" else rounded
+    form = {"none": floats, "round": rounded, "truncate": truncated}[rules.rounding]
     one, other = (cut(image, border) for image in (form(sr), hr))
     if rules.colour != "rgb":
         one, other = y(one), y(other)
@@ -200,6 +217,9 @@ def test_hand_made_numbers() -> None:
     assert psnr(one, black, protocol="rgb_border0") == pytest.approx(decibels(100 / 400))
     assert psnr(one, black, 4, "basicsr_rgb") == pytest.approx(decibels(100 / 144))
     assert psnr(one, black, 5, "basicsr_rgb") == math.inf
+    one[4, 4], one[15, 15] = 0, 10
+    assert psnr(one, black, 4, "basicsr_rgb") == pytest.approx(decibels(100 / 144))
+    assert psnr(one, black, protocol="dip_y") == math.inf
     c1, c2 = 6.5025, 58.5225
     flat = ssim(black + np.uint8(100), black + np.uint8(120), protocol="rgb_border0")
     assert flat == pytest.approx((2 * 100 * 120 + c1) / (100**2 + 120**2 + c1) * (c2 / c2), abs=1e-9)
@@ -246,6 +266,7 @@ def test_a_larger_hr_is_cropped_as_the_protocol_says(photographs: Path) -> None:
     assert psnr(centre, hr, 4) < 40
     assert psnr(centre, hr, 4, "truncate") == math.inf
     assert psnr(corner, hr, 4, "dip") < 40
+    assert psnr(hr[:59, :100], hr, 2, "car_y_diff") == math.inf
     with pytest.raises(UsageError, match=r"SR is 100x60, HR 101x66: HR may be larger by at most 3 pixels"):
         psnr(hr[:60, :100], hr, 4)
     with pytest.raises(UsageError, match="HR may be larger by at most 0 pixels"):

@@ -13,7 +13,7 @@ from srdata.errors import UsageError
 from srdata.metrics.protocols import Protocol, Rounding
 from srdata.scale import Scale
 
-_EDSR = (65.738 / 256, 129.057 / 256, 25.064 / 256)  # weights of R, G and B in EDSR-PyTorch, src/utility.py
+_DIFFERENCE = (65.738, 129.057, 25.064)  # weights of R, G and B in EDSR-PyTorch, src/utility.py
 _CHANNELS = (1, 3)
 
 
@@ -84,9 +84,10 @@ def _cropped(planes: Tensor, protocol: Protocol, scale: Scale | None, border: in
     height, width = _size(planes)
     if protocol.tiles and scale:
         height, width = (scale.hr(protocol.tiles.covered(scale.lr(side))) for side in (height, width))
-    if min(height, width) <= 2 * border:
+    if min(height, width) <= 2 * border + protocol.border.end:
         raise UsageError(f"nothing is left of {width}x{height} pixels without a border of {border}")
-    return planes[..., border : height - border, border : width - border]
+    last = border + protocol.border.end
+    return planes[..., border : height - last, border : width - last]
 
 
 def _converted(one: Tensor, other: Tensor, protocol: Protocol) -> tuple[Tensor, Tensor]:
@@ -107,9 +108,9 @@ def _as_grey(planes: Tensor) -> Tensor:
 def _in_colour(rgb: Tensor, protocol: Protocol) -> Tensor:
     if protocol.colour == "rgb":
         return rgb
-    if protocol.colour == "y_difference":  # linear, so that the difference of these is EDSR's
-        weights = torch.tensor(_EDSR, dtype=rgb.dtype, device=rgb.device).view(1, 3, 1, 1)
-        return (rgb * weights).sum(1, keepdim=True)
+    if protocol.colour in ("y_difference", "y_difference_255"):  # linear: EDSR's is the difference of these
+        weights = torch.tensor(_DIFFERENCE, dtype=rgb.dtype, device=rgb.device).view(1, 3, 1, 1)
+        return (rgb * weights).sum(1, keepdim=True) / (256 if protocol.colour == "y_difference" else 255)
     if protocol.colour == "y_single":
         single: Tensor = luma((rgb.float() / 255).double()).float() * 255
         return single.double()

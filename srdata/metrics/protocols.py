@@ -14,8 +14,8 @@ from srdata.errors import UnknownNameError, UsageError
 from srdata.scale import Scale
 
 # What is compared: all samples of RGB; Y of BT.601 in 16–235, exact, in single precision as in BasicSR, or
-# rounded to 8 bits; or the difference of RGB weighted as EDSR does it.
-Colour = Literal["rgb", "y", "y_single", "y_uint8", "y_difference"]
+# rounded to 8 bits; or the difference of RGB weighted as EDSR does it, or as CAR does, divided by 255.
+Colour = Literal["rgb", "y", "y_single", "y_uint8", "y_difference", "y_difference_255"]
 Rounding = Literal["round", "truncate", "none"]
 DEFAULT = "basicsr_y"
 PUBLISHED_BICUBIC = "srcnn_y"  # the protocol of the bicubic rows in published tables
@@ -27,9 +27,13 @@ class Border:
 
     scales: int = 0
     pixels: int = 0
+    end: int = 0  # pixels more at the bottom and right
 
     def width(self, scale: Scale | None) -> int:
-        """The border in HR pixels; raises UsageError where it follows the scale and none is given."""
+        """The border at the top and left in HR pixels.
+
+        Raises UsageError where it follows the scale and none is given.
+        """
         if not self.scales:
             return self.pixels
         if scale is None:
@@ -38,7 +42,8 @@ class Border:
 
     def __str__(self) -> str:
         parts = ["s"] * bool(self.scales) + [str(self.pixels)] * bool(self.pixels)
-        return " + ".join(parts) or "0"
+        more = f", at the end {self.pixels + self.end}" if self.end else ""
+        return (" + ".join(parts) or "0") + more
 
 
 @dataclass(frozen=True)
@@ -135,6 +140,14 @@ PROTOCOLS: dict[str, Protocol] = {
             source="Zheng222/IMDN: test_IMDN.py, utils.py (IMDN, ESRT)",
         ),
         Protocol(
+            name="carn_uint8y",
+            colour="y_uint8",
+            border=_SCALE,
+            rounding="truncate",
+            what="SR truncated to 8 bits, border of the scale cut, Y of BT.601 rounded to 8 bits.",
+            source="nmhkahn/CARN-pytorch: carn/sample.py, issue 46; jbhuang0604/SelfExSR: quant_eval",
+        ),
+        Protocol(
             name="float_y",
             colour="y",
             border=_SCALE,
@@ -214,6 +227,16 @@ PROTOCOLS: dict[str, Protocol] = {
             source="quic/aimet-model-zoo: aimet_zoo_torch/quicksrnet (QuickSRNet)",
         ),
         Protocol(
+            name="car_y_diff",
+            colour="y_difference_255",
+            border=_SCALE,
+            rounding="truncate",
+            ssim=False,
+            spare=8,
+            what="Truncated to 8 bits, border of the scale cut, error times (65.738, 129.057, 25.064)/255.",
+            source="sunwj/CAR: run.py, utils.py (HR is cut to multiples of 8)",
+        ),
+        Protocol(
             name="liif_y",
             colour="y_difference",
             border=_SCALE,
@@ -241,6 +264,17 @@ PROTOCOLS: dict[str, Protocol] = {
             spare=32,
             what="SR clipped but not rounded, HR cropped in its centre to multiples of 32, all channels.",
             source="DmitryUlyanov/deep-image-prior: super-resolution.ipynb, utils/sr_utils.py",
+        ),
+        Protocol(
+            name="dip_y",
+            colour="y_single",
+            border=Border(pixels=4, end=1),
+            rounding="truncate",
+            ssim=False,
+            place="centre",
+            spare=32,
+            what="SR truncated to 8 bits, HR cropped in its centre, 4 pixels cut (5 at the end), BT.601 Y.",
+            source="DmitryUlyanov/deep-image-prior: super-resolution_eval_script.py, utils/common_utils.py",
         ),
         Protocol(
             name="zssr",
