@@ -132,6 +132,15 @@ def test_repeat_lengthens_the_epoch_and_crops_anew(data: PairedDataset) -> None:
     assert len(crops) > 2.9 * len(data)
 
 
+def test_what_a_fraction_of_repeat_leaves_out_comes_first_in_the_next_epoch(data: PairedDataset) -> None:
+    loader = Loader(data, 8, repeat=1.7, drop_last=False)
+    first, second = ([key for batch in loader for key in batch.keys] for _ in range(2))
+    assert len(first) == len(second) == int(1.7 * len(data)) > 1.6 * len(data)
+    assert sorted(first[: len(data)]) == sorted(data.keys)
+    both = first + second
+    assert sorted(both[len(data) : 2 * len(data)]) == sorted(data.keys)
+
+
 @pytest.mark.parametrize("kind", ["thread", "process"])
 def test_a_resumed_loader_gives_the_very_next_batch(data: PairedDataset, kind: Any) -> None:
     """Also through JSON, with other workers, in the middle of an epoch and at its end."""

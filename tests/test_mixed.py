@@ -66,6 +66,13 @@ def test_a_ratio_is_kept_in_every_epoch_and_fair_within_a_set(
         assert abs(np.mean(found) - times) < 1e-9
 
 
+def test_an_epoch_may_end_within_a_pass_over_the_sets(two: tuple[PairedDataset, PairedDataset]) -> None:
+    loader = Loader(Mixed(two), 4, drop_last=False, repeat=1.4)
+    counts = [Counter(keys_of(loader)) for _ in range(2)]
+    assert [count.total() for count in counts] == [36, 36]  # 1.4 times 26, rounded down
+    assert max((counts[0] + counts[1]).values()) - min((counts[0] + counts[1]).values()) <= 1
+
+
 def test_shares_are_whole_and_complete() -> None:
     for total, ratio in ((10, (1, 3)), (7, (1, 1, 1)), (100, (0.1, 0.9)), (5, (1, 0)), (1, (1, 1))):
         found = shares(total, ratio)

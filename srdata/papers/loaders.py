@@ -163,9 +163,9 @@ def _order(setting: Setting, data: Mixed, batch: int) -> Order:
     wanted = rule.steps * batch // (count * per_image) if rule.steps else rule.repeat or 1
     repeat = max(wanted, -(-batch // (count * per_image)))
     if setting.difficulty and setting.difficulty.classes:
-        return Weighted(_weights(setting.difficulty, data), length=repeat * count)
+        return Weighted(_weights(setting.difficulty, data), length=int(repeat * count))
     if rule.replacement:
-        return Weighted(np.ones(count), length=repeat * count)
+        return Weighted(np.ones(count), length=int(repeat * count))
     order: Order = Shuffled(repeat) if len(data.sets) == 1 else InRatio(data, repeat)
     return order if per_image == 1 else Several(order, per_image)
 

@@ -99,7 +99,7 @@ class BatchRule(_Part):
 
     size: ByEpoch  # over all GPUs
     gpus: Count = 1  # on which the authors shared it
-    repeat: Count | None = None  # of every item in an epoch
+    repeat: Count | Annotated[float, Field(ge=1)] | None = None  # of every item in an epoch, 1.8234 in RAMiT
     steps: Count | None = None  # in an epoch, instead of repeat
     replacement: bool = False  # items are drawn with replacement
 

@@ -88,7 +88,7 @@ class Loader:
         seed: int = 0,
         order: Order | Schedule[Order] | None = None,
         shuffle: bool = True,
-        repeat: int = 1,
+        repeat: float = 1,
         drop_last: bool = True,
         upsample: Upsample | None = None,
         dtype: torch.dtype = torch.float32,
@@ -288,7 +288,7 @@ def _mapped(change: Callable[[Any], Any], setting: Any) -> Any:
     return setting.mapped(change)
 
 
-def _order(data: PairedDataset | Mixed, shuffle: bool, repeat: int) -> Order:
+def _order(data: PairedDataset | Mixed, shuffle: bool, repeat: float) -> Order:
     if not shuffle:
         return Sequential(repeat)
     return InRatio(data, repeat) if isinstance(data, Mixed) else Shuffled(repeat)

@@ -98,14 +98,14 @@ class Mixed:
 class InRatio:
     """The order of a `Mixed`: its sets in their ratio in every epoch, mixed at random.
 
-    An epoch has `repeat` times as many positions as there are items.
+    An epoch has `repeat` times as many positions as there are items, rounded down.
     """
 
-    def __init__(self, mixed: Mixed, repeat: int = 1) -> None:
+    def __init__(self, mixed: Mixed, repeat: float = 1) -> None:
         if repeat < 1:
             raise UsageError(f"repeat {repeat} must be at least 1")
         self._lengths = [len(one) for one in mixed.sets]
-        self._counts = shares(repeat * len(mixed), mixed.ratio)
+        self._counts = shares(int(repeat * len(mixed)), mixed.ratio)
 
     def length(self, items: int) -> int:
         return sum(self._counts)

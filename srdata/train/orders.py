@@ -37,26 +37,31 @@ class Order(Protocol):
 
 
 class Shuffled:
-    """Every item `repeat` times an epoch, in an order that is drawn anew each time."""
+    """Every item `repeat` times an epoch, in an order that is drawn anew each time.
 
-    def __init__(self, repeat: int = 1) -> None:
-        self._repeat = _checked(repeat, "repeat")
+    A fraction makes an epoch that much longer: what it leaves out comes first in the next one.
+    """
+
+    def __init__(self, repeat: float = 1) -> None:
+        _check(repeat, "repeat")
+        self._repeat = repeat
 
     def length(self, items: int) -> int:
-        return self._repeat * items
+        return int(self._repeat * items)
 
     def places(self, seed: int, epoch: int, positions: Integers, items: int) -> Places:
         return endless(seed, "order", items, positions + epoch * self.length(items))
 
 
 class Sequential:
-    """Every item `repeat` times an epoch, from the first to the last."""
+    """Every item `repeat` times an epoch, from the first to the last; see `Shuffled`."""
 
-    def __init__(self, repeat: int = 1) -> None:
-        self._repeat = _checked(repeat, "repeat")
+    def __init__(self, repeat: float = 1) -> None:
+        _check(repeat, "repeat")
+        self._repeat = repeat
 
     def length(self, items: int) -> int:
-        return self._repeat * items
+        return int(self._repeat * items)
 
     def places(self, seed: int, epoch: int, positions: Integers, items: int) -> Places:
         visits, found = np.divmod(positions + epoch * self.length(items), items)
@@ -76,7 +81,9 @@ class Weighted:
             raise UsageError("weights are one number for every item, none below 0 and at least one above")
         self._edges = np.cumsum(numbers)
         self._last = int(np.flatnonzero(numbers)[-1])
-        self._length = None if length is None else _checked(length, "length")
+        if length is not None:
+            _check(length, "length")
+        self._length = length
 
     def length(self, items: int) -> int:
         if items != len(self._edges):
@@ -93,7 +100,8 @@ class Several:
     """Each place of another order several times in a row: so many crops of an image while it is at hand."""
 
     def __init__(self, order: Order, crops: int) -> None:
-        self._order, self._crops = order, _checked(crops, "crops")
+        _check(crops, "crops")
+        self._order, self._crops = order, crops
 
     def length(self, items: int) -> int:
         return self._crops * self._order.length(items)
@@ -123,7 +131,6 @@ def _permutation(seed: int, name: str, items: int, visit: int) -> Integers:
     return generator(seed, name, visit).permutation(items).astype(np.int64)
 
 
-def _checked(value: int, name: str) -> int:
+def _check(value: float, name: str) -> None:
     if value < 1:
         raise UsageError(f"{name} {value} must be at least 1")
-    return value
