@@ -436,6 +436,13 @@ def test_each_step_of_carn_has_one_scale_drawn_at_random(corpora: Corpora) -> No
     assert [batch.task for batch in batches] != ["x2", "x3", "x4"] * 8
 
 
+def test_an_epoch_of_tasks_is_as_long_as_that_of_one(corpora: Corpora) -> None:
+    """EDSR-PyTorch takes 1000 steps an epoch, for MDSR each of one scale drawn at random."""
+    for scale in (2, 3, 4):
+        corpora.give(Need("div2k", "train", Scale(scale), "bicubic"))
+    assert len(load_paper("mdsr").loader(corpora.root, workers=0)) in (999, 1000)
+
+
 def test_hard_windows_come_more_often(corpora: Corpora) -> None:
     need = Need("div2k", "train", Scale(4), "bicubic")
     corpora.give(need)
