@@ -152,15 +152,31 @@ def test_meta_sr_has_a_scale_of_its_grid_for_each_batch() -> None:
     assert all(len({one["scale"] for one in batch}) == 1 for batch in batches)
     assert {batch[0]["scale"] for batch in batches} == {tenths / 10 for tenths in range(11, 41)}
     assert META_SR.side(2.3) == 115  # int(50 * 2.3) is 114
-    assert META_SR.hr_patch == 200
+    assert META_SR.hr_patch == 200 + 2 * 8
     params = [{**one, "scale": 1.3} for one in draws(2, META_SR)]
-    params = [{**one, "top": 7, "left": 9} for one in params]
+    params = [{**one, "top": 8, "left": 9} for one in params]
     hr = crops(2, META_SR)
     made = META_SR.make(hr, params)
     assert made["lr"].shape == (2, 3, 50, 50)
-    assert torch.equal(made["hr"], hr[:, :, 7:72, 9:74])
+    assert torch.equal(made["hr"], hr[:, :, 8:73, 9:74])
     assert torch.equal(made["rgb"].transpose(1, 2).reshape(2, 3, 65, 65), made["hr"])
     torch.testing.assert_close(made["coord"][0], coordinates(65, 65))
+
+
+@pytest.mark.parametrize(("scale", "step"), [(1.1, 10), (2.0, 1), (2.5, 2), (3.3, 10), (3.8, 5), (4.0, 1)])
+def test_meta_srs_patches_are_cut_out_of_lr_images(scale: float, step: int, photographs) -> None:
+    """LR patches that begin at a multiple of `step` face HR patches that begin at a whole pixel."""
+    image = read_image(list_images(photographs)[1])[:440, :440]
+    whole = imresize(image, 1 / scale)
+    row, column = (start // step * step for start in (20, 31))
+    top, left = round(row * scale) - 8, round(column * scale) - 8
+    size = META_SR.hr_patch
+    hr = torch.from_numpy(image[top : top + size, left : left + size]).permute(2, 0, 1)[None] / 255
+    made = META_SR.make(hr, [{"scale": scale, "top": 8, "left": 8, "queries": 0}])
+    found = (made["lr"][0] * 255).permute(1, 2, 0).numpy()
+    difference = np.abs(found - whole[row : row + 50, column : column + 50])
+    assert (difference > 0.01).mean() < 0.005  # ties between levels
+    assert difference.max() < 1.01
 
 
 def test_liifs_sizes() -> None:

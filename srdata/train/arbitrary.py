@@ -29,13 +29,14 @@ class ArbitraryScale(Settings):
 
     At scale s an image is a square of round(lr_patch · s) HR pixels somewhere in its HR crop, and its LR
     patch is all of that square, so that the outer edges of both coincide. LR is `imresize`'s bicubic
-    (MATLAB's) of the square alone, in 8 bits if `rounds`; LIIF takes Pillow's, which differs where the kernel
-    meets the border of the square, and rounds after the columns as well.
+    (MATLAB's) of the square and `margin` HR pixels around it, in 8 bits if `rounds`, and with "each-pass"
+    also after the rows, as MATLAB does to uint8. LIIF takes Pillow's of the square alone, which differs where
+    the kernel meets the border, and rounds after the columns as well.
 
     The settings of LIIF are the defaults; those of Meta-SR are `META_SR`, whose scales are 1.1, 1.2 … 4.0.
     There the sides are Meta-SR's int(50 · s), without the pixel that floats take from 2.3 and others. Meta-SR
-    cuts LR patches out of LR images, at places that lie on the HR grid; here LR is made of the HR pixels that
-    it faces, so every place does.
+    cuts LR patches out of LR images, at places that lie on the HR grid; a margin of twice the scale gives
+    just these pixels, as if each image began where the grids meet.
     """
 
     low: Annotated[float, Field(ge=1, le=64)] = 1.0
@@ -45,10 +46,11 @@ class ArbitraryScale(Settings):
     )
     per: Literal["image", "batch"] = "image"
     lr_patch: Annotated[int, Field(ge=1)] = 48  # LR pixels
+    margin: Annotated[int, Field(ge=0)] = 0  # HR pixels around the square, that LR is made of as well
     queries: Annotated[int, Field(ge=1)] | None = (
         2304  # HR pixels an image; None: all, which needs per="batch"
     )
-    rounds: bool = True  # LR in whole 8-bit levels
+    rounds: bool | Literal["each-pass"] = True  # LR in whole 8-bit levels
 
     @model_validator(mode="after")
     def _possible(self) -> ArbitraryScale:
@@ -65,7 +67,7 @@ class ArbitraryScale(Settings):
     @property
     def hr_patch(self) -> int:
         """The side of the HR crops that `make` takes, in pixels."""
-        return self.side(self.high)
+        return self.side(self.high) + 2 * self.margin
 
     def side(self, scale: float) -> int:
         """The HR pixels along an LR patch."""
@@ -77,8 +79,8 @@ class ArbitraryScale(Settings):
         With per="batch" the scale comes from `shared`: a generator with an address that the batch has.
         """
         scale = self._scale(shared if shared is not None and self.per == "batch" else rng)
-        free = self.hr_patch - self.side(scale)
-        top, left = integer(rng, (0, free)), integer(rng, (0, free))
+        last = self.hr_patch - self.margin - self.side(scale)
+        top, left = integer(rng, (self.margin, last)), integer(rng, (self.margin, last))
         return {"scale": scale, "top": top, "left": left, "queries": field_key(rng)}
 
     def _scale(self, rng: np.random.Generator) -> float:
@@ -101,7 +103,8 @@ class ArbitraryScale(Settings):
         self._check(hr, params)
         sides = np.array([self.side(one["scale"]) for one in params])
         corners = np.array([[one["top"], one["left"]] for one in params])
-        lr = shrunk(hr, corners, sides, self.lr_patch)
+        each_pass = self.rounds == "each-pass"
+        lr = shrunk(hr, corners, sides, self.lr_patch, margin=self.margin, each_pass=each_pass)
         places = np.stack([self._places(one, side) for one, side in zip(params, sides.tolist(), strict=True)])
         coord = (2 * places + 1) / sides[:, None, None] - 1
         tensors = {
@@ -133,7 +136,9 @@ class ArbitraryScale(Settings):
             raise UsageError("the scales of a batch differ: give sample a `shared` generator, alike for all")
 
 
-META_SR = ArbitraryScale(low=1.1, high=4.0, step=0.1, per="batch", lr_patch=50, queries=None)
+META_SR = ArbitraryScale(
+    low=1.1, high=4.0, step=0.1, per="batch", lr_patch=50, margin=8, queries=None, rounds="each-pass"
+)
 
 
 def coordinates(height: int, width: int) -> Tensor:
@@ -151,32 +156,40 @@ def coordinates(height: int, width: int) -> Tensor:
     return torch.stack(torch.meshgrid(rows, columns, indexing="ij"), dim=-1).reshape(-1, 2).float()
 
 
-def shrunk(hr: Tensor, corners: Integers, sides: Integers, size: int) -> Tensor:
-    """A square of each image of a batch at `size` by `size` pixels: `imresize`'s bicubic of the square alone.
+def shrunk(
+    hr: Tensor, corners: Integers, sides: Integers, size: int, *, margin: int = 0, each_pass: bool = False
+) -> Tensor:
+    """A square of each image of a batch at `size` by `size` pixels, by `imresize`'s bicubic.
 
-    `corners` (N, 2) are top and left, `sides` (N,) the sides in pixels; each image may have another.
+    `corners` (N, 2) are top and left, `sides` (N,) the sides in pixels; each image may have another. The
+    bicubic sees `margin` pixels around the square, and their mirror image beyond; with `each_pass` it rounds
+    to 8 bits after the rows.
     """
     exact = torch.float32 if hr.device.type == "mps" else torch.float64  # which CUDA never rounds to TF32
-    down = _matrices(corners[:, 0], sides, size, hr.shape[2])
-    across = _matrices(corners[:, 1], sides, size, hr.shape[3])
+    down = _matrices(corners[:, 0], sides, size, hr.shape[2], margin)
+    across = _matrices(corners[:, 1], sides, size, hr.shape[3], margin)
     rows, columns = (torch.from_numpy(one).to(hr.device, exact, non_blocking=True) for one in (down, across))
-    return (rows @ hr.to(exact) @ columns.transpose(-2, -1)).to(hr.dtype)
+    fewer = rows @ hr.to(exact)
+    if each_pass:
+        fewer = cast(Tensor, backend.rounded(fewer))
+    return (fewer @ columns.transpose(-2, -1)).to(hr.dtype)
 
 
-def _matrices(starts: Integers, sides: Integers, size: int, length: int) -> NDArray[np.float64]:
+def _matrices(starts: Integers, sides: Integers, size: int, length: int, margin: int) -> NDArray[np.float64]:
     """For each image what makes `size` samples of the `length` along an axis, as (N, 1, size, length)."""
     matrices = np.zeros((len(sides), 1, size, length))
     for matrix, start, side in zip(matrices, starts.tolist(), sides.tolist(), strict=True):
-        matrix[0, :, start : start + side] = _matrix(side, size)
+        matrix[0, :, start - margin : start + side + margin] = _matrix(side, size, margin)
     return matrices
 
 
 @lru_cache(maxsize=256)
-def _matrix(side: int, size: int) -> NDArray[np.float64]:
-    """`imresize`'s bicubic along an axis as a matrix (size, side), what lies beyond the border folded in."""
-    table = taps(side, size, size / side, "bicubic", True)
-    inputs = reach(table.first[:, None] + np.arange(table.weights.shape[1]), side, "symmetric")
-    matrix = np.zeros((size, side))
+def _matrix(side: int, size: int, margin: int) -> NDArray[np.float64]:
+    """`imresize`'s bicubic along an axis as a matrix (size, side + 2 · margin), with a mirrored border."""
+    table, length = taps(side, size, size / side, "bicubic", True), side + 2 * margin
+    inputs = table.first[:, None] + np.arange(table.weights.shape[1]) + margin
+    inputs = reach(inputs, length, "symmetric")
+    matrix = np.zeros((size, length))
     np.add.at(matrix, (np.arange(size)[:, None], inputs), table.weights)
     return matrix
 
