@@ -262,13 +262,36 @@ def test_padding_by_hand(tmp_path: Path) -> None:
         "reflect": ([1, 2, 2, 1], [10, 11, 12, 13, 13, 12, 11, 10], [10, 20, 20, 10, 10, 20, 20, 10]),
         "edge": ([1, 2, 2, 2], [10, 11, 12, 13, 13, 13, 13, 13], [10, 20, 20, 20, 20, 20, 20, 20]),
         "constant": ([1, 2, 0, 0], [10, 11, 12, 13, 0, 0, 0, 0], [10, 20, 0, 0, 0, 0, 0, 0]),
+        "stretch": ([1, 1, 2, 2], [10, 10, 11, 11, 12, 12, 13, 13], [10, 10, 11, 14, 16, 19, 20, 20]),
     }
-    assert set(expected) == set(PADS)
+    assert {*expected, "flat"} == set(PADS)
     for pad, (low, across, down) in expected.items():
         batch = PairedDataset(folder, patch_size=8, pad=pad).batch([0])
         assert batch.lr[0, 0, :, 0].tolist() == low
         assert batch.hr[0, 0, :, 1].tolist() == across
         assert batch.hr[0, :, 0, 2].tolist() == down
+
+
+def test_a_flat_colour_is_drawn_for_each_small_image_and_epoch(tmp_path: Path) -> None:
+    """In the place of the whole image, also where one of its sides is long enough."""
+    data = PairedDataset(
+        write_shards(tmp_path / "set", position_pairs(FOUR, [(96, 96), (20, 96)]), FOUR),
+        patch_size=48,
+        pad="flat",
+    )
+    colours = set()
+    for epoch in range(300):
+        large, small = data.batch([0, 1], epoch).hr
+        lr = data.batch([0, 1], epoch).lr[1]
+        assert len(np.unique(large.reshape(-1, 3), axis=0)) > 100
+        assert (small == small[0, 0]).all()
+        assert (lr == small[0, 0]).all()
+        colours.add(tuple(small[0, 0].tolist()))
+    assert len(colours) > 295
+    levels = np.array(sorted(colours))
+    assert (levels.min(0) < 10).all()
+    assert (levels.max(0) > 245).all()
+    assert (abs(np.corrcoef(levels.T) - np.eye(3)) < 0.25).all()
 
 
 def test_reflected_pairs_are_still_a_photograph_and_its_lr(pairs: dict[str, Pair], tmp_path: Path) -> None:

@@ -10,7 +10,7 @@ from srdata.errors import UsageError
 from srdata.images import Pixels
 from srdata.scale import Scale
 from srdata.store.blocks import CHANNELS
-from srdata.train.items import Crops, Regions
+from srdata.train.items import Crops
 from srdata.train.pads import padded
 from srdata.train.sources import PairSource
 from srdata.train.turns import TRANSPOSES, turn_all
@@ -50,7 +50,7 @@ def cut(
     if pad is None or (inside.sizes == (height, width)).all():
         source.read_pairs(inside.images, inside.corners, lr, hr)
     else:
-        _read_padded(source, inside, lr, hr, pad)
+        _read_padded(source, crops, lr, hr, pad)
     if crops.turns is None:
         return lr, hr
     turns = crops.turns.tolist()
@@ -77,8 +77,10 @@ def _room(wanted: tuple[tuple[int, ...], tuple[int, ...]], out: Sides | None = N
     return out
 
 
-def _read_padded(source: PairSource, inside: Regions, lr: Pixels, hr: Pixels, pad: str) -> None:
+def _read_padded(source: PairSource, crops: Crops, lr: Pixels, hr: Pixels, pad: str) -> None:
     """Fill `lr` and `hr` crop by crop: each may have another size before it is padded."""
+    inside = crops.inside
+    colours = np.zeros(len(inside.images), int) if crops.colours is None else crops.colours
     for i, (height, width) in enumerate(inside.sizes.tolist()):
         one = slice(i, i + 1)
         only: Only | None = None if lr.size and hr.size else "hr" if hr.size else "lr"
@@ -86,4 +88,4 @@ def _read_padded(source: PairSource, inside: Regions, lr: Pixels, hr: Pixels, pa
         source.read_pairs(inside.images[one], inside.corners[one], *parts)
         for out, part in zip((lr, hr), parts, strict=True):
             if out.size:
-                out[i] = padded(part[0], out.shape[1], out.shape[2], pad)
+                out[i] = padded(part[0], out.shape[1], out.shape[2], pad, int(colours[i]))

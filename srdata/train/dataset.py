@@ -114,7 +114,8 @@ class PairedDataset(Dataset[Pair]):
         windows     False: an image; True: a sub-image window of the set; or of Windows(size=480, step=240);
                     an image that is smaller than a window is one item
         patch_size  a random crop of it with this side in HR pixels; None: all that the LR image covers
-        pad         "reflect", "edge" or "constant" enlarges images that are smaller; None: they are an error
+        pad         "reflect", "edge" or "constant" enlarges images that are smaller, "stretch" resizes them,
+                    and "flat" puts a colour drawn at random in their place; None: they are an error
         dihedral    True: flipped and turned at random, all 8 ways equally likely
         seed        of crops and turns
         dtype       of tensors: float32, float16 or bfloat16 in 0 to 1, or uint8

@@ -34,6 +34,7 @@ class Crops(NamedTuple):
 
     inside: Regions
     turns: Integers | None  # 0 to 7, see srdata.train.turns; None leaves them as they are
+    colours: Integers | None = None  # RGB as 24 bits, of what pad="flat" fills; None where nothing is padded
 
 
 class Items(Protocol):
@@ -114,9 +115,10 @@ def draw(regions: Regions, patch: int | None, turning: bool, address: Address) -
     if patch is None and not turning:
         return Crops(regions, None)
     seed, epochs, items = address
-    numbers = uniforms(seed, _CROP, epochs, items, draws=3)
+    numbers = uniforms(seed, _CROP, epochs, items, draws=4)
     if patch is not None:
         places = np.maximum(regions.sizes - patch, 0) + 1
         corners = regions.corners + (numbers[:, :2] * places).astype(np.int64)
         regions = Regions(regions.images, regions.orders, corners, np.minimum(regions.sizes, patch))
-    return Crops(regions, (numbers[:, 2] * TURNS).astype(np.int64) if turning else None)
+    turns = (numbers[:, 2] * TURNS).astype(np.int64) if turning else None
+    return Crops(regions, turns, (numbers[:, 3] * 2**24).astype(np.int64))

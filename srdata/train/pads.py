@@ -1,6 +1,7 @@
-"""Enlarge a crop whose image is too small for it, so that HR and LR stay aligned.
+"""Fill a patch for which its image is too small, so that HR and LR stay aligned.
 
-Both are padded at the bottom and right, by a whole number of LR pixels and the HR pixels that face them.
+Mirrors, edges and black are added at the bottom and right, by a whole number of LR pixels and the HR pixels
+that face them.
 """
 
 from __future__ import annotations
@@ -8,13 +9,15 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
+from PIL import Image
 
 from srdata.errors import UnknownNameError
 from srdata.images import Pixels
 
 # The name that users give, and numpy's. The mirror repeats the border pixel: without that the mirrored HR
 # image would lie scale - 1 pixels off the mirrored LR image. "constant" is black.
-PADS: dict[str, Any] = {"reflect": "symmetric", "edge": "edge", "constant": "constant"}
+_MODES: dict[str, Any] = {"reflect": "symmetric", "edge": "edge", "constant": "constant"}
+PADS = (*_MODES, "stretch", "flat")
 
 
 def check_pad(pad: str) -> str:
@@ -24,11 +27,22 @@ def check_pad(pad: str) -> str:
     return pad
 
 
-def padded(image: Pixels, height: int, width: int, pad: str) -> Pixels:
-    """`image` (h, w, c) enlarged at the bottom and right to `height` by `width`, in the way called `pad`.
+def padded(image: Pixels, height: int, width: int, pad: str, colour: int) -> Pixels:
+    """`image` (h, w, 3) as `height` by `width` pixels, in the way called `pad`; as it is if it has that size.
 
-    >>> padded(np.arange(3, dtype=np.uint8).reshape(1, 3, 1), 1, 8, "reflect")[0, :, 0].tolist()
-    [0, 1, 2, 2, 1, 0, 0, 1]
+    "stretch" enlarges it by Pillow's bilinear, "flat" leaves nothing of it but `colour`, RGB as 24 bits.
+
+    >>> row = np.arange(9, dtype=np.uint8).reshape(1, 3, 3)
+    >>> padded(row, 1, 8, "reflect", 0)[0, :, 0].tolist()
+    [0, 3, 6, 6, 3, 0, 0, 3]
+    >>> padded(row, 1, 4, "flat", 0x0102FF)[0, 3].tolist()
+    [1, 2, 255]
     """
+    if image.shape[:2] == (height, width):
+        return image
+    if pad == "stretch":
+        return np.asarray(Image.fromarray(image).resize((width, height), Image.Resampling.BILINEAR))
+    if pad == "flat":
+        return np.broadcast_to(np.frombuffer(colour.to_bytes(3), np.uint8), (height, width, 3))
     more = (height - image.shape[0], width - image.shape[1])
-    return np.pad(image, ((0, more[0]), (0, more[1]), (0, 0)), mode=PADS[pad])
+    return np.pad(image, ((0, more[0]), (0, more[1]), (0, 0)), mode=_MODES[pad])
