@@ -17,6 +17,7 @@ import torch
 from click.testing import CliRunner
 from loopback import serve, zip_of
 from pairs import write_folders
+from PIL import Image
 from pydantic import BaseModel
 
 from srdata import PairedDataset, catalog, imresize, prepare
@@ -407,6 +408,22 @@ def test_validation_gives_whole_images(corpora: Corpora) -> None:
         corpora.give(Need("div2k", split, Scale(4), "bicubic"))
     sizes = [tuple(batch.hr.shape[2:]) for batch in paper.loader(corpora.root, "validation", workers=0)]
     assert sorted(sizes) == [(424, 640), (512, 512), (872, 1000)]  # what LR covers
+
+
+def test_whole_images_are_degraded_whole(corpora: Corpora) -> None:
+    """Cut to whole LR pixels; nothing around them is degraded with them, or added to small ones."""
+    paper = load_paper("prosr")
+    corpora.give(Need("set14", "test", Scale(4), None))
+    [batch] = paper.test_loader(corpora.root, "set14", workers=0, task="x4")
+    assert batch.hr.shape[2:] == (300, 448)
+    image = Image.fromarray(read_image(corpora.photographs / "chelsea.png")[:300, :448])
+    expected = np.asarray(image.resize((112, 75), Image.Resampling.BICUBIC), np.float32) / 255
+    mean = np.array([0.4488, 0.4371, 0.4040])
+    found = batch.lr[0].permute(1, 2, 0).numpy()
+    np.testing.assert_allclose(found, (expected - mean) / 0.0039215, atol=1e-3)
+    corpora.give(Need("imagenet", "validation", Scale(4), None))
+    task = load_paper("ipt-pretrain").loader(corpora.root, "validation", workers=0).loaders["x3"]
+    assert sorted(tuple(batch.hr.shape[2:]) for batch in task) == [(510, 510), (870, 999)]
 
 
 def test_progress_changes_patch_and_batch_by_epoch(corpora: Corpora) -> None:

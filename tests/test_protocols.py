@@ -130,6 +130,7 @@ DEFINED: dict[str, Callable[[Image, Image], float]] = {
     "imdn_uint8y": y8_psnr(3),
     "carn_uint8y": y8_psnr(3, truncated),
     "float_y": y_psnr(3, floats),
+    "prosr_y": y_psnr(9),
     "crop4_y": y_psnr(4),
     "ramit_y": y_psnr(3),
     "rgb_border0": rgb_psnr(0),

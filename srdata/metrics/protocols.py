@@ -156,6 +156,14 @@ PROTOCOLS: dict[str, Protocol] = {
             source="xindongzhang/ELAN: utils.py (ELAN, ECBSR)",
         ),
         Protocol(
+            name="prosr_y",
+            colour="y",
+            border=_SCALE_AND_SIX,
+            ssim=False,
+            what="8-bit RGB, border of the scale and 6 more cut, Y of BT.601 (16–235) in double precision.",
+            source="fperazzi/proSR: lib/prosr/metrics.py",
+        ),
+        Protocol(
             name="crop4_y",
             colour="y_single",
             border=Border(pixels=4),

@@ -56,7 +56,8 @@ def open_test(setting: Setting, root: Path, name: str, device: Any, options: Opt
     """The whole images of a test set, one by one; HR alone where the scale is any."""
     hr_alone = setting.made != "stored" or setting.any_scale is not None
     need = need_of(setting, Corpus(set=name, split="test"), hr_alone)
-    data = PairedDataset(find_set(root, need), split="test", **_side(setting, "hr" if hr_alone else None))
+    side = _side(setting, "hr" if hr_alone else None, whole=True)
+    data = PairedDataset(find_set(root, need), split="test", **side)
     making = {} if setting.any_scale is not None else _made(setting)
     return Loader(data, 1, shuffle=False, device=device, **{**making, **_look(setting), **options})
 
@@ -77,6 +78,8 @@ def _loader(setting: Setting, data: Mixed, split: Split, options: Options) -> Lo
         "order": _order(setting, data, sizes[0]),
         "augment": setting.augment,
     }
+    if setting.crop and setting.made == "online":
+        settings |= {"margin": setting.crop.margin, "loose": setting.crop.loose}
     ranks = my_share(options.get("rank"), options.get("world_size"))[1]
     shared = _by_epoch({epoch: size // ranks for epoch, size in sizes.items()})
     return Loader(data, **{**settings, **options, "batch_size": shared})
@@ -87,22 +90,27 @@ def _data(setting: Setting, data: Data, root: Path, split: Split, only: Only | N
     corpora = data.sets
     if split != "train":
         corpora = tuple({one.set: one.model_copy(update={"split": split}) for one in corpora}.values())
-    windows = data.windows if split == "train" else None
-    sets = [_corpus(setting, one, root, windows, only) for one in corpora]
+    whole = split != "train"
+    windows = None if whole else data.windows
+    sets = [_corpus(setting, one, root, windows, only, whole) for one in corpora]
     labels = [one.label for one in corpora if one.label is not None]
     ratio = [one.repeat * len(opened) for one, opened in zip(corpora, sets, strict=True)]
     return Mixed(sets, ratio, labels or None)
 
 
 def _corpus(
-    setting: Setting, corpus: Corpus, root: Path, windows: Windows | None, only: Only | None
+    setting: Setting, corpus: Corpus, root: Path, windows: Windows | None, only: Only | None, whole: bool
 ) -> PairedDataset:
     need = need_of(setting, corpus, only == "hr")
     path = find_set(root, need)
-    options: dict[str, Any] = {"split": corpus.split, "windows": windows or False, **_side(setting, only)}
+    options: dict[str, Any] = {
+        "split": corpus.split,
+        "windows": windows or False,
+        **_side(setting, only, whole),
+    }
     if only != "hr":
         options["track"] = need.track
-    if setting.crop and setting.crop.pad:
+    if setting.crop and setting.crop.pad and not whole:
         options |= {"pad": setting.crop.pad, "patch_size": setting.hr_size}
     opened = PairedDataset(path, **options)
     if corpus.images is not None:
@@ -115,9 +123,11 @@ def _corpus(
     return opened
 
 
-def _side(setting: Setting, only: Only | None) -> dict[str, Any]:
-    """Which side is read; HR alone has no scale."""
-    return {"only": "hr"} if only == "hr" else {"only": only, "scale": setting.scale}
+def _side(setting: Setting, only: Only | None, whole: bool) -> dict[str, Any]:
+    """Which side is read; HR alone has a scale where LR is made of whole images, which it cuts to size."""
+    if only == "hr" and not (whole and setting.made == "online"):
+        return {"only": "hr"}
+    return {"only": only, "scale": setting.scale}
 
 
 def _made(setting: Setting) -> dict[str, Any]:
@@ -126,8 +136,7 @@ def _made(setting: Setting) -> dict[str, Any]:
         return {"degrade": ArbitraryScale(**setting.any_scale)}
     if setting.made == "online":
         made = {"degrade": setting.degradation, "scale": setting.scale}
-        around = {"margin": setting.crop.margin, "loose": setting.crop.loose} if setting.crop else {}
-        return {**made, **around, "plain_hr": "hr_plain" in setting.outputs}
+        return {**made, "plain_hr": "hr_plain" in setting.outputs}
     return {}
 
 
