@@ -23,7 +23,7 @@ from skimage.metrics import peak_signal_noise_ratio
 
 from srdata.cli import cli, run
 from srdata.difficulty import CLASSSR, classes, classify, summary
-from srdata.difficulty.measures import MEASURES, deviation, edges, psnr, psnr_y
+from srdata.difficulty.measures import MEASURES, deviation, edges, gradients, psnr, psnr_y
 from srdata.errors import CorruptRecordError, SetError, UnknownNameError, UsageError
 from srdata.files import only_one_at
 from srdata.images import Pixels, read_image
@@ -100,6 +100,24 @@ def test_edges_are_those_of_scipy(hr: Pixels) -> None:
     point = np.zeros((5, 5, 3), np.uint8)
     point[2, 2] = 10
     assert edges(point, point, FOUR) == (8 * 10 + 4 * 2 * 10) / 25
+
+
+def test_gradients_of_a_ramp_by_hand(hr: Pixels) -> None:
+    """Three levels a pixel, but for the first and the last, beyond which the image is mirrored."""
+    ramp = np.broadcast_to(3 * np.arange(10, dtype=np.uint8)[:, None], (7, 10, 3)).copy()
+    vector = np.array([2.4, 3 * math.sqrt(0.8 * 0.2), 0, 0])
+    assert gradients(ramp, hr, FOUR) == pytest.approx(np.linalg.norm(vector), abs=1e-12)
+    assert gradients(ramp.transpose(1, 0, 2).copy(), hr, FOUR) == pytest.approx(
+        np.linalg.norm(vector), abs=1e-12
+    )
+    assert gradients(np.full_like(ramp, 9), hr, FOUR) == 0
+
+
+def test_gradients_are_those_of_scipy(hr: Pixels) -> None:
+    grey = hr[..., :1].repeat(3, axis=2)
+    along = [np.abs(ndimage.sobel(grey[..., 0].astype(float), axis, mode="mirror")) / 8 for axis in (0, 1)]
+    vector = [one.mean() for one in along] + [one.std() for one in along]
+    assert gradients(grey, hr, FOUR) == pytest.approx(np.linalg.norm(vector), abs=1e-12)
 
 
 def test_deviation_by_hand(hr: Pixels) -> None:

@@ -211,7 +211,7 @@ class PairedDataset(Dataset[Pair]):
         return self._regions().sizes * self.scale.numerator
 
     def scores(self, by: str = "psnr") -> Scores:
-        """What `srdata classify` gave every item: psnr, psnr-y, edges or deviation, float64 (items,).
+        """What `srdata classify` gave every item: psnr, psnr-y, edges, gradients or deviation, float64 (items,).
 
         They are defined in `srdata.difficulty.measures`. Raises UsageError where the items are no windows of
         a prepared set or these were not scored, with the command to run.
