@@ -40,7 +40,12 @@ NAMES = paper_names()
 PAGE = (Path(__file__).parents[1] / "docs" / "recipes.md").read_text()
 BIG = ["hubble_deep_field.jpg", "astronaut.png"]  # the photographs that patches of 512 fit into
 MORE = {"div2k": ["rocket.jpg"]}  # so that it has windows of every class
-SCORED = {"classsr": ("psnr", (128, 64, 48)), "wbsr": ("edges", (128, 64, 0))}
+SCORED = {
+    "classsr": ("psnr", (128, 64, 48)),
+    "arm": ("edges", (128, 64, 48)),
+    "pcsr": ("psnr", (128, 64, 48)),
+    "wbsr": ("gradients", (128, 64, 0)),
+}
 
 pytestmark = pytest.mark.usefixtures("one_torch_thread")
 
@@ -178,7 +183,7 @@ def check(batch: Any, setting: Setting, count: int) -> None:
         keys.add("hr")
     if setting.any_scale is not None:
         keys |= {"coord", "cell", "rgb"}
-    assert set(batch.tensors) == keys
+    assert set(batch.tensors) == keys | ({"difficulty"} if setting.difficulty else set())
     assert len(batch.keys) == count
     least, most = bounds(setting)
     clipped = "noise" not in str(setting.degradation)
@@ -426,13 +431,61 @@ def test_hard_windows_come_more_often(corpora: Corpora) -> None:
     path = find_set(corpora.root, need)
     windows = Windows(size=128, step=64, threshold=0)
     data = PairedDataset(path, split="train", scale=4, windows=windows)
-    scores = dict(zip(data.keys, data.scores("edges"), strict=True))
+    scores = dict(zip(data.keys, data.scores("gradients"), strict=True))
     first, last = (stage.loader(corpora.root, workers=0) for stage in load_paper("wbsr-x4").stages)
     means = [
         np.mean([scores[key] for batch in islice(endless(one), 40) for key in batch.keys])
         for one in (first, last)
     ]
     assert means[1] > 1.1 * means[0]
+
+
+def scores_of(name: str, corpora: Corpora) -> dict[str, float]:
+    """The score of each window that a recipe reads, by the name of the window."""
+    need = Need("div2k", "train", Scale(4), "bicubic")
+    corpora.give(need)
+    corpora.classify(name, need)
+    by, (size, step, threshold) = SCORED[name.removesuffix("-x4")]
+    windows = Windows(size=size, step=step, threshold=threshold)
+    data = PairedDataset(find_set(corpora.root, need), split="train", scale=4, windows=windows)
+    return dict(zip(data.keys, data.scores(by), strict=True))
+
+
+def difficulties(name: str, corpora: Corpora, batches: int, **options: Any) -> list[dict[str, float]]:
+    """What the batches of each stage say of windows."""
+    stages = load_paper(name).stages
+    loaders = (stage.loader(corpora.root, workers=0, batch_size=4, **options) for stage in stages)
+    return [
+        {
+            key: value
+            for batch in islice(endless(loader), batches)
+            for key, value in zip(batch.keys, batch.difficulty.tolist(), strict=True)
+        }
+        for loader in loaders
+    ]
+
+
+def test_batches_say_how_hard_their_windows_are(corpora: Corpora) -> None:
+    """ClassSR's classes by its thresholds, WBSR's tenths, ARM's score; and any score that is asked for."""
+    scores = scores_of("classsr-x4", corpora)
+    hard, medium, easy, joint = difficulties("classsr-x4", corpora, 30)
+    assert [set(found.values()) for found in (hard, medium, easy)] == [{0}, {1}, {2}]
+    assert set(joint.values()) == {0, 1, 2}
+    for found in (hard, medium, easy, joint):
+        for key, value in found.items():
+            assert value == sum(scores[key] >= threshold for threshold in (27.16882, 35.149761))
+    scores = scores_of("wbsr-x4", corpora)
+    ordered = sorted(scores, key=lambda key: scores[key])
+    for found in difficulties("wbsr-x4", corpora, 30):
+        assert set(found.values()) == set(range(10))
+        for key, value in found.items():
+            assert value == ordered.index(key) * 10 // len(ordered)
+    scores = scores_of("arm-x4", corpora)
+    [found] = difficulties("arm-x4", corpora, 5)
+    assert found == pytest.approx({key: scores[key] for key in found})
+    scores = scores_of("pcsr-x4", corpora)
+    for found in difficulties("pcsr-x4", corpora, 2, difficulty="psnr"):
+        assert found == pytest.approx({key: scores[key] for key in found})
 
 
 def test_a_recipe_of_ones_own(tmp_path: Path) -> None:

@@ -55,9 +55,9 @@ def edges(lr: Pixels, hr: Pixels, scale: Scale) -> float:
 def gradients(lr: Pixels, hr: Pixels, scale: Scale) -> float:
     """How strong the gradients of the grey LR window are, and how uneven, in 8-bit levels a pixel; 0 is flat.
 
-    The length of WBSR's vector: mean and standard deviation of the gradient's magnitude along each axis (Yu et
-    al., NeurIPS 2024, 4.1.1). That it is Sobel's gradient, and that vectors are put in order by their length,
-    are guesses: the paper does not say, and there is no code.
+    The length of WBSR's vector: mean and standard deviation of the gradient's magnitude along each axis
+    (Yu et al., NeurIPS 2024, 4.1.1). That it is Sobel's gradient, and that vectors are put in order by their
+    length, are guesses: the paper does not say, and there is no code.
     """
     grey = cv2.cvtColor(lr, cv2.COLOR_RGB2GRAY)
     along = [cv2.Sobel(grey, cv2.CV_64F, across, 1 - across, ksize=3, scale=1 / 8) for across in (1, 0)]

@@ -9,13 +9,14 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from srdata.difficulty.classes import classes
+from srdata.difficulty.classes import classes, equal_classes
 from srdata.errors import UsageError
 from srdata.manifest import Split
 from srdata.papers.extras import WithExtras
 from srdata.papers.model import BatchRule, Corpus, Data, Difficulty, Setting, Stage
 from srdata.papers.sets import find_set, need_of, reads_hr_alone
 from srdata.scale import Scale
+from srdata.store.scores import Scores
 from srdata.store.windows import Windows
 from srdata.train.alternate import Alternating, Unpaired
 from srdata.train.arbitrary import ArbitraryScale
@@ -77,7 +78,8 @@ def _loader(setting: Setting, data: Mixed, split: Split, options: Options) -> Lo
     }
     ranks = my_share(options.get("rank"), options.get("world_size"))[1]
     shared = _by_epoch({epoch: size // ranks for epoch, size in sizes.items()})
-    return Loader(data, **{**settings, **options, "batch_size": shared})
+    settings |= {**options, "batch_size": shared, "difficulty": _numbers(setting, data, options)}
+    return Loader(data, **settings)
 
 
 def _data(setting: Setting, data: Data, root: Path, split: Split, only: Only | None) -> Mixed:
@@ -106,11 +108,17 @@ def _corpus(
     if corpus.images is not None:
         first, last = corpus.images
         opened = opened.subset(range(first - 1, min(last, len(opened))))
-    if setting.difficulty and setting.difficulty.only is not None:
-        opened = opened.subset(classes(opened.scores(setting.difficulty.by)) == setting.difficulty.only)
-        if not len(opened):
-            raise UsageError(f"{path} has no window of class {setting.difficulty.only} by its scores")
-    return opened
+    return opened if setting.difficulty is None else _of_class(setting, setting.difficulty, opened, path)
+
+
+def _of_class(setting: Setting, difficulty: Difficulty, opened: PairedDataset, path: Path) -> PairedDataset:
+    """The windows of the class that is wanted alone, or all."""
+    if difficulty.only is None:
+        return opened
+    chosen = opened.subset(classes(opened.scores(difficulty.by, setting.scale)) == difficulty.only)
+    if not len(chosen):
+        raise UsageError(f"{path} has no window of class {difficulty.only} by its scores")
+    return chosen
 
 
 def _side(setting: Setting, only: Only | None) -> dict[str, Any]:
@@ -162,20 +170,38 @@ def _order(setting: Setting, data: Mixed, batch: int) -> Order:
     per_image = setting.crop.per_image if setting.crop else 1
     wanted = rule.steps * batch // (count * per_image) if rule.steps else rule.repeat or 1
     repeat = max(wanted, -(-batch // (count * per_image)))
-    if setting.difficulty and setting.difficulty.classes:
-        return Weighted(_weights(setting.difficulty, data), length=repeat * count)
+    if setting.difficulty and setting.difficulty.decay < 1:
+        return Weighted(_weights(setting.difficulty, setting.scale, data), length=repeat * count)
     if rule.replacement:
         return Weighted(np.ones(count), length=repeat * count)
     order: Order = Shuffled(repeat) if len(data.sets) == 1 else InRatio(data, repeat)
     return order if per_image == 1 else Several(order, per_image)
 
 
-def _weights(difficulty: Difficulty, data: Mixed) -> NDArray[np.float64]:
-    """How likely each item is: by its class, of equally many, in the order of their scores."""
-    scores = np.concatenate([one.scores(difficulty.by) for one in data.sets])
-    number = difficulty.classes or 1
-    ranks = np.argsort(np.argsort(scores, kind="stable"), kind="stable")
-    return np.asarray(difficulty.decay ** (number - 1 - ranks * number // len(scores)), np.float64)
+def _numbers(setting: Setting, data: Mixed, options: Options) -> Any:
+    """What batches have as `difficulty`: what is asked for, else what the recipe says, if it does."""
+    asked = options.get("difficulty")
+    if asked is None and setting.difficulty is not None:
+        return _grades(setting.difficulty, setting.scale, data)
+    return _scores(asked, setting.scale, data) if isinstance(asked, str) else asked
+
+
+def _grades(difficulty: Difficulty, scale: Scale, data: Mixed) -> NDArray[Any]:
+    """The class of each item, or its score where there are no classes."""
+    scores = _scores(difficulty.by, scale, data)
+    if difficulty.classes is None:
+        return scores
+    return classes(scores) if difficulty.classes == "classsr" else equal_classes(scores, difficulty.classes)
+
+
+def _scores(by: str, scale: Scale, data: Mixed) -> Scores:
+    return np.concatenate([one.scores(by, scale) for one in data.sets])
+
+
+def _weights(difficulty: Difficulty, scale: Scale, data: Mixed) -> NDArray[np.float64]:
+    """How likely each item is, by its class: the last one is the most likely."""
+    grades = _grades(difficulty, scale, data)
+    return np.asarray(difficulty.decay ** (grades.max() - grades), np.float64)
 
 
 def _of_one_image(settings: dict[str, Any], scale: Scale, device: Any, options: Options) -> Batches:

@@ -210,16 +210,21 @@ class PairedDataset(Dataset[Pair]):
         """HR height and width of every item before it is cropped to a patch or padded, (items, 2)."""
         return self._regions().sizes * self.scale.numerator
 
-    def scores(self, by: str = "psnr") -> Scores:
-        """What `srdata classify` gave every item: psnr, psnr-y, edges, gradients or deviation, float64 (items,).
+    def scores(self, by: str = "psnr", scale: Scale | None = None) -> Scores:
+        """What `srdata classify` gave every item: psnr, psnr-y, edges, gradients or deviation, (items,).
 
-        They are defined in `srdata.difficulty.measures`. Raises UsageError where the items are no windows of
-        a prepared set or these were not scored, with the command to run.
+        They are defined in `srdata.difficulty.measures`. `scale` is that at which windows were scored, where
+        it is another than that of the data, as for HR alone. Raises UsageError where the items are no windows
+        of a prepared set or these were not scored, with the command to run.
         """
         if self._prepared is None or self._windows is None:
             raise UsageError("scores are of the windows of a prepared set: open one, with windows=True")
         folder, split = self._prepared
-        found = read_scores(folder, ScoreKind(by, self.scale, self._windows), split)
+        found = read_scores(folder, ScoreKind(by, scale or self.scale, self._windows), split)
+        if len(found) != len(self._items):
+            raise UsageError(
+                f"{folder} has other windows at scale {scale}: its images are no multiples of it"
+            )
         return found[self._numbers(np.arange(len(self)))]
 
     def subset(self, items: ArrayLike) -> PairedDataset:

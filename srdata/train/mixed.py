@@ -24,6 +24,7 @@ class Part(NamedTuple):
     drawn: Drawn
     visits: Integers  # the number by which the crop of each image was drawn
     label: int | None
+    items: Integers  # numbered through all sets
 
 
 class Mixed:
@@ -80,7 +81,8 @@ class Mixed:
             drawn = self.sets[member].draw(
                 items[here] - start, visits[here], seed=key_of(seed, member), **options
             )
-            parts.append(Part(drawn, visits[here], self.labels[member] if self.labels else None))
+            label = self.labels[member] if self.labels else None
+            parts.append(Part(drawn, visits[here], label, items[here]))
         return parts
 
     def _found(self, items: Integers) -> Iterator[tuple[int, Any]]:

@@ -110,6 +110,7 @@ class Reading:
     turning: bool  # whether they are turned here; otherwise it is left to do
     only: Only | None
     pin: bool
+    difficulty: Tensor | None = None  # a number for each item
 
     def __call__(self, job: Job) -> Raw:
         parts = self.plan.parts(job, dihedral=at(self.dihedral, job.moment), only=self.only)
@@ -117,6 +118,7 @@ class Reading:
         turns = [turn for one in drawn if one.crops.turns is not None for turn in one.crops.turns.tolist()]
         lr, hr = self._sides(drawn if self.turning else [_unturned(one) for one in drawn])
         labels = [part.label for part in parts for _ in part.visits if part.label is not None]
+        items = torch.from_numpy(np.concatenate([part.items for part in parts]))
         return Raw(
             lr=lr,
             hr=hr,
@@ -125,6 +127,7 @@ class Reading:
             turns=turns or None,
             turned=self.turning,
             labels=labels or None,
+            difficulty=None if self.difficulty is None else self.difficulty[items],
             number=job.number,
             moment=job.moment,
         )
