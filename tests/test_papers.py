@@ -24,10 +24,11 @@ from srdata.catalog import Shelf
 from srdata.cli import cli
 from srdata.difficulty import classify
 from srdata.errors import RecipeError, UnknownNameError, UsageError
-from srdata.images import list_images, read_image
+from srdata.images import list_images, read_image, write_png
 from srdata.listing import describe, describe_json, overview
 from srdata.metrics.protocols import PROTOCOLS
 from srdata.papers import Paper, load_paper, load_recipe, paper_names
+from srdata.papers.files import names_in
 from srdata.papers.model import Corpus, Setting, Stage, Status
 from srdata.papers.sets import Need, find_set, need_of, needs
 from srdata.papers.shown import GROUPS
@@ -183,7 +184,9 @@ def check(batch: Any, setting: Setting, count: int) -> None:
         keys.add("hr")
     if setting.any_scale is not None:
         keys |= {"coord", "cell", "rgb"}
-    assert set(batch.tensors) == keys | ({"difficulty"} if setting.difficulty else set())
+    masked = any("cutblur" in str(step) for step in setting.augment)
+    more = {"mask": masked, "label": setting.data.sets[0].label is not None, "difficulty": setting.difficulty}
+    assert set(batch.tensors) == keys | {name for name, given in more.items() if given}
     assert len(batch.keys) == count
     least, most = bounds(setting)
     clipped = "noise" not in str(setting.degradation)
@@ -438,6 +441,73 @@ def test_hard_windows_come_more_often(corpora: Corpora) -> None:
         for one in (first, last)
     ]
     assert means[1] > 1.1 * means[0]
+
+
+def test_a_mask_is_where_cutout_took_lr(corpora: Corpora) -> None:
+    corpora.give(Need("div2k", "train", Scale(4), "bicubic"))
+    loader = load_paper("cutblur-x4").loader(corpora.root, workers=0, seed=2)
+    taken = 0
+    for batch in islice(endless(loader), 30):
+        assert batch.mask.shape == (16, 1, 192, 192)
+        assert batch.mask.dtype == torch.bool
+        assert batch.lr.shape == batch.hr.shape
+        branches = {one["augment"][-1]["params"].get("branch") for one in batch.params}
+        gone = (~batch.mask).float().mean()
+        assert (0.0005 < gone < 0.0015) if branches == {3} else gone == 0
+        assert (batch.lr * ~batch.mask == 0).all()
+        taken += branches == {3}
+    assert 0 < taken < 15
+
+
+def test_labels_say_which_corpus_an_image_is_of(photographs: Path, tmp_path: Path) -> None:
+    """Images are called as their corpus; SwinIR-L has natural images, faces, manga and text."""
+    labels = {"df2k": 0, "ost": 0, "wed": 0, "ffhq": 1, "manga109": 2, "scut-ctw1500": 3}
+    for corpus in labels:
+        (tmp_path / corpus).mkdir()
+        image = read_image(photographs / "astronaut.png")[:256, :256]
+        for number in range(3):
+            write_png(tmp_path / corpus / f"{corpus}_{number}.png", image)
+        split = "test" if corpus == "manga109" else "train"
+        prepare(
+            tmp_path / corpus, root=tmp_path, name=f"{corpus}-x4", scale=4, lmdb=True, splits=[split], jobs=1
+        )
+    seen = set()
+    for batch in load_paper("swinir-real-l-x4").loader(tmp_path, workers=0, batch_size=6, degrade="bicubic"):
+        corpora = [key.rpartition("_")[0] for key in batch.keys]
+        assert batch.label.tolist() == [labels[corpus] for corpus in corpora]
+        assert batch.label.dtype == torch.int64
+        seen |= set(corpora)
+    assert seen == set(labels)
+
+
+RECIPES_OF = re.compile(r"^\| (`\w+`(?:, `\w+`)*) \|.*\| ([^|]+) \|$", re.MULTILINE)
+
+
+def test_the_page_names_the_recipes_that_give_each_tensor() -> None:
+    """By what they state; what is said in words beside the names is left aside."""
+    stated: dict[str, set[str]] = {}
+    for stem in catalog.names(Shelf.PAPERS):
+        for name in names_in(stem):
+            for tensor in {one for stage in load_paper(name).stages for one in given(stage)}:
+                stated.setdefault(tensor, set()).add(stem)
+    section = PAGE.partition("## What batches hold")[2].partition("## ")[0]
+    told = {
+        tensor: set(re.findall(r"[\w-]+", recipes.partition("; ")[0]))
+        for tensors, recipes in RECIPES_OF.findall(section)
+        for tensor in re.findall(r"\w+", tensors)
+    }
+    assert told.pop("lr") == told.pop("hr") == {"all"}
+    assert told == stated
+
+
+def given(stage: Stage) -> Iterator[str]:
+    """The tensors that a stage states beside LR and HR."""
+    yield from (name for name in stage.outputs if name != "pyramid")
+    yield from ("pyramid_x2", "pyramid_x4") if "pyramid" in stage.outputs else ()
+    yield from ("coord", "cell", "rgb") if stage.any_scale else ()
+    yield from ("mask",) if "cutblur" in str(stage.augment) else ()
+    yield from ("label",) if stage.data.sets[0].label is not None else ()
+    yield from ("difficulty",) if stage.difficulty else ()
 
 
 def scores_of(name: str, corpora: Corpora) -> dict[str, float]:
