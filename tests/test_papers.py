@@ -95,6 +95,14 @@ class Corpora:
             wanted = ["chelsea.png"] if corpus in TESTS else [*BIG, *MORE.get(corpus, [])]
             if path.name in wanted and not (folder / path.name).exists():
                 (folder / path.name).symlink_to(path)
+        return self._views(folder) if corpus == "flickr1024" else folder
+
+    def _views(self, folder: Path) -> Path:
+        """Each photograph as the left and the right view of a scene."""
+        for path in list_images(folder):
+            for view in "LR":
+                path.with_stem(f"{path.stem}_{view}").symlink_to(path.readlink())
+            path.unlink()
         return folder
 
     def _pairs(self, need: Need) -> None:
@@ -162,7 +170,7 @@ def loaders_of(loader: Any, stage: Stage) -> Iterator[tuple[Any, Setting]]:
 def bounds(setting: Setting) -> tuple[torch.Tensor, torch.Tensor]:
     """The least and the largest value of each channel, by the settings of the recipe."""
     low, high = setting.look.range
-    count = 1 if setting.look.color in ("y", "grey") else 3
+    count = 1 if setting.look.color in ("y", "grey") else 6 if setting.data.views else 3
     mean, std = torch.zeros(count), torch.ones(count)
     if setting.look.normalised == "loader":
         mean = torch.tensor(setting.look.mean) if setting.look.mean else mean

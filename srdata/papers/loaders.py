@@ -17,7 +17,6 @@ from srdata.papers.model import BatchRule, Corpus, Data, Difficulty, Setting, St
 from srdata.papers.sets import find_set, need_of, reads_hr_alone
 from srdata.scale import Scale
 from srdata.store.scores import Scores
-from srdata.store.windows import Windows
 from srdata.train.alternate import Alternating, Unpaired
 from srdata.train.arbitrary import ArbitraryScale
 from srdata.train.cutting import Only
@@ -55,7 +54,8 @@ def open_test(setting: Setting, root: Path, name: str, device: Any, options: Opt
     """The whole images of a test set, one by one; HR alone where the scale is any."""
     hr_alone = setting.made != "stored" or setting.any_scale is not None
     need = need_of(setting, Corpus(set=name, split="test"), hr_alone)
-    data = PairedDataset(find_set(root, need), split="test", **_side(setting, "hr" if hr_alone else None))
+    side = _side(setting, "hr" if hr_alone else None)
+    data = PairedDataset(find_set(root, need), split="test", views=setting.data.views, **side)
     making = {} if setting.any_scale is not None else _made(setting)
     return Loader(data, 1, shuffle=False, device=device, **{**making, **_look(setting), **options})
 
@@ -87,19 +87,17 @@ def _data(setting: Setting, data: Data, root: Path, split: Split, only: Only | N
     corpora = data.sets
     if split != "train":
         corpora = tuple({one.set: one.model_copy(update={"split": split}) for one in corpora}.values())
-    windows = data.windows if split == "train" else None
-    sets = [_corpus(setting, one, root, windows, only) for one in corpora]
+    how = {"windows": (split == "train" and data.windows) or False, "views": data.views}
+    sets = [_corpus(setting, one, root, how, only) for one in corpora]
     labels = [one.label for one in corpora if one.label is not None]
     ratio = [one.repeat * len(opened) for one, opened in zip(corpora, sets, strict=True)]
     return Mixed(sets, ratio, labels or None)
 
 
-def _corpus(
-    setting: Setting, corpus: Corpus, root: Path, windows: Windows | None, only: Only | None
-) -> PairedDataset:
+def _corpus(setting: Setting, corpus: Corpus, root: Path, how: Options, only: Only | None) -> PairedDataset:
     need = need_of(setting, corpus, only == "hr")
     path = find_set(root, need)
-    options: dict[str, Any] = {"split": corpus.split, "windows": windows or False, **_side(setting, only)}
+    options: dict[str, Any] = {"split": corpus.split, **how, **_side(setting, only)}
     if only != "hr":
         options["track"] = need.track
     if setting.crop and setting.crop.pad:

@@ -56,6 +56,7 @@ class Data(_Part):
     windows: Windows | None = None  # sub-images that are cropped from; none: whole images
     windows_count: Count | None = None  # as the authors count them
     layout: str | None = None  # how the authors store it: PNG, LMDB, npy
+    views: tuple[str, str] | None = None  # of stereo: the marks in the names of left and right images
 
 
 class Crop(_Part):

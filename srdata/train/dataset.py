@@ -29,6 +29,7 @@ from srdata.train.pads import check_pad
 from srdata.train.pairing import SHOWN, listed
 from srdata.train.sources import PairSource
 from srdata.train.tensors import check_dtype, to_tensor
+from srdata.train.views import ViewsSource
 
 Index = int | tuple[int, int]  # the number of an item, or (epoch, number of an item)
 
@@ -76,7 +77,7 @@ class Drawn(NamedTuple):
                 "items of different sizes make no batch: give patch_size=, or read them one by one"
             )
         height, width = self.crops.inside.sizes[0].tolist() if self.patch is None else [self.patch] * 2
-        return shapes(self.source.scale, len(self.crops.inside.images), height, width, self.only)
+        return shapes(self.source, len(self.crops.inside.images), height, width, self.only)
 
     def read(self, out: Sides | None = None) -> Sides:
         """LR and HR, uint8 (count, height, width, 3); UsageError, CorruptRecordError or ImageError."""
@@ -105,6 +106,8 @@ class PairedDataset(Dataset[Pair]):
         track       bicubic, unknown, … in EDSR's layout
         config      of a data set in the forms of `datasets`: bicubic_x4, …
         only        "hr" or "lr": this side alone, the other is not read; HR alone needs no scale
+        views       for stereo: the marks in the names of images, as ("_L", "_R") of 0001_L and 0001_R. An
+                    item is both, cut and turned alike, of six channels: the left RGB, then the right
     With the forms of `datasets` also
         revision    a branch, tag or commit on the Hub, which hf://ORG/NAME@REVISION names as well
         columns     the columns of images and names, such as {"hr": "gt", "lr": "lq", "key": "id"}; without it
@@ -145,6 +148,7 @@ class PairedDataset(Dataset[Pair]):
         revision: str | None = None,
         columns: Given | None = None,
         only: Only | None = None,
+        views: tuple[str, str] | None = None,
         windows: bool | Windows = False,
         patch_size: int | None = None,
         pad: str | None = None,
@@ -159,8 +163,8 @@ class PairedDataset(Dataset[Pair]):
         choice = Choice(split, chosen_scale, track, template, images, verify, self._only, config, columns)
         opened = open_given(place_of(path, revision), _path(hr), _path(lr), choice)
         self._only = self._only or opened.only
-        self._source = opened.source
-        self._prepared = opened.prepared
+        self._source = opened.source if views is None else ViewsSource(opened.source, views)
+        self._prepared = opened.prepared if views is None else None  # whose scores are of single views
         self._windows = choose_windows(opened, windows)
         self._items = items_of(self._source.sizes, self.scale, self._windows)
         self._kept: Integers | None = None  # the numbers in `_items` of a subset's items

@@ -113,6 +113,8 @@ class Loader:
         self.rank, self.world_size = my_share(rank, world_size)
         self._workers, self._kind, self._ahead = check_workers(workers, kind, ahead), kind, ahead
         mixed = data if isinstance(data, Mixed) else Mixed([data])
+        if mixed.channels != 3 and (degrade is not None or color != "rgb"):
+            raise UsageError("two views are read as they are stored: leave out degrade= and color=")
         look = Look(dtype, channels_last, color, _numbers(mean), _numbers(std), value_range)
         check_upsample(upsample)
         loading = partial(

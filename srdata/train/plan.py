@@ -118,7 +118,6 @@ class Reading:
         turns = [turn for one in drawn if one.crops.turns is not None for turn in one.crops.turns.tolist()]
         lr, hr = self._sides(drawn if self.turning else [_unturned(one) for one in drawn])
         labels = [part.label for part in parts for _ in part.visits if part.label is not None]
-        items = torch.from_numpy(np.concatenate([part.items for part in parts]))
         return Raw(
             lr=lr,
             hr=hr,
@@ -127,10 +126,16 @@ class Reading:
             turns=turns or None,
             turned=self.turning,
             labels=labels or None,
-            difficulty=None if self.difficulty is None else self.difficulty[items],
+            difficulty=self._difficulty_of(parts),
             number=job.number,
             moment=job.moment,
         )
+
+    def _difficulty_of(self, parts: Sequence[Part]) -> Tensor | None:
+        """The number of each item."""
+        if self.difficulty is None:
+            return None
+        return self.difficulty[torch.from_numpy(np.concatenate([part.items for part in parts]))]
 
     def _sides(self, drawn: Sequence[Drawn]) -> tuple[Tensor, Tensor]:
         """LR and HR, uint8 (count, height, width, 3)."""
