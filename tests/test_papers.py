@@ -468,7 +468,7 @@ def test_a_mask_is_where_cutout_took_lr(corpora: Corpora) -> None:
 
 
 def test_labels_say_which_corpus_an_image_is_of(photographs: Path, tmp_path: Path) -> None:
-    """Images are called as their corpus; SwinIR-L has natural images, faces, manga and text."""
+    """Images are called as their corpus: photographs, faces, which SwinIR mirrors alone, manga and text."""
     labels = {"df2k": 0, "ost": 0, "wed": 0, "ffhq": 1, "manga109": 2, "scut-ctw1500": 3}
     for corpus in labels:
         (tmp_path / corpus).mkdir()
@@ -480,12 +480,17 @@ def test_labels_say_which_corpus_an_image_is_of(photographs: Path, tmp_path: Pat
             tmp_path / corpus, root=tmp_path, name=f"{corpus}-x4", scale=4, lmdb=True, splits=[split], jobs=1
         )
     seen = set()
-    for batch in load_paper("swinir-real-l-x4").loader(tmp_path, workers=0, batch_size=6, degrade="bicubic"):
+    turns: dict[int, set[int]] = {label: set() for label in range(4)}
+    loader = load_paper("swinir-real-l-x4").loader(tmp_path, workers=0, batch_size=6, degrade="bicubic")
+    for batch in islice(endless(loader), 30):
         corpora = [key.rpartition("_")[0] for key in batch.keys]
         assert batch.label.tolist() == [labels[corpus] for corpus in corpora]
         assert batch.label.dtype == torch.int64
         seen |= set(corpora)
+        for label, one in zip(batch.label.tolist(), batch.params, strict=True):
+            turns[label].add(one["augment"][0]["params"]["turn"])
     assert seen == set(labels)
+    assert turns == {0: set(range(8)), 1: {0, 1}, 2: set(range(8)), 3: set(range(8))}
 
 
 RECIPES_OF = re.compile(r"^\| (`\w+`(?:, `\w+`)*) \|.*\| ([^|]+) \|$", re.MULTILINE)

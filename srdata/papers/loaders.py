@@ -86,7 +86,9 @@ def _data(setting: Setting, data: Data, root: Path, split: Split, only: Only | N
     """The corpora as one: each item of each as often as any other, times the corpus' `repeat`."""
     corpora = data.sets
     if split != "train":
-        corpora = tuple({one.set: one.model_copy(update={"split": split}) for one in corpora}.values())
+        corpora = tuple(
+            {one.set: one.model_copy(update={"split": split, "mirrored": False}) for one in corpora}.values()
+        )
     how = {"windows": (split == "train" and data.windows) or False, "views": data.views}
     sets = [_corpus(setting, one, root, how, only) for one in corpora]
     labels = [one.label for one in corpora if one.label is not None]
@@ -100,6 +102,8 @@ def _corpus(setting: Setting, corpus: Corpus, root: Path, how: Options, only: On
     options: dict[str, Any] = {"split": corpus.split, **how, **_side(setting, only)}
     if only != "hr":
         options["track"] = need.track
+    if corpus.mirrored:
+        options["dihedral"] = "mirror"
     if setting.crop and setting.crop.pad:
         options |= {"pad": setting.crop.pad, "patch_size": setting.hr_size}
     opened = PairedDataset(path, **options)

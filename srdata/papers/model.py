@@ -47,6 +47,7 @@ class Corpus(_Part):
         1.0  # how often its items come, relative to those of other corpora
     )
     label: int | None = None  # that its items have in a batch
+    mirrored: bool = False  # at most: they are not turned where others are, as faces
 
 
 class Data(_Part):

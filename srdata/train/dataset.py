@@ -24,7 +24,7 @@ from srdata.store.windows import Integers, Windows, window_name
 from srdata.train.choose import Choice, choose_windows, open_given
 from srdata.train.cutting import Only, Sides, cut, shapes, stackable
 from srdata.train.epoch import SharedEpoch
-from srdata.train.items import Crops, Regions, draw, items_of
+from srdata.train.items import Crops, Regions, Turning, check_turning, draw, items_of
 from srdata.train.pads import check_pad
 from srdata.train.pairing import SHOWN, listed
 from srdata.train.sources import PairSource
@@ -118,7 +118,8 @@ class PairedDataset(Dataset[Pair]):
                     an image that is smaller than a window is one item
         patch_size  a random crop of it with this side in HR pixels; None: all that the LR image covers
         pad         "reflect", "edge" or "constant" enlarges images that are smaller; None: they are an error
-        dihedral    True: flipped and turned at random, all 8 ways equally likely
+        dihedral    True: flipped and turned at random, all 8 ways equally likely; "mirror": left and right
+                    alone, as for faces, also where a loader turns others
         seed        of crops and turns
         dtype       of tensors: float32, float16 or bfloat16 in 0 to 1, or uint8
         images      what to admit besides plain 8-bit RGB where image files are read
@@ -152,7 +153,7 @@ class PairedDataset(Dataset[Pair]):
         windows: bool | Windows = False,
         patch_size: int | None = None,
         pad: str | None = None,
-        dihedral: bool = False,
+        dihedral: Turning = False,
         seed: int = 0,
         dtype: torch.dtype = torch.float32,
         images: ImagePolicy | None = None,
@@ -170,7 +171,7 @@ class PairedDataset(Dataset[Pair]):
         self._kept: Integers | None = None  # the numbers in `_items` of a subset's items
         self._patch = None if patch_size is None else in_cells(patch_size, self.scale)
         self._pad = None if pad is None else check_pad(pad)
-        self._dihedral = dihedral
+        self._dihedral = check_turning(dihedral)
         self._seed = seed
         self._dtype = check_dtype(dtype)
         self._epoch = SharedEpoch()
