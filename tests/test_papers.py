@@ -427,12 +427,13 @@ def test_crops_of_one_image_stand_together(corpora: Corpora) -> None:
     assert len({one.numpy().tobytes() for one in batch.lr}) == 32
 
 
-def test_carn_takes_its_scales_in_turn(corpora: Corpora) -> None:
+def test_each_step_of_carn_has_one_scale_drawn_at_random(corpora: Corpora) -> None:
     for scale in (2, 3, 4):
         corpora.give(Need("div2k", "train", Scale(scale), "bicubic"))
     loader = load_paper("carn").loader(corpora.root, workers=0, batch_size=2)
-    tasks = [batch.task for batch in islice(endless(loader), 6)]
-    assert tasks == ["x2", "x3", "x4"] * 2
+    batches = list(islice(endless(loader), 24))
+    assert {(batch.task, batch.hr.shape[2]) for batch in batches} == {("x2", 128), ("x3", 192), ("x4", 256)}
+    assert [batch.task for batch in batches] != ["x2", "x3", "x4"] * 8
 
 
 def test_hard_windows_come_more_often(corpora: Corpora) -> None:

@@ -159,7 +159,6 @@ class Stage(Setting):
     epochs: Count | None = None
     optimiser: str | None = None  # for information
     tasks: dict[str, Setting] = Field(default={})  # each batch is of one of them
-    in_turn: bool = False  # tasks come one after another, instead of drawn at random
 
     @model_validator(mode="after")
     def _simple_tasks(self) -> Self:
