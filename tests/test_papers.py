@@ -596,6 +596,23 @@ def test_what_is_confirmed_needs_evidence(tmp_path: Path) -> None:
         load_recipe(path)
 
 
+@pytest.mark.parametrize(
+    ("difficulty", "message"),
+    [
+        ("{by: psnr, only: 0}", "only goes with classes: classsr"),
+        ("{by: psnr, classes: 3, only: 0}", "only goes with classes: classsr"),
+        ("{by: psnr, decay: 0.5}", "decay needs a number of classes"),
+        ("{by: psnr, classes: classsr, decay: 0.5}", "decay needs a number of classes"),
+    ],
+)
+def test_difficulty_needs_its_classes(difficulty: str, message: str, tmp_path: Path) -> None:
+    path = tmp_path / "mine.yaml"
+    settings = "title: x\nuses: [div2k]\nscale: 2\nstatus: unverified\ncrop: {size: 48, side: lr}\n"
+    path.write_text(f"{settings}batch: {{size: 4}}\ndifficulty: {difficulty}\n")
+    with pytest.raises(RecipeError, match=message):
+        load_recipe(path)
+
+
 def test_show_says_what_is_unverified_in_another_colour() -> None:
     assert describe("imdn-x2").count("unverified") == 0
     text = describe("train2")
