@@ -217,10 +217,10 @@ def replay(prepared: Path, key: str, out: Path | None) -> None:
 @_SET
 @click.option(
     "--by",
-    type=click.Choice(["psnr", "psnr-y", "edges", "deviation"]),
+    type=click.Choice(["psnr", "psnr-y", "edges", "gradients", "deviation"]),
     default="psnr",
     show_default=True,
-    help="PSNR of bicubic (ClassSR), edges of LR (ARM), or how far HR is from flat.",
+    help="PSNR of bicubic (ClassSR), edges (ARM) or gradients (WBSR) of LR, or how far HR is from flat.",
 )
 @click.option(
     "--windows",
