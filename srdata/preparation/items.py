@@ -20,7 +20,6 @@ from srdata.images import ImageInfo, probe
 from srdata.manifest import ImageSet, Manifest, load_manifest
 from srdata.pick import pick
 from srdata.recipe import HubSource, Recipe, Split
-from srdata.scale import covered
 from srdata.store.blocks import CHANNELS
 
 _SPLITS: dict[str, Split] = {
@@ -70,7 +69,7 @@ def stored_sizes(items: Iterable[Item], recipe: Recipe) -> list[tuple[int, int]]
     for item in items:
         with suppress(ImageError):
             info = _header(item.hr)
-            sizes.append((covered(info.height, recipe.scales), covered(info.width, recipe.scales)))
+            sizes.append((recipe.stored(info.height), recipe.stored(info.width)))
     return sizes
 
 

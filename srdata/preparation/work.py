@@ -12,7 +12,7 @@ from srdata.errors import ImageError
 from srdata.images import Pixels, decode_image
 from srdata.preparation.items import Item
 from srdata.recipe import Recipe
-from srdata.scale import Scale, covered
+from srdata.scale import Scale
 from srdata.store.blocks import HR
 from srdata.store.records import Facts
 
@@ -50,7 +50,7 @@ def make_layers(source: Source, recipe: Recipe) -> Made:
     """Decode HR, crop it to what LR covers, and make or read LR for every scale; raises ImageError."""
     item = source.item
     hr = decode_image(source.data, str(item.hr), recipe.images)
-    height, width = (covered(size, recipe.scales) for size in hr.shape[:2])
+    height, width = map(recipe.stored, hr.shape[:2])
     if min(height, width) == 0:
         raise ImageError(f"{item.hr}: {hr.shape[1]}x{hr.shape[0]} is smaller than one LR pixel; leave it out")
     hr = hr[:height, :width]
