@@ -252,6 +252,8 @@ def load_recipe(name: str | Path) -> Recipe:
         raise UsageError(
             f"{name} is the recipe of a paper, not of one set: srdata prepare {name} makes all that it reads"
         )
+    if name == "benchmarks":
+        raise UsageError(f"{name} stands for several sets: srdata prepare {name} makes them")
     if path.exists():
         return Recipe(name=_set_name(_stem(path.resolve())), folder=str(path.resolve()), scales=(Scale(4),))
     raise UnknownNameError.among("recipe, recipe file or folder", str(name), known)

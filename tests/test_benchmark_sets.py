@@ -18,9 +18,10 @@ import pytest
 import yaml
 from loopback import Loopback, digest_of, manifest_data, serve, status, zip_of
 
-from srdata import PairedDataset, catalog, evaluate, imresize
+from srdata import PairedDataset, catalog, evaluate, imresize, prepare
 from srdata.benchmarks import DEFAULT, STYLES
 from srdata.cli import cli, run
+from srdata.errors import UsageError
 from srdata.images import Pixels, encode_png, read_image
 from srdata.papers.sets import Need, find_set
 from srdata.prepared import PreparedImages
@@ -79,11 +80,12 @@ def manifest(name: str, title: str, files: dict[str, bytes], address: str) -> st
 @pytest.fixture(scope="module")
 def contents(photographs: Path) -> dict[str, dict[str, bytes]]:
     """The files of each benchmark that can be downloaded."""
-    return {
+    small = {
         name: {f"HR/{key}.png": encode_png(image) for key, image in parts(photographs, name).items()}
-        for name in SMALL
-        if name != "manga109"
+        for name in ("set14", "b100", "urban100")
     }
+    [baby] = parts(photographs, "set5").values()
+    return {"set5": {"HR/baby.png": encode_png(baby)}, **small}
 
 
 @contextmanager
@@ -162,8 +164,10 @@ def test_edsr_gets_what_its_own_archive_holds(data: Path, golden: Path) -> None:
         assert np.array_equal(by_opencv(mine / path), by_opencv(golden / "set5" / path)), path
 
 
-def test_lr_is_bit_exact(data: Path, server: Loopback, golden: Path) -> None:
-    report = verify(data / "set5-x2x3x4", golden=True)
+@pytest.mark.usefixtures("golden")
+def test_lr_is_bit_exact(data: Path, contents: dict[str, dict[str, bytes]], tmp_path: Path) -> None:
+    with installation(contents | {"set5": set5()}, tmp_path / "package"):
+        report = verify(data / "set5-x2x3x4", golden=True)
     assert report.ok, report.text
     for scale in (2, 3, 4):
         assert re.search(rf"test bicubic x{scale}: 0 of \d+ samples in 5 images differ", report.text)
@@ -250,7 +254,7 @@ def test_bd_is_a_gaussian_and_every_third_pixel(data: Path) -> None:
 def test_dn_is_bicubic_with_noise_of_30_levels_and_the_same_each_time(
     data: Path, server: Loopback, tmp_path: Path
 ) -> None:
-    arguments = [*SCALES, "--style", "rcan", "--root", str(tmp_path / "data"), "--jobs", "2"]
+    arguments = [*SCALES, "--style", "rcan", "--root", str(tmp_path / "data"), "--jobs", "1"]
     assert run(["prepare", "benchmarks", *arguments]) == 0
     folder = Path("rcan/LR/LRDN/Urban100/x3")
     for name in ("astronaut_0_LRDN_x3.png",):
@@ -391,6 +395,19 @@ def test_what_makes_no_sense_is_refused(
     assert not (tmp_path / "data").exists()
 
 
+def test_list_and_show_name_them(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["list"]) == 0
+    assert "\n  benchmarks   the five test sets in one go" in capsys.readouterr().out
+    assert run(["show", "benchmarks"]) == 0
+    out = capsys.readouterr().out
+    assert out.startswith(
+        "benchmarks: Set5, Set14, B100, Urban100, Manga109 at x2, x3, x4, at x3 with BD and DN"
+    )
+    assert all(f"\n{name} " in out and style.lr in out for name, style in STYLES.items())
+    with pytest.raises(UsageError, match="srdata prepare benchmarks makes them"):
+        prepare("benchmarks")
+
+
 def test_the_styles_of_the_command_line_are_all_there_are(capsys: pytest.CaptureFixture[str]) -> None:
     [option] = [one for one in cli.commands["prepare"].params if one.name == "styles"]
     assert list(option.type.choices) == list(STYLES)  # type: ignore[attr-defined]
@@ -430,15 +447,14 @@ for module in ("file_client", "img_util", "color_util", "misc"):
     vars(utils).update(vars(importlib.import_module(f"basicsr.utils.{module}")))
 PairedImageDataset = importlib.import_module("basicsr.data.paired_image_dataset").PairedImageDataset
 total = lambda image: (image * 255).round().double().sum().item()
+told = lambda gt, lq: [gt.shape[1:], lq.shape[1:], total(gt), total(lq)]
 for gt, lq, scale in zip(*[iter(folders)] * 3):
     dataset = PairedImageDataset({
         "dataroot_gt": gt, "dataroot_lq": lq, "io_backend": {"type": "disk"}, "scale": int(scale),
         "phase": "val",
     })
-    print(json.dumps({
-        Path(one["gt_path"]).name: [one["gt"].shape[1:], one["lq"].shape[1:], total(one["gt"]), total(one["lq"])]
-        for one in (dataset[i] for i in range(len(dataset)))
-    }))
+    items = [dataset[i] for i in range(len(dataset))]
+    print(json.dumps({Path(item["gt_path"]).name: told(item["gt"], item["lq"]) for item in items}))
 """
 
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from srdata.benchmarks.styles import BENCHMARKS, DEFAULT, STYLES, Folder, Style, folders, variants
+from srdata.benchmarks.styles import BENCHMARKS, DEFAULT, STYLES, Folder, Style, Variant, folders, variants
 from srdata.benchmarks.write import write_folder
 from srdata.errors import LicenceError, SourceError
 from srdata.manifest import load_manifest
@@ -86,8 +86,17 @@ def prepare_given(
     return prepare_benchmarks(given["scale"], styles, dry_run=dry_run, **places, **how)
 
 
+def summary() -> str:
+    """What the name stands for, and how the files of each style are called."""
+    sets = ", ".join(load_recipe(one).prefix for one in BENCHMARKS)
+    paths = (
+        line for name, style in STYLES.items() for line in (f"{name:14} {style.hr}", f"{'':14} {style.lr}")
+    )
+    return "\n".join([f"{NAME}: {sets} at x{', x'.join(SCALES)}, at x3 with BD and DN too", *paths])
+
+
 def _made(benchmark: str, given: Path | None, request: Request) -> Iterator[str]:
-    images = {}
+    images: dict[Variant, PreparedImages] = {}
     for variant in variants(request.styles, request.scales):
         built = prepare(
             variant.recipe(benchmark, request.scales),
@@ -99,7 +108,7 @@ def _made(benchmark: str, given: Path | None, request: Request) -> Iterator[str]
             skip_bad=request.skip_bad,
             log=(lambda line: None) if images else request.log,  # the licence once
         )
-        images[variant] = PreparedImages(built)
+        images[variant] = PreparedImages(built.path)
         yield f"{built.path}: {built.summary}"
     for style in request.styles:
         found = list(folders(style, benchmark, request.scales))
