@@ -350,17 +350,34 @@ def test_other_files_in_a_folder_are_never_taken_for_these(
     assert (folder / "babyx2.png").read_bytes() == b"of somebody else"
 
 
-def test_scales_may_come_one_after_the_other(server: Loopback, tmp_path: Path) -> None:
-    """As far as the images of HR are the same; all sides of Set14's stand-ins are not multiples of both."""
-    for scale in ("4", "2"):
-        more = ["--style", "basicsr", "--root", str(tmp_path / "data"), "--jobs", "1"]
-        assert run(["prepare", "benchmarks", "--scale", scale, *more]) == 0
-    assert {path.name for path in (tmp_path / "data/basicsr/Set14").iterdir() if path.name[0] != "."} == {
-        "GTmod2",
-        "GTmod4",
-        "LRbicx2",
-        "LRbicx4",
+def test_scales_may_come_one_after_the_other(
+    server: Loopback, photographs: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """HR is as large as the scales so far need; 121 is 120 at x4 and x2, but 121 at x11."""
+    root = tmp_path / "data"
+    styles = ("--style", "edsr", "--style", "basicsr", "--root", root)
+    whole = parts(photographs, "set14")["coffee_0"]
+    for scales, sides, lines in (
+        (("4",), (120, 96), ("benchmark: Set14 2", "basicsr: Set14 2")),
+        (("2", "4"), (120, 96), ("benchmark: Set14 1", "basicsr: Set14 2")),
+        (("11", "4"), (121, 96), ("benchmark: Set14 2", "basicsr: Set14 2")),
+        (("2",), (121, 96), ()),
+    ):
+        code, out, err = told(capsys, *(word for one in scales for word in ("--scale", one)), *styles)
+        assert code == 0, err
+        assert all(f"{root}/{line} folders written" in out for line in lines), out
+        assert bool(lines) == ("written" in out)
+        hr = by_opencv(root / "benchmark/Set14/HR/coffee_0.png")
+        assert np.array_equal(hr, whole[: sides[0], : sides[1]])
+    assert files_below(root / "basicsr/Set14") == {
+        f"{folder}{scale}/coffee_{number}.png"
+        for folder in ("GTmod", "LRbicx")
+        for scale in (2, 4, 11)
+        for number in (0, 1)
     }
+    code, _, err = told(capsys, "--scale", "5", *styles)  # of 118 columns 115, of 131 rows 130
+    assert code == 2
+    assert "benchmark/B100/HR is there and holds other files" in err
 
 
 def test_a_dry_run_says_what_would_be_made(
@@ -494,6 +511,7 @@ def test_the_page_names_every_style_and_its_commands_run(
     ]
     assert len(commands) == 3
     for command in commands:
-        assert run([str(pages) if word == "~/Manga109" else word for word in command]) == 0
+        words = [str(pages) if word == "~/Manga109" else word for word in command]
+        assert run([*words, "--jobs", "1"] if "prepare" in words else words) == 0
     for path in re.findall(r"`((?:data|benchmark|basicsr|basicsr-mod12|rcan)/[^`]*)`", PAGE):
         assert Path("data", path.removeprefix("data/")).exists() or path.startswith("benchmark/B100"), path

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -12,11 +14,13 @@ from srdata.errors import UsageError
 from srdata.exchange.export import new_folder
 from srdata.exchange.samples import opened, stamp_of
 from srdata.files import only_one_at, write_file
-from srdata.images import Pixels, encode_png
+from srdata.images import encode_png
 from srdata.parallel import Backend, in_order
 from srdata.prepared import PreparedImages
 from srdata.scale import Scale
 from srdata.store.blocks import HR
+
+Content = dict[str, tuple[str, int, int]]  # of each file what it shows, and height and width of that
 
 
 @dataclass(frozen=True)
@@ -36,53 +40,71 @@ def write_folder(
     """Write the files of a folder of a style; gives False where they are there already.
 
     What they hold stands in a hidden file beside the folder: code that lists a folder takes all of its files
-    for images. Raises UsageError where the folder holds something else, StoreError, CorruptRecordError.
+    for images. HR that a set at other scales has more of is there as well; what has less is written anew.
+    Raises UsageError where the folder holds something else, StoreError, CorruptRecordError.
     """
     target = root / folder.path
     note = target.with_name(f".{target.name}.json")
-    files = {folder.file.replace("{key}", key): row for row, key in enumerate(images.index.keys.to_pylist())}
-    content = {file: _content(folder, images, row) for file, row in files.items()}
+    rows = {folder.file.replace("{key}", key): row for row, key in enumerate(images.index.keys.to_pylist())}
+    content = {file: _shown(folder, images, row) for file, row in rows.items()}
     with only_one_at(target):
         if target.exists():
-            if _holds(target, note, content):
+            there = _noted(target, note)
+            if _covers(there, content):
                 return False
-            raise UsageError(
-                f"{target} is there and holds other files than {images.folder} gives: "
-                "delete it, or give another --root"
-            )
+            if not _covers(content, there):
+                raise UsageError(
+                    f"{target} is there and holds other files than {images.folder} gives: "
+                    "delete it, or give another --root"
+                )
+            shutil.rmtree(target)
         write_file(note, json.dumps(content, indent=1).encode() + b"\n")
-        tasks = [
-            Task(images.folder.resolve(), stamp_of(images), row, folder.layer, folder.crop)
-            for row in files.values()
-        ]
         with new_folder(target) as part:
-            for file, png in zip(files, in_order(encoded, tasks, jobs=jobs, backend=backend), strict=True):
+            for file, png in _files(folder, images, rows, jobs, backend):
                 (part / file).write_bytes(png)
             os.sync()  # all at once: a sync for each of many small files takes far longer
     return True
 
 
+def _files(
+    folder: Folder, images: PreparedImages, rows: Mapping[str, int], jobs: int, backend: Backend
+) -> Iterator[tuple[str, bytes]]:
+    where, stamp = images.folder.resolve(), stamp_of(images)
+    tasks = [Task(where, stamp, row, folder.layer, folder.crop) for row in rows.values()]
+    return zip(rows, in_order(encoded, tasks, jobs=jobs, backend=backend), strict=True)
+
+
 def encoded(task: Task) -> bytes:
     """The PNG file of a layer, cut where it has to be."""
-    pixels: Pixels = opened(task.images, task.stamp).read(task.row, task.layer)
+    pixels = opened(task.images, task.stamp).read(task.row, task.layer)
     if task.crop is not None:
         height, width = map(task.crop.crop, pixels.shape[:2])
         pixels = pixels[:height, :width]
     return encode_png(pixels)
 
 
-def _content(folder: Folder, images: PreparedImages, row: int) -> str:
-    """A text that is the same where the file is: sets at other scales hold the same images."""
+def _shown(folder: Folder, images: PreparedImages, row: int) -> tuple[str, int, int]:
+    """What a file shows, the same for sets at other scales: the samples of LR, or part of a source file."""
     if folder.layer != HR:
-        return images.index.pixels(row)[folder.layer]
-    sides = [int(images.index.heights[row]), int(images.index.widths[row])]
-    height, width = map(folder.crop.crop, sides) if folder.crop is not None else sides
-    return f"{images.index.source_sha256(row)} {width}x{height}"
+        return images.index.pixels(row)[folder.layer], 0, 0
+    height, width = int(images.index.heights[row]), int(images.index.widths[row])
+    if folder.crop is not None:
+        height, width = folder.crop.crop(height), folder.crop.crop(width)
+    return images.index.source_sha256(row), height, width
 
 
-def _holds(target: Path, note: Path, content: dict[str, str]) -> bool:
+def _noted(target: Path, note: Path) -> Content:
+    """What a folder holds by the note on it; nothing where it has other files."""
     try:
-        noted = json.loads(note.read_text())
-        return bool(noted == content and {path.name for path in target.iterdir()} == set(content))
+        noted: Content = json.loads(note.read_text())
+        return noted if {path.name for path in target.iterdir()} == set(noted) else {}
     except (OSError, ValueError):
+        return {}
+
+
+def _covers(one: Content, other: Content) -> bool:
+    """Whether the files of one show all that those of the other do."""
+    if set(one) != set(other):
         return False
+    pairs = [(one[file], other[file]) for file in other]
+    return all(a[0] == b[0] and a[1] >= b[1] and a[2] >= b[2] for a, b in pairs)
