@@ -15,6 +15,7 @@ from srdata.parallel import Backend
 from srdata.preparation import plan, prepare
 from srdata.preparation.plan import refuse
 from srdata.prepared import PreparedImages
+from srdata.progress import progress
 from srdata.recipe import load_recipe
 from srdata.scale import Scale
 
@@ -111,15 +112,20 @@ def _made(benchmark: str, given: Path | None, request: Request) -> Iterator[str]
         images[variant] = PreparedImages(built.path)
         yield f"{built.path}: {built.summary}"
     for style in request.styles:
-        found = list(folders(style, benchmark, request.scales))
-        new = sum(_write(one, images[one.variant], request) for one in found)
-        state = f"{new} folders written" if new else "is here"
-        if found:
+        if found := list(folders(style, benchmark, request.scales)):
+            new = _written(found, images, request)
+            state = f"{new} folders written" if new else "is here"
             yield f"{request.root / style.folder}: {load_recipe(benchmark).prefix} {state}"
 
 
-def _write(folder: Folder, images: PreparedImages, request: Request) -> bool:
-    return write_folder(folder, images, request.root, request.jobs, request.backend)
+def _written(found: Sequence[Folder], images: Mapping[Variant, PreparedImages], request: Request) -> int:
+    """How many of the folders were not there yet."""
+    new = 0
+    with progress(found[0].path.rpartition("/")[0], len(found), "folders") as advance:
+        for one in found:
+            new += write_folder(one, images[one.variant], request.root, request.jobs, request.backend)
+            advance(1)
+    return new
 
 
 def _planned(benchmark: str, given: Path | None, request: Request) -> Iterator[str]:
