@@ -6,6 +6,7 @@ scale p/q a cell is p HR pixels and q LR pixels wide, so what is cut on cells is
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import NamedTuple, Protocol
 
 import numpy as np
@@ -34,6 +35,20 @@ class Crops(NamedTuple):
 
     inside: Regions
     turns: Integers | None  # 0 to 7, see srdata.train.turns; None leaves them as they are
+    within: Regions  # that they were drawn from
+
+    def spots(self, cell: int) -> list[Spot]:
+        """Where each lies among its possible places, in pixels of which a cell has `cell` along a side."""
+        places = (self.inside.corners - self.within.corners) * cell
+        counts = (self.within.sizes - self.inside.sizes) * cell + 1
+        return [Spot(*one) for one in zip(places.tolist(), counts.tolist(), strict=True)]
+
+
+class Spot(NamedTuple):
+    """Where a crop lies, from the top and from the left, among how many possible places."""
+
+    place: Sequence[int]
+    count: Sequence[int]
 
 
 class Items(Protocol):
@@ -112,11 +127,12 @@ def draw(regions: Regions, patch: int | None, turning: bool, address: Address) -
     first and the last as well. Where a region is smaller than the patch, all of its height or width is taken.
     """
     if patch is None and not turning:
-        return Crops(regions, None)
+        return Crops(regions, None, regions)
     seed, epochs, items = address
     numbers = uniforms(seed, _CROP, epochs, items, draws=3)
+    inside = regions
     if patch is not None:
         places = np.maximum(regions.sizes - patch, 0) + 1
         corners = regions.corners + (numbers[:, :2] * places).astype(np.int64)
-        regions = Regions(regions.images, regions.orders, corners, np.minimum(regions.sizes, patch))
-    return Crops(regions, (numbers[:, 2] * TURNS).astype(np.int64) if turning else None)
+        inside = Regions(regions.images, regions.orders, corners, np.minimum(regions.sizes, patch))
+    return Crops(inside, (numbers[:, 2] * TURNS).astype(np.int64) if turning else None, regions)

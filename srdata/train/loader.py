@@ -141,7 +141,9 @@ class Loader:
         self._reading = Reading(
             self._plan,
             dihedral=_mapped(lambda one: split_turning(one)[0], augments),
-            turning=self.device.type == "cpu" and self.residency != "device",
+            turning=self.device.type == "cpu"
+            and self.residency != "device"
+            and not isinstance(degrade, ArbitraryScale),
             only=only,
             pin=self.device.type == "cuda",
         )

@@ -124,6 +124,7 @@ class Reading:
             visits=[visit for part in parts for visit in part.visits.tolist()],
             turns=turns or None,
             turned=self.turning,
+            spots=[spot for one in drawn for spot in one.crops.spots(one.source.scale.numerator)],
             labels=labels or None,
             number=job.number,
             moment=job.moment,
