@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import repeat
 from typing import Any, Literal, NamedTuple
 
 import torch
@@ -65,7 +66,7 @@ class Finish:
         augment = at(self.augment, raw.moment)
         images: list[Address] = [(self.seed, *image) for image in zip(raw.visits, raw.keys, strict=True)]
         place = Place(images, (self.seed, raw.moment.epoch, raw.number), raw.spots, raw.turns)
-        notes = [_turning(turn) for turn in raw.turns or [None] * len(raw.keys)]
+        notes = [_turning(turn) for turn in raw.turns or repeat(None, len(raw.keys))]
         whole = making is not None or not (self.look.bytes and augment.bytes_too)
         sides = {name: self._opened(side, whole) for name, side in (("lr", raw.lr), ("hr", raw.hr))}
         sides = {name: side for name, side in sides.items() if side.numel()}

@@ -45,10 +45,10 @@ class Crops(NamedTuple):
 
 
 class Spot(NamedTuple):
-    """Where a crop lies, from the top and from the left, among how many possible places."""
+    """Where a crop lies among its possible places: two numbers each, along the rows and the columns."""
 
-    place: Sequence[int]
-    count: Sequence[int]
+    at: Sequence[int]  # from 0
+    of: Sequence[int]
 
 
 class Items(Protocol):
