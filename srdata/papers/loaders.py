@@ -13,7 +13,7 @@ from srdata.difficulty.classes import classes
 from srdata.errors import UsageError
 from srdata.manifest import Split
 from srdata.papers.extras import WithExtras
-from srdata.papers.model import BatchRule, Corpus, Data, Difficulty, Setting, Stage
+from srdata.papers.model import BatchRule, Corpus, Crop, Data, Difficulty, Setting, Stage
 from srdata.papers.sets import find_set, need_of, reads_hr_alone
 from srdata.scale import Scale
 from srdata.store.windows import Windows
@@ -55,7 +55,7 @@ def open_test(setting: Setting, root: Path, name: str, device: Any, options: Opt
     hr_alone = setting.made != "stored" or setting.any_scale is not None
     need = need_of(setting, Corpus(set=name, split="test"), hr_alone)
     data = PairedDataset(find_set(root, need), split="test", **_side(setting, "hr" if hr_alone else None))
-    making = {} if setting.any_scale is not None else _made(setting)
+    making = {} if setting.any_scale is not None else _made(setting, None)
     return Loader(data, 1, shuffle=False, device=device, **{**making, **_look(setting), **options})
 
 
@@ -66,12 +66,13 @@ def _opened(setting: Setting, root: Path, split: Split, options: Options) -> Loa
 
 
 def _loader(setting: Setting, data: Mixed, split: Split, options: Options) -> Loader:
-    settings: dict[str, Any] = {**_made(setting), **_look(setting), "upsample": setting.upsample}
+    crop = setting.crop if split == "train" else None
+    settings: dict[str, Any] = {**_made(setting, crop), **_look(setting), "upsample": setting.upsample}
     if split != "train":
         return Loader(data, 1, shuffle=False, **{**settings, **options})
     sizes = _batch_sizes(setting.batch, options)
     settings |= {
-        "patch_size": setting.crop and _by_epoch(setting.crop.hr_sizes(setting.scale)),
+        "patch_size": crop and _by_epoch(crop.hr_sizes(setting.scale)),
         "order": _order(setting, data, sizes[0]),
         "augment": setting.augment,
     }
@@ -114,17 +115,19 @@ def _corpus(
 
 
 def _side(setting: Setting, only: Only | None) -> dict[str, Any]:
-    """Which side is read; HR alone has no scale."""
-    return {"only": "hr"} if only == "hr" else {"only": only, "scale": setting.scale}
+    """Which side is read; HR alone has no scale, unless patches are to lie on the grid of LR."""
+    if only == "hr" and not (setting.crop and setting.crop.mirrored):
+        return {"only": "hr"}
+    return {"only": only, "scale": setting.scale}
 
 
-def _made(setting: Setting) -> dict[str, Any]:
-    """How LR is made, where it is not read."""
+def _made(setting: Setting, crop: Crop | None) -> dict[str, Any]:
+    """How LR is made of crops, or of whole images, where it is not read."""
     if setting.any_scale is not None:
         return {"degrade": ArbitraryScale(**setting.any_scale)}
     if setting.made == "online":
         made = {"degrade": setting.degradation, "scale": setting.scale}
-        around = {"margin": setting.crop.margin, "loose": setting.crop.loose} if setting.crop else {}
+        around = {name: getattr(crop, name) for name in ("margin", "loose", "mirrored") if crop}
         return {**made, **around, "plain_hr": "hr_plain" in setting.outputs}
     return {}
 

@@ -26,7 +26,7 @@ Upsample = Literal["nearest", "bicubic"]
 
 
 class Raw(NamedTuple):
-    """The crops of a batch as they were read, uint8 (count, height, width, 3), on whatever device."""
+    """The crops of a batch as they were read (count, height, width, 3), on whatever device; see `cut`."""
 
     lr: Tensor
     hr: Tensor

@@ -28,6 +28,7 @@ class Regions(NamedTuple):
     orders: Integers | None  # the number of the window in its image, from 0; None for whole images
     corners: Integers  # (count, 2): top and left
     sizes: Integers  # (count, 2): height and width
+    wholes: Integers  # (count, 2): height and width of the images
 
 
 class Crops(NamedTuple):
@@ -73,7 +74,8 @@ class WholeImages:
         return len(self._cells)
 
     def regions(self, items: Integers) -> Regions:
-        return Regions(items, None, np.zeros((len(items), 2), np.int64), self._cells[items])
+        sizes = self._cells[items]
+        return Regions(items, None, np.zeros((len(items), 2), np.int64), sizes, sizes)
 
     def smaller_than(self, side: int) -> Integers:
         return np.flatnonzero((self._cells < side).any(axis=1))
@@ -105,8 +107,9 @@ class WindowItems:
         orders = items - self._ends[images - 1] * (images > 0)
         places = np.stack(np.divmod(orders, self._across[images]), axis=-1)
         corners = np.minimum(places * self._step, self._last[images])
-        sizes = np.where(self._small[images, None], self._cells[images], self._side)
-        return Regions(images, orders, corners, sizes)
+        wholes = self._cells[images]
+        sizes = np.where(self._small[images, None], wholes, self._side)
+        return Regions(images, orders, corners, sizes, wholes)
 
     def smaller_than(self, side: int) -> Integers:
         if side > self._side:
@@ -134,5 +137,5 @@ def draw(regions: Regions, patch: int | None, turning: bool, address: Address) -
     if patch is not None:
         places = np.maximum(regions.sizes - patch, 0) + 1
         corners = regions.corners + (numbers[:, :2] * places).astype(np.int64)
-        inside = Regions(regions.images, regions.orders, corners, np.minimum(regions.sizes, patch))
+        inside = regions._replace(corners=corners, sizes=np.minimum(regions.sizes, patch))
     return Crops(inside, (numbers[:, 2] * TURNS).astype(np.int64) if turning else None, regions)
