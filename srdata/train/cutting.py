@@ -112,6 +112,6 @@ def _read_each(
         source.read_pairs(inside.images[one], (inside.corners - before)[one], *parts)
         for out, part, cell in zip(sides, parts, source.scale.as_integer_ratio()[::-1], strict=True):
             if out.size:
-                full = (np.maximum(inside.sizes[i], patch) + before[i] + after[i]) * cell
-                beyond = (around - before[i]) * cell, (around - after[i]) * cell
-                filled(out[i], mirrored(padded(part[0], *full.tolist(), pad), *beyond))
+                rows, columns = (np.maximum(inside.sizes[i], patch) + before[i] + after[i]) * cell
+                above, below = (around - before[i]) * cell, (around - after[i]) * cell
+                filled(out[i], mirrored(padded(part[0], rows, columns, pad), above, below))

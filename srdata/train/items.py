@@ -107,7 +107,7 @@ class WindowItems:
         orders = items - self._ends[images - 1] * (images > 0)
         places = np.stack(np.divmod(orders, self._across[images]), axis=-1)
         corners = np.minimum(places * self._step, self._last[images])
-        wholes = self._cells[images]
+        wholes = self._cells[images].astype(np.int64)
         sizes = np.where(self._small[images, None], wholes, self._side)
         return Regions(images, orders, corners, sizes, wholes)
 

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from srdata.errors import UnknownNameError
 from srdata.images import Pixels
+from srdata.store.windows import Integers
 
 # The name that users give, and numpy's. The mirror repeats the border pixel: without that the mirrored HR
 # image would lie scale - 1 pixels off the mirrored LR image. "constant" is black.
@@ -42,16 +43,17 @@ def padded(image: Pixels, height: int, width: int, pad: str | None) -> Levels:
     if pad is None or more == (0, 0):
         return image
     if pad == ENLARGE:
-        return cv2.resize(image.astype(np.float32), (width, height), interpolation=cv2.INTER_LINEAR)
+        larger: Levels = cv2.resize(image.astype(np.float32), (width, height), interpolation=cv2.INTER_LINEAR)
+        return larger
     return np.pad(image, ((0, more[0]), (0, more[1]), (0, 0)), mode=PADS[pad])
 
 
-def mirrored(image: Levels, before: tuple[int, int], after: tuple[int, int]) -> Levels:
+def mirrored(image: Levels, before: Integers, after: Integers) -> Levels:
     """`image` (h, w, c) with so many rows and columns more at its top and left, bottom and right, mirrored.
 
     The border pixel is repeated, as MATLAB's imresize does.
     """
-    if not any((*before, *after)):
+    if not (before.any() or after.any()):
         return image
     return np.pad(image, ((before[0], after[0]), (before[1], after[1]), (0, 0)), mode="symmetric")
 
