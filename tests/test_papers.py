@@ -398,6 +398,26 @@ def test_validation_gives_whole_images(corpora: Corpora) -> None:
     assert sorted(sizes) == [(424, 640), (512, 512), (872, 1000)]  # what LR covers
 
 
+def test_lr_in_floats_is_that_of_whole_images(corpora: Corpora) -> None:
+    stage = load_paper("hat-imagenet-x4").stage("imagenet")
+    for need in (Need("imagenet", split, Scale(4), None) for split in ("train", "validation")):
+        corpora.give(need)
+    whole = {}
+    for batch in stage.loader(corpora.root, "validation", workers=0):
+        whole[batch.keys[0]] = batch.hr, imresize(batch.hr, 1 / 4)
+        assert (batch.lr - whole[batch.keys[0]][1]).abs().max() < 1e-6
+    batch = next(iter(stage.loader(corpora.root, workers=0, augment=(), batch_size=4)))
+    for key, hr, lr in zip(batch.keys, batch.hr, batch.lr, strict=True):
+        high, low = whole[key]
+        corners = high[0, :, :-252:4, :-252:4] == hr[:, :1, :1]  # on the grid of LR
+        found = [
+            low[0, :, top : top + 64, left : left + 64]
+            for top, left in corners.all(dim=0).nonzero().tolist()
+            if torch.equal(high[0, :, 4 * top :, 4 * left :][:, :256, :256], hr)
+        ]
+        assert any((lr - one).abs().max() < 1e-6 for one in found)
+
+
 def test_progress_changes_patch_and_batch_by_epoch(corpora: Corpora) -> None:
     paper = load_paper("ramit-denoise-color")
     for need in needs(paper):

@@ -33,7 +33,7 @@ def by_matlab(hr: Tensor, corners: Integers, sides: Integers, size: int) -> Tens
 def by_pillow(hr: Tensor, corners: Integers, sides: Integers, size: int) -> Tensor:
     """The same by Pillow's bicubic, bit for bit: of the 8-bit levels of `hr`, and rounded to such."""
     levels = hr.cpu() if hr.device.type == "mps" else hr  # which has no floats that hold these sums exactly
-    levels = (levels.double() * 255).round()
+    levels = (levels * 255).round_().double()
     rows, columns = _matrices(_pillow, corners, sides, size, levels)
     across = _pillows_rounding(levels @ columns.transpose(-2, -1))
     return (_pillows_rounding(rows @ across) / 255).to(hr.device, hr.dtype)
@@ -92,4 +92,5 @@ def _pillow(side: int, size: int) -> Matrix:
 
 
 def _pillows_rounding(sums: Tensor) -> Tensor:
-    return ((sums + pillow.ONE / 2) / pillow.ONE).floor().clamp(0, 255)
+    """Of sums that are written to: exact, as `ONE` is a power of two."""
+    return sums.mul_(1 / pillow.ONE).add_(0.5).floor_().clamp_(0, 255)
