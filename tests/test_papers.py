@@ -398,6 +398,17 @@ def test_validation_gives_whole_images(corpora: Corpora) -> None:
     assert sorted(sizes) == [(424, 640), (512, 512), (872, 1000)]  # what LR covers
 
 
+def test_whole_images_are_degraded_without_the_margin_of_crops(corpora: Corpora) -> None:
+    """As far as LR covers them; neither cropped nor padded."""
+    corpora.give(Need("lsdir", "validation", Scale(4), None))
+    stage = load_paper("safmn-real-x2").stage("1")
+    loader: Any = stage.loader(corpora.root, "validation", workers=0)
+    batch = next(iter(loader))
+    assert batch.hr.shape[2:] == (512, 512)
+    assert batch.lr.shape[2:] == (256, 256)
+    assert loader.scale == 2
+
+
 def test_lr_in_floats_is_that_of_whole_images(corpora: Corpora) -> None:
     stage = load_paper("hat-imagenet-x4").stage("imagenet")
     for need in (Need("imagenet", split, Scale(4), None) for split in ("train", "validation")):

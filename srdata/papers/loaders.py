@@ -54,7 +54,8 @@ def open_test(setting: Setting, root: Path, name: str, device: Any, options: Opt
     """The whole images of a test set, one by one; HR alone where the scale is any."""
     hr_alone = setting.made != "stored" or setting.any_scale is not None
     need = need_of(setting, Corpus(set=name, split="test"), hr_alone)
-    data = PairedDataset(find_set(root, need), split="test", **_side(setting, "hr" if hr_alone else None))
+    side = _side(setting, None, "hr" if hr_alone else None)
+    data = PairedDataset(find_set(root, need), split="test", **side)
     making = {} if setting.any_scale is not None else _made(setting, None)
     return Loader(data, 1, shuffle=False, device=device, **{**making, **_look(setting), **options})
 
@@ -86,23 +87,29 @@ def _data(setting: Setting, data: Data, root: Path, split: Split, only: Only | N
     corpora = data.sets
     if split != "train":
         corpora = tuple({one.set: one.model_copy(update={"split": split}) for one in corpora}.values())
-    windows = data.windows if split == "train" else None
-    sets = [_corpus(setting, one, root, windows, only) for one in corpora]
+    windows, crop = (data.windows, setting.crop) if split == "train" else (None, None)
+    sets = [_corpus(setting, one, root, windows, crop, only) for one in corpora]
     labels = [one.label for one in corpora if one.label is not None]
     ratio = [one.repeat * len(opened) for one, opened in zip(corpora, sets, strict=True)]
     return Mixed(sets, ratio, labels or None)
 
 
 def _corpus(
-    setting: Setting, corpus: Corpus, root: Path, windows: Windows | None, only: Only | None
+    setting: Setting,
+    corpus: Corpus,
+    root: Path,
+    windows: Windows | None,
+    crop: Crop | None,
+    only: Only | None,
 ) -> PairedDataset:
     need = need_of(setting, corpus, only == "hr")
     path = find_set(root, need)
-    options: dict[str, Any] = {"split": corpus.split, "windows": windows or False, **_side(setting, only)}
+    options: dict[str, Any] = {"split": corpus.split, "windows": windows or False}
+    options |= _side(setting, crop, only)
     if only != "hr":
         options["track"] = need.track
-    if setting.crop and setting.crop.pad:
-        options |= {"pad": setting.crop.pad, "patch_size": setting.hr_size}
+    if crop and crop.pad:
+        options |= {"pad": crop.pad, "patch_size": setting.hr_size}
     opened = PairedDataset(path, **options)
     if corpus.images is not None:
         first, last = corpus.images
@@ -114,9 +121,10 @@ def _corpus(
     return opened
 
 
-def _side(setting: Setting, only: Only | None) -> dict[str, Any]:
-    """Which side is read; HR alone has no scale, unless patches are to lie on the grid of LR."""
-    if only == "hr" and not (setting.crop and setting.crop.mirrored):
+def _side(setting: Setting, crop: Crop | None, only: Only | None) -> dict[str, Any]:
+    """Which side is read. HR alone has a scale where LR is made of whole images, or as if it were."""
+    whole = setting.made == "online" and (crop is None or crop.mirrored)
+    if only == "hr" and not whole:
         return {"only": "hr"}
     return {"only": only, "scale": setting.scale}
 
