@@ -54,8 +54,8 @@ class Loader:
                      where the data has none; `group`, `margin` and `loose` are those of `Degrading`. Or an
                      `ArbitraryScale`, which makes LR, coordinates and the pixels there
         mirrored     patches reach the border of their images: what of the margin lies beyond it is mirrored.
-                     LR of an `imresize` is then a crop of the LR of the whole image. By default the margin
-                     keeps patches off the border
+                     With a margin of two LR pixels a bicubic LR is then a crop of that of the whole image.
+                     By default the margin keeps patches off the border
         plain_hr     HR as it was before what the degradation does to it (Real-ESRGAN sharpens it), as
                      `batch.hr_plain` beside `batch.hr`
         upsample     "nearest" or "bicubic": LR is enlarged to the size of HR
