@@ -9,7 +9,7 @@ from srdata import catalog
 from srdata.catalog import Shelf
 from srdata.papers import Paper, load_paper
 from srdata.papers.files import names_in
-from srdata.papers.model import Certainty, Data, Setting, Status
+from srdata.papers.model import Certainty, Corpus, Data, Setting, Status
 
 _HEAD = "| recipe | trained on | patch | batch | LR | augmentations | range | status |"
 
@@ -43,9 +43,13 @@ def _joined(texts: Iterable[str]) -> str:
 
 
 def _data(data: Data) -> str:
-    sets = " + ".join(dict.fromkeys(one.set for one in data.sets))
+    sets = " + ".join(dict.fromkeys(_corpus(one) for one in data.sets))
     windows = f", sub-images {data.windows.size}/{data.windows.step}" if data.windows else ""
     return f"{sets}{windows}"
+
+
+def _corpus(corpus: Corpus) -> str:
+    return f"{corpus.set} with copies" if corpus.copies else corpus.set
 
 
 def _patch(setting: Setting) -> str:

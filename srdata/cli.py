@@ -14,6 +14,7 @@ import click
 import srdata
 from srdata.errors import SrdataError, nearest
 
+_FOLDER = click.Path(exists=True, file_okay=False, path_type=Path)
 _ROOT = click.option(
     "--root",
     type=click.Path(file_okay=False, path_type=Path),
@@ -24,12 +25,10 @@ _ROOT = click.option(
 _FROM = click.option(
     "--from",
     "from_dir",
-    type=click.Path(exists=True, file_okay=False, path_type=Path),
+    type=_FOLDER,
     help="Use the archives or images in this folder instead of downloading.",
 )
-_SET = click.argument(
-    "prepared", metavar="SET", type=click.Path(exists=True, file_okay=False, path_type=Path)
-)
+_SET = click.argument("prepared", metavar="SET", type=_FOLDER)
 
 
 class _Verbs(click.Group):
@@ -78,6 +77,7 @@ def show(name: str, as_json: bool) -> None:
 @click.option("--lmdb", is_flag=True, help="Store LMDB shards instead of image folders.")
 @_ROOT
 @click.option("--degradation", help="How LR is made: a name, a YAML file, or published:TRACK.")
+@click.option("--copies", help="Add smaller copies of training images, as realesrgan, classsr or lapsrn do.")
 @_FROM
 @click.option("--split", "splits", multiple=True, help="Only this split; repeat for several.")
 @click.option("--config", help="Config of a data set of the Hub.")
@@ -264,7 +264,7 @@ def preview(target: str, image: Path | None, out: Path | None, **options: Any) -
 @click.option(
     "--against",
     multiple=True,
-    type=click.Path(exists=True, file_okay=False, path_type=Path),
+    type=_FOLDER,
     metavar="SET|DIR",
     help="Search for these images in the set too; repeat for several.",
 )
@@ -302,7 +302,7 @@ def publish(prepared: Path, **options: Any) -> None:
 
 
 @cli.command("train-resampler")
-@click.argument("folder", type=click.Path(exists=True, file_okay=False, path_type=Path))
+@click.argument("folder", type=_FOLDER)
 @click.option("--scale", type=int, required=True, help="HR size over LR size: 2, 4 or 8.")
 @click.option(
     "--out", type=click.Path(dir_okay=False, path_type=Path), required=True, help="Weights (safetensors)."
@@ -323,7 +323,7 @@ def train_resampler(folder: Path, scale: int, out: Path, device: str, **options:
 
 
 @cli.command()
-@click.argument("sr_dir", required=False, type=click.Path(exists=True, file_okay=False, path_type=Path))
+@click.argument("sr_dir", required=False, type=_FOLDER)
 @click.option("--set", "set_", help="HR: a data set by name, a prepared set, or a folder.")
 @click.option(
     "--scale", "scales", multiple=True, help="HR size over LR size; of several, SR_DIR holds X2, X3 …"
@@ -342,9 +342,7 @@ def train_resampler(folder: Path, scale: int, out: Path, device: str, **options:
     show_default=True,
     help="How the numbers are printed.",
 )
-@click.option(
-    "--hr", type=click.Path(exists=True, file_okay=False, path_type=Path), help="Folder of HR images."
-)
+@click.option("--hr", type=_FOLDER, help="Folder of HR images.")
 @click.option("--name", help="How SR files are called, such as '{key}_x4_SR'; found out if not given.")
 @click.option("--baseline", type=click.Choice(["bicubic"]), help="Make and score this instead of SR_DIR.")
 @click.option("--measure", "measures", multiple=True, help="Also this measure, or MODULE:FUNCTION of yours.")
@@ -372,12 +370,50 @@ def evaluate(ratings: Path | None, form: str, **options: Any) -> None:
 
 @cli.command()
 @_ROOT
-def doctor(root: Path) -> None:
-    """Report versions, codecs, disk, start method, and what is missing."""
-    from srdata.doctor import examine
+@click.option(
+    "--leakage",
+    is_flag=True,
+    help="Search the training images below --root for those of its test sets instead.",
+)
+@click.option(
+    "--train",
+    multiple=True,
+    type=_FOLDER,
+    metavar="SET|DIR",
+    help="All these images are trained on too; repeat for several.",
+)
+@click.option(
+    "--test",
+    multiple=True,
+    type=_FOLDER,
+    metavar="SET|DIR",
+    help="All these images are tested on too; repeat for several.",
+)
+@click.option(
+    "--pairs",
+    "shown",
+    type=click.IntRange(1),
+    default=20,
+    show_default=True,
+    help="How many of two sets to name.",
+)
+@click.option("--jobs", default=-1, show_default=True, help="Processes; -1 is one a core.")
+def doctor(root: Path, leakage: bool, train: tuple[Path, ...], test: tuple[Path, ...], **how: int) -> None:
+    """Report versions, codecs, disk, start method, and what is missing.
 
-    for finding in examine(root):
+    With --leakage: which images of test and validation splits stand in training splits, also resized,
+    compressed, mirrored or turned. Exit status 1 if there are any.
+    """
+    from srdata.doctor import examine
+    from srdata.leakage import find_leakage
+
+    if not leakage and (train or test):
+        raise click.UsageError("--train and --test say what to compare: give --leakage too")
+    status = 0
+    for finding in find_leakage(root, train, test, **how) if leakage else examine(root):
         click.echo(f"{finding.verdict:8} {finding.what:24} {finding.detail}")
+        status |= finding.verdict == "problem"
+    click.get_current_context().exit(status)
 
 
 @cli.command()

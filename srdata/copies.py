@@ -3,29 +3,24 @@
 from __future__ import annotations
 
 import heapq
-from collections.abc import Iterable
-from contextlib import suppress
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
-from itertools import islice
+from itertools import compress, islice
 from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
 
-from srdata import catalog
-from srdata.catalog import Shelf
-from srdata.errors import SetError, UsageError
+from srdata.errors import UsageError
 from srdata.images import ImagePolicy, Pixels, list_images, read_image
-from srdata.manifest import Manifest, load_manifest
 from srdata.parallel import in_order
-from srdata.phash import NEAR, Hashes, Near, near_pairs, phash
+from srdata.phash import NEAR, TURNS, Near, Sketch, alike, hash_of, near_pairs, sketch, turned
 from srdata.prepared import PreparedImages
 from srdata.progress import progress
 from srdata.store.blocks import HR
-from srdata.store.setfile import SET_FILE, read_set
+from srdata.store.setfile import SET_FILE
 
-TEST = "test"  # the split that a training set must have nothing of
 _TASK = 64  # images: enough for the index, which each task opens, to cost little
 _PAIRS = 10_000  # at a time
 _ANYTHING = ImagePolicy(alpha="drop", depth16="round", cmyk="convert", frames="first")
@@ -33,7 +28,10 @@ _ANYTHING = ImagePolicy(alpha="drop", depth16="round", cmyk="convert", frames="f
 
 @dataclass(frozen=True)
 class Gallery:
-    """Images with names: HR of a prepared set (of one split, or of all), or the image files of a folder."""
+    """Images with names: HR of a prepared set (of one split, or of all), or the image files of a folder.
+
+    Copies at other sizes, which a recipe made on purpose, are left out of a set.
+    """
 
     path: Path
     split: str | None = None
@@ -51,8 +49,29 @@ class Gallery:
 
     @cached_property
     def _rows(self) -> list[int]:
-        rows: list[int] = [] if self._images is None else self._images.index.rows(self.split).tolist()
-        return rows
+        if self._images is None:
+            return []
+        index = self._images.index
+        rows: list[int] = index.rows(self.split).tolist()
+        if "copies" not in self._images.content.recipe:
+            return rows
+        made = [HR in params for params in index.all_params()]
+        return [row for row in rows if not made[row]]
+
+    @property
+    def source(self) -> str | None:
+        """The data set that a prepared set is made of, None where it is none of the catalogue."""
+        return None if self._images is None else self._images.content.recipe.get("source")
+
+    @property
+    def label(self) -> str:
+        """How it is called in a report."""
+        return " ".join(filter(None, (str(self.path), self.split)))
+
+    def origins(self) -> frozenset[str]:
+        """The SHA-256 of the source files of a prepared set: sets that share them hold the same images."""
+        images = self._images
+        return frozenset() if images is None else frozenset(map(images.index.source_sha256, self._rows))
 
     def __len__(self) -> int:
         return len(self._files if self._images is None else self._rows)
@@ -75,55 +94,57 @@ class Gallery:
 
 
 class Copies(NamedTuple):
-    """The pairs of images that show the same: how many there are in all, and those that differ least."""
+    """The pairs of images that show the same, those that differ least, and the images that are in any."""
 
     total: int
     nearest: list[Near]
+    ones: int
+    others: int
 
 
-def hashes_of(gallery: Gallery, jobs: int = -1) -> Hashes:
-    """The perceptual hash of every image; raises UsageError, CorruptRecordError or ImageError."""
+def sketches_of(gallery: Gallery, jobs: int = -1) -> Sketch:
+    """The sketch of every image, (count, 32, 32); raises UsageError, CorruptRecordError or ImageError."""
     total = len(gallery)
     tasks = [
         (gallery.path, gallery.split, first, min(first + _TASK, total)) for first in range(0, total, _TASK)
     ]
     found = []
     with progress(f"perceptual hashes of {gallery.path}", total, "images") as advance:
-        for part in in_order(_hash_some, tasks, jobs=jobs):
+        for part in in_order(_sketch_some, tasks, jobs=jobs):
             found.append(part)
             advance(len(part))
     return np.concatenate(found)
 
 
-def _hash_some(task: tuple[Path, str | None, int, int]) -> Hashes:
+def _sketch_some(task: tuple[Path, str | None, int, int]) -> Sketch:
     path, split, first, last = task
     gallery = Gallery(path, split)
-    return np.array([phash(gallery.read(number)) for number in range(first, last)], np.uint64)
+    return np.stack([sketch(gallery.read(number)) for number in range(first, last)])
 
 
-def find_copies(hashes: Hashes, others: Hashes | None = None, *, bits: int = NEAR, shown: int = 20) -> Copies:
-    """The pairs within `hashes`, or of them with `others`, that differ in at most `bits` bits."""
-    pairs, count, nearest = near_pairs(hashes, others, bits), 0, list[Near]()
+def find_copies(sketches: Sketch, others: Sketch | None = None, *, shown: int = 20) -> Copies:
+    """The pairs within `sketches`, or of them with `others`, that show the same, whichever way they lie.
+
+    Their hashes differ in at most NEAR bits and their sketches are alike.
+    """
+    pairs, count, nearest = _copies(sketches, others), 0, list[Near]()
+    ones, twos = set[int](), set[int]()
     while some := list(islice(pairs, _PAIRS)):
         count += len(some)
+        ones.update(pair.one for pair in some)
+        twos.update(pair.other for pair in some)
         nearest = heapq.nsmallest(
             shown, [*nearest, *some], key=lambda pair: (pair.bits, pair.one, pair.other)
         )
-    return Copies(count, nearest)
+    return Copies(count, nearest, len(ones), len(twos))
 
 
-def benchmarks() -> list[Manifest]:
-    """The data sets of the catalogue that have a test split."""
-    return [one for one in map(load_manifest, catalog.names(Shelf.MANIFESTS)) if one.find(TEST, "HR")]
-
-
-def prepared_below(root: Path, tests: Iterable[Manifest]) -> dict[str, Gallery]:
-    """The test images of those data sets that are prepared below `root`, by name."""
-    names = {one.name for one in tests}
-    found: dict[str, Gallery] = {}
-    for path in sorted(root.glob(f"*/{SET_FILE}")):
-        with suppress(SetError):  # what cannot be read is not here
-            source = read_set(path.parent).recipe.get("source")
-            if source in names and TEST in PreparedImages(path.parent).index.splits:
-                found.setdefault(str(source), Gallery(path.parent, TEST))
-    return found
+def _copies(sketches: Sketch, others: Sketch | None) -> Iterator[Near]:
+    among = others is None
+    others = sketches if others is None else others
+    ways = [[hash_of(turned(one, turn)) for turn in range(len(TURNS))] for one in others]
+    hashes = np.array([hash_of(one) for one in sketches], np.uint64)
+    pairs = near_pairs(hashes, np.array(ways, np.uint64), NEAR, among=among)
+    while some := list(islice(pairs, _PAIRS)):
+        theirs = np.stack([turned(others[pair.other], pair.turn) for pair in some])
+        yield from compress(some, alike(sketches[[pair.one for pair in some]], theirs))

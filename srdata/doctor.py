@@ -16,7 +16,7 @@ from typing import Literal
 import lmdb
 from tqdm import tqdm
 
-Verdict = Literal["ok", "note", "warning"]
+Verdict = Literal["ok", "note", "warning", "problem"]
 
 _LIBRARIES = (
     "numpy",

@@ -28,6 +28,7 @@ from pydantic import (
 from srdata import catalog
 from srdata.catalog import Shelf
 from srdata.degrade.chain import Chain, load_chain
+from srdata.degrade.smaller import COPIES, CopiesField
 from srdata.errors import RecipeError, UnknownNameError, UsageError
 from srdata.files import inside
 from srdata.hub.names import REPOSITORY, HubName, hub_name, is_hub_name
@@ -118,6 +119,7 @@ class Recipe(_Part):
     splits: tuple[Split, ...] = ()  # none: all that the source has
     scales: Annotated[tuple[ScaleField, ...], Field(min_length=1)]
     degradation: str | list[Any] | dict[str, Any] = "bicubic"  # a dict: a chain, or scale → chain
+    copies: CopiesField = None  # of every training image, at other sizes
     windows: Windows | None = Windows()
     store: Store = Store()
     images: ImagePolicy = ImagePolicy()
@@ -134,6 +136,8 @@ class Recipe(_Part):
             raise ValueError("give one of source (a data set's name), folder (of images) and hub")
         if self.hub is not None and self.published is not None:
             raise ValueError("a data set of the Hub gives HR images only: take another degradation")
+        if self.copies is not None and self.published is not None:
+            raise ValueError("copies have no published LR images: take a degradation that makes them")
         if self.pairs is not None and self.folder is None:
             raise ValueError("pairs says how the images of a folder are called: give the folder")
         if len(set(self.scales)) < len(self.scales):
@@ -186,9 +190,14 @@ class Recipe(_Part):
     @property
     def set_name(self) -> str:
         """The name of the folder that a set made by this recipe gets: div2k-x4, div2k-bsrgan-x2x4-folder."""
-        middle = [] if self.degradation_name == "bicubic" else [self.degradation_name]
+        middle = [] if self.copies is None else [self._copies_name]
+        middle += [] if self.degradation_name == "bicubic" else [self.degradation_name]
         layout = [] if self.store.layout == "lmdb" else [self.store.layout]
         return "-".join([self.name, *middle, "".join(scale.label for scale in self.scales), *layout])
+
+    @property
+    def _copies_name(self) -> str:
+        return next((f"{name}-copies" for name, known in COPIES.items() if known == self.copies), "copies")
 
     @property
     def windows_fit(self) -> bool:
@@ -210,7 +219,7 @@ class Recipe(_Part):
             return Recipe(**{**self._settings(), **given})
         except ValidationError as error:
             problems = (": ".join(map(str, (*one["loc"][:1], one["msg"]))) for one in error.errors())
-            raise UsageError("; ".join(problems)) from error
+            raise UsageError("; ".join(problems).replace("Value error, ", "")) from error
 
     def resolved(self) -> dict[str, Any]:
         """Every setting spelled out, as plain JSON values."""

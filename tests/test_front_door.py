@@ -21,7 +21,7 @@ ROWS = [
     {"degrade", "store", "manifest", "fetch", "hub"},
     {"recipe"},
     {"preparation", "verification", "report", "train", "doctor", "listing", "prepared"}
-    | {"difficulty", "metrics", "copies", "rights", "publication", "exchange", "papers"},
+    | {"difficulty", "metrics", "copies", "leakage", "rights", "publication", "exchange", "papers"},
     {"cli"},
     {"__main__"},
 ]

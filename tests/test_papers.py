@@ -33,6 +33,7 @@ from srdata.papers.sets import Need, find_set, need_of, needs
 from srdata.papers.shown import GROUPS
 from srdata.recipe import Recipe
 from srdata.scale import Scale
+from srdata.store.setfile import read_set
 from srdata.store.windows import Windows
 from srdata.train.alternate import Alternating
 
@@ -59,7 +60,7 @@ class Corpora:
         scales = (
             (need.scale,) if pairs or degradation != "bicubic" or need.scale == Scale("1.5") else (2, 3, 4, 8)
         )
-        made = (need.corpus, need.split, degradation, str(scales))
+        made = (need.corpus, need.split, degradation, str(scales), str(need.copies))
         if made in self._made:
             return
         self._made.add(made)
@@ -73,6 +74,7 @@ class Corpora:
                 scale=scales,
                 lmdb=True,
                 degradation=degradation,
+                copies=need.copies,
                 splits=[need.split],
                 jobs=1,
             )
@@ -361,7 +363,7 @@ def test_a_set_that_is_missing_is_told_with_its_command(tmp_path: Path) -> None:
         load_paper("hat-x4").loader(tmp_path)
     with pytest.raises(UsageError, match="--scale 3 --lmdb --degradation blur-downsample"):
         load_paper("rcan-bd-x3").loader(tmp_path)
-    with pytest.raises(UsageError, match="srdata prepare FOLDER/t91 --scale 2 --lmdb"):
+    with pytest.raises(UsageError, match="srdata prepare FOLDER/t91 --scale 2 --lmdb --copies lapsrn"):
         load_paper("lapsrn-x2").loader(tmp_path)
     with pytest.raises(UsageError, match=f"put pairs in {tmp_path}/lol/HR and {tmp_path}/lol/LR_low/X1"):
         load_paper("ramit-lowlight").loader(tmp_path)
@@ -375,6 +377,20 @@ def test_a_set_of_another_degradation_is_not_taken(corpora: Corpora, tmp_path: P
     with pytest.raises(UsageError, match="no train images of div2k at x3"):
         load_paper("edsr-x3").loader(tmp_path)
     assert len(next(iter(load_paper("rcan-bd-x3").loader(tmp_path, workers=0)))) == 16
+
+
+def test_a_set_with_copies_is_for_those_that_ask_for_them(corpora: Corpora) -> None:
+    plain = Need("div2k", "train", Scale(4), "bicubic")
+    copied = plain._replace(copies="classsr")
+    for need in (plain, copied):
+        corpora.give(need)
+    counts = [read_set(find_set(corpora.root, need)).counts for need in (plain, copied)]
+    assert counts == [{"train": 3}, {"train": 15}]
+
+
+def test_images_are_not_counted_among_copies() -> None:
+    with pytest.raises(ValueError, match="images counts those of a set without copies"):
+        Corpus(set="div2k", images=(1, 2), copies="classsr")
 
 
 def test_the_batch_is_shared_by_the_ranks(corpora: Corpora) -> None:
@@ -447,12 +463,13 @@ def test_crops_of_one_image_stand_together(corpora: Corpora) -> None:
     assert len({one.numpy().tobytes() for one in batch.lr}) == 32
 
 
-def test_carn_takes_its_scales_in_turn(corpora: Corpora) -> None:
+def test_each_step_of_carn_has_one_scale_drawn_at_random(corpora: Corpora) -> None:
     for scale in (2, 3, 4):
         corpora.give(Need("div2k", "train", Scale(scale), "bicubic"))
     loader = load_paper("carn").loader(corpora.root, workers=0, batch_size=2)
-    tasks = [batch.task for batch in islice(endless(loader), 6)]
-    assert tasks == ["x2", "x3", "x4"] * 2
+    batches = list(islice(endless(loader), 24))
+    assert {(batch.task, batch.hr.shape[2]) for batch in batches} == {("x2", 128), ("x3", 192), ("x4", 256)}
+    assert [batch.task for batch in batches] != ["x2", "x3", "x4"] * 8
 
 
 def test_hard_windows_come_more_often(corpora: Corpora) -> None:
@@ -546,6 +563,7 @@ def test_prepare_takes_the_name_of_a_paper(tmp_path: Path) -> None:
     assert "hat-x4 says itself how its sets are made: leave --scale, --codec out" in told(
         "hat-x4", "--scale", "2", "--codec", "png"
     )
+    assert "leave --copies out" in told("arm-x4", "--copies", "classsr")
     assert "leave --from, --split out" in told("hat-x4", "--from", str(tmp_path), "--split", "train")
     assert f"to do: put pairs in {tmp_path}/rain13k/HR" in told("ramit-derain", "--lmdb")
 
@@ -577,10 +595,13 @@ def test_from_a_name_and_a_download_to_batches(
         digest = hashlib.sha256(archive).hexdigest()
         manifest.write_text(DIV2K.format(server=server.url("hr.zip"), digest=digest))
         monkeypatch.setattr(catalog, "_PACKAGE", tmp_path / "package")
-        for told in ("data/div2k-x4: 2 train images", "data/div2k-x4: is here"):
-            done = CliRunner().invoke(
-                cli, ["prepare", "edsr-x4", "--root", f"{tmp_path}/data", "--jobs", "1"]
-            )
+        for name, told in {
+            "edsr-x4": "data/div2k-x4: 2 train images",
+            "arm-x4": "data/div2k-classsr-copies-x4: 10 train images",
+            "esrt-x4": "data/div2k-x4: is here",
+            "classsr-x4": "data/div2k-classsr-copies-x4: is here",
+        }.items():
+            done = CliRunner().invoke(cli, ["prepare", name, "--root", f"{tmp_path}/data", "--jobs", "1"])
             assert told in done.stdout
     batch = next(iter(load_paper("edsr-x4").loader(tmp_path / "data", workers=0)))
     assert set(batch.keys) == {"astronaut", "chelsea"}

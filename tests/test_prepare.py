@@ -243,6 +243,11 @@ def test_a_finished_set_is_left_alone(pictures: Path, tmp_path: Path) -> None:
     assert before == {path: path.stat().st_mtime_ns for path in built.path.rglob("*")}
 
 
+def test_a_finished_set_without_an_index_is_left_alone(pictures: Path, tmp_path: Path) -> None:
+    first, second = (prepare(pictures, scale=4, layout="basicsr", root=tmp_path, jobs=1) for _ in range(2))
+    assert first == second
+
+
 def test_a_changed_folder_is_prepared_again(pictures: Path, tmp_path: Path) -> None:
     folder = tmp_path / "photos"
     shutil.copytree(pictures, folder)

@@ -265,7 +265,7 @@ def test_images_of_test_sets_and_given_folders_are_found(
     write_set(test.path, content.model_copy(update={"recipe": {**content.recipe, "source": "set5"}}))
     copies = section(parsed(report_page(root / "shown", against=[copied], images=0, jobs=1)), "copies")
     beside, given = copies.all("h4")
-    assert beside.one("bdi").text.endswith("data/set5-x2")
+    assert beside.one("bdi").text.endswith("data/set5-x2 test")
     assert given.one("bdi").text == str(copied)
     found = [[one.text for one in row.all("bdi")] for body in copies.all("tbody") for row in body.all("tr")]
     assert found == [["coffee", "small"], ["coffee", "small.jpg"]]

@@ -26,6 +26,7 @@ from srdata.files import PART, part_name, publish_folder, storage_errors, write_
 from srdata.parallel import Backend
 from srdata.prepared import PreparedImages
 from srdata.progress import progress
+from srdata.store.blocks import HR
 from srdata.store.shards import lock_part
 from srdata.store.windows import Windows
 
@@ -211,6 +212,8 @@ def _write(plan: Export, folder: Path) -> tuple[dict[str, int], dict[str, str]]:
 
 def _delta_lines(sample: Sample, seed: int) -> Iterator[str]:
     for layer, delta in sample.params.items():
+        if layer == HR:  # a copy at another size: the recipe in export.json says which
+            continue
         line = {"key": sample.image, "scale": layer.removeprefix("x"), "seed": seed, "delta": delta}
         yield json.dumps(line, sort_keys=True) + "\n"
 

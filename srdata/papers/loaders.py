@@ -45,7 +45,7 @@ def open_stage(stage: Stage, root: Path, split: Split, device: Any, options: Opt
         return Unpaired(_loader(stage, hr, split, opening), _loader(stage, lr, split, opening))
     if stage.tasks:
         loaders = {name: _opened(one, root, split, opening) for name, one in stage.tasks.items()}
-        return Alternating(loaders, seed=options.get("seed", 0), in_turn=stage.in_turn)
+        return Alternating(loaders, seed=options.get("seed", 0))
     loader = _opened(stage, root, split, opening)
     return WithExtras(loader, stage.outputs) if stage.outputs else loader
 

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal, Self
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
+from srdata.degrade.smaller import Named
 from srdata.errors import UnknownNameError
 from srdata.manifest import Split
 from srdata.recipe import ScaleField
@@ -46,7 +47,14 @@ class Corpus(_Part):
     repeat: Annotated[float, Field(gt=0)] = (
         1.0  # how often its items come, relative to those of other corpora
     )
+    copies: Named | None = None  # at other sizes, that come with the images
     label: int | None = None  # that its items have in a batch
+
+    @model_validator(mode="after")
+    def _counted(self) -> Self:
+        if self.images is not None and self.copies is not None:
+            raise ValueError("images counts those of a set without copies: leave one of the two out")
+        return self
 
 
 class Data(_Part):
@@ -146,7 +154,6 @@ class Stage(Setting):
     epochs: Count | None = None
     optimiser: str | None = None  # for information
     tasks: dict[str, Setting] = Field(default={})  # each batch is of one of them
-    in_turn: bool = False  # tasks come one after another, instead of drawn at random
 
     @model_validator(mode="after")
     def _simple_tasks(self) -> Self:

@@ -29,7 +29,6 @@ def prepare_sets(name: str, root: Path, given: dict[str, Any], dry_run: bool, **
         elif dry_run or not need.known:
             yield f"to do: {need.how(root)}"
         else:
-            built = prepare(
-                need.corpus, root=root, scale=need.scale, lmdb=True, degradation=need.degradation, **how
-            )
+            made = {"degradation": need.degradation, "copies": need.copies}
+            built = prepare(need.corpus, root=root, scale=need.scale, lmdb=True, **made, **how)
             yield f"{built.path}: {built.summary}"

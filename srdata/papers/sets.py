@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 from srdata import catalog
 from srdata.catalog import Shelf
 from srdata.degrade.chain import load_chain
+from srdata.degrade.smaller import COPIES, Named
 from srdata.errors import UsageError
 from srdata.manifest import Split
 from srdata.papers.model import Corpus, Paper, Setting
@@ -26,6 +27,7 @@ class Need(NamedTuple):
     split: Split
     scale: Scale
     degradation: Any
+    copies: Named | None = None  # of its training images
 
     @property
     def known(self) -> bool:
@@ -42,7 +44,8 @@ class Need(NamedTuple):
         source = self.corpus if known else f"FOLDER/{self.corpus}"
         plain = self.degradation in (None, "bicubic")
         degradation = "" if plain else f" --degradation {self.degradation}"
-        return f"srdata prepare {source} --scale {self.scale} --lmdb{degradation} --root {root}"
+        copies = f" --copies {self.copies}" if self.copies else ""
+        return f"srdata prepare {source} --scale {self.scale} --lmdb{degradation}{copies} --root {root}"
 
     @property
     def track(self) -> str:
@@ -71,8 +74,8 @@ def reads_hr_alone(setting: Setting) -> bool:
 def need_of(setting: Setting, corpus: Corpus, hr_alone: bool) -> Need:
     """The prepared set of a corpus."""
     if not hr_alone:
-        return Need(corpus.set, corpus.split, setting.scale, setting.degradation)
-    return Need(corpus.set, corpus.split, HR_ALONE, None)
+        return Need(corpus.set, corpus.split, setting.scale, setting.degradation, corpus.copies)
+    return Need(corpus.set, corpus.split, HR_ALONE, None, corpus.copies)
 
 
 def find_set(root: Path, need: Need) -> Path:
@@ -101,6 +104,9 @@ def _holds(content: SetFile, need: Need) -> bool:
     if need.corpus not in (recipe.get("source"), recipe.get("name")):
         return False
     if need.split not in content.counts:
+        return False
+    wanted = [copy.plain for copy in COPIES[need.copies]] if need.copies else None
+    if need.split == "train" and recipe.get("copies") != wanted:
         return False
     if need.degradation is None:
         return content.layout != "basicsr"

@@ -19,7 +19,7 @@ GROUPS: dict[str, tuple[str, ...]] = {
     "crop": ("crop", "any_scale", "one_image"),
     "augment": ("augment", "upsample"),
     "look": ("look", "outputs"),
-    "batch": ("batch", "tasks", "in_turn"),
+    "batch": ("batch", "tasks"),
     "stages": ("name", "init_from", "iterations", "epochs", "optimiser"),
 }
 

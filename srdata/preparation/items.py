@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
+from srdata.degrade.smaller import Smaller, copy_key
 from srdata.errors import ImageError, SourceError, UsageError
 from srdata.exchange.blobs import ImageFile
 from srdata.exchange.take import find_pairs, lr_of
@@ -41,6 +42,7 @@ class Item:
     source: str
     hr: ImageFile
     lr: Mapping[str, ImageFile] = field(default_factory=dict)  # by Scale.label; empty where they are made
+    copy: Smaller | None = None  # what is made of the HR file first; none: it is taken as it is
 
 
 @dataclass(frozen=True)
@@ -60,8 +62,16 @@ def find_items(recipe: Recipe, root: Path, from_dir: Path | None = None) -> list
         items = list(found)
     else:
         items = list(_in_manifest(recipe, root, from_dir))
+    items = [one for item in items for one in (item, *_copies(item, recipe))]
     _refuse_twins(items)
     return items
+
+
+def _copies(item: Item, recipe: Recipe) -> Iterator[Item]:
+    """The smaller copies that a recipe makes of a training image."""
+    if item.split == "train":
+        for number, copy in enumerate(recipe.copies or ()):
+            yield replace(item, key=copy_key(item.key, number), copy=copy)
 
 
 def stored_sizes(items: Iterable[Item], recipe: Recipe) -> list[tuple[int, int]]:
@@ -70,7 +80,10 @@ def stored_sizes(items: Iterable[Item], recipe: Recipe) -> list[tuple[int, int]]
     for item in items:
         with suppress(ImageError):
             info = _header(item.hr)
-            sizes.append((covered(info.height, recipe.scales), covered(info.width, recipe.scales)))
+            height, width = info.height, info.width
+            if item.copy is not None:
+                height, width = item.copy.size(height, width)
+            sizes.append((covered(height, recipe.scales), covered(width, recipe.scales)))
     return sizes
 
 

@@ -59,9 +59,12 @@ def plan_text(recipe: Recipe, root: Path, target: Path, from_dir: Path | None = 
         lines += _image_lines(recipe, root, from_dir)
     else:
         lines += [f"images    {one.label}: {one.count or 'unknown'} of {owner.title}" for owner, one in sets]
+        if recipe.copies:
+            lines.append(f"copies    {len(recipe.copies)} of each training image")
         about = readable(_STORED_PER_PACKED * _packed(planned))
         lines.append("windows   told once the images are here")
-        lines.append(f"disk      about {about} as raw samples, by the size of the archives")
+        more = ", and the copies" if recipe.copies else ""
+        lines.append(f"disk      about {about} as raw samples, by the size of the archives{more}")
     return "\n".join(lines)
 
 

@@ -70,6 +70,7 @@ class Settings(TypedDict, total=False):
     layout: Layout | None
     codec: str | None  # of the blocks in shards: raw, png, jxl
     degradation: str | None  # a name, a YAML file, or published:TRACK
+    copies: str | None  # of training images at other sizes: realesrgan, classsr or lapsrn
     splits: Sequence[str]
     seed: int | None
     hr: str | None  # how the images of a folder are called: "HR/{key}.png"
@@ -90,6 +91,7 @@ def adjusted(recipe: str | Path | Recipe, **settings: Unpack[Settings]) -> Recip
     changed = recipe.changed(
         scales=scales or None,
         degradation=settings.get("degradation"),
+        copies=settings.get("copies"),
         splits=tuple(settings.get("splits", ())) or None,
         seed=settings.get("seed"),
         hub=_hub(recipe, config=settings.get("config"), column=settings.get("column")),
@@ -189,7 +191,8 @@ def _target(recipe: Recipe, root: Path, name: str | None) -> Path:
 def finished_set(target: Path, recipe: Recipe) -> SetFile | None:
     """What is declared in `target`, if this recipe made it and its source has not changed since.
 
-    Raises UsageError if another recipe did.
+    Of layouts without an index (basicsr) it is not known of which files they were made; they count as
+    unchanged. Raises UsageError if another recipe did.
     """
     if not (target / SET_FILE).exists():
         return None
@@ -200,7 +203,9 @@ def finished_set(target: Path, recipe: Recipe) -> SetFile | None:
             f"{target} holds a set made by another recipe ({changes}): "
             "give this one another --name or --root, or delete that folder"
         )
-    return content if recipe.folder is None or _same_source(target, content, recipe) else None
+    if recipe.folder is None or INDEX_FILE not in content.files:
+        return content
+    return content if _same_source(target, content, recipe) else None
 
 
 def differences(old: dict[str, object], new: dict[str, object]) -> str:

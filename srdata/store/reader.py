@@ -86,7 +86,8 @@ class SetReader:
         """Copy the crop with top left corner (`tops`, `lefts`) from each of `rows`, to (n, height, width, 3).
 
         `out`, when given, is filled and returned: an array of that shape, such as the numpy view of a pinned
-        tensor or a slice of a larger batch. Raises UsageError for a crop that is not inside its image.
+        tensor or a slice of a larger batch, in which the pixels of a row lie one after another. Raises
+        UsageError for a crop that is not inside its image.
         """
         job = self._job(np.asarray(rows), layer, np.asarray(tops), np.asarray(lefts), (height, width), out)
         self._fill(np.asarray(rows), [job])
@@ -201,6 +202,8 @@ def _checked(out: Pixels | None, shape: tuple[int, ...]) -> Pixels:
         return np.empty(shape, np.uint8)
     if out.shape != shape or out.dtype != np.uint8:
         raise UsageError(f"out is {out.dtype} {out.shape}, it must be uint8 {shape}")
+    if out.strides[2:] != (CHANNELS, 1):
+        raise UsageError("out must hold the pixels of each row one after another")
     return out
 
 

@@ -35,7 +35,8 @@ class Facts(BaseModel):
     split: str
     source: str  # the data set that it comes from
     source_sha256: str  # of the source file
-    params: dict[str, Any] = {}  # for each LR layer the δ that made it, JSON-able; absent where it was given
+    # For each LR layer the δ that made it, JSON-able, absent where it was given; for HR the copy that it is.
+    params: dict[str, Any] = {}
 
 
 class Row(Facts):

@@ -26,10 +26,10 @@ class Alternating:
     >>> loader = Alternating({"x2": loader_x2, "x3": loader_x3, "noise 30": loader_30})  # doctest: +SKIP
 
     `weights` says how likely each is, by default all alike; it may be a Schedule, as for a curriculum of
-    scales. With `in_turn` they come one after another instead, as for CARN's steps of three scales. An epoch
-    has `batches` batches, by default as many as one epoch of all loaders together. Which loader a batch comes
-    from depends on (seed, its number) alone and is the same on every rank; each loader goes through its own
-    epochs. States are kept as those of a `Loader` are.
+    scales. With `in_turn` they come one after another instead. An epoch has `batches` batches, by default as
+    many as one epoch of all loaders together. Which loader a batch comes from depends on (seed, its number)
+    alone and is the same on every rank; each loader goes through its own epochs. States are kept as those of
+    a `Loader` are.
     """
 
     def __init__(

@@ -13,7 +13,7 @@ from torch import Tensor
 from srdata.errors import StorageFullError, UsageError
 from srdata.images import Pixels
 from srdata.resize.taps import reach
-from srdata.store.blocks import CHANNELS
+from srdata.store.blocks import CHANNELS, copy_rows
 from srdata.store.windows import Integers
 from srdata.train.cutting import Only, Sides, shapes
 from srdata.train.dataset import Drawn
@@ -41,7 +41,8 @@ class HostSource:
             for out, whole, cell in zip((lr, hr), self._whole(image), (q, p), strict=True):
                 if out.size:
                     rows, columns = out.shape[1:3]
-                    out[i] = whole[top * cell : top * cell + rows, left * cell : left * cell + columns]
+                    part = whole[top * cell : top * cell + rows, left * cell : left * cell + columns]
+                    copy_rows(part, out[i])
 
     def _whole(self, image: int) -> Sides:
         if image not in self._kept:

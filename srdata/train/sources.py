@@ -67,8 +67,7 @@ class SetSource:
         return _sizes(self._reader.index, self._rows)
 
     def keys(self, images: Integers) -> list[str]:
-        names: list[str] = self._keys.take(self._rows[images]).to_pylist()
-        return names
+        return [self._keys[row].as_py() for row in self._rows[images].tolist()]
 
     def read_pairs(self, images: Integers, corners: Integers, lr: Pixels, hr: Pixels) -> None:
         rows, (p, q) = self._rows[images], self.scale.as_integer_ratio()

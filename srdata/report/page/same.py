@@ -8,9 +8,10 @@ from pathlib import Path
 
 import numpy as np
 
-from srdata.copies import Copies, Gallery, benchmarks, find_copies, hashes_of, prepared_below
+from srdata.copies import Copies, Gallery, find_copies, sketches_of
+from srdata.leakage import HELD_OUT, METHOD, TRAIN, Pool, absent, difference, pools, prepared_below
 from srdata.manifest import Manifest
-from srdata.phash import NEAR, Hashes, Near
+from srdata.phash import Near, Sketch
 from srdata.prepared import PreparedImages
 from srdata.report.page.html import Html, code, el, join, name, table
 from srdata.report.page.pictures import thumbnail
@@ -20,32 +21,31 @@ _HEADS = ["", "image", "", "shows the same as", "difference"]
 
 
 def same(images: PreparedImages, against: Sequence[Path], jobs: int) -> Iterator[Html]:
-    """Duplicates within a set, and what it has in common with test sets and the folders `against`.
+    """Duplicates within a set, and images of test sets and the folders `against` among its training images.
 
     Raises UsageError for a folder without images, CorruptRecordError and ImageError.
     """
-    own = Gallery(images.folder)
-    hashes = hashes_of(own, jobs)
+    whole = Gallery(images.folder)
+    sketches = sketches_of(whole, jobs)
     yield el("h3", "Within the set")
-    yield from _found(own, own, find_copies(hashes))
-    yield el("h3", "In common with other sets")
-    tests = [one for one in benchmarks() if one.name != images.content.recipe.get("source")]
-    here = prepared_below(images.folder.absolute().parent, tests)
-    for gallery in (*here.values(), *map(Gallery, against)):
-        yield from _against(own, hashes, gallery, jobs)
-    yield from _absent([one for one in tests if one.name not in here], images.folder)
-    yield el("p", _METHOD, class_="note")
+    yield from _found(whole, whole, find_copies(sketches))
+    trained = TRAIN in images.index.splits
+    own = Gallery(images.folder, TRAIN) if trained else whole
+    rows = images.index.rows(own.split)
+    beside = prepared_below(images.folder.absolute().parent, HELD_OUT) if trained else []
+    held = pools([*beside, *map(Gallery, against)])
+    if held or trained:
+        yield el("h3", "Training images in common with test sets" if trained else "In common with others")
+    for pool in held:
+        yield from _against(own, sketches[rows], pool, jobs)
+    if trained:
+        yield from _absent(absent(held), images.folder)
+    yield el("p", METHOD, class_="note")
 
 
-_METHOD = (
-    f"Two images count as the same when at most {NEAR} of the 64 bits of their perceptual hashes differ, "
-    "as after resizing or compressing again. Copies that were mirrored, turned or cropped are not found."
-)
-
-
-def _against(own: Gallery, hashes: Hashes, other: Gallery, jobs: int) -> Iterator[Html]:
-    yield el("h4", name(str(other.path)), el("span", f"{len(other):,} images", class_="note"))
-    yield from _found(own, other, find_copies(hashes, hashes_of(other, jobs)))
+def _against(own: Gallery, sketches: Sketch, held: Pool, jobs: int) -> Iterator[Html]:
+    yield el("h4", name(held.label), el("span", f"{len(held.gallery):,} images", class_="note"))
+    yield from _found(own, held.gallery, find_copies(sketches, sketches_of(held.gallery, jobs)))
 
 
 def _found(own: Gallery, other: Gallery, copies: Copies) -> Iterator[Html]:
@@ -61,7 +61,7 @@ def _found(own: Gallery, other: Gallery, copies: Copies) -> Iterator[Html]:
 
 def _row(own: Gallery, other: Gallery, pair: Near) -> list[Html | str]:
     one, two = own.read(pair.one), other.read(pair.other)
-    alike = "the same pixels" if np.array_equal(one, two) else f"{pair.bits} of 64 bits"
+    alike = "the same pixels" if np.array_equal(one, two) else difference(pair)
     return [*_image(own, pair.one, one), *_image(other, pair.other, two), alike]
 
 
