@@ -69,6 +69,8 @@ def _degradation(setting: Setting) -> str:
         return "by the network"
     if setting.one_image is not None:
         return "of itself"
+    if (setting.any_scale or {}).get("bicubic") == "pillow":
+        return "bicubic of Pillow"
     if isinstance(setting.degradation, str):
         return setting.degradation
     steps: Any = setting.degradation

@@ -205,8 +205,7 @@ def check(batch: Any, setting: Setting, count: int) -> None:
         assert side.dtype == torch.float32
         assert side.shape[:2] == (count, len(least))
         assert side.std() > 0
-        enlarged = name.startswith(("lr_", "pyramid")) or (name == "lr" and setting.upsample)
-        over = 0.15 * float((most - least).max()) if enlarged else 1e-3  # bicubic overshoots
+        over = 0.15 * float((most - least).max()) if overshoots(name, setting) else 1e-3
         if clipped or name == "hr":
             assert (side.amin((0, 2, 3)) >= least - over).all(), name
             assert (side.amax((0, 2, 3)) <= most + over).all(), name
@@ -216,6 +215,12 @@ def check(batch: Any, setting: Setting, count: int) -> None:
         check_sides(batch, setting)
     if setting.degradation == "bicubic" and not setting.upsample and {"lr", "hr"} == set(batch.tensors):
         check_alignment(batch, (most - least).reshape(-1, 1, 1))
+
+
+def overshoots(name: str, setting: Setting) -> bool:
+    """Whether this is a bicubic in floats, which goes beyond the range."""
+    in_floats = setting.degradation == "bicubic-float" or "rounds" in (setting.any_scale or {})
+    return name.startswith(("lr_", "pyramid")) or (name == "lr" and bool(setting.upsample or in_floats))
 
 
 def check_sides(batch: Any, setting: Setting) -> None:
@@ -423,6 +428,37 @@ def test_validation_gives_whole_images(corpora: Corpora) -> None:
         corpora.give(Need("div2k", split, Scale(4), "bicubic"))
     sizes = [tuple(batch.hr.shape[2:]) for batch in paper.loader(corpora.root, "validation", workers=0)]
     assert sorted(sizes) == [(424, 640), (512, 512), (872, 1000)]  # what LR covers
+
+
+def test_whole_images_are_degraded_without_the_margin_of_crops(corpora: Corpora) -> None:
+    """As far as LR covers them; neither cropped nor padded."""
+    corpora.give(Need("lsdir", "validation", Scale(4), None))
+    stage = load_paper("safmn-real-x2").stage("1")
+    loader: Any = stage.loader(corpora.root, "validation", workers=0)
+    batch = next(iter(loader))
+    assert batch.hr.shape[2:] == (512, 512)
+    assert batch.lr.shape[2:] == (256, 256)
+    assert loader.scale == 2
+
+
+def test_lr_in_floats_is_that_of_whole_images(corpora: Corpora) -> None:
+    stage = load_paper("hat-imagenet-x4").stage("imagenet")
+    for need in (Need("imagenet", split, Scale(4), None) for split in ("train", "validation")):
+        corpora.give(need)
+    whole = {}
+    for batch in stage.loader(corpora.root, "validation", workers=0):
+        whole[batch.keys[0]] = batch.hr, imresize(batch.hr, 1 / 4)
+        assert (batch.lr - whole[batch.keys[0]][1]).abs().max() < 1e-6
+    batch = next(iter(stage.loader(corpora.root, workers=0, augment=(), batch_size=4)))
+    for key, hr, lr in zip(batch.keys, batch.hr, batch.lr, strict=True):
+        high, low = whole[key]
+        corners = high[0, :, :-252:4, :-252:4] == hr[:, :1, :1]  # on the grid of LR
+        found = [
+            low[0, :, top : top + 64, left : left + 64]
+            for top, left in corners.all(dim=0).nonzero().tolist()
+            if torch.equal(high[0, :, 4 * top :, 4 * left :][:, :256, :256], hr)
+        ]
+        assert any((lr - one).abs().max() < 1e-6 for one in found)
 
 
 def test_progress_changes_patch_and_batch_by_epoch(corpora: Corpora) -> None:

@@ -13,7 +13,7 @@ from srdata.difficulty.classes import classes, equal_classes
 from srdata.errors import UsageError
 from srdata.manifest import Split
 from srdata.papers.extras import WithExtras
-from srdata.papers.model import BatchRule, Corpus, Data, Difficulty, Setting, Stage
+from srdata.papers.model import BatchRule, Corpus, Crop, Data, Difficulty, Setting, Stage
 from srdata.papers.sets import find_set, need_of, reads_hr_alone
 from srdata.scale import Scale
 from srdata.store.scores import Scores
@@ -54,9 +54,9 @@ def open_test(setting: Setting, root: Path, name: str, device: Any, options: Opt
     """The whole images of a test set, one by one; HR alone where the scale is any."""
     hr_alone = setting.made != "stored" or setting.any_scale is not None
     need = need_of(setting, Corpus(set=name, split="test"), hr_alone)
-    side = _side(setting, "hr" if hr_alone else None)
+    side = _side(setting, None, "hr" if hr_alone else None)
     data = PairedDataset(find_set(root, need), split="test", views=setting.data.views, **side)
-    making = {} if setting.any_scale is not None else _made(setting)
+    making = {} if setting.any_scale is not None else _made(setting, None)
     return Loader(data, 1, shuffle=False, device=device, **{**making, **_look(setting), **options})
 
 
@@ -67,12 +67,13 @@ def _opened(setting: Setting, root: Path, split: Split, options: Options) -> Loa
 
 
 def _loader(setting: Setting, data: Mixed, split: Split, options: Options) -> Loader:
-    settings: dict[str, Any] = {**_made(setting), **_look(setting), "upsample": setting.upsample}
+    crop = setting.crop if split == "train" else None
+    settings: dict[str, Any] = {**_made(setting, crop), **_look(setting), "upsample": setting.upsample}
     if split != "train":
         return Loader(data, 1, shuffle=False, **{**settings, **options})
     sizes = _batch_sizes(setting.batch, options)
     settings |= {
-        "patch_size": setting.crop and _by_epoch(setting.crop.hr_sizes(setting.scale)),
+        "patch_size": crop and _by_epoch(crop.hr_sizes(setting.scale)),
         "order": _order(setting, data, sizes[0]),
         "augment": setting.augment,
     }
@@ -89,7 +90,10 @@ def _data(setting: Setting, data: Data, root: Path, split: Split, only: Only | N
         corpora = tuple(
             {one.set: one.model_copy(update={"split": split, "mirrored": False}) for one in corpora}.values()
         )
-    how = {"windows": (split == "train" and data.windows) or False, "views": data.views}
+    windows, crop = (data.windows, setting.crop) if split == "train" else (None, None)
+    how = {"windows": windows or False, "views": data.views, **_side(setting, crop, only)}
+    if crop and crop.pad:
+        how |= {"pad": crop.pad, "patch_size": setting.hr_size}
     sets = [_corpus(setting, one, root, how, only) for one in corpora]
     labels = [one.label for one in corpora if one.label is not None]
     ratio = [one.repeat * len(opened) for one, opened in zip(corpora, sets, strict=True)]
@@ -99,13 +103,11 @@ def _data(setting: Setting, data: Data, root: Path, split: Split, only: Only | N
 def _corpus(setting: Setting, corpus: Corpus, root: Path, how: Options, only: Only | None) -> PairedDataset:
     need = need_of(setting, corpus, only == "hr")
     path = find_set(root, need)
-    options: dict[str, Any] = {"split": corpus.split, **how, **_side(setting, only)}
+    options: dict[str, Any] = {"split": corpus.split, **how}
     if only != "hr":
         options["track"] = need.track
     if corpus.mirrored:
         options["dihedral"] = "mirror"
-    if setting.crop and setting.crop.pad:
-        options |= {"pad": setting.crop.pad, "patch_size": setting.hr_size}
     opened = PairedDataset(path, **options)
     if corpus.images is not None:
         first, last = corpus.images
@@ -123,18 +125,21 @@ def _of_class(setting: Setting, difficulty: Difficulty, opened: PairedDataset, p
     return chosen
 
 
-def _side(setting: Setting, only: Only | None) -> dict[str, Any]:
-    """Which side is read; HR alone has no scale."""
-    return {"only": "hr"} if only == "hr" else {"only": only, "scale": setting.scale}
+def _side(setting: Setting, crop: Crop | None, only: Only | None) -> dict[str, Any]:
+    """Which side is read. HR alone has a scale where LR is made of whole images, or as if it were."""
+    whole = setting.made == "online" and (crop is None or crop.mirrored)
+    if only == "hr" and not whole:
+        return {"only": "hr"}
+    return {"only": only, "scale": setting.scale}
 
 
-def _made(setting: Setting) -> dict[str, Any]:
-    """How LR is made, where it is not read."""
+def _made(setting: Setting, crop: Crop | None) -> dict[str, Any]:
+    """How LR is made of crops, or of whole images, where it is not read."""
     if setting.any_scale is not None:
         return {"degrade": ArbitraryScale(**setting.any_scale)}
     if setting.made == "online":
         made = {"degrade": setting.degradation, "scale": setting.scale}
-        around = {"margin": setting.crop.margin, "loose": setting.crop.loose} if setting.crop else {}
+        around = {name: getattr(crop, name) for name in ("margin", "loose", "mirrored") if crop}
         return {**made, **around, "plain_hr": "hr_plain" in setting.outputs}
     return {}
 

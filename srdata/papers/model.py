@@ -75,7 +75,8 @@ class Crop(_Part):
     side: Literal["hr", "lr"]  # that `size` is measured on, in pixels
     margin: Annotated[int, Field(ge=0)] = 0  # HR pixels around it that are degraded with it, then cut off
     loose: Annotated[int, Field(ge=0)] = 0  # HR pixels more, of which a corner or a place at random is taken
-    pad: Literal["reflect", "edge", "constant"] | None = None  # what enlarges images that are smaller
+    mirrored: bool = False  # the margin beyond an image is mirrored; else it keeps patches off the border
+    pad: Literal["reflect", "edge", "constant", "enlarge"] | None = None  # what makes smaller images larger
     per_image: Count = 1  # crops in a row of the same image
 
     def hr_sizes(self, scale: Scale) -> dict[int, int]:

@@ -22,7 +22,7 @@ from srdata.scale import Scale
 from srdata.store.scores import ScoreKind, Scores, read_scores
 from srdata.store.windows import Integers, Windows, window_name
 from srdata.train.choose import Choice, choose_windows, open_given
-from srdata.train.cutting import Only, Sides, cut, shapes, stackable
+from srdata.train.cutting import Only, Sides, cut, enlarges, shapes, stackable
 from srdata.train.epoch import SharedEpoch
 from srdata.train.items import Crops, Regions, Turning, check_turning, draw, items_of
 from srdata.train.pads import check_pad
@@ -64,6 +64,7 @@ class Drawn(NamedTuple):
     patch: int | None  # cells
     pad: str | None
     only: Only | None
+    around: int = 0  # cells on each side of a patch that are read with it
 
     @property
     def keys(self) -> list[str]:
@@ -76,14 +77,20 @@ class Drawn(NamedTuple):
             raise UsageError(
                 "items of different sizes make no batch: give patch_size=, or read them one by one"
             )
-        height, width = self.crops.inside.sizes[0].tolist() if self.patch is None else [self.patch] * 2
+        whole, side = self.patch is None, (self.patch or 0) + 2 * self.around
+        height, width = self.crops.inside.sizes[0].tolist() if whole else [side] * 2
         return shapes(self.source, len(self.crops.inside.images), height, width, self.only)
 
+    @property
+    def in_floats(self) -> bool:
+        """Whether `read` gives float32."""
+        return enlarges(self.crops, self.patch, self.pad)
+
     def read(self, out: Sides | None = None) -> Sides:
-        """LR and HR, uint8 (count, height, width, 3); UsageError, CorruptRecordError or ImageError."""
+        """LR and HR, as `cut` gives them; UsageError, CorruptRecordError or ImageError."""
         self.shapes()
         keep_memory()
-        return cut(self.source, self.crops, self.patch, self.pad, self.only, out)
+        return cut(self.source, self.crops, self.patch, self.pad, self.only, out, self.around)
 
 
 class PairedDataset(Dataset[Pair]):
@@ -117,7 +124,9 @@ class PairedDataset(Dataset[Pair]):
         windows     False: an image; True: a sub-image window of the set; or of Windows(size=480, step=240);
                     an image that is smaller than a window is one item
         patch_size  a random crop of it with this side in HR pixels; None: all that the LR image covers
-        pad         "reflect", "edge" or "constant" enlarges images that are smaller; None: they are an error
+        pad         "reflect", "edge" or "constant" pads images that are smaller, "enlarge" resizes them as
+                    HAT does: bilinearly, in floats, along the axes that are too short, without LR; None: they
+                    are an error
         dihedral    True: flipped and turned at random, all 8 ways equally likely; "mirror": left and right
                     alone, as for faces, also where a loader turns others
         seed        of crops and turns
@@ -199,6 +208,11 @@ class PairedDataset(Dataset[Pair]):
         """The side that is read alone; None for both."""
         return self._only
 
+    @property
+    def pads(self) -> bool:
+        """Whether images that are smaller than a patch are admitted."""
+        return self._pad is not None
+
     def reading(self, source: PairSource) -> PairedDataset:
         """The same data set, read from another source of the same pairs."""
         copied = copy(self)
@@ -278,6 +292,9 @@ class PairedDataset(Dataset[Pair]):
         """
         items = self._checked(np.array(indices, np.int64, ndmin=1))
         drawn = self.draw(items, self._epoch.get() if epoch is None else epoch)
+        if out is None and drawn.in_floats:
+            lr, hr = drawn.shapes()
+            out = np.empty(lr, np.uint8), np.empty(hr, np.uint8)
         return Pairs(*drawn.read(out), drawn.keys)
 
     def draw(
@@ -289,16 +306,19 @@ class PairedDataset(Dataset[Pair]):
         patch_size: int | None = None,
         dihedral: bool = False,
         only: Only | None = None,
+        around: int = 0,
     ) -> Drawn:
         """The crops of items (from 0) in an epoch or epochs, as a loader asks for them.
 
-        What is given stands for, and `dihedral` and `only` add to, what the data set was made with.
+        What is given stands for, and `dihedral` and `only` add to, what the data set was made with. `around`
+        HR pixels on each side of a patch are read with it, mirrored where they lie beyond the image.
         """
         patch = self._patch if patch_size is None else in_cells(patch_size, self.scale)
         numbers = self._numbers(items)
         address = (self._seed if seed is None else seed, epochs, numbers)
         crops = draw(self._items.regions(numbers), patch, self._dihedral or dihedral, address)
-        return Drawn(self._source, crops, patch, self._pad, self._only or only)
+        cells = around // self.scale.numerator
+        return Drawn(self._source, crops, patch, self._pad, self._only or only, cells)
 
     def check_patch(self, patch_size: int) -> None:
         """Raise UsageError where a patch size (HR pixels) does not fit the scale, or into every image."""

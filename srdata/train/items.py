@@ -6,6 +6,7 @@ scale p/q a cell is p HR pixels and q LR pixels wide, so what is cut on cells is
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Literal, NamedTuple, Protocol
 
 import numpy as np
@@ -29,6 +30,7 @@ class Regions(NamedTuple):
     orders: Integers | None  # the number of the window in its image, from 0; None for whole images
     corners: Integers  # (count, 2): top and left
     sizes: Integers  # (count, 2): height and width
+    wholes: Integers  # (count, 2): height and width of the images
 
 
 class Crops(NamedTuple):
@@ -36,6 +38,20 @@ class Crops(NamedTuple):
 
     inside: Regions
     turns: Integers | None  # 0 to 7, see srdata.train.turns; None leaves them as they are
+    within: Regions  # that they were drawn from
+
+    def spots(self, cell: int) -> list[Spot]:
+        """Where each lies among its possible places, in pixels of which a cell has `cell` along a side."""
+        places = (self.inside.corners - self.within.corners) * cell
+        counts = (self.within.sizes - self.inside.sizes) * cell + 1
+        return [Spot(*one) for one in zip(places.tolist(), counts.tolist(), strict=True)]
+
+
+class Spot(NamedTuple):
+    """Where a crop lies among its possible places: two numbers each, along the rows and the columns."""
+
+    at: Sequence[int]  # from 0
+    of: Sequence[int]
 
 
 class Items(Protocol):
@@ -60,7 +76,8 @@ class WholeImages:
         return len(self._cells)
 
     def regions(self, items: Integers) -> Regions:
-        return Regions(items, None, np.zeros((len(items), 2), np.int64), self._cells[items])
+        sizes = self._cells[items]
+        return Regions(items, None, np.zeros((len(items), 2), np.int64), sizes, sizes)
 
     def smaller_than(self, side: int) -> Integers:
         return np.flatnonzero((self._cells < side).any(axis=1))
@@ -92,8 +109,9 @@ class WindowItems:
         orders = items - self._ends[images - 1] * (images > 0)
         places = np.stack(np.divmod(orders, self._across[images]), axis=-1)
         corners = np.minimum(places * self._step, self._last[images])
-        sizes = np.where(self._small[images, None], self._cells[images], self._side)
-        return Regions(images, orders, corners, sizes)
+        wholes = self._cells[images].astype(np.int64)
+        sizes = np.where(self._small[images, None], wholes, self._side)
+        return Regions(images, orders, corners, sizes, wholes)
 
     def smaller_than(self, side: int) -> Integers:
         if side > self._side:
@@ -121,12 +139,13 @@ def draw(regions: Regions, patch: int | None, turning: Turning, address: Address
     first and the last as well. Where a region is smaller than the patch, all of its height or width is taken.
     """
     if patch is None and not turning:
-        return Crops(regions, None)
+        return Crops(regions, None, regions)
     seed, epochs, items = address
     numbers = uniforms(seed, _CROP, epochs, items, draws=3)
+    inside = regions
     if patch is not None:
         places = np.maximum(regions.sizes - patch, 0) + 1
         corners = regions.corners + (numbers[:, :2] * places).astype(np.int64)
-        regions = Regions(regions.images, regions.orders, corners, np.minimum(regions.sizes, patch))
+        inside = regions._replace(corners=corners, sizes=np.minimum(regions.sizes, patch))
     ways = MIRRORED if turning == "mirror" else TURNS
-    return Crops(regions, (numbers[:, 2] * ways).astype(np.int64) if turning else None)
+    return Crops(inside, (numbers[:, 2] * ways).astype(np.int64) if turning else None, regions)

@@ -79,9 +79,15 @@ class Mixed:
         patch_size: int | None = None,
         dihedral: bool = False,
         only: Only | None = None,
+        around: int = 0,
     ) -> list[Part]:
         """The crops of some items, which are numbered through all sets; set by set."""
-        options: dict[str, Any] = {"patch_size": patch_size, "dihedral": dihedral, "only": only}
+        options: dict[str, Any] = {
+            "patch_size": patch_size,
+            "dihedral": dihedral,
+            "only": only,
+            "around": around,
+        }
         parts = []
         for member, here in self._found(items):
             start = self._ends[member] - len(self.sets[member])

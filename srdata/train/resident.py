@@ -12,6 +12,7 @@ from torch import Tensor
 
 from srdata.errors import StorageFullError, UsageError
 from srdata.images import Pixels
+from srdata.resize.taps import reach
 from srdata.store.blocks import copy_rows
 from srdata.store.windows import Integers
 from srdata.train.cutting import Only, Sides, shapes
@@ -85,7 +86,7 @@ class DeviceSource:
         if drawn.patch is not None and (inside.sizes != drawn.patch).any():
             raise UsageError("images that are padded cannot live on the device: take residency='host'")
         lr, hr = (
-            side.gather(inside.images, inside.corners * cell, shape)
+            side.gather(inside.images, (inside.corners - drawn.around) * cell, shape)
             for side, cell, shape in zip(self._sides, (q, p), drawn.shapes(), strict=True)
         )
         return lr, hr
@@ -97,7 +98,7 @@ class _Side:
     def __init__(self, sizes: Integers, channels: int, device: torch.device, wanted: bool) -> None:
         areas = sizes.prod(axis=1) * wanted
         self._starts = np.cumsum(areas) - areas
-        self._widths = sizes[:, 1]
+        self._sizes = sizes
         try:
             self._pixels = torch.empty(int(areas.sum()), channels, dtype=torch.uint8, device=device)
         except torch.OutOfMemoryError as error:
@@ -112,14 +113,18 @@ class _Side:
         self._pixels[start : start + len(flat)] = flat.to(self._pixels.device)
 
     def gather(self, images: Integers, corners: Integers, shape: tuple[int, ...]) -> Tensor:
-        device = self._pixels.device
-        first = self._starts[images] + corners[:, 0] * self._widths[images] + corners[:, 1]
-        base, stride = (
-            torch.from_numpy(numbers.astype(np.int64)).to(device, non_blocking=True).reshape(-1, 1, 1)
-            for numbers in (first, self._widths[images])
+        """Crops of this shape, mirrored where they lie beyond their images."""
+        sizes, device = self._sizes[images], self._pixels.device
+        rows, columns = (
+            reach(corners[:, axis, None] + np.arange(shape[1 + axis]), sizes[:, axis, None], "symmetric")
+            for axis in (0, 1)
         )
-        rows, columns = (torch.arange(length, device=device) for length in shape[1:3])
-        return self._pixels[base + rows[:, None] * stride + columns]
+        starts = self._starts[images, None] + rows * sizes[:, 1:]
+        base, step = (
+            torch.from_numpy(numbers.astype(np.int64)).to(device, non_blocking=True)
+            for numbers in (starts, columns)
+        )
+        return self._pixels[base[:, :, None] + step[:, None]]
 
 
 def whole_pair(source: PairSource, image: int, only: Only | None) -> Sides:
