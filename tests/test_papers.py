@@ -578,7 +578,7 @@ def given(stage: Stage) -> Iterator[str]:
 
 def scores_of(name: str, corpora: Corpora) -> dict[str, float]:
     """The score of each window that a recipe reads, by the name of the window."""
-    need = Need("div2k", "train", Scale(4), "bicubic")
+    [need] = needs(load_paper(name))
     corpora.give(need)
     corpora.classify(name, need)
     by, (size, step, threshold) = SCORED[name.removesuffix("-x4")]
