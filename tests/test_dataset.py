@@ -19,7 +19,7 @@ from pairs import (
 from scipy import stats
 from torch.utils.data import DataLoader
 
-from srdata import PairedDataset, imresize
+from srdata import Loader, PairedDataset, imresize
 from srdata.errors import UnknownNameError, UsageError
 from srdata.images import Pixels, list_images, read_image
 from srdata.scale import Scale
@@ -223,6 +223,24 @@ def test_the_eight_turns_are_those_of_numpy_and_keep_hr_and_lr_together(tmp_path
             counts[same.index(True)] += 1
             assert (lr == eight[same.index(True)](pair[0])).all()
     assert stats.chisquare(counts).pvalue > 1e-3
+
+
+def test_mirrored_alone_also_where_a_loader_turns(tmp_path: Path) -> None:
+    pairs = position_pairs(FOUR, [(20, 20)] * 2)
+    path = write_shards(tmp_path, pairs, FOUR)
+    data = PairedDataset(path, dihedral="mirror")
+    counts = np.zeros(2)
+    loader = Loader(data, 2, repeat=300, dtype=torch.uint8, shuffle=False, augment=["dihedral"])
+    for epoch, batch in enumerate(loader):
+        for hr, same, pair in zip(batch.hr, data.batch([0, 1], epoch).hr, pairs.values(), strict=True):
+            image = hr.permute(1, 2, 0).numpy()
+            assert (image == same).all()
+            found = [(image == one).all() for one in (pair[1], pair[1][:, ::-1])]
+            assert sum(found) == 1
+            counts[found.index(True)] += 1
+    assert stats.chisquare(counts).pvalue > 1e-3
+    with pytest.raises(UsageError, match="dihedral 'mirrored' must be True, False or 'mirror'"):
+        PairedDataset(path, dihedral="mirrored")  # type: ignore[arg-type]
 
 
 def test_whole_images_that_are_not_square_are_turned_too(tmp_path: Path) -> None:

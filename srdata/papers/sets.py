@@ -109,7 +109,7 @@ def _holds(content: SetFile, need: Need) -> bool:
     if need.split == "train" and recipe.get("copies") != wanted:
         return False
     if need.degradation is None:
-        return content.layout != "basicsr"
+        return content.layout != "basicsr" and "multiple" not in recipe
     if str(need.scale) not in content.scales or content.layout == "basicsr":
         return False
     made = recipe.get("degradation")

@@ -21,7 +21,6 @@ from srdata.images import ImageInfo, probe
 from srdata.manifest import ImageSet, Manifest, load_manifest
 from srdata.pick import pick
 from srdata.recipe import HubSource, Recipe, Split
-from srdata.scale import covered
 from srdata.store.blocks import CHANNELS
 
 _SPLITS: dict[str, Split] = {
@@ -96,7 +95,7 @@ def stored_sizes(items: Iterable[Item], recipe: Recipe) -> list[tuple[int, int]]
             height, width = info.height, info.width
             if item.copy is not None:
                 height, width = item.copy.size(height, width)
-            sizes.append((covered(height, recipe.scales), covered(width, recipe.scales)))
+            sizes.append((recipe.stored(height), recipe.stored(width)))
     return sizes
 
 

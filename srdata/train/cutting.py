@@ -8,8 +8,6 @@ import numpy as np
 
 from srdata.errors import UsageError
 from srdata.images import Pixels
-from srdata.scale import Scale
-from srdata.store.blocks import CHANNELS
 from srdata.train.items import Crops, Regions
 from srdata.train.pads import padded
 from srdata.train.sources import PairSource
@@ -37,7 +35,7 @@ def cut(
     only: Only | None = None,
     out: Sides | None = None,
 ) -> Sides:
-    """LR and HR of stackable `crops`, padded to `patch` cells and turned; uint8 (count, height, width, 3).
+    """LR and HR of stackable `crops`, padded to `patch` and turned; uint8 (count, height, width, channels).
 
     A side that is not wanted has height and width 0. They are written into `out` when that is given; raises
     UsageError when it does not fit.
@@ -46,7 +44,7 @@ def cut(
     height, width = inside.sizes[0].tolist() if patch is None else (patch, patch)
     if out is not None and height != width and crops.turns is not None:
         raise UsageError("out= takes square crops where they are turned: give patch_size=")
-    lr, hr = _room(shapes(source.scale, len(inside.images), height, width, only), out)
+    lr, hr = _room(shapes(source, len(inside.images), height, width, only), out)
     if pad is None or (inside.sizes == (height, width)).all():
         source.read_pairs(inside.images, inside.corners, lr, hr)
     else:
@@ -58,12 +56,12 @@ def cut(
 
 
 def shapes(
-    scale: Scale, count: int, height: int, width: int, only: Only | None = None
+    source: PairSource, count: int, height: int, width: int, only: Only | None = None
 ) -> tuple[tuple[int, ...], tuple[int, ...]]:
     """The shapes of the arrays for LR and HR crops of so many cells."""
-    p, q = scale.as_integer_ratio()
+    (p, q), channels = source.scale.as_integer_ratio(), source.channels
     lr, hr = q * (only != "hr"), p * (only != "lr")
-    return (count, height * lr, width * lr, CHANNELS), (count, height * hr, width * hr, CHANNELS)
+    return (count, height * lr, width * lr, channels), (count, height * hr, width * hr, channels)
 
 
 def _room(wanted: tuple[tuple[int, ...], tuple[int, ...]], out: Sides | None = None) -> Sides:
@@ -82,7 +80,7 @@ def _read_padded(source: PairSource, inside: Regions, lr: Pixels, hr: Pixels, pa
     for i, (height, width) in enumerate(inside.sizes.tolist()):
         one = slice(i, i + 1)
         only: Only | None = None if lr.size and hr.size else "hr" if hr.size else "lr"
-        parts = _room(shapes(source.scale, 1, height, width, only))
+        parts = _room(shapes(source, 1, height, width, only))
         source.read_pairs(inside.images[one], inside.corners[one], *parts)
         for out, part in zip((lr, hr), parts, strict=True):
             if out.size:

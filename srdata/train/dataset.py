@@ -24,11 +24,12 @@ from srdata.store.windows import Integers, Windows, window_name
 from srdata.train.choose import Choice, choose_windows, open_given
 from srdata.train.cutting import Only, Sides, cut, shapes, stackable
 from srdata.train.epoch import SharedEpoch
-from srdata.train.items import Crops, Regions, draw, items_of
+from srdata.train.items import Crops, Regions, Turning, check_turning, draw, items_of
 from srdata.train.pads import check_pad
 from srdata.train.pairing import SHOWN, listed
 from srdata.train.sources import PairSource
 from srdata.train.tensors import check_dtype, to_tensor
+from srdata.train.views import ViewsSource
 
 Index = int | tuple[int, int]  # the number of an item, or (epoch, number of an item)
 
@@ -76,7 +77,7 @@ class Drawn(NamedTuple):
                 "items of different sizes make no batch: give patch_size=, or read them one by one"
             )
         height, width = self.crops.inside.sizes[0].tolist() if self.patch is None else [self.patch] * 2
-        return shapes(self.source.scale, len(self.crops.inside.images), height, width, self.only)
+        return shapes(self.source, len(self.crops.inside.images), height, width, self.only)
 
     def read(self, out: Sides | None = None) -> Sides:
         """LR and HR, uint8 (count, height, width, 3); UsageError, CorruptRecordError or ImageError."""
@@ -105,6 +106,8 @@ class PairedDataset(Dataset[Pair]):
         track       bicubic, unknown, … in EDSR's layout
         config      of a data set in the forms of `datasets`: bicubic_x4, …
         only        "hr" or "lr": this side alone, the other is not read; HR alone needs no scale
+        views       for stereo: the marks in the names of images, as ("_L", "_R") of 0001_L and 0001_R. An
+                    item is both, cut and turned alike, of six channels: the left RGB, then the right
     With the forms of `datasets` also
         revision    a branch, tag or commit on the Hub, which hf://ORG/NAME@REVISION names as well
         columns     the columns of images and names, such as {"hr": "gt", "lr": "lq", "key": "id"}; without it
@@ -115,7 +118,8 @@ class PairedDataset(Dataset[Pair]):
                     an image that is smaller than a window is one item
         patch_size  a random crop of it with this side in HR pixels; None: all that the LR image covers
         pad         "reflect", "edge" or "constant" enlarges images that are smaller; None: they are an error
-        dihedral    True: flipped and turned at random, all 8 ways equally likely
+        dihedral    True: flipped and turned at random, all 8 ways equally likely; "mirror": left and right
+                    alone, as for faces, also where a loader turns others
         seed        of crops and turns
         dtype       of tensors: float32, float16 or bfloat16 in 0 to 1, or uint8
         images      what to admit besides plain 8-bit RGB where image files are read
@@ -145,10 +149,11 @@ class PairedDataset(Dataset[Pair]):
         revision: str | None = None,
         columns: Given | None = None,
         only: Only | None = None,
+        views: tuple[str, str] | None = None,
         windows: bool | Windows = False,
         patch_size: int | None = None,
         pad: str | None = None,
-        dihedral: bool = False,
+        dihedral: Turning = False,
         seed: int = 0,
         dtype: torch.dtype = torch.float32,
         images: ImagePolicy | None = None,
@@ -159,14 +164,14 @@ class PairedDataset(Dataset[Pair]):
         choice = Choice(split, chosen_scale, track, template, images, verify, self._only, config, columns)
         opened = open_given(place_of(path, revision), _path(hr), _path(lr), choice)
         self._only = self._only or opened.only
-        self._source = opened.source
-        self._prepared = opened.prepared
+        self._source = opened.source if views is None else ViewsSource(opened.source, views)
+        self._prepared = opened.prepared if views is None else None  # whose scores are of single views
         self._windows = choose_windows(opened, windows)
         self._items = items_of(self._source.sizes, self.scale, self._windows)
         self._kept: Integers | None = None  # the numbers in `_items` of a subset's items
         self._patch = None if patch_size is None else in_cells(patch_size, self.scale)
         self._pad = None if pad is None else check_pad(pad)
-        self._dihedral = dihedral
+        self._dihedral = check_turning(dihedral)
         self._seed = seed
         self._dtype = check_dtype(dtype)
         self._epoch = SharedEpoch()
@@ -210,16 +215,21 @@ class PairedDataset(Dataset[Pair]):
         """HR height and width of every item before it is cropped to a patch or padded, (items, 2)."""
         return self._regions().sizes * self.scale.numerator
 
-    def scores(self, by: str = "psnr") -> Scores:
-        """What `srdata classify` gave every item: psnr, psnr-y, edges or deviation, float64 (items,).
+    def scores(self, by: str = "psnr", scale: Scale | None = None) -> Scores:
+        """What `srdata classify` gave every item: psnr, psnr-y, edges, gradients or deviation, (items,).
 
-        They are defined in `srdata.difficulty.measures`. Raises UsageError where the items are no windows of
-        a prepared set or these were not scored, with the command to run.
+        They are defined in `srdata.difficulty.measures`. `scale` is that at which windows were scored, where
+        it is another than that of the data, as for HR alone. Raises UsageError where the items are no windows
+        of a prepared set or these were not scored, with the command to run.
         """
         if self._prepared is None or self._windows is None:
             raise UsageError("scores are of the windows of a prepared set: open one, with windows=True")
         folder, split = self._prepared
-        found = read_scores(folder, ScoreKind(by, self.scale, self._windows), split)
+        found = read_scores(folder, ScoreKind(by, scale or self.scale, self._windows), split)
+        if len(found) != len(self._items):
+            raise UsageError(
+                f"{folder} has other windows at scale {scale}: its images are no multiples of it"
+            )
         return found[self._numbers(np.arange(len(self)))]
 
     def subset(self, items: ArrayLike) -> PairedDataset:

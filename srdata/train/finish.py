@@ -33,6 +33,7 @@ class Raw(NamedTuple):
     turns: list[int] | None  # of the dihedral group, as drawn
     turned: bool  # whether the crops are turned already
     labels: list[int] | None
+    difficulty: Tensor | None  # a number for each
     number: int  # of the batch in its epoch
     moment: Moment
 
@@ -73,6 +74,8 @@ class Finish:
             sides = self._upsampled(_made(sides, making, place, notes))
             sides = _augmented(sides, augment, place, notes)
         tensors = {name: self._finished(name, side) for name, side in sides.items()}
+        if raw.difficulty is not None:
+            tensors["difficulty"] = raw.difficulty.to(raw.hr.device, non_blocking=True)
         if raw.labels is not None:
             tensors["label"] = torch.tensor(raw.labels).to(raw.hr.device, non_blocking=True)
         return Batch(tensors, raw.keys, notes, self.scale)

@@ -6,16 +6,18 @@ scale p/q a cell is p HR pixels and q LR pixels wide, so what is cut on cells is
 
 from __future__ import annotations
 
-from typing import NamedTuple, Protocol
+from typing import Literal, NamedTuple, Protocol
 
 import numpy as np
 
+from srdata.errors import UsageError
 from srdata.rng import uniforms
 from srdata.scale import Scale
 from srdata.store.windows import Integers, Windows
-from srdata.train.turns import TURNS
+from srdata.train.turns import MIRRORED, TURNS
 
 Address = tuple[int, int | Integers, Integers]  # seed, epoch or epochs, items
+Turning = bool | Literal["mirror"]
 
 _CROP = 0x63726F70  # sets these draws apart from others with the same seed
 
@@ -105,7 +107,14 @@ def items_of(sizes: Integers, scale: Scale, windows: Windows | None) -> Items:
     return WholeImages(sizes, scale) if windows is None else WindowItems(windows, sizes, scale)
 
 
-def draw(regions: Regions, patch: int | None, turning: bool, address: Address) -> Crops:
+def check_turning(turning: Turning) -> Turning:
+    """How items are turned, as a user gives it; raises UsageError."""
+    if turning not in (True, False, "mirror"):
+        raise UsageError(f"dihedral {turning!r} must be True, False or 'mirror'")
+    return turning
+
+
+def draw(regions: Regions, patch: int | None, turning: Turning, address: Address) -> Crops:
     """The crops of regions; only their `address` decides which.
 
     `patch` is the side of a crop in cells; None takes whole regions. Every position is equally likely, the
@@ -119,4 +128,5 @@ def draw(regions: Regions, patch: int | None, turning: bool, address: Address) -
         places = np.maximum(regions.sizes - patch, 0) + 1
         corners = regions.corners + (numbers[:, :2] * places).astype(np.int64)
         regions = Regions(regions.images, regions.orders, corners, np.minimum(regions.sizes, patch))
-    return Crops(regions, (numbers[:, 2] * TURNS).astype(np.int64) if turning else None)
+    ways = MIRRORED if turning == "mirror" else TURNS
+    return Crops(regions, (numbers[:, 2] * ways).astype(np.int64) if turning else None)

@@ -8,6 +8,7 @@ from functools import partial
 from typing import Any, TypeVar
 
 import torch
+from numpy.typing import ArrayLike
 
 from srdata.errors import StorageFullError, UsageError
 from srdata.scale import Scale
@@ -17,6 +18,7 @@ from srdata.train.augment import load_augment
 from srdata.train.batch import Batch
 from srdata.train.cutting import Only
 from srdata.train.dataset import PairedDataset
+from srdata.train.difficulty import item_numbers
 from srdata.train.finish import Finish, Raw, Upsample, check_upsample, split_turning
 from srdata.train.look import Color, Look
 from srdata.train.making import Degradation, load_making
@@ -47,6 +49,8 @@ class Loader:
         patch_size   side of the crops in HR pixels, instead of that of the data
         order        of items, see `srdata.train.orders`: by default every item `repeat` times an epoch,
                      shuffled unless `shuffle` is false; of a Mixed, in its ratio
+        difficulty   the name of a score of `srdata classify`, or a number for every item such as its class:
+                     what batches then have as `difficulty`
         seed         of order, crops, augmentations and degradations; that of the data is not used
     and makes of it
         augment      names, presets or settings of `srdata.train.augment`
@@ -87,6 +91,7 @@ class Loader:
         patch_size: int | Schedule[int | None] | None = None,
         seed: int = 0,
         order: Order | Schedule[Order] | None = None,
+        difficulty: str | ArrayLike | None = None,
         shuffle: bool = True,
         repeat: int = 1,
         drop_last: bool = True,
@@ -108,6 +113,8 @@ class Loader:
         self.rank, self.world_size = my_share(rank, world_size)
         self._workers, self._kind, self._ahead = check_workers(workers, kind, ahead), kind, ahead
         mixed = data if isinstance(data, Mixed) else Mixed([data])
+        if mixed.channels != 3 and (degrade is not None or color != "rgb"):
+            raise UsageError("two views are read as they are stored: leave out degrade= and color=")
         look = Look(dtype, channels_last, color, _numbers(mean), _numbers(std), value_range)
         check_upsample(upsample)
         loading = partial(
@@ -144,6 +151,7 @@ class Loader:
             turning=self.device.type == "cpu" and self.residency != "device",
             only=only,
             pin=self.device.type == "cuda",
+            difficulty=item_numbers(difficulty, mixed, self.scale),
         )
         rest = _mapped(lambda one: split_turning(one)[1], augments)
         self._finish = Finish(seed, self.scale, look, rest, making, upsample)

@@ -110,6 +110,7 @@ class Reading:
     turning: bool  # whether they are turned here; otherwise it is left to do
     only: Only | None
     pin: bool
+    difficulty: Tensor | None = None  # a number for each item
 
     def __call__(self, job: Job) -> Raw:
         parts = self.plan.parts(job, dihedral=at(self.dihedral, job.moment), only=self.only)
@@ -125,9 +126,16 @@ class Reading:
             turns=turns or None,
             turned=self.turning,
             labels=labels or None,
+            difficulty=self._difficulty_of(parts),
             number=job.number,
             moment=job.moment,
         )
+
+    def _difficulty_of(self, parts: Sequence[Part]) -> Tensor | None:
+        """The number of each item."""
+        if self.difficulty is None:
+            return None
+        return self.difficulty[torch.from_numpy(np.concatenate([part.items for part in parts]))]
 
     def _sides(self, drawn: Sequence[Drawn]) -> tuple[Tensor, Tensor]:
         """LR and HR, uint8 (count, height, width, 3)."""

@@ -12,7 +12,7 @@ from torch import Tensor
 
 from srdata.errors import StorageFullError, UsageError
 from srdata.images import Pixels
-from srdata.store.blocks import CHANNELS, copy_rows
+from srdata.store.blocks import copy_rows
 from srdata.store.windows import Integers
 from srdata.train.cutting import Only, Sides, shapes
 from srdata.train.dataset import Drawn
@@ -27,6 +27,7 @@ class HostSource:
     def __init__(self, source: PairSource, only: Only | None) -> None:
         self.scale = source.scale
         self.sizes = source.sizes
+        self.channels = source.channels
         self._source = source
         self._only = only
         self._kept: dict[int, Sides] = {}
@@ -60,11 +61,12 @@ class DeviceSource:
     def __init__(self, source: PairSource, only: Only | None, device: torch.device) -> None:
         self.scale = source.scale
         self.sizes = source.sizes
+        self.channels = source.channels
         self._source = source
         cells = source.sizes // source.scale.numerator
         p, q = source.scale.as_integer_ratio()
         self._sides = tuple(
-            _Side(cells * cell, device, wanted)
+            _Side(cells * cell, source.channels, device, wanted)
             for cell, wanted in ((q, only != "hr"), (p, only != "lr"))
         )  # fmt: skip
         for image in range(len(cells)):
@@ -92,21 +94,21 @@ class DeviceSource:
 class _Side:
     """The images of one side, one after another."""
 
-    def __init__(self, sizes: Integers, device: torch.device, wanted: bool) -> None:
+    def __init__(self, sizes: Integers, channels: int, device: torch.device, wanted: bool) -> None:
         areas = sizes.prod(axis=1) * wanted
         self._starts = np.cumsum(areas) - areas
         self._widths = sizes[:, 1]
         try:
-            self._pixels = torch.empty(int(areas.sum()), CHANNELS, dtype=torch.uint8, device=device)
+            self._pixels = torch.empty(int(areas.sum()), channels, dtype=torch.uint8, device=device)
         except torch.OutOfMemoryError as error:
             raise StorageFullError(
-                f"{int(areas.sum()) * CHANNELS / 1e9:.1f} GB of images do not fit into the memory of "
+                f"{int(areas.sum()) * channels / 1e9:.1f} GB of images do not fit into the memory of "
                 f"{device}: take residency='host'"
             ) from error
 
     def put(self, image: int, pixels: Pixels) -> None:
         start = int(self._starts[image])
-        flat = torch.from_numpy(pixels.reshape(-1, CHANNELS))
+        flat = torch.from_numpy(pixels.reshape(-1, pixels.shape[-1]))
         self._pixels[start : start + len(flat)] = flat.to(self._pixels.device)
 
     def gather(self, images: Integers, corners: Integers, shape: tuple[int, ...]) -> Tensor:
@@ -123,7 +125,7 @@ class _Side:
 def whole_pair(source: PairSource, image: int, only: Only | None) -> Sides:
     """LR and HR of one image, whole; a side that is not wanted has no pixels."""
     height, width = (source.sizes[image] // source.scale.numerator).tolist()
-    lr, hr = (np.empty(shape, np.uint8) for shape in shapes(source.scale, 1, height, width, only))
+    lr, hr = (np.empty(shape, np.uint8) for shape in shapes(source, 1, height, width, only))
     source.read_pairs(np.array([image]), np.zeros((1, 2), np.int64), lr, hr)
     return lr[0], hr[0]
 
@@ -132,4 +134,4 @@ def bytes_of(source: PairSource, only: Only | None) -> int:
     """The bytes that all images of a source take, uncompressed."""
     p, q = source.scale.as_integer_ratio()
     cells = int((source.sizes // p).prod(axis=1).sum())
-    return cells * CHANNELS * ((q * q if only != "hr" else 0) + (p * p if only != "lr" else 0))
+    return cells * source.channels * ((q * q if only != "hr" else 0) + (p * p if only != "lr" else 0))
