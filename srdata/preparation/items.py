@@ -68,13 +68,11 @@ def find_items(recipe: Recipe, root: Path, from_dir: Path | None = None) -> list
 
 def _kept(items: Sequence[Item], recipe: Recipe) -> list[Item]:
     """The images that a recipe does not leave out; raises UnknownNameError for one that is not there."""
-    excluded = recipe.exclude or ()
-    keys = {item.key for item in items}
-    for key in excluded:
-        if key not in keys:
-            where = f"among the {len(keys)} of {recipe.name}"
-            raise UnknownNameError(f"exclude: no image {key!r} {where}{nearest(key, sorted(keys))}")
-    if keys and keys <= {*excluded}:
+    excluded, keys = {*(recipe.exclude or ())}, {item.key for item in items}
+    for key in sorted(excluded - keys):
+        where = f"among the {len(keys)} of {recipe.name}"
+        raise UnknownNameError(f"exclude: no image {key!r} {where}{nearest(key, sorted(keys))}")
+    if keys and keys == excluded:
         raise UsageError(f"exclude: leaves none of the {len(keys)} images of {recipe.name}; name fewer")
     return [item for item in items if item.key not in excluded]
 
