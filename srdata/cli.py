@@ -80,6 +80,9 @@ def show(name: str, as_json: bool) -> None:
 @click.option("--copies", help="Add smaller copies of training images, as realesrgan, classsr or lapsrn do.")
 @_FROM
 @click.option("--split", "splits", multiple=True, help="Only this split; repeat for several.")
+@click.option(
+    "--exclude", multiple=True, metavar="KEY", help="Leave out this image and its copies; repeat for several."
+)
 @click.option("--config", help="Config of a data set of the Hub.")
 @click.option("--column", help="Column of its HR images; hr or image if not given.")
 @click.option("--jobs", default=-1, show_default=True, help="Processes; -1 is one a core.")

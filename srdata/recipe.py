@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
 from pydantic import (
+    AfterValidator,
     BaseModel,
     BeforeValidator,
     ConfigDict,
@@ -57,6 +58,13 @@ ScaleField = Annotated[
     BeforeValidator(_scale),
     PlainSerializer(str),
     WithJsonSchema({"type": ["number", "string"], "examples": [2, 3, 4, 1.5]}),
+]
+
+Key = Annotated[  # of an image; a number in YAML is the text that it is written as
+    str, BeforeValidator(lambda key: str(key) if type(key) is int else key, json_schema_input_type=str | int)
+]
+KeysField = Annotated[
+    tuple[Key, ...] | None, AfterValidator(lambda keys: tuple(sorted(set(keys or ()))) or None)
 ]
 
 
@@ -117,6 +125,7 @@ class Recipe(_Part):
     pairs: Pairs | None = None  # the names in that folder, where they are none that the field uses
     hub: HubSource | None = None  # or a data set of the Hugging Face Hub
     splits: tuple[Split, ...] = ()  # none: all that the source has
+    exclude: KeysField = None  # images that are left out, with their copies
     scales: Annotated[tuple[ScaleField, ...], Field(min_length=1)]
     degradation: str | list[Any] | dict[str, Any] = "bicubic"  # a dict: a chain, or scale → chain
     multiple: Annotated[int, Field(ge=1)] | None = None  # of HR sides, which are cut to it; 12 is GTmod12
@@ -197,7 +206,8 @@ class Recipe(_Part):
     @property
     def set_name(self) -> str:
         """The name of the folder that a set made by this recipe gets: div2k-x4, div2k-bsrgan-x2x4-folder."""
-        middle = [] if self.copies is None else [self._copies_name]
+        middle = [] if self.exclude is None else [f"without-{len(self.exclude)}"]
+        middle += [] if self.copies is None else [self._copies_name]
         middle += [] if self.degradation_name == "bicubic" else [self.degradation_name]
         layout = [] if self.store.layout == "lmdb" else [self.store.layout]
         return "-".join([self.name, *middle, "".join(scale.label for scale in self.scales), *layout])

@@ -103,7 +103,7 @@ def _holds(content: SetFile, need: Need) -> bool:
     recipe = content.recipe
     if need.corpus not in (recipe.get("source"), recipe.get("name")):
         return False
-    if need.split not in content.counts:
+    if need.split not in content.counts or recipe.get("exclude"):
         return False
     wanted = [copy.plain for copy in COPIES[need.copies]] if need.copies else None
     if need.split == "train" and recipe.get("copies") != wanted:

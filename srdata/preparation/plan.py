@@ -55,6 +55,7 @@ def plan_text(recipe: Recipe, root: Path, target: Path, from_dir: Path | None = 
         f"target    {target} ({recipe.store.layout})",
         f"digest    {recipe.digest}",
         licence_text(recipe),
+        *([f"excluded  {', '.join(recipe.exclude)}"] if recipe.exclude else []),
     ]
     if recipe.hub is not None:
         return "\n".join([*lines, *_hub_lines(look(recipe.hub.name))])
