@@ -45,7 +45,7 @@ def _joined(texts: Iterable[str]) -> str:
 def _data(data: Data) -> str:
     sets = " + ".join(dict.fromkeys(_corpus(one) for one in data.sets))
     windows = f", sub-images {data.windows.size}/{data.windows.step}" if data.windows else ""
-    return f"{sets}{windows}"
+    return f"{sets}{windows}{', stereo' if data.views else ''}"
 
 
 def _corpus(corpus: Corpus) -> str:
@@ -69,6 +69,8 @@ def _degradation(setting: Setting) -> str:
         return "by the network"
     if setting.one_image is not None:
         return "of itself"
+    if (setting.any_scale or {}).get("bicubic") == "pillow":
+        return "bicubic of Pillow"
     if isinstance(setting.degradation, str):
         return setting.degradation
     steps: Any = setting.degradation

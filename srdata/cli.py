@@ -80,6 +80,9 @@ def show(name: str, as_json: bool) -> None:
 @click.option("--copies", help="Add smaller copies of training images, as realesrgan, classsr or lapsrn do.")
 @_FROM
 @click.option("--split", "splits", multiple=True, help="Only this split; repeat for several.")
+@click.option(
+    "--exclude", multiple=True, metavar="KEY", help="Leave out this image and its copies; repeat for several."
+)
 @click.option("--config", help="Config of a data set of the Hub.")
 @click.option("--column", help="Column of its HR images; hr or image if not given.")
 @click.option("--jobs", default=-1, show_default=True, help="Processes; -1 is one a core.")
@@ -97,19 +100,37 @@ def show(name: str, as_json: bool) -> None:
 @click.option("--hr", help="How the HR images below PATH are called: 'HR/{key}.png', or an LMDB.")
 @click.option("--lr", help="How their LR images are called: 'LR/X{scale}/{key}.png', or an LMDB.")
 @click.option("--skip-bad", is_flag=True, help="Leave bad images out and list them in the set.")
+@click.option(
+    "--style",
+    "styles",
+    multiple=True,
+    type=click.Choice(["edsr", "basicsr", "basicsr-mod12", "rcan"]),
+    help="Folders of benchmarks to write; repeat for several. All but rcan if not given.",
+)
 @click.option("--dry-run", is_flag=True, help="Print the plan and do nothing.")
-def prepare(dry_run: bool, jobs: int, backend: Any, skip_bad: bool, **options: Any) -> None:
+def prepare(dry_run: bool, jobs: int, backend: Any, skip_bad: bool, styles: Any, **options: Any) -> None:
     """Download, degrade, cut and store a data set; run again to resume.
 
     A PATH holds images, or pairs of any form that `srdata inspect` knows; LR images that are there are kept.
     The name of a paper's recipe, such as hat-x4, stands for all the sets that it reads.
+
+    `benchmarks` stands for Set5, Set14, B100, Urban100 and Manga109 at x2, x3 and x4, at x3 also blurred and
+    subsampled (BD) and noisy (DN). Each becomes prepared sets, and files in the folders that other code
+    reads: benchmark/ (EDSR), basicsr/ (GTmod2, LRbicx2), basicsr-mod12/ (GTmod12), rcan/. Manga109 may not be
+    downloaded: its pages are taken --from your folder.
     """
-    from srdata import preparation
+    from srdata import benchmarks, preparation
     from srdata.papers.files import is_paper
     from srdata.papers.preparing import prepare_sets
 
     recipe = options.pop("recipe")
     how = {"jobs": jobs, "backend": backend, "skip_bad": skip_bad, "log": _note}
+    if styles and recipe != benchmarks.NAME:
+        raise click.UsageError(f"--style says how the files of {benchmarks.NAME} are called: leave it out")
+    if recipe == benchmarks.NAME:
+        for line in benchmarks.prepare_given(options, styles, dry_run, **how):
+            click.echo(line)
+        return
     if is_paper(recipe):
         root = options.pop("root")
         for line in prepare_sets(recipe, root, options | {"lmdb": None}, dry_run, **how):
@@ -217,10 +238,10 @@ def replay(prepared: Path, key: str, out: Path | None) -> None:
 @_SET
 @click.option(
     "--by",
-    type=click.Choice(["psnr", "psnr-y", "edges", "deviation"]),
+    type=click.Choice(["psnr", "psnr-y", "edges", "gradients", "deviation"]),
     default="psnr",
     show_default=True,
-    help="PSNR of bicubic (ClassSR), edges of LR (ARM), or how far HR is from flat.",
+    help="PSNR of bicubic (ClassSR), edges (ARM) or gradients (WBSR) of LR, or how far HR is from flat.",
 )
 @click.option(
     "--windows",

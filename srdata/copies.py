@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from itertools import compress, islice
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -59,9 +59,14 @@ class Gallery:
         return [row for row in rows if not made[row]]
 
     @property
+    def recipe(self) -> dict[str, Any] | None:
+        """What made a prepared set, resolved; None for a folder."""
+        return None if self._images is None else self._images.content.recipe
+
+    @property
     def source(self) -> str | None:
         """The data set that a prepared set is made of, None where it is none of the catalogue."""
-        return None if self._images is None else self._images.content.recipe.get("source")
+        return (self.recipe or {}).get("source")
 
     @property
     def label(self) -> str:
@@ -98,8 +103,8 @@ class Copies(NamedTuple):
 
     total: int
     nearest: list[Near]
-    ones: int
-    others: int
+    ones: set[int]
+    others: set[int]
 
 
 def sketches_of(gallery: Gallery, jobs: int = -1) -> Sketch:
@@ -136,7 +141,7 @@ def find_copies(sketches: Sketch, others: Sketch | None = None, *, shown: int = 
         nearest = heapq.nsmallest(
             shown, [*nearest, *some], key=lambda pair: (pair.bits, pair.one, pair.other)
         )
-    return Copies(count, nearest, len(ones), len(twos))
+    return Copies(count, nearest, ones, twos)
 
 
 def _copies(sketches: Sketch, others: Sketch | None) -> Iterator[Near]:

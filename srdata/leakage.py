@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from srdata import catalog
 from srdata.catalog import Shelf
 from srdata.copies import Copies, Gallery, find_copies, sketches_of
 from srdata.doctor import Finding
 from srdata.errors import SetError, StoreError, UsageError
+from srdata.hub.names import HubName
 from srdata.manifest import Manifest, load_manifest
 from srdata.phash import ALIKE, NEAR, TURNS, Near
 from srdata.prepared import PreparedImages
@@ -24,10 +25,6 @@ METHOD = (
     f"Two images count as the same when at most {NEAR} of the 64 bits of their perceptual hashes differ, as "
     "after resizing or compressing again, in any of the 8 ways to mirror and turn them, and their small grey "
     f"images correlate by at least {ALIKE}. Parts cut out of an image, such as sub-images, are not found."
-)
-_ADVICE = (
-    "train without these images: prepare has no option to leave them out, so take their files out of the "
-    "folder that you prepare, or train on data.subset([key not in leaked for key in data.keys])"
 )
 _INSTEAD = "name the images that it is made of by --train or --test"
 
@@ -126,13 +123,32 @@ def find_leakage(
     trains = pools([*(one for one in free if one.split == TRAIN), *map(Gallery, train)])
     held = pools([*(one for one in free if one.split != TRAIN), *map(Gallery, test)])
     _refuse_nothing(trains, held, root)
-    found = False
+    leaked: dict[Pool, set[int]] = {}
     for overlap in overlaps(trains, held, jobs, shown):
-        found |= bool(overlap.copies.total)
+        leaked.setdefault(overlap.train, set()).update(overlap.copies.ones)
         yield from _lines(overlap)
-    if found:
-        yield Finding("note", "what to do", _ADVICE)
+    for train_pool, numbers in leaked.items():
+        if numbers:
+            yield Finding("note", "what to do", _remedy(train_pool, sorted(numbers)))
     yield from _notes(root, held)
+
+
+def _remedy(pool: Pool, numbers: Sequence[int]) -> str:
+    """What leaves those images out of what is trained on."""
+    keys = [shlex.quote(pool.gallery.key(number)) for number in numbers]
+    paths = ", ".join(dict.fromkeys(str(one.path) for one in pool.galleries))
+    if pool.gallery.recipe is None:
+        return f"take these files out of {paths}: {' '.join(keys)}"
+    command = " --exclude ".join([f"srdata prepare {_origin(pool.gallery.recipe)} …", *keys])
+    return f"in place of {paths}, the other options as before: {command}"
+
+
+def _origin(recipe: Mapping[str, Any]) -> str:
+    """What `prepare` was given to make a set; where that is not kept, the word of its help."""
+    if (hub := recipe.get("hub")) is not None:
+        return str(HubName(hub["repository"], hub.get("revision")))
+    known = recipe.get("source") is not None and recipe["name"] in catalog.names(Shelf.RECIPES)
+    return str(recipe["name"]) if known else "PATH"
 
 
 def _refuse_nothing(trains: Sequence[Pool], held: Sequence[Pool], root: Path) -> None:
@@ -153,8 +169,9 @@ def _lines(overlap: Overlap) -> Iterator[Finding]:
     if not copies.total:
         yield Finding("ok", train.label, f"none of {total:,} images in {held.label} ({there:,})")
         return
-    verb = "is" if copies.ones == 1 else "are"
-    which = f"{copies.ones:,} of {total:,} images {verb} in {held.label}, {copies.others:,} of its {there:,}"
+    ones, others = len(copies.ones), len(copies.others)
+    verb = "is" if ones == 1 else "are"
+    which = f"{ones:,} of {total:,} images {verb} in {held.label}, {others:,} of its {there:,}"
     yield Finding("problem", train.label, which)
     for pair in copies.nearest:
         what = f"{train.gallery.key(pair.one)} = {held.gallery.key(pair.other)}"

@@ -9,7 +9,7 @@ from typing import Any
 
 import yaml
 
-from srdata import catalog, papers
+from srdata import benchmarks, catalog, papers
 from srdata.catalog import Shelf
 from srdata.degrade.chain import load_chain
 from srdata.errors import SetError, UnknownNameError, nearest
@@ -26,7 +26,7 @@ def overview(root: Path) -> str:
     """Data sets with what is here of them, recipes, degradations, and the prepared sets below `root`."""
     blocks = [
         ("data sets", (_data_set_line(load_manifest(name), root) for name in catalog.names(Shelf.MANIFESTS))),
-        ("recipes", (_recipe_line(load_recipe(name)) for name in catalog.names(Shelf.RECIPES))),
+        ("recipes", _recipe_lines()),
         ("recipes of papers", (shown.line(stem) for stem in catalog.names(Shelf.PAPERS))),
         ("degradations", (_degradation_line(name) for name in catalog.names(Shelf.DEGRADATIONS))),
         (f"prepared in {root}", list(_prepared_lines(root)) or ["nothing yet"]),
@@ -42,6 +42,11 @@ def _data_set_line(manifest: Manifest, root: Path) -> str:
     how = " · bring your own copy" if manifest.by_hand else " · gated" if manifest.gate else ""
     number = f"{counts} images" if counts else "number not known"
     return f"{manifest.name:12} {manifest.title} · {number} · {manifest.licence.name}{how}{state}"
+
+
+def _recipe_lines() -> Iterator[str]:
+    yield from (_recipe_line(load_recipe(name)) for name in catalog.names(Shelf.RECIPES))
+    yield f"{benchmarks.NAME:12} the five test sets in one go, in the folders of EDSR, BasicSR and RCAN"
 
 
 def _recipe_line(recipe: Recipe) -> str:
@@ -67,6 +72,8 @@ def _prepared_lines(root: Path) -> Iterator[str]:
 
 def describe(name: str) -> str:
     """A recipe in its resolved form and the data set it takes, or a data set, or a degradation, as text."""
+    if name == benchmarks.NAME:
+        return benchmarks.summary()
     if (paper := _paper(name)) is not None:
         return "\n".join(shown.lines(paper))
     parts = [_yaml(part) if isinstance(part, dict) else part for part in _parts(name)]

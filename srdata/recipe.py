@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
 from pydantic import (
+    AfterValidator,
     BaseModel,
     BeforeValidator,
     ConfigDict,
@@ -35,7 +36,7 @@ from srdata.hub.names import REPOSITORY, HubName, hub_name, is_hub_name
 from srdata.hub.repository import look
 from srdata.images import ImagePolicy
 from srdata.manifest import Split, load_manifest
-from srdata.scale import Scale
+from srdata.scale import Scale, covered
 from srdata.store.windows import Windows
 from srdata.yamlfile import Document, check, read_yaml
 
@@ -57,6 +58,13 @@ ScaleField = Annotated[
     BeforeValidator(_scale),
     PlainSerializer(str),
     WithJsonSchema({"type": ["number", "string"], "examples": [2, 3, 4, 1.5]}),
+]
+
+Key = Annotated[  # of an image; a number in YAML is the text that it is written as
+    str, BeforeValidator(lambda key: str(key) if type(key) is int else key, json_schema_input_type=str | int)
+]
+KeysField = Annotated[
+    tuple[Key, ...] | None, AfterValidator(lambda keys: tuple(sorted(set(keys or ()))) or None)
 ]
 
 
@@ -117,8 +125,10 @@ class Recipe(_Part):
     pairs: Pairs | None = None  # the names in that folder, where they are none that the field uses
     hub: HubSource | None = None  # or a data set of the Hugging Face Hub
     splits: tuple[Split, ...] = ()  # none: all that the source has
+    exclude: KeysField = None  # images that are left out, with their copies
     scales: Annotated[tuple[ScaleField, ...], Field(min_length=1)]
     degradation: str | list[Any] | dict[str, Any] = "bicubic"  # a dict: a chain, or scale → chain
+    multiple: Annotated[int, Field(ge=1)] | None = None  # of HR sides, which are cut to it; 12 is GTmod12
     copies: CopiesField = None  # of every training image, at other sizes
     windows: Windows | None = Windows()
     store: Store = Store()
@@ -140,6 +150,8 @@ class Recipe(_Part):
             raise ValueError("copies have no published LR images: take a degradation that makes them")
         if self.pairs is not None and self.folder is None:
             raise ValueError("pairs says how the images of a folder are called: give the folder")
+        if self.multiple is not None and self.published is not None:
+            raise ValueError("published LR images belong to whole HR images: leave multiple out")
         if len(set(self.scales)) < len(self.scales):
             raise ValueError("a scale stands twice in scales; remove one of them")
         return self
@@ -187,10 +199,15 @@ class Recipe(_Part):
                 return [{"op": "imresize", "rounding": variant.rounding, "border": variant.border}]
         return None
 
+    def stored(self, hr_size: int) -> int:
+        """The part of an HR side that is kept: a multiple of `multiple`, as far as LR images reach."""
+        return covered(hr_size - hr_size % (self.multiple or 1), self.scales)
+
     @property
     def set_name(self) -> str:
         """The name of the folder that a set made by this recipe gets: div2k-x4, div2k-bsrgan-x2x4-folder."""
-        middle = [] if self.copies is None else [self._copies_name]
+        middle = [] if self.exclude is None else [f"without-{len(self.exclude)}"]
+        middle += [] if self.copies is None else [self._copies_name]
         middle += [] if self.degradation_name == "bicubic" else [self.degradation_name]
         layout = [] if self.store.layout == "lmdb" else [self.store.layout]
         return "-".join([self.name, *middle, "".join(scale.label for scale in self.scales), *layout])
@@ -254,6 +271,8 @@ def load_recipe(name: str | Path) -> Recipe:
         raise UsageError(
             f"{name} is the recipe of a paper, not of one set: srdata prepare {name} makes all that it reads"
         )
+    if name == "benchmarks":
+        raise UsageError(f"{name} stands for several sets: srdata prepare {name} makes them")
     if path.exists():
         return Recipe(name=_set_name(_stem(path.resolve())), folder=str(path.resolve()), scales=(Scale(4),))
     raise UnknownNameError.among("recipe, recipe file or folder", str(name), known)

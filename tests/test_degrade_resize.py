@@ -138,3 +138,18 @@ def test_pillow_resize_is_pillows() -> None:
 def test_wrong_settings_are_refused(settings: dict[str, Any], what: str) -> None:
     with pytest.raises(RecipeError, match=what):
         load_chain([{"op": "resize", **settings}])
+
+
+def test_without_clip_it_is_imresize_of_floats() -> None:
+    """Far beyond 0–1 at the edges of black and white, in numpy as on tensors."""
+    x = np.zeros((1, 3, 24, 36), np.float32)
+    x[:, :, 8:, 12:] = 1
+    wanted = imresize(x[0].transpose(1, 2, 0), 1 / 4).transpose(2, 0, 1)
+    assert wanted.max() > 1.01
+    assert wanted.min() < -0.01
+    chain = load_chain("bicubic-float")
+    held = load_chain({"rounds": False, "steps": [{"op": "resize", "to": "lr", "antialias": True}]})
+    for batch in (x, torch.from_numpy(x)):
+        lr = np.asarray(chain.apply(batch, [chain.sample(1)], 4))
+        assert np.abs(lr[0] - wanted).max() < 1e-6
+        assert np.abs(np.asarray(held.apply(batch, [held.sample(1)], 4)) - lr.clip(0, 1)).max() < 1e-6

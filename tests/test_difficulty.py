@@ -16,6 +16,7 @@ import click
 import numpy as np
 import pyarrow.parquet as pq
 import pytest
+import torch
 from PIL import Image
 from scipy import ndimage
 from skimage.color import rgb2ycbcr
@@ -23,7 +24,7 @@ from skimage.metrics import peak_signal_noise_ratio
 
 from srdata.cli import cli, run
 from srdata.difficulty import CLASSSR, classes, classify, summary
-from srdata.difficulty.measures import MEASURES, deviation, edges, psnr, psnr_y
+from srdata.difficulty.measures import MEASURES, deviation, edges, gradients, psnr, psnr_y
 from srdata.errors import CorruptRecordError, SetError, UnknownNameError, UsageError
 from srdata.files import only_one_at
 from srdata.images import Pixels, read_image
@@ -35,6 +36,7 @@ from srdata.store.setfile import add_file, read_set
 from srdata.store.windows import Windows
 from srdata.train.dataset import PairedDataset
 from srdata.train.loader import Loader
+from srdata.train.mixed import Mixed
 from srdata.train.residency import Residency
 from srdata.verification import verify
 from tests.pairs import position_pairs, write_shards
@@ -100,6 +102,24 @@ def test_edges_are_those_of_scipy(hr: Pixels) -> None:
     point = np.zeros((5, 5, 3), np.uint8)
     point[2, 2] = 10
     assert edges(point, point, FOUR) == (8 * 10 + 4 * 2 * 10) / 25
+
+
+def test_gradients_of_a_ramp_by_hand(hr: Pixels) -> None:
+    """Three levels a pixel, but for the first and the last, beyond which the image is mirrored."""
+    ramp = np.broadcast_to(3 * np.arange(10, dtype=np.uint8)[:, None], (7, 10, 3)).copy()
+    vector = np.array([2.4, 3 * math.sqrt(0.8 * 0.2), 0, 0])
+    assert gradients(ramp, hr, FOUR) == pytest.approx(np.linalg.norm(vector), abs=1e-12)
+    assert gradients(ramp.transpose(1, 0, 2).copy(), hr, FOUR) == pytest.approx(
+        np.linalg.norm(vector), abs=1e-12
+    )
+    assert gradients(np.full_like(ramp, 9), hr, FOUR) == 0
+
+
+def test_gradients_are_those_of_scipy(hr: Pixels) -> None:
+    grey = hr[..., :1].repeat(3, axis=2)
+    along = [np.abs(ndimage.sobel(grey[..., 0].astype(float), axis, mode="mirror")) / 8 for axis in (0, 1)]
+    vector = [one.mean() for one in along] + [one.std() for one in along]
+    assert gradients(grey, hr, FOUR) == pytest.approx(np.linalg.norm(vector), abs=1e-12)
 
 
 def test_deviation_by_hand(hr: Pixels) -> None:
@@ -338,6 +358,55 @@ def test_a_loader_of_a_subset(folder: Path, residency: Residency) -> None:
         expected = whole.batch(items, epoch)
         assert list(batch.keys) == expected.keys
         assert ((batch.hr * 255).round().numpy() == expected.hr.transpose(0, 3, 1, 2)).all()
+
+
+@pytest.mark.parametrize("how", [{"residency": "mapped"}, {"residency": "device"}, {"kind": "process"}])
+def test_batches_say_how_hard_their_windows_are(folder: Path, how: dict[str, str]) -> None:
+    """By name, over a subset and a second set; the numbers are those of the windows as they are read."""
+    data = PairedDataset(folder, split="train", windows=True)
+    assert "difficulty" not in next(iter(Loader(data, 4, patch_size=20, **how))).tensors  # type: ignore[arg-type]
+    classify(folder, "edges", jobs=1)
+    both = Mixed([data.subset([6, 2, 5]), data])
+    windows = {key: data.batch([item]) for item, key in enumerate(data.keys)}
+    expected = {key: edges(window.lr[0], window.hr[0], FOUR) for key, window in windows.items()}
+    seen = set()
+    for batch in Loader(both, 4, patch_size=20, workers=1, difficulty="edges", drop_last=False, **how):  # type: ignore[arg-type]
+        assert batch.difficulty.dtype == torch.float32
+        assert batch.difficulty.tolist() == pytest.approx([expected[key] for key in batch.keys])
+        seen |= set(batch.keys)
+    assert seen == set(data.keys)
+
+
+def test_batches_say_the_class_that_is_given(folder: Path) -> None:
+    data = PairedDataset(folder, split="train", windows=True)
+    numbers = np.arange(len(data)) % 3
+    for batch in Loader(data, 4, patch_size=20, difficulty=numbers):
+        assert batch.difficulty.dtype == torch.int64
+        assert batch.difficulty.tolist() == [data.keys.index(key) % 3 for key in batch.keys]
+    with pytest.raises(UsageError, match=r"difficulty of shape \(7,\) for 8 items: give a number for each"):
+        Loader(data, 4, patch_size=20, difficulty=numbers[1:])
+    with pytest.raises(UsageError, match="run `srdata classify"):
+        Loader(data, 4, patch_size=20, difficulty="psnr")
+
+
+def test_hr_alone_has_the_scores_of_a_scale(tmp_path: Path) -> None:
+    """Where both are cut into the same windows: 97 rows are 96 at x4, where no third window is."""
+    for height, same in ((96, True), (97, False)):
+        windows = Windows(size=48, step=48, threshold=0)
+        path = write_shards(
+            tmp_path / f"{height}", position_pairs(FOUR, [(height, 96)]), FOUR, windows=windows
+        )
+        classify(path, "deviation", jobs=1)
+        pairs, hr = (PairedDataset(path, windows=True, only=only) for only in (None, "hr"))
+        if not same:
+            with pytest.raises(UsageError, match="has other windows at scale 4"):
+                hr.scores("deviation", FOUR)
+            continue
+        assert hr.scores("deviation", FOUR).tolist() == pairs.scores("deviation").tolist()
+        made = Loader(hr, 4, degrade="bicubic", scale=4, patch_size=24, difficulty="deviation")
+        expected = dict(zip(pairs.keys, pairs.scores("deviation"), strict=True))
+        (batch,) = made
+        assert batch.difficulty.tolist() == pytest.approx([expected[key] for key in batch.keys])
 
 
 def test_a_subset_by_mask_and_its_mistakes(folder: Path) -> None:

@@ -21,7 +21,17 @@ ROWS = [
     {"degrade", "store", "manifest", "fetch", "hub"},
     {"recipe"},
     {"preparation", "verification", "report", "train", "doctor", "listing", "prepared"}
-    | {"difficulty", "metrics", "copies", "leakage", "rights", "publication", "exchange", "papers"},
+    | {
+        "difficulty",
+        "metrics",
+        "copies",
+        "leakage",
+        "rights",
+        "publication",
+        "exchange",
+        "papers",
+        "benchmarks",
+    },
     {"cli"},
     {"__main__"},
 ]

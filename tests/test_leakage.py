@@ -72,13 +72,58 @@ def test_a_copy_is_named_and_a_clean_set_is_not(root: Path, capsys: pytest.Captu
     leaky = "data/leaky-x4 train, data/leaky-x4-folder train"
     assert lines[1] == f"problem  {leaky} 1 of 4 images is in {tested}, 1 of its 2"
     assert re.fullmatch(r"problem  cup = coffee +difference: flipped left to right, \d of 64 bits", lines[2])
-    assert lines[3].startswith("note     what to do               train without these images: ")
+    assert lines[3] == (
+        "note     what to do               in place of data/leaky-x4, data/leaky-x4-folder, "
+        "the other options as before: srdata prepare PATH … --exclude cup"
+    )
     assert lines[4].startswith("note     not prepared             b100 bsd68 bsds500 manga109 ")
     assert "set5" not in lines[4]
     assert lines[4].endswith(": compared only if prepared below data, or given as folders by --test")
     assert lines[5] == f"note     method                   {METHOD}"
     assert len(lines) == 6
     assert "perceptual hashes of" in err, "how far it is"
+
+
+def advice(lines: list[str]) -> list[str]:
+    return [line.split(maxsplit=4)[4] for line in lines if line.startswith("note     what to do")]
+
+
+def test_the_command_that_is_told_leaves_the_copies_out(
+    root: Path, tmp_path: Path, photographs: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Each once, whichever test sets it is in, and all of them, however few are named above."""
+    preparation.prepare("sample", scale=4, lmdb=True, root=tmp_path / "sample", jobs=1)
+    leaky = tmp_path / "sample/sample-x4"
+    (tmp_path / "more").mkdir()
+    for name in ("coffee.png", "rocket.jpg"):
+        shutil.copy(photographs / name, tmp_path / "more" / name)
+    given = "--test", root.parent / "tested", "--test", tmp_path / "more"
+    status, lines, _ = told(root, "--train", leaky, *given, "--pairs", 1, capsys=capsys)
+    assert status == 1
+    command = "srdata prepare sample … --exclude chelsea --exclude coffee --exclude rocket"
+    assert advice(lines)[-1] == f"in place of {leaky}, the other options as before: {command}"
+    options = f"--scale 4 --lmdb --root {tmp_path} --jobs 1"
+    assert run(command.replace("…", options).split()[1:]) == 0
+    assert f"{tmp_path}/sample-without-3-x4: 2 train images, 3 left out" in capsys.readouterr().out
+    status, lines, _ = told(tmp_path, *given, capsys=capsys)
+    assert status == 0
+    assert not advice(lines)
+
+
+def test_what_to_do_about_folders_and_sets_of_the_hub(
+    root: Path, tmp_path: Path, photographs: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    shutil.copytree(root.parent / "tested", tmp_path / "mine")
+    (tmp_path / "mine/coffee.png").rename(tmp_path / "mine/a cup.png")
+    given = "--train", tmp_path / "mine", "--test", photographs
+    _, lines, _ = told(tmp_path, *given, capsys=capsys)
+    assert advice(lines) == ["take these files out of data/mine: 'a cup.png' chelsea.png"]
+    shutil.copytree(root / "leaky-x4", tmp_path / "set")
+    content = read_set(tmp_path / "set")
+    hub = {"repository": "my-lab/photos", "revision": "0" * 40}
+    write_set(tmp_path / "set", content.model_copy(update={"recipe": {**content.recipe, "hub": hub}}))
+    _, lines, _ = told(tmp_path, "--test", root.parent / "tested", capsys=capsys)
+    assert advice(lines)[0].endswith(f" srdata prepare hf://my-lab/photos@{'0' * 40} … --exclude cup")
 
 
 def test_without_a_copy_the_exit_status_is_zero(

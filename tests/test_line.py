@@ -98,6 +98,8 @@ def test_from_the_name_to_pixels(tiny: Loopback, golden: Path, tmp_path: Path) -
     report = verify(built, golden=True)
     assert report.ok, report.text
     assert re.search(r"validation bicubic x4: 0 of \d+ samples in 5 images differ", report.text)
+    part = prepare("tiny", lmdb=True, root=tmp_path / "data", exclude=["bird"], jobs=1)
+    assert re.search(r"x4: 0 of \d+ samples in 4 images differ", verify(part, golden=True).text)
     asked = len(tiny.requests)
     prepare("tiny", lmdb=True, root=tmp_path / "data", jobs=1)
     assert len(tiny.requests) == asked, "what is prepared is not asked for again"

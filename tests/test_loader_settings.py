@@ -279,7 +279,10 @@ def test_any_scale(prepared: Path) -> None:
     assert batch.coord.abs().max() < 1
     scales = [note["degradation"]["scale"] for note in batch.params]
     assert len(set(scales)) == 5
-    plain = next(iter(Loader(PairedDataset(prepared, only="hr"), 5, patch_size=64, augment=["dihedral"])))
+    turns = [note["degradation"]["turn"] for note in batch.params]
+    assert [note["augment"][0]["params"]["turn"] for note in batch.params] == turns
+    assert len(set(turns)) > 1
+    plain = next(iter(Loader(PairedDataset(prepared, only="hr"), 5, patch_size=64)))
     expected = form.make(plain.hr, [note["degradation"] for note in batch.params])
     assert torch.allclose(batch.rgb, expected["rgb"] * 2 - 1)
     assert torch.allclose(batch.lr, expected["lr"] * 2 - 1)

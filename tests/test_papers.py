@@ -25,10 +25,11 @@ from srdata.catalog import Shelf
 from srdata.cli import cli
 from srdata.difficulty import classify
 from srdata.errors import RecipeError, UnknownNameError, UsageError
-from srdata.images import list_images, read_image
+from srdata.images import list_images, read_image, write_png
 from srdata.listing import describe, describe_json, overview
 from srdata.metrics.protocols import PROTOCOLS
 from srdata.papers import Paper, load_paper, load_recipe, paper_names
+from srdata.papers.files import names_in
 from srdata.papers.model import Corpus, Setting, Stage, Status
 from srdata.papers.sets import Need, find_set, need_of, needs
 from srdata.papers.shown import GROUPS
@@ -42,7 +43,12 @@ NAMES = paper_names()
 PAGE = (Path(__file__).parents[1] / "docs" / "recipes.md").read_text()
 BIG = ["hubble_deep_field.jpg", "astronaut.png"]  # the photographs that patches of 512 fit into
 MORE = {"div2k": ["rocket.jpg"]}  # so that it has windows of every class
-SCORED = {"classsr": ("psnr", (128, 64, 48)), "wbsr": ("edges", (128, 64, 0))}
+SCORED = {
+    "classsr": ("psnr", (128, 64, 48)),
+    "arm": ("edges", (128, 64, 48)),
+    "pcsr": ("psnr", (128, 64, 48)),
+    "wbsr": ("gradients", (128, 64, 0)),
+}
 
 pytestmark = pytest.mark.usefixtures("one_torch_thread")
 
@@ -92,6 +98,14 @@ class Corpora:
             wanted = ["chelsea.png"] if corpus in TESTS else [*BIG, *MORE.get(corpus, [])]
             if path.name in wanted and not (folder / path.name).exists():
                 (folder / path.name).symlink_to(path)
+        return self._views(folder) if corpus == "flickr1024" else folder
+
+    def _views(self, folder: Path) -> Path:
+        """Each photograph as the left and the right view of a scene."""
+        for path in list_images(folder):
+            for view in "LR":
+                path.with_stem(f"{path.stem}_{view}").symlink_to(path.readlink())
+            path.unlink()
         return folder
 
     def _pairs(self, need: Need) -> None:
@@ -159,7 +173,7 @@ def loaders_of(loader: Any, stage: Stage) -> Iterator[tuple[Any, Setting]]:
 def bounds(setting: Setting) -> tuple[torch.Tensor, torch.Tensor]:
     """The least and the largest value of each channel, by the settings of the recipe."""
     low, high = setting.look.range
-    count = 1 if setting.look.color in ("y", "grey") else 3
+    count = 1 if setting.look.color in ("y", "grey") else 6 if setting.data.views else 3
     mean, std = torch.zeros(count), torch.ones(count)
     if setting.look.normalised == "loader":
         mean = torch.tensor(setting.look.mean) if setting.look.mean else mean
@@ -181,7 +195,9 @@ def check(batch: Any, setting: Setting, count: int) -> None:
         keys.add("hr")
     if setting.any_scale is not None:
         keys |= {"coord", "cell", "rgb"}
-    assert set(batch.tensors) == keys
+    masked = any("cutblur" in str(step) for step in setting.augment)
+    more = {"mask": masked, "label": setting.data.sets[0].label is not None, "difficulty": setting.difficulty}
+    assert set(batch.tensors) == keys | {name for name, given in more.items() if given}
     assert len(batch.keys) == count
     least, most = bounds(setting)
     clipped = "noise" not in str(setting.degradation)
@@ -190,8 +206,7 @@ def check(batch: Any, setting: Setting, count: int) -> None:
         assert side.dtype == torch.float32
         assert side.shape[:2] == (count, len(least))
         assert side.std() > 0
-        enlarged = name.startswith(("lr_", "pyramid")) or (name == "lr" and setting.upsample)
-        over = 0.15 * float((most - least).max()) if enlarged else 1e-3  # bicubic overshoots
+        over = 0.15 * float((most - least).max()) if overshoots(name, setting) else 1e-3
         if clipped or name == "hr":
             assert (side.amin((0, 2, 3)) >= least - over).all(), name
             assert (side.amax((0, 2, 3)) <= most + over).all(), name
@@ -201,6 +216,12 @@ def check(batch: Any, setting: Setting, count: int) -> None:
         check_sides(batch, setting)
     if setting.degradation == "bicubic" and not setting.upsample and {"lr", "hr"} == set(batch.tensors):
         check_alignment(batch, (most - least).reshape(-1, 1, 1))
+
+
+def overshoots(name: str, setting: Setting) -> bool:
+    """Whether this is a bicubic in floats, which goes beyond the range."""
+    in_floats = setting.degradation == "bicubic-float" or "rounds" in (setting.any_scale or {})
+    return name.startswith(("lr_", "pyramid")) or (name == "lr" and bool(setting.upsample or in_floats))
 
 
 def check_sides(batch: Any, setting: Setting) -> None:
@@ -410,20 +431,46 @@ def test_validation_gives_whole_images(corpora: Corpora) -> None:
     assert sorted(sizes) == [(424, 640), (512, 512), (872, 1000)]  # what LR covers
 
 
-def test_whole_images_are_degraded_whole(corpora: Corpora) -> None:
-    """Cut to whole LR pixels; nothing around them is degraded with them, or added to small ones."""
-    paper = load_paper("prosr")
+def test_whole_images_are_degraded_without_the_margin_of_crops(corpora: Corpora) -> None:
+    """As far as LR covers them; neither cropped nor padded."""
+    corpora.give(Need("lsdir", "validation", Scale(4), None))
+    stage = load_paper("safmn-real-x2").stage("1")
+    loader: Any = stage.loader(corpora.root, "validation", workers=0)
+    batch = next(iter(loader))
+    assert batch.hr.shape[2:] == (512, 512)
+    assert batch.lr.shape[2:] == (256, 256)
+    assert loader.scale == 2
+
+
+def test_lr_in_floats_is_that_of_whole_images(corpora: Corpora) -> None:
+    stage = load_paper("hat-imagenet-x4").stage("imagenet")
+    for need in (Need("imagenet", split, Scale(4), None) for split in ("train", "validation")):
+        corpora.give(need)
+    whole = {}
+    for batch in stage.loader(corpora.root, "validation", workers=0):
+        whole[batch.keys[0]] = batch.hr, imresize(batch.hr, 1 / 4)
+        assert (batch.lr - whole[batch.keys[0]][1]).abs().max() < 1e-6
+    batch = next(iter(stage.loader(corpora.root, workers=0, augment=(), batch_size=4)))
+    for key, hr, lr in zip(batch.keys, batch.hr, batch.lr, strict=True):
+        high, low = whole[key]
+        corners = high[0, :, :-252:4, :-252:4] == hr[:, :1, :1]  # on the grid of LR
+        found = [
+            low[0, :, top : top + 64, left : left + 64]
+            for top, left in corners.all(dim=0).nonzero().tolist()
+            if torch.equal(high[0, :, 4 * top :, 4 * left :][:, :256, :256], hr)
+        ]
+        assert any((lr - one).abs().max() < 1e-6 for one in found)
+
+
+def test_lr_of_prosr_is_pillows(corpora: Corpora) -> None:
     corpora.give(Need("set14", "test", Scale(4), None))
-    [batch] = paper.test_loader(corpora.root, "set14", workers=0, task="x4")
+    [batch] = load_paper("prosr").test_loader(corpora.root, "set14", workers=0, task="x4")
     assert batch.hr.shape[2:] == (300, 448)
     image = Image.fromarray(read_image(corpora.photographs / "chelsea.png")[:300, :448])
     expected = np.asarray(image.resize((112, 75), Image.Resampling.BICUBIC), np.float32) / 255
     mean = np.array([0.4488, 0.4371, 0.4040])
     found = batch.lr[0].permute(1, 2, 0).numpy()
     np.testing.assert_allclose(found, (expected - mean) / 0.0039215, atol=1e-3)
-    corpora.give(Need("imagenet", "validation", Scale(4), None))
-    task = load_paper("ipt-pretrain").loader(corpora.root, "validation", workers=0).loaders["x3"]
-    assert sorted(tuple(batch.hr.shape[2:]) for batch in task) == [(510, 510), (870, 999)]
 
 
 def test_progress_changes_patch_and_batch_by_epoch(corpora: Corpora) -> None:
@@ -467,13 +514,133 @@ def test_hard_windows_come_more_often(corpora: Corpora) -> None:
     path = find_set(corpora.root, need)
     windows = Windows(size=128, step=64, threshold=0)
     data = PairedDataset(path, split="train", scale=4, windows=windows)
-    scores = dict(zip(data.keys, data.scores("edges"), strict=True))
+    scores = dict(zip(data.keys, data.scores("gradients"), strict=True))
     first, last = (stage.loader(corpora.root, workers=0) for stage in load_paper("wbsr-x4").stages)
     means = [
         np.mean([scores[key] for batch in islice(endless(one), 40) for key in batch.keys])
         for one in (first, last)
     ]
     assert means[1] > 1.1 * means[0]
+
+
+def test_a_mask_is_where_cutout_took_lr(corpora: Corpora) -> None:
+    corpora.give(Need("div2k", "train", Scale(4), "bicubic"))
+    loader = load_paper("cutblur-x4").loader(corpora.root, workers=0, seed=2)
+    taken = 0
+    for batch in islice(endless(loader), 30):
+        assert batch.mask.shape == (16, 1, 192, 192)
+        assert batch.mask.dtype == torch.bool
+        assert batch.lr.shape == batch.hr.shape
+        branches = {one["augment"][-1]["params"].get("branch") for one in batch.params}
+        gone = (~batch.mask).float().mean()
+        assert (0.0005 < gone < 0.0015) if branches == {3} else gone == 0
+        assert (batch.lr * ~batch.mask == 0).all()
+        taken += branches == {3}
+    assert 0 < taken < 15
+
+
+def test_labels_say_which_corpus_an_image_is_of(photographs: Path, tmp_path: Path) -> None:
+    """Images are called as their corpus: photographs, faces, which SwinIR mirrors alone, manga and text."""
+    labels = {"df2k": 0, "ost": 0, "wed": 0, "ffhq": 1, "manga109": 2, "scut-ctw1500": 3}
+    for corpus in labels:
+        (tmp_path / corpus).mkdir()
+        image = read_image(photographs / "astronaut.png")[:256, :256]
+        for number in range(3):
+            write_png(tmp_path / corpus / f"{corpus}_{number}.png", image)
+        split = "test" if corpus == "manga109" else "train"
+        prepare(
+            tmp_path / corpus, root=tmp_path, name=f"{corpus}-x4", scale=4, lmdb=True, splits=[split], jobs=1
+        )
+    seen = set()
+    turns: dict[int, set[int]] = {label: set() for label in range(4)}
+    loader = load_paper("swinir-real-l-x4").loader(tmp_path, workers=0, batch_size=6, degrade="bicubic")
+    for batch in islice(endless(loader), 30):
+        corpora = [key.rpartition("_")[0] for key in batch.keys]
+        assert batch.label.tolist() == [labels[corpus] for corpus in corpora]
+        assert batch.label.dtype == torch.int64
+        seen |= set(corpora)
+        for label, one in zip(batch.label.tolist(), batch.params, strict=True):
+            turns[label].add(one["augment"][0]["params"]["turn"])
+    assert seen == set(labels)
+    assert turns == {0: set(range(8)), 1: {0, 1}, 2: set(range(8)), 3: set(range(8))}
+
+
+RECIPES_OF = re.compile(r"^\| (`\w+`(?:, `\w+`)*) \|.*\| ([^|]+) \|$", re.MULTILINE)
+
+
+def test_the_page_names_the_recipes_that_give_each_tensor() -> None:
+    """By what they state; what is said in words beside the names is left aside."""
+    stated: dict[str, set[str]] = {}
+    for stem in catalog.names(Shelf.PAPERS):
+        for name in names_in(stem):
+            for tensor in {one for stage in load_paper(name).stages for one in given(stage)}:
+                stated.setdefault(tensor, set()).add(stem)
+    section = PAGE.partition("## What batches hold")[2].partition("## ")[0]
+    told = {
+        tensor: set(re.findall(r"[\w-]+", recipes.partition("; ")[0]))
+        for tensors, recipes in RECIPES_OF.findall(section)
+        for tensor in re.findall(r"\w+", tensors)
+    }
+    assert told.pop("lr") == told.pop("hr") == {"all"}
+    assert told == stated
+
+
+def given(stage: Stage) -> Iterator[str]:
+    """The tensors that a stage states beside LR and HR."""
+    yield from (name for name in stage.outputs if name != "pyramid")
+    yield from ("pyramid_x2", "pyramid_x4") if "pyramid" in stage.outputs else ()
+    yield from ("coord", "cell", "rgb") if stage.any_scale else ()
+    yield from ("mask",) if "cutblur" in str(stage.augment) else ()
+    yield from ("label",) if stage.data.sets[0].label is not None else ()
+    yield from ("difficulty",) if stage.difficulty else ()
+
+
+def scores_of(name: str, corpora: Corpora) -> dict[str, float]:
+    """The score of each window that a recipe reads, by the name of the window."""
+    [need] = needs(load_paper(name))
+    corpora.give(need)
+    corpora.classify(name, need)
+    by, (size, step, threshold) = SCORED[name.removesuffix("-x4")]
+    windows = Windows(size=size, step=step, threshold=threshold)
+    data = PairedDataset(find_set(corpora.root, need), split="train", scale=4, windows=windows)
+    return dict(zip(data.keys, data.scores(by), strict=True))
+
+
+def difficulties(name: str, corpora: Corpora, batches: int, **options: Any) -> list[dict[str, float]]:
+    """What the batches of each stage say of windows."""
+    stages = load_paper(name).stages
+    loaders = (stage.loader(corpora.root, workers=0, batch_size=4, **options) for stage in stages)
+    return [
+        {
+            key: value
+            for batch in islice(endless(loader), batches)
+            for key, value in zip(batch.keys, batch.difficulty.tolist(), strict=True)
+        }
+        for loader in loaders
+    ]
+
+
+def test_batches_say_how_hard_their_windows_are(corpora: Corpora) -> None:
+    """ClassSR's classes by its thresholds, WBSR's tenths, ARM's score; and any score that is asked for."""
+    scores = scores_of("classsr-x4", corpora)
+    hard, medium, easy, joint = difficulties("classsr-x4", corpora, 30)
+    assert [set(found.values()) for found in (hard, medium, easy)] == [{0}, {1}, {2}]
+    assert set(joint.values()) == {0, 1, 2}
+    for found in (hard, medium, easy, joint):
+        for key, value in found.items():
+            assert value == sum(scores[key] >= threshold for threshold in (27.16882, 35.149761))
+    scores = scores_of("wbsr-x4", corpora)
+    ordered = sorted(scores, key=lambda key: scores[key])
+    for found in difficulties("wbsr-x4", corpora, 30):
+        assert set(found.values()) == set(range(10))
+        for key, value in found.items():
+            assert value == ordered.index(key) * 10 // len(ordered)
+    scores = scores_of("arm-x4", corpora)
+    [found] = difficulties("arm-x4", corpora, 5)
+    assert found == pytest.approx({key: scores[key] for key in found})
+    scores = scores_of("pcsr-x4", corpora)
+    for found in difficulties("pcsr-x4", corpora, 2, difficulty="psnr"):
+        assert found == pytest.approx({key: scores[key] for key in found})
 
 
 def test_a_recipe_of_ones_own(tmp_path: Path) -> None:
@@ -497,6 +664,23 @@ def test_what_is_confirmed_needs_evidence(tmp_path: Path) -> None:
         "title: x\nuses: [div2k]\nscale: 2\nstatus: confirmed\ncrop: {size: 48, side: lr}\nbatch: {size: 4}\n"
     )
     with pytest.raises(RecipeError, match="needs a source"):
+        load_recipe(path)
+
+
+@pytest.mark.parametrize(
+    ("difficulty", "message"),
+    [
+        ("{by: psnr, only: 0}", "only goes with classes: classsr"),
+        ("{by: psnr, classes: 3, only: 0}", "only goes with classes: classsr"),
+        ("{by: psnr, decay: 0.5}", "decay needs a number of classes"),
+        ("{by: psnr, classes: classsr, decay: 0.5}", "decay needs a number of classes"),
+    ],
+)
+def test_difficulty_needs_its_classes(difficulty: str, message: str, tmp_path: Path) -> None:
+    path = tmp_path / "mine.yaml"
+    settings = "title: x\nuses: [div2k]\nscale: 2\nstatus: unverified\ncrop: {size: 48, side: lr}\n"
+    path.write_text(f"{settings}batch: {{size: 4}}\ndifficulty: {difficulty}\n")
+    with pytest.raises(RecipeError, match=message):
         load_recipe(path)
 
 

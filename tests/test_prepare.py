@@ -19,6 +19,8 @@ from PIL import Image
 from srdata.errors import ImageError, StorageFullError, StoreError, UsageError
 from srdata.images import read_image
 from srdata.preparation import Prepared, plan, prepare
+from srdata.preparation.items import find_items, stored_sizes
+from srdata.prepared import PreparedImages
 from srdata.recipe import Recipe, Store
 from srdata.scale import Scale
 from srdata.store.index import Index
@@ -47,6 +49,19 @@ def small_shards(pictures: Path, **fields: object) -> Recipe:
 
 def digests(prepared: Prepared) -> dict[str, str]:
     return {path: entry.sha256 for path, entry in prepared.content.files.items()}
+
+
+@pytest.mark.parametrize("layout", ["lmdb", "folder"])
+def test_hr_is_cut_to_a_multiple(pictures: Path, tmp_path: Path, layout: str) -> None:
+    recipe = Recipe(name="cut", folder=str(pictures), scales=(Scale(2), Scale(3)), multiple=12, windows=None)
+    images = PreparedImages(prepare(recipe, layout=layout, root=tmp_path, jobs=1))
+    for row in range(len(images.index)):
+        source = read_image(pictures / f"{images.index.key(row)}.png")
+        height, width = (side // 12 * 12 for side in source.shape[:2])
+        assert np.array_equal(images.read(row, "hr"), source[:height, :width])
+        assert images.read(row, "x3").shape == (height // 3, width // 3, 3)
+    kept = zip(images.index.heights.tolist(), images.index.widths.tolist(), strict=True)
+    assert stored_sizes(find_items(recipe, tmp_path), recipe) == list(kept)
 
 
 def test_lr_is_matlab_bicubic(golden: Path, tmp_path: Path) -> None:

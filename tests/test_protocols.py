@@ -127,6 +127,7 @@ DEFINED: dict[str, Callable[[Image, Image], float]] = {
     "div2k_rgb": rgb_psnr(9),
     "rcan_matlab": y_psnr(3),
     "srcnn_y": y8_psnr(3),
+    "drcn_y": y8_psnr(3),
     "imdn_uint8y": y8_psnr(3),
     "carn_uint8y": y8_psnr(3, truncated),
     "float_y": y_psnr(3, floats),
@@ -163,7 +164,7 @@ def test_protocols_tell_images_apart(pair: tuple[Image, Image]) -> None:
     """The definitions above would otherwise not show that a protocol has another's rules."""
     alike = [
         {"basicsr_y", "rcan_matlab", "ramit_y", "edsr_y_diff"},
-        {"srcnn_y", "imdn_uint8y"},
+        {"srcnn_y", "drcn_y", "imdn_uint8y"},  # the first two differ in their bicubic
         {"float_y", "liif_y"},
         {"y_border0", "ipt_derain"},
         {"dip", "zssr"},

@@ -67,6 +67,11 @@ def test_all_mistakes_are_told_at_once_with_their_lines(tmp_path: Path) -> None:
         ("source: div2k\nscales: [4]\nfolder: photos\n", "give one of source"),
         ("scales: [4]\n", "give one of source"),
         ("source: div2k\nscales: [4, 4]\n", "a scale stands twice"),
+        ("source: set5\nscales: [4]\nmultiple: 0\n", "greater than or equal to 1"),
+        (
+            "source: set5\nscales: [4]\nmultiple: 12\ndegradation: published:bicubic\n",
+            "leave multiple out",
+        ),
         ("folder: ../../etc\nscales: [4]\n", "leads out of"),
         ("folder: nowhere\nscales: [4]\n", "there is no folder"),
         ("source: !!python/object:os.system {}\nscales: [4]\n", "tag"),
@@ -96,7 +101,13 @@ def test_the_digest_names_what_is_made() -> None:
     assert recipe.digest == load_recipe("div2k").digest
     assert recipe.changed(title="another title").digest == recipe.digest
     assert recipe.without_windows().digest != recipe.digest
-    for change in ({"seed": 1}, {"scales": (Scale(4),)}, {"degradation": "bsrgan"}, {"splits": ("train",)}):
+    for change in (
+        {"seed": 1},
+        {"multiple": 12},
+        {"scales": (Scale(4),)},
+        {"degradation": "bsrgan"},
+        {"splits": ("train",)},
+    ):
         assert recipe.changed(**change).digest != recipe.digest
 
 

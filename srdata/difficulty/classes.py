@@ -26,3 +26,15 @@ def classes(scores: ArrayLike, thresholds: Sequence[float] = CLASSSR) -> NDArray
     if any(low >= high for low, high in pairwise(thresholds)):
         raise UsageError(f"thresholds {', '.join(map(str, thresholds))} must ascend")
     return np.searchsorted(np.asarray(thresholds, float), np.asarray(scores, float), side="right")
+
+
+def equal_classes(scores: ArrayLike, count: int) -> NDArray[np.int64]:
+    """The class of each score, of `count` classes of equally many: 0 holds the lowest scores.
+
+    WBSR's (Yu et al., NeurIPS 2024, equation 7): thresholds are every N/K-th of the N scores in their order.
+
+    >>> equal_classes([9, 1, 5, 7, 3, 2], 3).tolist()
+    [2, 0, 1, 2, 1, 0]
+    """
+    ranks = np.argsort(np.argsort(scores, kind="stable"), kind="stable")
+    return np.asarray(ranks * count // len(ranks), np.int64)

@@ -1,8 +1,7 @@
 """What makes a window hard: a number that depends on its own LR and HR pixels alone.
 
 Windows are uint8 RGB, (height, width, 3), and are taken for images of their own, as ClassSR and ARM do, whose
-sub-images are files. WBSR's gradient vector is not among them: neither its operator nor the order of such
-vectors is published.
+sub-images are files.
 """
 
 from __future__ import annotations
@@ -53,6 +52,19 @@ def edges(lr: Pixels, hr: Pixels, scale: Scale) -> float:
     return float(cv2.convertScaleAbs(cv2.Laplacian(grey, cv2.CV_16S, ksize=3)).mean())
 
 
+def gradients(lr: Pixels, hr: Pixels, scale: Scale) -> float:
+    """How strong the gradients of the grey LR window are, and how uneven, in 8-bit levels a pixel; 0 is flat.
+
+    The length of WBSR's vector: mean and standard deviation of the gradient's magnitude along each axis
+    (Yu et al., NeurIPS 2024, 4.1.1). That it is Sobel's gradient, and that vectors are put in order by their
+    length, are guesses: the paper does not say, and there is no code.
+    """
+    grey = cv2.cvtColor(lr, cv2.COLOR_RGB2GRAY)
+    along = [cv2.Sobel(grey, cv2.CV_64F, across, 1 - across, ksize=3, scale=1 / 8) for across in (1, 0)]
+    vector = [number for one in along for number in (np.abs(one).mean(), np.abs(one).std())]
+    return math.hypot(*vector)
+
+
 def deviation(lr: Pixels, hr: Pixels, scale: Scale) -> float:
     """Standard deviation of the grey HR window (0.299 R + 0.587 G + 0.114 B) in 8-bit levels; 0 is flat."""
     grey: Floats = luma(hr / 255, span="full", axis=-1)
@@ -63,6 +75,7 @@ MEASURES = {
     "psnr": Measure(psnr, "dB", hard_is_low=True),
     "psnr-y": Measure(psnr_y, "dB", hard_is_low=True),
     "edges": Measure(edges, "8-bit levels", hard_is_low=False),
+    "gradients": Measure(gradients, "8-bit levels a pixel", hard_is_low=False),
     "deviation": Measure(deviation, "8-bit levels", hard_is_low=False),
 }
 

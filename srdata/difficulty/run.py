@@ -52,6 +52,7 @@ def classify(
         psnr       PSNR of bicubic against HR, in dB, RGB (what ClassSR sorts by, there of a network)
         psnr-y     the same on the Y channel
         edges      mean absolute Laplacian of LR (ARM)
+        gradients  mean and deviation of the gradients of LR (WBSR)
         deviation  standard deviation of the grey HR window; 0 is flat
     defined in `srdata.difficulty.measures`. `windows` (or size, step and threshold) are by default those that
     the set was prepared with, `scales` all that it has; an image that is smaller than a window is one.

@@ -146,7 +146,7 @@ def export(
     if (there := _there(Path(out), content)) is not None:
         return there
     plan.check()
-    with _new_folder(Path(out)) as part:
+    with new_folder(Path(out)) as part:
         counts, renamed = _write(plan, part)
         content = content.model_copy(update={"counts": counts, "keys": renamed})
         write_file(part / EXPORT_FILE, content.model_dump_json(indent=2).encode() + b"\n")
@@ -219,7 +219,7 @@ def _delta_lines(sample: Sample, seed: int) -> Iterator[str]:
 
 
 @contextmanager
-def _new_folder(path: Path) -> Iterator[Path]:
+def new_folder(path: Path) -> Iterator[Path]:
     """A folder to write in, which gets the name `path` at the end, or is deleted after an error."""
     with storage_errors(path):
         path.parent.mkdir(parents=True, exist_ok=True)

@@ -60,9 +60,13 @@ def samples(
     backend: Backend = "loky",
 ) -> Iterator[list[Sample]]:
     """The samples of each image, in order; without `windows` one an image. Raises CorruptRecordError."""
-    files = sorted(entry.sha256 for entry in images.content.files.values())
-    tasks = [Task(images.folder.resolve(), "".join(files), row, windows, png) for row in rows]
+    tasks = [Task(images.folder.resolve(), stamp_of(images), row, windows, png) for row in rows]
     return in_order(cut_samples, tasks, jobs=jobs, backend=backend)
+
+
+def stamp_of(images: PreparedImages) -> str:
+    """A text that changes with the content of a set."""
+    return "".join(sorted(entry.sha256 for entry in images.content.files.values()))
 
 
 def cut_samples(task: Task) -> list[Sample]:
@@ -71,7 +75,7 @@ def cut_samples(task: Task) -> list[Sample]:
     An image smaller than a window is one sub-image of its own size (BasicSR's script would drop it). HR and
     all LR lie on the grid that is common to all scales of the set, so that they show the same.
     """
-    images = _opened(task.folder, task.stamp)
+    images = opened(task.folder, task.stamp)
     row, index = task.row, images.index
     layers = {layer: images.read(row, layer) for layer in images.layers}
     facts = index.key(row), images.splits[row], index.source_sha256(row), index.params(row)
@@ -113,6 +117,6 @@ def _picture(image: Pixels, png: bool) -> Picture:
 
 
 @functools.lru_cache(maxsize=1)
-def _opened(folder: Path, stamp: str) -> PreparedImages:
+def opened(folder: Path, stamp: str) -> PreparedImages:
     """One opening of a set serves the many tasks of a process."""
     return PreparedImages(folder)

@@ -18,8 +18,11 @@ from srdata.metrics.references import References, find_references, read_as_store
 from srdata.metrics.result import Evaluation
 from srdata.metrics.score import AnyScale
 from srdata.metrics.scoring import Pair, Protocols, score
+from srdata.resize import imresize
 from srdata.scale import Scale
 from srdata.train.folders import images_by_name
+
+_LEVELS = {"y": (0, 255), "y_studio": (16, 235)}  # that an enlarged Y is clipped to
 
 
 def evaluate(
@@ -74,7 +77,7 @@ def evaluate_bicubic(
 
     LR is that of a prepared set, else MATLAB's bicubic of HR, with the border of the published LR where it is
     known. The default protocol reproduces the bicubic rows of published tables: there both resizings are of
-    the Y channel, and LR is not rounded.
+    the Y channel, LR is not rounded, and the result is clipped to 16–235.
     """
     exact = Scale(scale)
     found = find_references(set, exact, hr=hr, root=root, from_dir=from_dir, split=split)
@@ -131,6 +134,6 @@ def _bicubic(found: References, key: str, scale: Scale, rules: Protocol | None) 
         return found.resized(found.lr(key, hr, scale), height, width), hr
     y = luma(hr / 255, axis=-1) if hr.shape[2] == 3 else hr / 255
     levels = (y * 255).round()
-    low = found.resized(levels / 255, scale.lr(height), scale.lr(width))
-    high = found.resized(low, height, width)
-    return (high.clip(0, 1) * 255).round().astype(np.uint8), levels.astype(np.uint8)
+    low = imresize(levels / 255, size=(scale.lr(height), scale.lr(width)))  # by no publisher of LR files
+    high = imresize(low, size=(height, width)) * 255
+    return high.clip(*_LEVELS[rules.bicubic]).round().astype(np.uint8), levels.astype(np.uint8)

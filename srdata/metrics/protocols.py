@@ -18,7 +18,7 @@ from srdata.scale import Scale
 Colour = Literal["rgb", "y", "y_single", "y_uint8", "y_difference", "y_difference_255"]
 Rounding = Literal["round", "truncate", "none"]
 DEFAULT = "basicsr_y"
-PUBLISHED_BICUBIC = "srcnn_y"  # the protocol of the bicubic rows in published tables
+PUBLISHED_BICUBIC = "drcn_y"  # the protocol of the bicubic rows in published tables
 
 
 @dataclass(frozen=True)
@@ -74,9 +74,8 @@ class Protocol:
     place: Literal["corner", "centre"] = "corner"  # where in a larger HR the SR image lies
     spare: int = 0  # HR may be larger by fewer pixels than this; 0 is the scale
     grey_as_is: bool = False  # a grey file is taken for Y, not for RGB with equal channels
-    bicubic: Literal["rgb", "y"] = (
-        "rgb"  # what --baseline bicubic resizes: 8-bit RGB, or Y without rounding LR
-    )
+    # What --baseline bicubic resizes: 8-bit RGB, or Y without rounding LR, clipped to 0–255 or 16–235.
+    bicubic: Literal["rgb", "y", "y_studio"] = "rgb"
 
 
 _SCALE = Border(scales=1)
@@ -131,6 +130,15 @@ PROTOCOLS: dict[str, Protocol] = {
             bicubic="y",
             what="Y of BT.601 rounded to 8 bits, border of the scale cut; bicubic is of Y, LR not rounded.",
             source="Dong et al., Image super-resolution using deep convolutional networks, 2016 (SRCNN)",
+        ),
+        Protocol(
+            name="drcn_y",
+            colour="y_uint8",
+            border=_SCALE,
+            grey_as_is=True,
+            bicubic="y_studio",
+            what="8-bit Y of BT.601, border of the scale cut; bicubic of Y, LR unrounded, clipped to 16–235.",
+            source="kjw0612/rcn, branch eval: methods/Bicubic.m, utils/compute_diff.m (DRCN, VDSR)",
         ),
         Protocol(
             name="imdn_uint8y",

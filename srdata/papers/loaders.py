@@ -9,14 +9,14 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from srdata.difficulty.classes import classes
+from srdata.difficulty.classes import classes, equal_classes
 from srdata.errors import UsageError
 from srdata.manifest import Split
 from srdata.papers.extras import WithExtras
-from srdata.papers.model import BatchRule, Corpus, Data, Difficulty, Setting, Stage
+from srdata.papers.model import BatchRule, Corpus, Crop, Data, Difficulty, Setting, Stage
 from srdata.papers.sets import find_set, need_of, reads_hr_alone
 from srdata.scale import Scale
-from srdata.store.windows import Windows
+from srdata.store.scores import Scores
 from srdata.train.alternate import Alternating, Unpaired
 from srdata.train.arbitrary import ArbitraryScale
 from srdata.train.cutting import Only
@@ -56,9 +56,9 @@ def open_test(setting: Setting, root: Path, name: str, device: Any, options: Opt
     """The whole images of a test set, one by one; HR alone where the scale is any."""
     hr_alone = setting.made != "stored" or setting.any_scale is not None
     need = need_of(setting, Corpus(set=name, split="test"), hr_alone)
-    side = _side(setting, "hr" if hr_alone else None, whole=True)
-    data = PairedDataset(find_set(root, need), split="test", **side)
-    making = {} if setting.any_scale is not None else _made(setting)
+    side = _side(setting, None, "hr" if hr_alone else None)
+    data = PairedDataset(find_set(root, need), split="test", views=setting.data.views, **side)
+    making = {} if setting.any_scale is not None else _made(setting, None)
     return Loader(data, 1, shuffle=False, device=device, **{**making, **_look(setting), **options})
 
 
@@ -69,74 +69,80 @@ def _opened(setting: Setting, root: Path, split: Split, options: Options) -> Loa
 
 
 def _loader(setting: Setting, data: Mixed, split: Split, options: Options) -> Loader:
-    settings: dict[str, Any] = {**_made(setting), **_look(setting), "upsample": setting.upsample}
+    crop = setting.crop if split == "train" else None
+    settings: dict[str, Any] = {**_made(setting, crop), **_look(setting), "upsample": setting.upsample}
     if split != "train":
         return Loader(data, 1, shuffle=False, **{**settings, **options})
     sizes = _batch_sizes(setting.batch, options)
     settings |= {
-        "patch_size": setting.crop and _by_epoch(setting.crop.hr_sizes(setting.scale)),
+        "patch_size": crop and _by_epoch(crop.hr_sizes(setting.scale)),
         "order": _order(setting, data, sizes[0]),
         "augment": setting.augment,
     }
-    if setting.crop and setting.made == "online":
-        settings |= {"margin": setting.crop.margin, "loose": setting.crop.loose}
     ranks = my_share(options.get("rank"), options.get("world_size"))[1]
     shared = _by_epoch({epoch: size // ranks for epoch, size in sizes.items()})
-    return Loader(data, **{**settings, **options, "batch_size": shared})
+    settings |= {**options, "batch_size": shared, "difficulty": _numbers(setting, data, options)}
+    return Loader(data, **settings)
 
 
 def _data(setting: Setting, data: Data, root: Path, split: Split, only: Only | None) -> Mixed:
     """The corpora as one: each item of each as often as any other, times the corpus' `repeat`."""
     corpora = data.sets
     if split != "train":
-        corpora = tuple({one.set: one.model_copy(update={"split": split}) for one in corpora}.values())
-    whole = split != "train"
-    windows = None if whole else data.windows
-    sets = [_corpus(setting, one, root, windows, only, whole) for one in corpora]
+        corpora = tuple(
+            {one.set: one.model_copy(update={"split": split, "mirrored": False}) for one in corpora}.values()
+        )
+    windows, crop = (data.windows, setting.crop) if split == "train" else (None, None)
+    how = {"windows": windows or False, "views": data.views, **_side(setting, crop, only)}
+    if crop and crop.pad:
+        how |= {"pad": crop.pad, "patch_size": setting.hr_size}
+    sets = [_corpus(setting, one, root, how, only) for one in corpora]
     labels = [one.label for one in corpora if one.label is not None]
     ratio = [one.repeat * len(opened) for one, opened in zip(corpora, sets, strict=True)]
     return Mixed(sets, ratio, labels or None)
 
 
-def _corpus(
-    setting: Setting, corpus: Corpus, root: Path, windows: Windows | None, only: Only | None, whole: bool
-) -> PairedDataset:
+def _corpus(setting: Setting, corpus: Corpus, root: Path, how: Options, only: Only | None) -> PairedDataset:
     need = need_of(setting, corpus, only == "hr")
     path = find_set(root, need)
-    options: dict[str, Any] = {
-        "split": corpus.split,
-        "windows": windows or False,
-        **_side(setting, only, whole),
-    }
+    options: dict[str, Any] = {"split": corpus.split, **how}
     if only != "hr":
         options["track"] = need.track
-    if setting.crop and setting.crop.pad and not whole:
-        options |= {"pad": setting.crop.pad, "patch_size": setting.hr_size}
+    if corpus.mirrored:
+        options["dihedral"] = "mirror"
     opened = PairedDataset(path, **options)
     if corpus.images is not None:
         first, last = corpus.images
         opened = opened.subset(range(first - 1, min(last, len(opened))))
-    if setting.difficulty and setting.difficulty.only is not None:
-        opened = opened.subset(classes(opened.scores(setting.difficulty.by)) == setting.difficulty.only)
-        if not len(opened):
-            raise UsageError(f"{path} has no window of class {setting.difficulty.only} by its scores")
-    return opened
+    return opened if setting.difficulty is None else _of_class(setting, setting.difficulty, opened, path)
 
 
-def _side(setting: Setting, only: Only | None, whole: bool) -> dict[str, Any]:
-    """Which side is read; HR alone has a scale where LR is made of whole images, which it cuts to size."""
-    if only == "hr" and not (whole and setting.made == "online"):
+def _of_class(setting: Setting, difficulty: Difficulty, opened: PairedDataset, path: Path) -> PairedDataset:
+    """The windows of the class that is wanted alone, or all."""
+    if difficulty.only is None:
+        return opened
+    chosen = opened.subset(classes(opened.scores(difficulty.by, setting.scale)) == difficulty.only)
+    if not len(chosen):
+        raise UsageError(f"{path} has no window of class {difficulty.only} by its scores")
+    return chosen
+
+
+def _side(setting: Setting, crop: Crop | None, only: Only | None) -> dict[str, Any]:
+    """Which side is read. HR alone has a scale where LR is made of whole images, or as if it were."""
+    whole = setting.made == "online" and (crop is None or crop.mirrored)
+    if only == "hr" and not whole:
         return {"only": "hr"}
     return {"only": only, "scale": setting.scale}
 
 
-def _made(setting: Setting) -> dict[str, Any]:
-    """How LR is made, where it is not read."""
+def _made(setting: Setting, crop: Crop | None) -> dict[str, Any]:
+    """How LR is made of crops, or of whole images, where it is not read."""
     if setting.any_scale is not None:
         return {"degrade": ArbitraryScale(**setting.any_scale)}
     if setting.made == "online":
         made = {"degrade": setting.degradation, "scale": setting.scale}
-        return {**made, "plain_hr": "hr_plain" in setting.outputs}
+        around = {name: getattr(crop, name) for name in ("margin", "loose", "mirrored") if crop}
+        return {**made, **around, "plain_hr": "hr_plain" in setting.outputs}
     return {}
 
 
@@ -173,20 +179,38 @@ def _order(setting: Setting, data: Mixed, batch: int) -> Order:
     per_image = setting.crop.per_image if setting.crop else 1
     wanted = rule.steps * batch // (count * per_image) if rule.steps else rule.repeat or 1
     repeat = max(wanted, -(-batch // (count * per_image)))
-    if setting.difficulty and setting.difficulty.classes:
-        return Weighted(_weights(setting.difficulty, data), length=int(repeat * count))
+    if setting.difficulty and setting.difficulty.decay < 1:
+        return Weighted(_weights(setting.difficulty, setting.scale, data), length=int(repeat * count))
     if rule.replacement:
         return Weighted(np.ones(count), length=int(repeat * count))
     order: Order = Shuffled(repeat) if len(data.sets) == 1 else InRatio(data, repeat)
     return order if per_image == 1 else Several(order, per_image)
 
 
-def _weights(difficulty: Difficulty, data: Mixed) -> NDArray[np.float64]:
-    """How likely each item is: by its class, of equally many, in the order of their scores."""
-    scores = np.concatenate([one.scores(difficulty.by) for one in data.sets])
-    number = difficulty.classes or 1
-    ranks = np.argsort(np.argsort(scores, kind="stable"), kind="stable")
-    return np.asarray(difficulty.decay ** (number - 1 - ranks * number // len(scores)), np.float64)
+def _numbers(setting: Setting, data: Mixed, options: Options) -> Any:
+    """What batches have as `difficulty`: what is asked for, else what the recipe says, if it does."""
+    asked = options.get("difficulty")
+    if asked is None and setting.difficulty is not None:
+        return _grades(setting.difficulty, setting.scale, data)
+    return _scores(asked, setting.scale, data) if isinstance(asked, str) else asked
+
+
+def _grades(difficulty: Difficulty, scale: Scale, data: Mixed) -> NDArray[Any]:
+    """The class of each item, or its score where there are no classes."""
+    scores = _scores(difficulty.by, scale, data)
+    if difficulty.classes is None:
+        return scores
+    return classes(scores) if difficulty.classes == "classsr" else equal_classes(scores, difficulty.classes)
+
+
+def _scores(by: str, scale: Scale, data: Mixed) -> Scores:
+    return np.concatenate([one.scores(by, scale) for one in data.sets])
+
+
+def _weights(difficulty: Difficulty, scale: Scale, data: Mixed) -> NDArray[np.float64]:
+    """How likely each item is, by its class: the last one is the most likely."""
+    grades = _grades(difficulty, scale, data)
+    return np.asarray(difficulty.decay ** (grades.max() - grades), np.float64)
 
 
 def _of_one_image(settings: dict[str, Any], scale: Scale, device: Any, options: Options) -> Batches:

@@ -49,6 +49,7 @@ class Corpus(_Part):
     )
     copies: Named | None = None  # at other sizes, that come with the images
     label: int | None = None  # that its items have in a batch
+    mirrored: bool = False  # at most: they are not turned where others are, as faces
 
     @model_validator(mode="after")
     def _counted(self) -> Self:
@@ -64,6 +65,7 @@ class Data(_Part):
     windows: Windows | None = None  # sub-images that are cropped from; none: whole images
     windows_count: Count | None = None  # as the authors count them
     layout: str | None = None  # how the authors store it: PNG, LMDB, npy
+    views: tuple[str, str] | None = None  # of stereo: the marks in the names of left and right images
 
 
 class Crop(_Part):
@@ -73,7 +75,8 @@ class Crop(_Part):
     side: Literal["hr", "lr"]  # that `size` is measured on, in pixels
     margin: Annotated[int, Field(ge=0)] = 0  # HR pixels around it that are degraded with it, then cut off
     loose: Annotated[int, Field(ge=0)] = 0  # HR pixels more, of which a corner or a place at random is taken
-    pad: Literal["reflect", "edge", "constant", "stretch", "flat"] | None = None  # of images that are smaller
+    mirrored: bool = False  # the margin beyond an image is mirrored; else it keeps patches off the border
+    pad: Literal["reflect", "edge", "constant", "enlarge", "flat"] | None = None  # of images that are smaller
     per_image: Count = 1  # crops in a row of the same image
 
     def hr_sizes(self, scale: Scale) -> dict[int, int]:
@@ -105,12 +108,24 @@ class BatchRule(_Part):
 
 
 class Difficulty(_Part):
-    """Which windows come how often, by the scores of `srdata classify`."""
+    """How hard each window is, by the scores of `srdata classify`: a batch's `difficulty`.
 
-    by: Literal["psnr", "psnr-y", "edges", "deviation"]
-    only: int | None = None  # this class of ClassSR's three alone: 0 is hard, 2 easy
-    classes: Count | None = None  # equally many windows in each, from the lowest score to the highest
+    That is its class where there are classes, else its score.
+    """
+
+    by: Literal["psnr", "psnr-y", "edges", "gradients", "deviation"]
+    # ClassSR's three (0 is hard, 2 easy); or so many of equally many windows, from the lowest score (0) up
+    classes: Literal["classsr"] | Count | None = None
+    only: int | None = None  # this class alone
     decay: Annotated[float, Field(gt=0, le=1)] = 1.0  # a class comes this much more rarely than the next
+
+    @model_validator(mode="after")
+    def _classed(self) -> Self:
+        if self.only is not None and self.classes != "classsr":
+            raise ValueError("only goes with classes: classsr")
+        if self.decay < 1 and not isinstance(self.classes, int):
+            raise ValueError("decay needs a number of classes")
+        return self
 
 
 class Setting(_Part):

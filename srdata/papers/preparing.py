@@ -6,12 +6,10 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from srdata.errors import UsageError
 from srdata.papers.files import load_paper
 from srdata.papers.sets import known_set, needs
 from srdata.preparation import prepare
-
-_FLAGS = {"from_dir": "from", "splits": "split"}  # options whose flags have another name
+from srdata.preparation.plan import refuse
 
 
 def prepare_sets(name: str, root: Path, given: dict[str, Any], dry_run: bool, **how: Any) -> Iterator[str]:
@@ -21,8 +19,7 @@ def prepare_sets(name: str, root: Path, given: dict[str, Any], dry_run: bool, **
     from are left to the user, with a line on what to do. Raises UsageError where other options are `given`,
     which would make other sets than those of the paper.
     """
-    if others := [f"--{_FLAGS.get(option, option)}" for option, value in given.items() if value]:
-        raise UsageError(f"{name} says itself how its sets are made: leave {', '.join(others)} out")
+    refuse(name, given)
     for need in needs(load_paper(name)):
         if (path := known_set(root, need)) is not None:
             yield f"{path}: is here"

@@ -103,13 +103,13 @@ def _holds(content: SetFile, need: Need) -> bool:
     recipe = content.recipe
     if need.corpus not in (recipe.get("source"), recipe.get("name")):
         return False
-    if need.split not in content.counts:
+    if need.split not in content.counts or recipe.get("exclude"):
         return False
     wanted = [copy.plain for copy in COPIES[need.copies]] if need.copies else None
     if need.split == "train" and recipe.get("copies") != wanted:
         return False
     if need.degradation is None:
-        return content.layout != "basicsr"
+        return content.layout != "basicsr" and "multiple" not in recipe
     if str(need.scale) not in content.scales or content.layout == "basicsr":
         return False
     made = recipe.get("degradation")

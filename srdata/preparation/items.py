@@ -9,7 +9,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from srdata.degrade.smaller import Smaller, copy_key
-from srdata.errors import ImageError, SourceError, UsageError
+from srdata.errors import ImageError, SourceError, UnknownNameError, UsageError, nearest
 from srdata.exchange.blobs import ImageFile
 from srdata.exchange.take import find_pairs, lr_of
 from srdata.fetch import SourceImage, obtain
@@ -21,7 +21,6 @@ from srdata.images import ImageInfo, probe
 from srdata.manifest import ImageSet, Manifest, load_manifest
 from srdata.pick import pick
 from srdata.recipe import HubSource, Recipe, Split
-from srdata.scale import covered
 from srdata.store.blocks import CHANNELS
 
 _SPLITS: dict[str, Split] = {
@@ -62,9 +61,20 @@ def find_items(recipe: Recipe, root: Path, from_dir: Path | None = None) -> list
         items = list(found)
     else:
         items = list(_in_manifest(recipe, root, from_dir))
-    items = [one for item in items for one in (item, *_copies(item, recipe))]
+    items = [one for item in _kept(items, recipe) for one in (item, *_copies(item, recipe))]
     _refuse_twins(items)
     return items
+
+
+def _kept(items: Sequence[Item], recipe: Recipe) -> list[Item]:
+    """The images that a recipe does not leave out; raises UnknownNameError for one that is not there."""
+    excluded, keys = {*(recipe.exclude or ())}, {item.key for item in items}
+    for key in sorted(excluded - keys):
+        where = f"among the {len(keys)} of {recipe.name}"
+        raise UnknownNameError(f"exclude: no image {key!r} {where}{nearest(key, sorted(keys))}")
+    if keys and keys == excluded:
+        raise UsageError(f"exclude: leaves none of the {len(keys)} images of {recipe.name}; name fewer")
+    return [item for item in items if item.key not in excluded]
 
 
 def _copies(item: Item, recipe: Recipe) -> Iterator[Item]:
@@ -83,7 +93,7 @@ def stored_sizes(items: Iterable[Item], recipe: Recipe) -> list[tuple[int, int]]
             height, width = info.height, info.width
             if item.copy is not None:
                 height, width = item.copy.size(height, width)
-            sizes.append((covered(height, recipe.scales), covered(width, recipe.scales)))
+            sizes.append((recipe.stored(height), recipe.stored(width)))
     return sizes
 
 

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 from tqdm import tqdm
 
@@ -16,7 +17,14 @@ from srdata.preparation.items import find_items, hr_sets, published_sets, sample
 from srdata.preparation.shards import layout_of
 from srdata.recipe import Recipe
 
+_FLAGS = {"from_dir": "from", "splits": "split"}  # options whose flags have another name
 _STORED_PER_PACKED = 2  # raw samples for each byte of PNG archive; DIV2K's training HR: 6.6 of 3.5 GB
+
+
+def refuse(name: str, given: Mapping[str, Any]) -> None:
+    """Raise UsageError for options `given` with a name that stands for sets made in one way."""
+    if others := [f"--{_FLAGS.get(option, option)}" for option, value in given.items() if value]:
+        raise UsageError(f"{name} says itself how its sets are made: leave {', '.join(others)} out")
 
 
 def check_request(recipe: Recipe) -> None:
@@ -47,6 +55,7 @@ def plan_text(recipe: Recipe, root: Path, target: Path, from_dir: Path | None = 
         f"target    {target} ({recipe.store.layout})",
         f"digest    {recipe.digest}",
         licence_text(recipe),
+        *([f"excluded  {', '.join(recipe.exclude)}"] if recipe.exclude else []),
     ]
     if recipe.hub is not None:
         return "\n".join([*lines, *_hub_lines(look(recipe.hub.name))])

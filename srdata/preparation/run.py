@@ -58,7 +58,7 @@ class Prepared(os.PathLike[str]):
         """How many images of which splits, and their bytes."""
         counts = ", ".join(f"{count} {split}" for split, count in self.content.counts.items())
         megabytes = sum(entry.bytes for entry in self.content.files.values()) / 1e6
-        left_out = f", {len(self.content.quarantine)} left out" if self.content.quarantine else ""
+        left_out = f", {len(self.content.left_out)} left out" if self.content.left_out else ""
         return f"{counts} images{left_out}, {megabytes:.1f} MB"
 
 
@@ -72,6 +72,7 @@ class Settings(TypedDict, total=False):
     degradation: str | None  # a name, a YAML file, or published:TRACK
     copies: str | None  # of training images at other sizes: realesrgan, classsr or lapsrn
     splits: Sequence[str]
+    exclude: Sequence[str]  # keys of images that are left out, besides those that the recipe leaves out
     seed: int | None
     hr: str | None  # how the images of a folder are called: "HR/{key}.png"
     lr: str | None  # and their LR images: "X{scale}/{key}.png"
@@ -93,6 +94,7 @@ def adjusted(recipe: str | Path | Recipe, **settings: Unpack[Settings]) -> Recip
         degradation=settings.get("degradation"),
         copies=settings.get("copies"),
         splits=tuple(settings.get("splits", ())) or None,
+        exclude=(*(recipe.exclude or ()), *settings.get("exclude", ())),
         seed=settings.get("seed"),
         hub=_hub(recipe, config=settings.get("config"), column=settings.get("column")),
         store={**dict(recipe.store), "layout": layout, "codec": codec},

@@ -13,7 +13,7 @@ from srdata.errors import ImageError
 from srdata.images import Pixels, decode_image
 from srdata.preparation.items import Item
 from srdata.recipe import Recipe
-from srdata.scale import Scale, covered
+from srdata.scale import Scale
 from srdata.store.blocks import HR
 from srdata.store.records import Facts
 
@@ -55,7 +55,7 @@ def make_layers(source: Source, recipe: Recipe) -> Made:
     if item.copy is not None:
         hr = item.copy.of(hr)
         params[HR] = item.copy.plain
-    height, width = (covered(size, recipe.scales) for size in hr.shape[:2])
+    height, width = map(recipe.stored, hr.shape[:2])
     if min(height, width) == 0:
         raise ImageError(f"{item.hr}: {hr.shape[1]}x{hr.shape[0]} is smaller than one LR pixel; leave it out")
     hr = hr[:height, :width]

@@ -60,7 +60,7 @@ def taps(length: int, size: int, ratio: float, kernel: str, antialias: bool) -> 
     return Taps(length, first, weights)
 
 
-def reach(indices: Indices, length: int, border: str) -> Indices:
+def reach(indices: Indices, length: int | Indices, border: str) -> Indices:
     """The pixels of an axis that stand for `indices` which may lie beyond it."""
     if border == "replicate":
         return np.clip(indices, 0, length - 1)

@@ -22,7 +22,7 @@ from srdata.store.index import write_tables
 from srdata.store.setfile import SetFile, add_file, read_set
 from srdata.store.windows import Windows
 
-SCORES = ("psnr", "psnr-y", "edges", "deviation")
+SCORES = ("psnr", "psnr-y", "edges", "gradients", "deviation")
 SCORES_FOLDER = "scores"
 _FILE = re.compile(rf"{SCORES_FOLDER}/({'|'.join(SCORES)})-x([\d.]+)-(\d+)-(\d+)-(\d+)\.parquet")
 

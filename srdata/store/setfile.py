@@ -62,6 +62,15 @@ class SetFile(_Part):
     quarantine: tuple[Quarantined, ...] = ()
 
     @property
+    def left_out(self) -> tuple[Quarantined, ...]:
+        """The images of the source that are not in the set: those that the recipe excludes, and bad ones."""
+        excluded = self.recipe.get("exclude", ())
+        return (
+            *(Quarantined(key=key, reason="excluded by the recipe") for key in excluded),
+            *self.quarantine,
+        )
+
+    @property
     def store_layout(self) -> Layout:
         """How the images are cut into blocks; raises SetError where they are not."""
         if self.block is None:

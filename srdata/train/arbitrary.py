@@ -6,12 +6,10 @@ Source: LIIF (Chen et al., CVPR 2021), its `sr-implicit-downsampled` data; Meta-
 from __future__ import annotations
 
 from collections.abc import Sequence
-from functools import lru_cache
-from typing import Annotated, Literal, cast
+from typing import Annotated, Literal
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from pydantic import Field, model_validator
 from torch import Tensor
 
@@ -19,19 +17,21 @@ from srdata.degrade import backend
 from srdata.degrade.draw import field_key, integer, uniform
 from srdata.degrade.op import Params, Settings
 from srdata.errors import UsageError
-from srdata.resize.taps import reach, taps
+from srdata.train.augment.dihedral import turned
+from srdata.train.items import Spot
+from srdata.train.squares import Integers, by_matlab, by_pillow, cut_out, pixels, unturned
 
-Integers = NDArray[np.int64]
+_ANYWHERE = Spot((0, 0), (1, 1))
 
 
 class ArbitraryScale(Settings):
     """Draws a scale for each image, or for each batch, and makes LR patches of one size at all of them.
 
     At scale s an image is a square of round(lr_patch · s) HR pixels somewhere in its HR crop, and its LR
-    patch is all of that square, so that the outer edges of both coincide. LR is `imresize`'s bicubic
-    (MATLAB's) of the square and `margin` HR pixels around it, in 8 bits if `rounds`, and with "each-pass"
-    also after the rows, as MATLAB does to uint8. LIIF takes Pillow's of the square alone, which differs where
-    the kernel meets the border, and rounds after the columns as well.
+    patch is all of that square, so that the outer edges of both coincide. LR is a bicubic of the square:
+    Pillow's of it alone, which is in 8 bits, bit for bit; or `imresize`'s (MATLAB's) of it and the `margin`
+    around it, which if `rounds` is in 8 bits after the rows and after the columns. It is made before the
+    square is turned, which matters to rounding alone.
 
     The settings of LIIF are the defaults; those of Meta-SR are `META_SR`, whose scales are 1.1, 1.2 … 4.0.
     There the sides are Meta-SR's int(50 · s), without the pixel that floats take from 2.3 and others. Meta-SR
@@ -46,16 +46,21 @@ class ArbitraryScale(Settings):
     )
     per: Literal["image", "batch"] = "image"
     lr_patch: Annotated[int, Field(ge=1)] = 48  # LR pixels
-    margin: Annotated[int, Field(ge=0)] = 0  # HR pixels around the square, that LR is made of as well
+    margin: Annotated[int, Field(ge=0)] = 0  # HR pixels around the square, which imresize's kernel reaches
     queries: Annotated[int, Field(ge=1)] | None = (
         2304  # HR pixels an image; None: all, which needs per="batch"
     )
-    rounds: bool | Literal["each-pass"] = True  # LR in whole 8-bit levels
+    bicubic: Literal["pillow", "matlab"] = "pillow"  # that LR is made by
+    rounds: bool = True  # LR in whole 8-bit levels
 
     @model_validator(mode="after")
     def _possible(self) -> ArbitraryScale:
         if self.low > self.high:
             raise ValueError(f"low {self.low:g} is above high {self.high:g}")
+        if self.bicubic == "pillow" and not self.rounds:
+            raise ValueError("rounds: Pillow's bicubic is in 8 bits; take bicubic: matlab")
+        if self.bicubic == "pillow" and self.margin:
+            raise ValueError("margin: Pillow's bicubic is of the square alone; take bicubic: matlab")
         if self.queries is None and self.per == "image":
             raise ValueError("queries: all pixels are as many for each image only with per: batch")
         if self.queries and self.queries > self.side(self.low) ** 2:
@@ -73,14 +78,20 @@ class ArbitraryScale(Settings):
         """The HR pixels along an LR patch."""
         return round(self.lr_patch * scale)
 
-    def sample(self, rng: np.random.Generator, shared: np.random.Generator | None = None) -> Params:
+    def sample(
+        self, rng: np.random.Generator, shared: np.random.Generator | None = None, spot: Spot = _ANYWHERE
+    ) -> Params:
         """Draw scale, place and queries of one image.
 
-        With per="batch" the scale comes from `shared`: a generator with an address that the batch has.
+        With per="batch" the scale comes from `shared`: a generator with an address that the batch has. Where
+        the HR crop was drawn at a `spot` of its image, the square is as likely at each place of that image.
         """
         scale = self._scale(shared if shared is not None and self.per == "batch" else rng)
-        last = self.hr_patch - self.margin - self.side(scale)
-        top, left = integer(rng, (self.margin, last)), integer(rng, (self.margin, last))
+        free = self.side(self.high) - self.side(scale)
+        top, left = (
+            _place(float(rng.random()), free, place, count) + self.margin
+            for place, count in zip(*spot, strict=True)
+        )
         return {"scale": scale, "top": top, "left": left, "queries": field_key(rng)}
 
     def _scale(self, rng: np.random.Generator) -> float:
@@ -98,22 +109,34 @@ class ArbitraryScale(Settings):
             rgb    (N, queries, C)  the HR pixels there, drawn without repetition; all, row by row, if None
             hr     (N, C, side, side)  with per="batch" alone
 
-        Raises UsageError for crops of another size, and where scales differ within a batch that has one.
+        Where the parameters have a `turn` (see `srdata.train.turns`), LR and the square are turned by it, and
+        then queried. Raises UsageError for crops of another size, and where scales differ within a batch that
+        has one.
         """
         self._check(hr, params)
         sides = np.array([self.side(one["scale"]) for one in params])
         corners = np.array([[one["top"], one["left"]] for one in params])
-        each_pass = self.rounds == "each-pass"
-        lr = shrunk(hr, corners, sides, self.lr_patch, margin=self.margin, each_pass=each_pass)
-        places = np.stack([self._places(one, side) for one, side in zip(params, sides.tolist(), strict=True)])
+        turns = np.array([one.get("turn", 0) for one in params])
+        each = list(zip(params, turns.tolist(), sides.tolist(), strict=True))
+        places = np.stack([self._places(one, side) for one, _, side in each])
+        inside = np.stack(
+            [unturned(some, turn, side) for some, (_, turn, side) in zip(places, each, strict=True)]
+        )
         coord = (2 * places + 1) / sides[:, None, None] - 1
         tensors = {
-            "lr": cast(Tensor, backend.rounded(lr)) if self.rounds else lr,
+            "lr": turned(self._lr(hr, corners, sides), turns),
             "coord": backend.tensor(coord, hr),
             "cell": backend.tensor(np.broadcast_to(2 / sides[:, None, None], coord.shape), hr),
-            "rgb": _pixels(hr, places + corners[:, None]),
+            "rgb": pixels(hr, inside + corners[:, None]),
         }
-        return tensors | ({"hr": _squares(hr, corners, int(sides[0]))} if self.per == "batch" else {})
+        if self.per == "batch":
+            tensors["hr"] = turned(cut_out(hr, corners, int(sides[0])), turns)
+        return tensors
+
+    def _lr(self, hr: Tensor, corners: Integers, sides: Integers) -> Tensor:
+        if self.bicubic == "pillow":
+            return by_pillow(hr, corners, sides, self.lr_patch)
+        return by_matlab(hr, corners, sides, self.lr_patch, self.margin, self.rounds)
 
     def _places(self, params: Params, side: int) -> Integers:
         """The queried pixels of an image, as rows and columns within its square."""
@@ -137,7 +160,7 @@ class ArbitraryScale(Settings):
 
 
 META_SR = ArbitraryScale(
-    low=1.1, high=4.0, step=0.1, per="batch", lr_patch=50, margin=8, queries=None, rounds="each-pass"
+    low=1.1, high=4.0, step=0.1, per="batch", lr_patch=50, margin=8, queries=None, bicubic="matlab"
 )
 
 
@@ -156,50 +179,10 @@ def coordinates(height: int, width: int) -> Tensor:
     return torch.stack(torch.meshgrid(rows, columns, indexing="ij"), dim=-1).reshape(-1, 2).float()
 
 
-def shrunk(
-    hr: Tensor, corners: Integers, sides: Integers, size: int, *, margin: int = 0, each_pass: bool = False
-) -> Tensor:
-    """A square of each image of a batch at `size` by `size` pixels, by `imresize`'s bicubic.
+def _place(share: float, free: int, place: int, count: int) -> int:
+    """Where a square lies along an axis of its crop, which leaves it `free` pixels.
 
-    `corners` (N, 2) are top and left, `sides` (N,) the sides in pixels; each image may have another. The
-    bicubic sees `margin` pixels around the square, and their mirror image beyond; with `each_pass` it rounds
-    to 8 bits after the rows.
+    The crop was drawn at `place` among `count`; with a `share` of [0, 1) that is drawn anew, each of the
+    count + free places that the square has in the image is as likely.
     """
-    exact = torch.float32 if hr.device.type == "mps" else torch.float64  # which CUDA never rounds to TF32
-    down = _matrices(corners[:, 0], sides, size, hr.shape[2], margin)
-    across = _matrices(corners[:, 1], sides, size, hr.shape[3], margin)
-    rows, columns = (torch.from_numpy(one).to(hr.device, exact, non_blocking=True) for one in (down, across))
-    fewer = rows @ hr.to(exact)
-    if each_pass:
-        fewer = cast(Tensor, backend.rounded(fewer))
-    return (fewer @ columns.transpose(-2, -1)).to(hr.dtype)
-
-
-def _matrices(starts: Integers, sides: Integers, size: int, length: int, margin: int) -> NDArray[np.float64]:
-    """For each image what makes `size` samples of the `length` along an axis, as (N, 1, size, length)."""
-    matrices = np.zeros((len(sides), 1, size, length))
-    for matrix, start, side in zip(matrices, starts.tolist(), sides.tolist(), strict=True):
-        matrix[0, :, start - margin : start + side + margin] = _matrix(side, size, margin)
-    return matrices
-
-
-@lru_cache(maxsize=256)
-def _matrix(side: int, size: int, margin: int) -> NDArray[np.float64]:
-    """`imresize`'s bicubic along an axis as a matrix (size, side + 2 · margin), with a mirrored border."""
-    table, length = taps(side, size, size / side, "bicubic", True), side + 2 * margin
-    inputs = table.first[:, None] + np.arange(table.weights.shape[1]) + margin
-    inputs = reach(inputs, length, "symmetric")
-    matrix = np.zeros((size, length))
-    np.add.at(matrix, (np.arange(size)[:, None], inputs), table.weights)
-    return matrix
-
-
-def _pixels(hr: Tensor, places: Integers) -> Tensor:
-    """The pixels at (N, count, 2) rows and columns, as (N, count, C)."""
-    flat = backend.index(places[..., 0] * hr.shape[3] + places[..., 1], hr)
-    return hr.flatten(2).gather(2, flat[:, None].expand(-1, hr.shape[1], -1)).transpose(1, 2)
-
-
-def _squares(hr: Tensor, corners: Integers, side: int) -> Tensor:
-    pairs = zip(hr, corners.tolist(), strict=True)
-    return torch.stack([image[:, top : top + side, left : left + side] for image, (top, left) in pairs])
+    return min(max(int((place + share) / count * (count + free)) - place, 0), free)

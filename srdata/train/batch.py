@@ -16,7 +16,7 @@ class Batch:
     """Images of one batch on the device, and what is known of them.
 
     `lr` and `hr` are (count, channels, height, width). Whatever else a loader makes stands beside them under
-    its name in `tensors` and as an attribute: `batch.coord`, `batch.mask`, `batch.label`.
+    its name in `tensors` and as an attribute: `batch.coord`, `batch.mask`, `batch.label`, `batch.difficulty`.
     """
 
     tensors: Mapping[str, torch.Tensor]

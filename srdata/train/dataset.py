@@ -22,13 +22,14 @@ from srdata.scale import Scale
 from srdata.store.scores import ScoreKind, Scores, read_scores
 from srdata.store.windows import Integers, Windows, window_name
 from srdata.train.choose import Choice, choose_windows, open_given
-from srdata.train.cutting import Only, Sides, cut, shapes, stackable
+from srdata.train.cutting import Only, Sides, cut, enlarges, shapes, stackable
 from srdata.train.epoch import SharedEpoch
-from srdata.train.items import Crops, Regions, draw, items_of
+from srdata.train.items import Crops, Regions, Turning, check_turning, draw, items_of
 from srdata.train.pads import check_pad
 from srdata.train.pairing import SHOWN, listed
 from srdata.train.sources import PairSource
 from srdata.train.tensors import check_dtype, to_tensor
+from srdata.train.views import ViewsSource
 
 Index = int | tuple[int, int]  # the number of an item, or (epoch, number of an item)
 
@@ -63,6 +64,7 @@ class Drawn(NamedTuple):
     patch: int | None  # cells
     pad: str | None
     only: Only | None
+    around: int = 0  # cells on each side of a patch that are read with it
 
     @property
     def keys(self) -> list[str]:
@@ -75,14 +77,20 @@ class Drawn(NamedTuple):
             raise UsageError(
                 "items of different sizes make no batch: give patch_size=, or read them one by one"
             )
-        height, width = self.crops.inside.sizes[0].tolist() if self.patch is None else [self.patch] * 2
-        return shapes(self.source.scale, len(self.crops.inside.images), height, width, self.only)
+        whole, side = self.patch is None, (self.patch or 0) + 2 * self.around
+        height, width = self.crops.inside.sizes[0].tolist() if whole else [side] * 2
+        return shapes(self.source, len(self.crops.inside.images), height, width, self.only)
+
+    @property
+    def in_floats(self) -> bool:
+        """Whether `read` gives float32."""
+        return enlarges(self.crops, self.patch, self.pad)
 
     def read(self, out: Sides | None = None) -> Sides:
-        """LR and HR, uint8 (count, height, width, 3); UsageError, CorruptRecordError or ImageError."""
+        """LR and HR, as `cut` gives them; UsageError, CorruptRecordError or ImageError."""
         self.shapes()
         keep_memory()
-        return cut(self.source, self.crops, self.patch, self.pad, self.only, out)
+        return cut(self.source, self.crops, self.patch, self.pad, self.only, out, self.around)
 
 
 class PairedDataset(Dataset[Pair]):
@@ -105,6 +113,8 @@ class PairedDataset(Dataset[Pair]):
         track       bicubic, unknown, … in EDSR's layout
         config      of a data set in the forms of `datasets`: bicubic_x4, …
         only        "hr" or "lr": this side alone, the other is not read; HR alone needs no scale
+        views       for stereo: the marks in the names of images, as ("_L", "_R") of 0001_L and 0001_R. An
+                    item is both, cut and turned alike, of six channels: the left RGB, then the right
     With the forms of `datasets` also
         revision    a branch, tag or commit on the Hub, which hf://ORG/NAME@REVISION names as well
         columns     the columns of images and names, such as {"hr": "gt", "lr": "lq", "key": "id"}; without it
@@ -114,9 +124,11 @@ class PairedDataset(Dataset[Pair]):
         windows     False: an image; True: a sub-image window of the set; or of Windows(size=480, step=240);
                     an image that is smaller than a window is one item
         patch_size  a random crop of it with this side in HR pixels; None: all that the LR image covers
-        pad         "reflect", "edge" or "constant" enlarges images that are smaller, "stretch" resizes them,
-                    and "flat" puts a colour drawn at random in their place; None: they are an error
-        dihedral    True: flipped and turned at random, all 8 ways equally likely
+        pad         "reflect", "edge" or "constant" pads images that are smaller, "enlarge" resizes them as
+                    HAT does: bilinearly, in floats, along the axes that are too short, without LR, "flat"
+                    puts a colour in their place, drawn at random, as SwinIR does; None: they are an error
+        dihedral    True: flipped and turned at random, all 8 ways equally likely; "mirror": left and right
+                    alone, as for faces, also where a loader turns others
         seed        of crops and turns
         dtype       of tensors: float32, float16 or bfloat16 in 0 to 1, or uint8
         images      what to admit besides plain 8-bit RGB where image files are read
@@ -146,10 +158,11 @@ class PairedDataset(Dataset[Pair]):
         revision: str | None = None,
         columns: Given | None = None,
         only: Only | None = None,
+        views: tuple[str, str] | None = None,
         windows: bool | Windows = False,
         patch_size: int | None = None,
         pad: str | None = None,
-        dihedral: bool = False,
+        dihedral: Turning = False,
         seed: int = 0,
         dtype: torch.dtype = torch.float32,
         images: ImagePolicy | None = None,
@@ -160,14 +173,14 @@ class PairedDataset(Dataset[Pair]):
         choice = Choice(split, chosen_scale, track, template, images, verify, self._only, config, columns)
         opened = open_given(place_of(path, revision), _path(hr), _path(lr), choice)
         self._only = self._only or opened.only
-        self._source = opened.source
-        self._prepared = opened.prepared
+        self._source = opened.source if views is None else ViewsSource(opened.source, views)
+        self._prepared = opened.prepared if views is None else None  # whose scores are of single views
         self._windows = choose_windows(opened, windows)
         self._items = items_of(self._source.sizes, self.scale, self._windows)
         self._kept: Integers | None = None  # the numbers in `_items` of a subset's items
         self._patch = None if patch_size is None else in_cells(patch_size, self.scale)
         self._pad = None if pad is None else check_pad(pad)
-        self._dihedral = dihedral
+        self._dihedral = check_turning(dihedral)
         self._seed = seed
         self._dtype = check_dtype(dtype)
         self._epoch = SharedEpoch()
@@ -195,6 +208,11 @@ class PairedDataset(Dataset[Pair]):
         """The side that is read alone; None for both."""
         return self._only
 
+    @property
+    def pads(self) -> bool:
+        """Whether images that are smaller than a patch are admitted."""
+        return self._pad is not None
+
     def reading(self, source: PairSource) -> PairedDataset:
         """The same data set, read from another source of the same pairs."""
         copied = copy(self)
@@ -211,16 +229,21 @@ class PairedDataset(Dataset[Pair]):
         """HR height and width of every item before it is cropped to a patch or padded, (items, 2)."""
         return self._regions().sizes * self.scale.numerator
 
-    def scores(self, by: str = "psnr") -> Scores:
-        """What `srdata classify` gave every item: psnr, psnr-y, edges or deviation, float64 (items,).
+    def scores(self, by: str = "psnr", scale: Scale | None = None) -> Scores:
+        """What `srdata classify` gave every item: psnr, psnr-y, edges, gradients or deviation, (items,).
 
-        They are defined in `srdata.difficulty.measures`. Raises UsageError where the items are no windows of
-        a prepared set or these were not scored, with the command to run.
+        They are defined in `srdata.difficulty.measures`. `scale` is that at which windows were scored, where
+        it is another than that of the data, as for HR alone. Raises UsageError where the items are no windows
+        of a prepared set or these were not scored, with the command to run.
         """
         if self._prepared is None or self._windows is None:
             raise UsageError("scores are of the windows of a prepared set: open one, with windows=True")
         folder, split = self._prepared
-        found = read_scores(folder, ScoreKind(by, self.scale, self._windows), split)
+        found = read_scores(folder, ScoreKind(by, scale or self.scale, self._windows), split)
+        if len(found) != len(self._items):
+            raise UsageError(
+                f"{folder} has other windows at scale {scale}: its images are no multiples of it"
+            )
         return found[self._numbers(np.arange(len(self)))]
 
     def subset(self, items: ArrayLike) -> PairedDataset:
@@ -269,6 +292,9 @@ class PairedDataset(Dataset[Pair]):
         """
         items = self._checked(np.array(indices, np.int64, ndmin=1))
         drawn = self.draw(items, self._epoch.get() if epoch is None else epoch)
+        if out is None and drawn.in_floats:
+            lr, hr = drawn.shapes()
+            out = np.empty(lr, np.uint8), np.empty(hr, np.uint8)
         return Pairs(*drawn.read(out), drawn.keys)
 
     def draw(
@@ -280,16 +306,19 @@ class PairedDataset(Dataset[Pair]):
         patch_size: int | None = None,
         dihedral: bool = False,
         only: Only | None = None,
+        around: int = 0,
     ) -> Drawn:
         """The crops of items (from 0) in an epoch or epochs, as a loader asks for them.
 
-        What is given stands for, and `dihedral` and `only` add to, what the data set was made with.
+        What is given stands for, and `dihedral` and `only` add to, what the data set was made with. `around`
+        HR pixels on each side of a patch are read with it, mirrored where they lie beyond the image.
         """
         patch = self._patch if patch_size is None else in_cells(patch_size, self.scale)
         numbers = self._numbers(items)
         address = (self._seed if seed is None else seed, epochs, numbers)
         crops = draw(self._items.regions(numbers), patch, self._dihedral or dihedral, address)
-        return Drawn(self._source, crops, patch, self._pad, self._only or only)
+        cells = around // self.scale.numerator
+        return Drawn(self._source, crops, patch, self._pad, self._only or only, cells)
 
     def check_patch(self, patch_size: int) -> None:
         """Raise UsageError where a patch size (HR pixels) does not fit the scale, or into every image."""

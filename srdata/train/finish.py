@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import repeat
 from typing import Any, Literal, NamedTuple
 
 import torch
@@ -15,6 +16,7 @@ from srdata.scale import Scale
 from srdata.train.augment import Pipeline, Sides
 from srdata.train.augment.dihedral import Dihedral
 from srdata.train.batch import Batch
+from srdata.train.items import Spot
 from srdata.train.look import Look
 from srdata.train.making import Address, Making, Place, Rescaling
 from srdata.train.schedule import Moment, Schedule, at, every
@@ -24,7 +26,7 @@ Upsample = Literal["nearest", "bicubic"]
 
 
 class Raw(NamedTuple):
-    """The crops of a batch as they were read, uint8 (count, height, width, 3), on whatever device."""
+    """The crops of a batch as they were read (count, height, width, 3), on whatever device; see `cut`."""
 
     lr: Tensor
     hr: Tensor
@@ -32,7 +34,9 @@ class Raw(NamedTuple):
     visits: list[int]
     turns: list[int] | None  # of the dihedral group, as drawn
     turned: bool  # whether the crops are turned already
+    spots: list[Spot]
     labels: list[int] | None
+    difficulty: Tensor | None  # a number for each
     number: int  # of the batch in its epoch
     moment: Moment
 
@@ -62,17 +66,19 @@ class Finish:
         making = self.making.at(raw.moment) if isinstance(self.making, Schedule) else self.making
         augment = at(self.augment, raw.moment)
         images: list[Address] = [(self.seed, *image) for image in zip(raw.visits, raw.keys, strict=True)]
-        place = Place(images, (self.seed, raw.moment.epoch, raw.number))
-        notes: list[dict[str, Any]] = [{} for _ in raw.keys]
+        place = Place(images, (self.seed, raw.moment.epoch, raw.number), raw.spots, raw.turns)
+        notes = [_turning(turn) for turn in raw.turns or repeat(None, len(raw.keys))]
         whole = making is not None or not (self.look.bytes and augment.bytes_too)
         sides = {name: self._opened(side, whole) for name, side in (("lr", raw.lr), ("hr", raw.hr))}
-        sides = _turned({name: side for name, side in sides.items() if side.numel()}, raw, notes)
-        if isinstance(making, Rescaling):  # what it makes is not to be altered any more
+        sides = {name: side for name, side in sides.items() if side.numel()}
+        if isinstance(making, Rescaling):  # which turns what it makes; that is not to be altered any more
             sides = _made(_augmented(sides, augment, place, notes), making, place, notes)
         else:
-            sides = self._upsampled(_made(sides, making, place, notes))
+            sides = self._upsampled(_made(_turned(sides, raw), making, place, notes))
             sides = _augmented(sides, augment, place, notes)
         tensors = {name: self._finished(name, side) for name, side in sides.items()}
+        if raw.difficulty is not None:
+            tensors["difficulty"] = raw.difficulty.to(raw.hr.device, non_blocking=True)
         if raw.labels is not None:
             tensors["label"] = torch.tensor(raw.labels).to(raw.hr.device, non_blocking=True)
         return Batch(tensors, raw.keys, notes, self.scale)
@@ -100,14 +106,16 @@ class Finish:
         return self.look(side)
 
 
-def _turned(sides: dict[str, Tensor], raw: Raw, notes: list[dict[str, Any]]) -> dict[str, Tensor]:
+def _turning(turn: int | None) -> dict[str, Any]:
+    """What is noted of an image that was drawn with a turn."""
+    return {} if turn is None else {"augment": [{"augment": "dihedral", "params": {"turn": turn}}]}
+
+
+def _turned(sides: dict[str, Tensor], raw: Raw) -> dict[str, Tensor]:
     """The sides turned as drawn, where reading has not done it."""
-    if raw.turns is None:
+    if raw.turns is None or raw.turned:
         return sides
-    params = [{"turn": turn} for turn in raw.turns]
-    for note, one in zip(notes, params, strict=True):
-        note["augment"] = [{"augment": "dihedral", "params": one}]
-    return sides if raw.turned else _named(Dihedral().apply(_sides(sides), params))
+    return _named(Dihedral().apply(_sides(sides), [{"turn": turn} for turn in raw.turns]))
 
 
 def _made(

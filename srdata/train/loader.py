@@ -8,6 +8,7 @@ from functools import partial
 from typing import Any, TypeVar
 
 import torch
+from numpy.typing import ArrayLike
 
 from srdata.errors import StorageFullError, UsageError
 from srdata.scale import Scale
@@ -17,6 +18,7 @@ from srdata.train.augment import load_augment
 from srdata.train.batch import Batch
 from srdata.train.cutting import Only
 from srdata.train.dataset import PairedDataset
+from srdata.train.difficulty import item_numbers
 from srdata.train.finish import Finish, Raw, Upsample, check_upsample, split_turning
 from srdata.train.look import Color, Look
 from srdata.train.making import Degradation, load_making
@@ -47,12 +49,17 @@ class Loader:
         patch_size   side of the crops in HR pixels, instead of that of the data
         order        of items, see `srdata.train.orders`: by default every item `repeat` times an epoch,
                      shuffled unless `shuffle` is false; of a Mixed, in its ratio
+        difficulty   the name of a score of `srdata classify`, or a number for every item such as its class:
+                     what batches then have as `difficulty`
         seed         of order, crops, augmentations and degradations; that of the data is not used
     and makes of it
         augment      names, presets or settings of `srdata.train.augment`
         degrade      a degradation: LR is made from HR crops on the device instead of being read, for `scale`
                      where the data has none; `group`, `margin` and `loose` are those of `Degrading`. Or an
                      `ArbitraryScale`, which makes LR, coordinates and the pixels there
+        mirrored     patches reach the border of their images: what of the margin lies beyond it is mirrored.
+                     With a margin of two LR pixels a bicubic LR is then a crop of that of the whole image.
+                     By default the margin keeps patches off the border
         plain_hr     HR as it was before what the degradation does to it (Real-ESRGAN sharpens it), as
                      `batch.hr_plain` beside `batch.hr`
         upsample     "nearest" or "bicubic": LR is enlarged to the size of HR
@@ -83,10 +90,12 @@ class Loader:
         group: int | None = None,
         margin: int = 0,
         loose: int = 0,
+        mirrored: bool = False,
         plain_hr: bool = False,
         patch_size: int | Schedule[int | None] | None = None,
         seed: int = 0,
         order: Order | Schedule[Order] | None = None,
+        difficulty: str | ArrayLike | None = None,
         shuffle: bool = True,
         repeat: float = 1,
         drop_last: bool = True,
@@ -108,6 +117,8 @@ class Loader:
         self.rank, self.world_size = my_share(rank, world_size)
         self._workers, self._kind, self._ahead = check_workers(workers, kind, ahead), kind, ahead
         mixed = data if isinstance(data, Mixed) else Mixed([data])
+        if mixed.channels != 3 and (degrade is not None or color != "rgb"):
+            raise UsageError("two views are read as they are stored: leave out degrade= and color=")
         look = Look(dtype, channels_last, color, _numbers(mean), _numbers(std), value_range)
         check_upsample(upsample)
         loading = partial(
@@ -126,14 +137,17 @@ class Loader:
             raise UsageError("an augmentation needs LR of the size of HR: give upsample='nearest' as well")
         self.seed = seed
         only: Only | None = None if degrade is None else "hr"
+        if mirrored:
+            _check_mirrored(margin, mixed.scale, self.scale)
         self.residency, mixed = settle(residency, mixed, only, self.device, kind, self.world_size)
         self._plan = Plan(
             data=mixed,
             order=order or _order(data, shuffle, repeat),
             batch_size=batch_size,
             patch_size=_mapped(
-                partial(_read_size, mixed, self.scale, 2 * margin + loose, degrade), patch_size
+                partial(_read_size, mixed, self.scale, 2 * margin + loose, mirrored, degrade), patch_size
             ),
+            around=margin if mirrored else 0,
             seed=seed,
             drop_last=drop_last,
             ranks=self.world_size,
@@ -141,9 +155,12 @@ class Loader:
         self._reading = Reading(
             self._plan,
             dihedral=_mapped(lambda one: split_turning(one)[0], augments),
-            turning=self.device.type == "cpu" and self.residency != "device",
+            turning=self.device.type == "cpu"
+            and self.residency != "device"
+            and not isinstance(degrade, ArbitraryScale),
             only=only,
             pin=self.device.type == "cuda",
+            difficulty=item_numbers(difficulty, mixed, self.scale),
         )
         rest = _mapped(lambda one: split_turning(one)[1], augments)
         self._finish = Finish(seed, self.scale, look, rest, making, upsample)
@@ -269,8 +286,13 @@ def _scale(mixed: Mixed, scale: int | float | str | Scale | None) -> Scale | Non
     return None if mixed.scale == 1 else mixed.scale
 
 
-def _read_size(mixed: Mixed, scale: Scale, more: int, degrade: object, patch_size: int | None) -> int | None:
-    """The side of what is read for a patch, in HR pixels; None for that of the data; raises UsageError."""
+def _read_size(
+    mixed: Mixed, scale: Scale, more: int, mirrored: bool, degrade: object, patch_size: int | None
+) -> int | None:
+    """The side of what is drawn for a patch, in HR pixels; None for that of the data; raises UsageError.
+
+    `more` HR pixels are degraded with a patch; mirrored ones are no part of what is drawn.
+    """
     if isinstance(degrade, ArbitraryScale):
         return degrade.hr_patch
     size = mixed.sets[0].patch_size if patch_size is None else patch_size
@@ -278,7 +300,17 @@ def _read_size(mixed: Mixed, scale: Scale, more: int, degrade: object, patch_siz
         raise UsageError("margin= or loose= is read around a patch: give patch_size= as well")
     if size is not None and size % scale.numerator:
         raise UsageError(f"patch_size {size} is no multiple of {scale.numerator}, which scale {scale} needs")
-    return patch_size if size is None or not more else size + more
+    return patch_size if size is None or not more or mirrored else size + more
+
+
+def _check_mirrored(margin: int, of_data: Scale, scale: Scale) -> None:
+    """Raise UsageError where patches cannot be those of the LR of whole images."""
+    if not margin:
+        raise UsageError("mirrored= says what a margin is beyond an image: give margin= as well")
+    if of_data != scale:
+        raise UsageError(
+            f"mirrored= takes patches on the grid of LR: open the data set with scale={scale} as well"
+        )
 
 
 def _mapped(change: Callable[[Any], Any], setting: Any) -> Any:

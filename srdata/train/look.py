@@ -85,5 +85,6 @@ class Look:
 
 
 def _channels(numbers: tuple[float, ...], like: Tensor) -> Tensor:
-    column = torch.tensor(numbers, dtype=like.dtype).reshape(-1, 1, 1)
+    views = like.shape[-3] // len(numbers)
+    column = torch.tensor(numbers * views, dtype=like.dtype).reshape(-1, 1, 1)
     return column.to(like.device, non_blocking=True)

@@ -18,6 +18,7 @@ from srdata.errors import UsageError
 from srdata.rng import generator
 from srdata.scale import Scale
 from srdata.train.arbitrary import ArbitraryScale
+from srdata.train.items import Spot
 
 LOOSE = "loose"  # what the last entry of δ is called where the patch was cut loosely
 Address = tuple[int | str, ...]
@@ -25,10 +26,15 @@ Degradation = str | Path | dict[str, Any] | list[Any] | Chain
 
 
 class Place(NamedTuple):
-    """The addresses of what is drawn for a batch: those of its images, which end in the key, and its own."""
+    """The addresses of what is drawn for a batch: those of its images, which end in the key, and its own.
+
+    And where each HR crop lies in its image, and how it is to be turned.
+    """
 
     images: list[Address]
     batch: Address
+    spots: list[Spot]
+    turns: list[int] | None
 
 
 @dataclass(frozen=True)
@@ -102,17 +108,23 @@ class Degrading:
 
 @dataclass(frozen=True)
 class Rescaling:
-    """LR patches of any scale, and the HR pixels that are asked for; each image is drawn at its address."""
+    """LR patches of any scale, and the HR pixels that are asked for; each image is drawn at its address.
+
+    It takes HR crops that are not turned yet, and turns what it makes of them.
+    """
 
     form: ArbitraryScale
     scale: Scale
 
     def draw(self, place: Place) -> list[Params]:
-        """Scale, place and queries of each image of a batch."""
-        shared = (*place.batch, "arbitrary scale")
+        """Scale, place, queries and turn of each image of a batch."""
+        shared, turns = (*place.batch, "arbitrary scale"), place.turns or [0] * len(place.images)
         return [
-            self.form.sample(generator(*image, "arbitrary scale"), generator(*shared))
-            for image in place.images
+            {
+                **self.form.sample(generator(*image, "arbitrary scale"), generator(*shared), spot),
+                "turn": turn,
+            }
+            for image, spot, turn in zip(place.images, place.spots, turns, strict=True)
         ]
 
     def make(self, hr: Tensor, params: Sequence[Params]) -> dict[str, Tensor]:

@@ -24,6 +24,7 @@ class Part(NamedTuple):
     drawn: Drawn
     visits: Integers  # the number by which the crop of each image was drawn
     label: int | None
+    items: Integers  # numbered through all sets
 
 
 class Mixed:
@@ -48,6 +49,8 @@ class Mixed:
         self.labels = None if labels is None else tuple(labels)
         if not self.sets or len({one.scale for one in self.sets}) != 1:
             raise UsageError(f"sets of scales {[str(one.scale) for one in self.sets]} cannot share a batch")
+        if len({one.source.channels for one in self.sets}) > 1:
+            raise UsageError("sets of single images and of two views cannot share a batch")
         if {len(self.ratio), len(self.labels or self.sets)} != {len(self.sets)}:
             raise UsageError(f"{len(self.sets)} sets need as many numbers in ratio= and labels=")
         if min(self.ratio) < 0 or not sum(self.ratio) > 0:
@@ -58,6 +61,11 @@ class Mixed:
     def scale(self) -> Scale:
         """How many HR pixels face one LR pixel."""
         return self.sets[0].scale
+
+    @property
+    def channels(self) -> int:
+        """Samples of a pixel: 3, or 6 of two views."""
+        return self.sets[0].source.channels
 
     def __len__(self) -> int:
         return int(self._ends[-1])
@@ -71,16 +79,23 @@ class Mixed:
         patch_size: int | None = None,
         dihedral: bool = False,
         only: Only | None = None,
+        around: int = 0,
     ) -> list[Part]:
         """The crops of some items, which are numbered through all sets; set by set."""
-        options: dict[str, Any] = {"patch_size": patch_size, "dihedral": dihedral, "only": only}
+        options: dict[str, Any] = {
+            "patch_size": patch_size,
+            "dihedral": dihedral,
+            "only": only,
+            "around": around,
+        }
         parts = []
         for member, here in self._found(items):
             start = self._ends[member] - len(self.sets[member])
             drawn = self.sets[member].draw(
                 items[here] - start, visits[here], seed=key_of(seed, member), **options
             )
-            parts.append(Part(drawn, visits[here], self.labels[member] if self.labels else None))
+            label = self.labels[member] if self.labels else None
+            parts.append(Part(drawn, visits[here], label, items[here]))
         return parts
 
     def _found(self, items: Integers) -> Iterator[tuple[int, Any]]:

@@ -1,48 +1,67 @@
-"""Fill a patch for which its image is too small, so that HR and LR stay aligned.
+"""Enlarge a crop whose image is too small for it, or that reaches beyond the border.
 
-Mirrors, edges and black are added at the bottom and right, by a whole number of LR pixels and the HR pixels
-that face them.
+HR and LR are padded by a whole number of LR pixels and the HR pixels that face them, so they stay aligned.
 """
 
 from __future__ import annotations
 
 from typing import Any
 
+import cv2
 import numpy as np
-from PIL import Image
+from numpy.typing import NDArray
 
 from srdata.errors import UnknownNameError
 from srdata.images import Pixels
+from srdata.store.windows import Integers
 
 # The name that users give, and numpy's. The mirror repeats the border pixel: without that the mirrored HR
 # image would lie scale - 1 pixels off the mirrored LR image. "constant" is black.
-_MODES: dict[str, Any] = {"reflect": "symmetric", "edge": "edge", "constant": "constant"}
-PADS = (*_MODES, "stretch", "flat")
+PADS: dict[str, Any] = {"reflect": "symmetric", "edge": "edge", "constant": "constant"}
+ENLARGE = "enlarge"  # no pad: the image is resized
+FLAT = "flat"  # no pad: nothing of the image is left
+
+Levels = NDArray[Any]  # 0 to 255: uint8, or float32 where some were enlarged
 
 
 def check_pad(pad: str) -> str:
-    """`pad` if it is one of `PADS`; raises UnknownNameError."""
-    if pad not in PADS:
-        raise UnknownNameError.among("pad", pad, PADS)
+    """`pad` if it is one of `PADS`, `ENLARGE` or `FLAT`; raises UnknownNameError."""
+    if pad not in (*PADS, ENLARGE, FLAT):
+        raise UnknownNameError.among("pad", pad, (*PADS, ENLARGE, FLAT))
     return pad
 
 
-def padded(image: Pixels, height: int, width: int, pad: str, colour: int) -> Pixels:
-    """`image` (h, w, 3) as `height` by `width` pixels, in the way called `pad`; as it is if it has that size.
+def padded(image: Pixels, height: int, width: int, pad: str | None, colour: int = 0) -> Levels:
+    """`image` (h, w, c) made `height` by `width`, in the way called `pad`; None where it is as large already.
 
-    "stretch" enlarges it by Pillow's bilinear, "flat" leaves nothing of it but `colour`, RGB as 24 bits.
+    It is padded at the bottom and right. "enlarge" resizes it instead, bilinearly by OpenCV, along the axes
+    that are too short, and gives float32; "flat" puts `colour` in its place, RGB as 24 bits.
 
-    >>> row = np.arange(9, dtype=np.uint8).reshape(1, 3, 3)
-    >>> padded(row, 1, 8, "reflect", 0)[0, :, 0].tolist()
-    [0, 3, 6, 6, 3, 0, 0, 3]
-    >>> padded(row, 1, 4, "flat", 0x0102FF)[0, 3].tolist()
-    [1, 2, 255]
+    >>> padded(np.arange(3, dtype=np.uint8).reshape(1, 3, 1), 1, 8, "reflect")[0, :, 0].tolist()
+    [0, 1, 2, 2, 1, 0, 0, 1]
     """
-    if image.shape[:2] == (height, width):
-        return image
-    if pad == "stretch":
-        return np.asarray(Image.fromarray(image).resize((width, height), Image.Resampling.BILINEAR))
-    if pad == "flat":
-        return np.broadcast_to(np.frombuffer(colour.to_bytes(3), np.uint8), (height, width, 3))
     more = (height - image.shape[0], width - image.shape[1])
-    return np.pad(image, ((0, more[0]), (0, more[1]), (0, 0)), mode=_MODES[pad])
+    if pad is None or more == (0, 0):
+        return image
+    if pad == ENLARGE:
+        larger: Levels = cv2.resize(image.astype(np.float32), (width, height), interpolation=cv2.INTER_LINEAR)
+        return larger
+    if pad == FLAT:
+        levels = np.frombuffer(colour.to_bytes(3), np.uint8)
+        return np.broadcast_to(np.resize(levels, image.shape[2]), (height, width, image.shape[2]))
+    return np.pad(image, ((0, more[0]), (0, more[1]), (0, 0)), mode=PADS[pad])
+
+
+def mirrored(image: Levels, before: Integers, after: Integers) -> Levels:
+    """`image` (h, w, c) with so many rows and columns more at its top and left, bottom and right, mirrored.
+
+    The border pixel is repeated, as MATLAB's imresize does.
+    """
+    if not (before.any() or after.any()):
+        return image
+    return np.pad(image, ((before[0], after[0]), (before[1], after[1]), (0, 0)), mode="symmetric")
+
+
+def filled(out: Levels, image: Levels) -> None:
+    """Write `image` into `out`; floats are rounded where that holds bytes."""
+    out[:] = np.rint(image) if out.dtype == np.uint8 != image.dtype else image

@@ -38,7 +38,8 @@ class Plan:
     data: Mixed
     order: Order | Schedule[Order]
     batch_size: int | Schedule[int]
-    patch_size: int | Schedule[int | None] | None  # HR pixels, with what is degraded around a patch
+    patch_size: int | Schedule[int | None] | None  # HR pixels, with what is degraded around a patch in it
+    around: int  # HR pixels on each side of it that are read as well, mirrored beyond the image
     seed: int
     drop_last: bool
     ranks: int
@@ -81,8 +82,14 @@ class Plan:
         positions = np.arange(job.number * size, min(job.number * size + size, self._length(epoch)))
         order = at(self.order, job.moment)
         places = order.places(self.seed, epoch, positions, len(self.data))
-        patch = at(self.patch_size, job.moment)
-        return self.data.parts(*places, seed=self.seed, patch_size=patch, dihedral=dihedral, only=only)
+        return self.data.parts(
+            *places,
+            seed=self.seed,
+            patch_size=at(self.patch_size, job.moment),
+            dihedral=dihedral,
+            only=only,
+            around=self.around,
+        )
 
     def _batches(self, epoch: int) -> int:
         length, size = self._length(epoch), self._size(epoch)
@@ -110,6 +117,7 @@ class Reading:
     turning: bool  # whether they are turned here; otherwise it is left to do
     only: Only | None
     pin: bool
+    difficulty: Tensor | None = None  # a number for each item
 
     def __call__(self, job: Job) -> Raw:
         parts = self.plan.parts(job, dihedral=at(self.dihedral, job.moment), only=self.only)
@@ -124,13 +132,21 @@ class Reading:
             visits=[visit for part in parts for visit in part.visits.tolist()],
             turns=turns or None,
             turned=self.turning,
+            spots=[spot for one in drawn for spot in one.crops.spots(one.source.scale.numerator)],
             labels=labels or None,
+            difficulty=self._difficulty_of(parts),
             number=job.number,
             moment=job.moment,
         )
 
+    def _difficulty_of(self, parts: Sequence[Part]) -> Tensor | None:
+        """The number of each item."""
+        if self.difficulty is None:
+            return None
+        return self.difficulty[torch.from_numpy(np.concatenate([part.items for part in parts]))]
+
     def _sides(self, drawn: Sequence[Drawn]) -> tuple[Tensor, Tensor]:
-        """LR and HR, uint8 (count, height, width, 3)."""
+        """LR and HR (count, height, width, 3), see `cut`."""
         if isinstance(drawn[0].source, DeviceSource):
             found = [one.source.gather(one) for one in drawn if isinstance(one.source, DeviceSource)]
             lr, hr = (torch.cat(sides) for sides in zip(*found, strict=True))
@@ -143,10 +159,11 @@ class Reading:
     def _put_together(self, drawn: Sequence[Drawn]) -> tuple[Tensor, Tensor]:
         """Crops of several sets, or for a device, read into one tensor."""
         shapes = [one.shapes() for one in drawn]
+        dtype = torch.float32 if any(one.in_floats for one in drawn) else torch.uint8
         lr, hr = (
             torch.empty(
                 (sum(shape[side][0] for shape in shapes), *shapes[0][side][1:]),
-                dtype=torch.uint8,
+                dtype=dtype,
                 pin_memory=self.pin,
             )
             for side in (0, 1)

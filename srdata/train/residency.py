@@ -46,7 +46,10 @@ def settle(
 
 
 def _chosen(mixed: Mixed, only: Only | None, device: torch.device, ranks: int) -> Settled:
-    """The device if it holds all images, the host if it spares decoding; says in the log why."""
+    """The device if it holds all images, which are not padded there, the host if it spares decoding.
+
+    Says in the log why.
+    """
     needed = sum(bytes_of(one.source, only or one.only) for one in mixed.sets)
     free = {"host": host_bytes() // ranks}
     if device.type == "cuda":
@@ -54,7 +57,7 @@ def _chosen(mixed: Mixed, only: Only | None, device: torch.device, ranks: int) -
     settled: Settled = "mapped"
     if any(one.source.decodes for one in mixed.sets) and needed <= _SHARE * free["host"]:
         settled = "host"
-    if needed <= _SHARE * free.get("device", 0):
+    if needed <= _SHARE * free.get("device", 0) and not any(one.pads for one in mixed.sets):
         settled = "device"
     sizes = ", ".join(f"{value / 1e9:.1f} GB free on the {name}" for name, value in free.items())
     _log.info("residency %s: images take %.1f GB, %s", settled, needed / 1e9, sizes)

@@ -12,7 +12,8 @@ from torch import Tensor
 
 from srdata.errors import StorageFullError, UsageError
 from srdata.images import Pixels
-from srdata.store.blocks import CHANNELS, copy_rows
+from srdata.resize.taps import reach
+from srdata.store.blocks import copy_rows
 from srdata.store.windows import Integers
 from srdata.train.cutting import Only, Sides, shapes
 from srdata.train.dataset import Drawn
@@ -27,6 +28,7 @@ class HostSource:
     def __init__(self, source: PairSource, only: Only | None) -> None:
         self.scale = source.scale
         self.sizes = source.sizes
+        self.channels = source.channels
         self._source = source
         self._only = only
         self._kept: dict[int, Sides] = {}
@@ -60,11 +62,12 @@ class DeviceSource:
     def __init__(self, source: PairSource, only: Only | None, device: torch.device) -> None:
         self.scale = source.scale
         self.sizes = source.sizes
+        self.channels = source.channels
         self._source = source
         cells = source.sizes // source.scale.numerator
         p, q = source.scale.as_integer_ratio()
         self._sides = tuple(
-            _Side(cells * cell, device, wanted)
+            _Side(cells * cell, source.channels, device, wanted)
             for cell, wanted in ((q, only != "hr"), (p, only != "lr"))
         )  # fmt: skip
         for image in range(len(cells)):
@@ -83,7 +86,7 @@ class DeviceSource:
         if drawn.patch is not None and (inside.sizes != drawn.patch).any():
             raise UsageError("images that are padded cannot live on the device: take residency='host'")
         lr, hr = (
-            side.gather(inside.images, inside.corners * cell, shape)
+            side.gather(inside.images, (inside.corners - drawn.around) * cell, shape)
             for side, cell, shape in zip(self._sides, (q, p), drawn.shapes(), strict=True)
         )
         return lr, hr
@@ -92,38 +95,42 @@ class DeviceSource:
 class _Side:
     """The images of one side, one after another."""
 
-    def __init__(self, sizes: Integers, device: torch.device, wanted: bool) -> None:
+    def __init__(self, sizes: Integers, channels: int, device: torch.device, wanted: bool) -> None:
         areas = sizes.prod(axis=1) * wanted
         self._starts = np.cumsum(areas) - areas
-        self._widths = sizes[:, 1]
+        self._sizes = sizes
         try:
-            self._pixels = torch.empty(int(areas.sum()), CHANNELS, dtype=torch.uint8, device=device)
+            self._pixels = torch.empty(int(areas.sum()), channels, dtype=torch.uint8, device=device)
         except torch.OutOfMemoryError as error:
             raise StorageFullError(
-                f"{int(areas.sum()) * CHANNELS / 1e9:.1f} GB of images do not fit into the memory of "
+                f"{int(areas.sum()) * channels / 1e9:.1f} GB of images do not fit into the memory of "
                 f"{device}: take residency='host'"
             ) from error
 
     def put(self, image: int, pixels: Pixels) -> None:
         start = int(self._starts[image])
-        flat = torch.from_numpy(pixels.reshape(-1, CHANNELS))
+        flat = torch.from_numpy(pixels.reshape(-1, pixels.shape[-1]))
         self._pixels[start : start + len(flat)] = flat.to(self._pixels.device)
 
     def gather(self, images: Integers, corners: Integers, shape: tuple[int, ...]) -> Tensor:
-        device = self._pixels.device
-        first = self._starts[images] + corners[:, 0] * self._widths[images] + corners[:, 1]
-        base, stride = (
-            torch.from_numpy(numbers.astype(np.int64)).to(device, non_blocking=True).reshape(-1, 1, 1)
-            for numbers in (first, self._widths[images])
+        """Crops of this shape, mirrored where they lie beyond their images."""
+        sizes, device = self._sizes[images], self._pixels.device
+        rows, columns = (
+            reach(corners[:, axis, None] + np.arange(shape[1 + axis]), sizes[:, axis, None], "symmetric")
+            for axis in (0, 1)
         )
-        rows, columns = (torch.arange(length, device=device) for length in shape[1:3])
-        return self._pixels[base + rows[:, None] * stride + columns]
+        starts = self._starts[images, None] + rows * sizes[:, 1:]
+        base, step = (
+            torch.from_numpy(numbers.astype(np.int64)).to(device, non_blocking=True)
+            for numbers in (starts, columns)
+        )
+        return self._pixels[base[:, :, None] + step[:, None]]
 
 
 def whole_pair(source: PairSource, image: int, only: Only | None) -> Sides:
     """LR and HR of one image, whole; a side that is not wanted has no pixels."""
     height, width = (source.sizes[image] // source.scale.numerator).tolist()
-    lr, hr = (np.empty(shape, np.uint8) for shape in shapes(source.scale, 1, height, width, only))
+    lr, hr = (np.empty(shape, np.uint8) for shape in shapes(source, 1, height, width, only))
     source.read_pairs(np.array([image]), np.zeros((1, 2), np.int64), lr, hr)
     return lr[0], hr[0]
 
@@ -132,4 +139,4 @@ def bytes_of(source: PairSource, only: Only | None) -> int:
     """The bytes that all images of a source take, uncompressed."""
     p, q = source.scale.as_integer_ratio()
     cells = int((source.sizes // p).prod(axis=1).sum())
-    return cells * CHANNELS * ((q * q if only != "hr" else 0) + (p * p if only != "lr" else 0))
+    return cells * source.channels * ((q * q if only != "hr" else 0) + (p * p if only != "lr" else 0))

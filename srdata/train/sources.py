@@ -19,7 +19,7 @@ from srdata.files import inside
 from srdata.images import ImagePolicy, Pixels, decode_image, probe, read_image
 from srdata.scale import Scale
 from srdata.store.basicsr import BasicsrReader
-from srdata.store.blocks import HR
+from srdata.store.blocks import CHANNELS, HR
 from srdata.store.index import Index
 from srdata.store.reader import SetReader
 from srdata.store.setfile import INDEX_FILE, read_set
@@ -30,6 +30,10 @@ from srdata.train.pairing import Sizes, check_sizes, guess_scale, match_names
 
 class PairSource(Protocol):
     """Pairs of HR and LR images at one scale."""
+
+    @property
+    def channels(self) -> int:
+        """Samples of a pixel: 3, or 6 of two views."""
 
     @property
     def scale(self) -> Scale:
@@ -52,6 +56,8 @@ class PairSource(Protocol):
 
 class SetSource:
     """Pairs of a prepared set, copied out of its shards."""
+
+    channels = CHANNELS
 
     def __init__(self, reader: SetReader, split: str | None, scale: Scale) -> None:
         self._reader = reader
@@ -89,6 +95,7 @@ class SetSource:
 class DecodedSource:
     """Pairs of image files, in folders or in LMDBs."""
 
+    channels = CHANNELS
     decodes = True
 
     def __init__(self, keys: Sequence[str], sizes: Sizes, scale: Scale, hr: Images, lr: Images) -> None:

@@ -1,6 +1,8 @@
-"""Batches of uint8 pixels as the tensors that a network takes."""
+"""Batches of 8-bit levels as the tensors that a network takes."""
 
 from __future__ import annotations
+
+from typing import Any
 
 import cv2
 import numpy as np
@@ -12,25 +14,26 @@ from srdata.errors import UsageError
 DTYPES = (torch.float32, torch.float16, torch.bfloat16, torch.uint8)
 
 
-def to_tensor(images: NDArray[np.uint8], dtype: torch.dtype = torch.float32) -> torch.Tensor:
-    """The tensor (count, channels, height, width) of uint8 images (count, height, width, channels).
+def to_tensor(images: NDArray[Any], dtype: torch.dtype = torch.float32) -> torch.Tensor:
+    """The tensor (count, channels, height, width) of images (count, height, width, channels).
 
-    Floating types hold value / 255, correctly rounded to float32 first; uint8 keeps 0 to 255.
+    They are uint8, or floats of 0 to 255. Floating types hold value / 255, correctly rounded to float32
+    first; uint8 keeps 0 to 255, and rounds floats.
     """
     planes = _planes(images)
     if dtype == torch.uint8:
-        return planes.contiguous()
+        return _whole(planes).contiguous()
     floats = torch.empty(planes.shape)  # divided, not multiplied: 126 of 256 values would be off by a bit
     return floats.copy_(planes).div_(255).to(dtype)
 
 
-def _planes(images: NDArray[np.uint8]) -> torch.Tensor:
-    """Bytes sorted into planes in one go, (count, channels, height, width) but not in this order in memory.
+def _planes(images: NDArray[Any]) -> torch.Tensor:
+    """Levels sorted into planes in one go, (count, channels, height, width) but not in this order in memory.
 
     A third of the time of torch's permute and copy; and as a few long calls it lets other threads run.
     """
     count, height, width, channels = images.shape
-    planes = np.empty((channels, count, height, width), np.uint8)
+    planes = np.empty((channels, count, height, width), images.dtype)
     if images.size:
         rows = np.ascontiguousarray(images).reshape(count * height, width, channels)
         cv2.split(rows, list(planes.reshape(channels, count * height, width)))
@@ -45,11 +48,15 @@ def opened(images: torch.Tensor, dtype: torch.dtype, channels_last: bool) -> tor
     if images.device.type == "cpu" and not channels_last:
         return to_tensor(images.numpy(), dtype)
     if dtype == torch.uint8:
-        return images.permute(0, 3, 1, 2)
+        return _whole(images).permute(0, 3, 1, 2)
     if images.device.type == "cpu":
         return torch.from_numpy(np.divide(images.numpy(), np.float32(255))).permute(0, 3, 1, 2)
     levels = torch.full((), 255.0).to(images.device, non_blocking=True)  # a plain number CUDA multiplies by
     return (images.float() / levels).permute(0, 3, 1, 2)
+
+
+def _whole(levels: torch.Tensor) -> torch.Tensor:
+    return levels if levels.dtype == torch.uint8 else levels.round().to(torch.uint8)
 
 
 def check_dtype(dtype: torch.dtype) -> torch.dtype:

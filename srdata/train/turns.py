@@ -12,6 +12,7 @@ import numpy as np
 from srdata.images import Pixels
 
 TURNS = 8
+MIRRORED = 2  # the turns below this flip left and right at most
 TRANSPOSES = 4  # the bit that swaps height and width
 _FLIP = {1: 1, 2: 0, 3: -1}  # OpenCV's code for the two lower bits
 

@@ -26,6 +26,7 @@ class Resize(Op):
 
     The methods and their alignment are those of `srdata.degrade.resample`. `alignment` "corner" lays the
     middle of the first output pixel on that of the first input pixel, as `[::s]` does (KAIR's `shift_pixel`).
+    Without `clip` a bicubic goes beyond 0–1; with `antialias` as well it is MATLAB's `imresize` of floats.
     """
 
     op: Literal["resize"] = "resize"
@@ -37,6 +38,7 @@ class Resize(Op):
     method: Annotated[dict[Method, Weight], *ODDS] = Field(default={"bicubic": 1.0})
     antialias: bool = False
     alignment: Literal["centre", "corner"] = "centre"
+    clip: bool = True  # results are held within 0–1
 
     @model_validator(mode="after")
     def _does_something(self) -> Resize:
@@ -73,7 +75,7 @@ class Resize(Op):
 
     def _held(self, x: Array, params: Params) -> Array:
         resized = self._resized(x, params)
-        return x if resized is x else backend.held(resized)
+        return backend.held(resized) if self.clip and resized is not x else resized
 
     def _resized(self, x: Array, params: Params) -> Array:
         height, width = params["lr_size"] if self.to == "lr" else x.shape[2:]

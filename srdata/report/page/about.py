@@ -57,8 +57,8 @@ def _numbers(images: PreparedImages) -> Iterator[tuple[str, str]]:
     pixels = (index.heights.astype(np.int64) * index.widths).sum() / 1e6
     yield "HR megapixels", f"{pixels:,.1f}"
     yield "on disk", readable(sum(entry.bytes for entry in content.files.values()))
-    if content.quarantine:
-        yield "left out", f"{len(content.quarantine):,}"
+    if content.left_out:
+        yield "left out", f"{len(content.left_out):,}"
 
 
 def identity(images: PreparedImages) -> list[Html]:
@@ -153,7 +153,7 @@ def _links(manifest: Manifest) -> list[Html]:
 
 def quarantine(content: SetFile) -> list[Html]:
     """The images of the source that were left out, and why."""
-    bad = content.quarantine
+    bad = content.left_out
     if not bad:
         return [el("p", "No image of the source was left out.", class_="good")]
     rows = [[name(one.key), one.reason] for one in bad[:_LISTED]]

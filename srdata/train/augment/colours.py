@@ -44,9 +44,12 @@ class RgbPermute(Augmentation):
     def apply(self, sides: Sides, params: Sequence[Params]) -> Sides:
         orders = np.array([one["order"] for one in params])
         images = np.arange(len(params))[:, None]
-        return sides.each(
-            lambda side: _rgb(side, self)[backend.index(images, side), backend.index(orders, side)]
-        )
+
+        def permuted(side: Tensor) -> Tensor:
+            alike = np.concatenate([orders + view for view in range(0, side.shape[1], 3)], axis=1)
+            return _rgb(side, self)[backend.index(images, side), backend.index(alike, side)]
+
+        return sides.each(permuted)
 
 
 class Blend(Augmentation):
@@ -122,6 +125,8 @@ class ColourJitter(Augmentation):
         return {name: uniform(rng, getattr(self, name)) for name in self.neutral}
 
     def apply(self, sides: Sides, params: Sequence[Params]) -> Sides:
+        if sides.main().shape[1] > 3:
+            raise UsageError(f"{self.name} takes single images, not two views: leave it out")
         matrices = np.stack([_matrix(one) for one in params])
         shares = [one["brightness"] * (1 - one["contrast"]) for one in params]
         raised = _mean_grey(sides.main()) * backend.column(shares, sides.main())
@@ -129,7 +134,7 @@ class ColourJitter(Augmentation):
 
 
 def _rgb(side: Tensor, augmentation: Augmentation) -> Tensor:
-    if side.shape[1] != 3:
+    if side.shape[1] % 3:
         raise UsageError(
             f"{augmentation.name} needs RGB, this batch has {side.shape[1]} channels: leave it out"
         )
@@ -137,7 +142,7 @@ def _rgb(side: Tensor, augmentation: Augmentation) -> Tensor:
 
 
 def _painted(params: Sequence[Params], side: Tensor) -> Tensor:
-    colours: Tensor = backend.tensor([one["colour"][: side.shape[1]] for one in params], side)
+    colours: Tensor = backend.tensor([(2 * one["colour"])[: side.shape[1]] for one in params], side)
     return colours[:, :, None, None]
 
 
