@@ -28,6 +28,7 @@ from srdata.errors import ImageError
 from srdata.files import write_file
 
 Pixels = NDArray[np.uint8]
+Channels = Literal[1, 3]  # of a file: grey or colours, where alpha does not count
 
 IMAGE_SUFFIXES = frozenset(
     {".png", ".jpg", ".jpeg", ".webp", ".bmp", ".tif", ".tiff", ".ppm", ".pgm", ".gif"}
@@ -39,6 +40,7 @@ _ORIENTATION = 0x0112
 _DAMAGE = (OSError, SyntaxError, ValueError, TypeError, KeyError, EOFError, struct.error, ImageCms.PyCMSError)
 _DEEP_MODES = frozenset({"I", "F", "I;16", "I;16B", "I;16L", "I;16N"})
 _ALPHA_MODES = frozenset({"RGBA", "LA", "PA", "La", "RGBa"})
+_GREY_MODES = frozenset({"1", "L", "LA", "La", "I", "I;16", "I;16B", "I;16L", "I;16N"})
 
 
 class ImagePolicy(BaseModel):
@@ -70,6 +72,11 @@ class ImageInfo:
     alpha: bool
     orientation: int  # EXIF: 1 is upright
     icc: bool
+
+    @property
+    def channels(self) -> Channels:
+        """1 for grey, of any depth; else 3, for a palette of greys too."""
+        return 1 if self.mode in _GREY_MODES else 3
 
 
 def probe(source: Path | bytes | BinaryIO, name: str | None = None) -> ImageInfo:
@@ -103,6 +110,12 @@ def decode_image(data: bytes, name: str, policy: ImagePolicy | None = None) -> P
             pixels = _decode_by_opencv(data, cv2.IMREAD_COLOR, name)
             return _upright(cv2.cvtColor(pixels, cv2.COLOR_BGR2RGB, dst=pixels), info)
         return _decode_by_pillow(image, policy, name)
+
+
+def grey_plane(image: Pixels) -> Pixels:
+    """RGB whose channels are equal as (height, width, 1); an image with colours as it is."""
+    plane = image[..., :1]
+    return np.ascontiguousarray(plane) if (image == plane).all() else image
 
 
 def encode_png(image: Pixels, level: int = 1) -> bytes:

@@ -11,7 +11,7 @@ from srdata.degrade import offline
 from srdata.degrade.chain import load_chain
 from srdata.errors import SetError, UsageError
 from srdata.files import inside
-from srdata.images import Pixels, read_image, write_png
+from srdata.images import Pixels, grey_plane, read_image, write_png
 from srdata.scale import Scale
 from srdata.store.blocks import HR
 from srdata.store.index import Index
@@ -44,6 +44,11 @@ class PreparedImages:
         if self._reader is not None:
             return self._reader.image(row, layer)
         return read_image(self._path(row, layer))
+
+    def read_as_source(self, row: int, layer: str) -> Pixels:
+        """The same, but (height, width, 1) where the source file is grey and the layer has no colours."""
+        pixels = self.read(row, layer)
+        return grey_plane(pixels) if self.index.channels(row) == 1 else pixels
 
     def file(self, row: int, layer: str) -> Path | None:
         """The image file of a layer; None where the set keeps its images in shards."""

@@ -11,6 +11,8 @@ import pytest
 
 from srdata.images import read_image, write_png
 from srdata.metrics import evaluate_bicubic
+from srdata.metrics.result import Evaluation
+from srdata.preparation import prepare
 
 # PSNR and SSIM at x2, x3 and x4, as in DRCN, VDSR, DRRN, RCAN and others.
 PUBLISHED = {
@@ -36,6 +38,24 @@ def test_published_bicubic_is_reproduced(golden: Path, tmp_path: Path, scale: in
 def test_published_bicubic_of_larger_sets(name: str, scale: int) -> None:
     """To half of the last digit, and one in SSIM of Urban100 x3 that is 0.734845."""
     result = evaluate_bicubic(name, scale, hr=selfexsr(name, scale))
+    assert_published(result, name, scale)
+
+
+@pytest.mark.peers
+@pytest.mark.slow
+@pytest.mark.parametrize("layout", ["lmdb", "folder"])
+@pytest.mark.parametrize("scale", SCALES)
+def test_published_bicubic_of_a_prepared_set14(tmp_path: Path, scale: int, layout: str) -> None:
+    """Of which one image is a grey file."""
+    folder = selfexsr("Set14", scale)
+    named = {"hr": "{key}_HR.png", "lr": "{key}_LR.png"}
+    prepared = prepare(folder, scale=scale, layout=layout, root=tmp_path, **named, jobs=1)
+    result = evaluate_bicubic(prepared.path, scale)
+    assert result.columns == evaluate_bicubic("Set14", scale, hr=folder).columns
+    assert_published(result, "Set14", scale)
+
+
+def assert_published(result: Evaluation, name: str, scale: int) -> None:
     expected_psnr, expected_ssim = PUBLISHED[name][scale - 2]
     assert result.psnr == pytest.approx(expected_psnr, abs=0.005)
     assert result.ssim == pytest.approx(expected_ssim, abs=0.00006)

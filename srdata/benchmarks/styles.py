@@ -62,13 +62,15 @@ MOD12 = Variant("mod12", ({"op": "imresize", "rounding": "once"},), multiple=_GT
 class Style:
     """Paths of files below the root, with {set}, {scale}, {key} and, for LR, {kind}; the first kind has HR.
 
-    HR is cut to what LR covers where its path has a scale.
+    HR is cut to what LR covers where its path has a scale. Images whose source file is grey are grey files,
+    unless the style is `coloured`.
     """
 
     hr: str
     lr: str
     kinds: Mapping[str, Variant]
     sets: Mapping[str, str] = field(default_factory=dict)  # benchmarks that are called otherwise than here
+    coloured: bool = False
 
     @property
     def folder(self) -> str:
@@ -98,11 +100,12 @@ STYLES = {
         kinds={"bic": MOD12},
         sets={"b100": "BSDS100", "urban100": "urban100", "manga109": "manga109"},
     ),
-    # yulunzhang/RCAN: RCAN_TestCode/Prepare_TestData_HR_LR.m
+    # yulunzhang/RCAN: RCAN_TestCode/Prepare_TestData_HR_LR.m, which makes grey images RGB
     "rcan": Style(
         hr="rcan/HR/{set}/x{scale}/{key}_HR_x{scale}.png",
         lr="rcan/LR/LR{kind}/{set}/x{scale}/{key}_LR{kind}_x{scale}.png",
         kinds={"BI": BICUBIC, "BD": BLURRED, "DN": NOISY},
+        coloured=True,
     ),
 }
 DEFAULT = ("edsr", "basicsr", "basicsr-mod12")
@@ -115,6 +118,7 @@ class Folder(NamedTuple):
     file: str  # with {key}
     variant: Variant
     layer: str
+    coloured: bool  # no file is grey
     crop: Scale | None = None  # HR is cut to what LR at this scale covers
 
 
@@ -124,11 +128,11 @@ def folders(style: Style, benchmark: str, scales: Sequence[Scale]) -> Iterator[F
     first = next(iter(style.kinds.values()))
     for cut in _cuts(style, first.at(scales)):
         path = style.hr.format(set=name, scale=cut, key="{key}")
-        yield Folder(*_split(path), first, HR, cut)
+        yield Folder(*_split(path), first, HR, style.coloured, cut)
     for kind, variant in style.kinds.items():
         for scale in variant.at(scales):
             path = style.lr.format(set=name, kind=kind, scale=scale, key="{key}")
-            yield Folder(*_split(path), variant, scale.label)
+            yield Folder(*_split(path), variant, scale.label, style.coloured)
 
 
 def _cuts(style: Style, scales: Sequence[Scale]) -> Sequence[Scale | None]:

@@ -31,6 +31,7 @@ class Task:
     stamp: str  # changes with the set
     row: int
     layer: str
+    coloured: bool  # the file is RGB, be the source file grey or not
     crop: Scale | None
 
 
@@ -70,13 +71,14 @@ def _files(
     folder: Folder, images: PreparedImages, rows: Mapping[str, int], jobs: int, backend: Backend
 ) -> Iterator[tuple[str, bytes]]:
     where, stamp = images.folder.resolve(), stamp_of(images)
-    tasks = [Task(where, stamp, row, folder.layer, folder.crop) for row in rows.values()]
+    tasks = [Task(where, stamp, row, folder.layer, folder.coloured, folder.crop) for row in rows.values()]
     return zip(rows, in_order(encoded, tasks, jobs=jobs, backend=backend), strict=True)
 
 
 def encoded(task: Task) -> bytes:
     """The PNG file of a layer, cut where it has to be."""
-    pixels = opened(task.images, task.stamp).read(task.row, task.layer)
+    images = opened(task.images, task.stamp)
+    pixels = (images.read if task.coloured else images.read_as_source)(task.row, task.layer)
     if task.crop is not None:
         height, width = map(task.crop.crop, pixels.shape[:2])
         pixels = pixels[:height, :width]

@@ -42,12 +42,15 @@ class Form(NamedTuple):
     check: Check  # raises UsageError for a key that the form cannot hold
     windows: bool = False  # whether those who read it expect the training split in sub-images
     png: bool = True
+    # Whether test images whose source file is grey are grey files. Training images are not: EDSR's code cuts
+    # their crops out of three channels before it expands grey.
+    grey: bool = False
 
 
 FORMS = {
     "basicsr": Form(LmdbSink, check_lmdb_key, windows=True),
-    "folder": Form(folder_sink, check_file_key),
-    "kair": Form(kair_sink, check_file_key, windows=True),
+    "folder": Form(folder_sink, check_file_key, grey=True),
+    "kair": Form(kair_sink, check_file_key, windows=True, grey=True),
     "webdataset": Form(TarSink, check_tar_key),
     "hdf5": Form(Hdf5Sink, any_key, png=False),
 }
@@ -101,17 +104,25 @@ class Export:
                 folder, self.names, self.images.scales, split, windows is not None, self.shard_bytes
             )
             rows = self.images.index.rows(split).tolist()
-            made = samples(
-                self.images, rows, windows, png=self.form.png, jobs=self.jobs, backend=self.backend
-            )
             with self.form.sink(where) as sink, progress(split, len(rows), "images") as advance:
-                for parts in made:
+                for parts in self._samples(split, rows, windows):
                     for sample in parts:
                         key = self.key(sample.image) + sample.key.removeprefix(sample.image)
                         sink.add(key, sample)
                         yield key, sample
                     advance(1)
                 sink.seal()
+
+    def _samples(self, split: str, rows: list[int], windows: Windows | None) -> Iterator[list[Sample]]:
+        return samples(
+            self.images,
+            rows,
+            windows,
+            png=self.form.png,
+            grey=self.form.grey and split != "train",
+            jobs=self.jobs,
+            backend=self.backend,
+        )
 
 
 def export(

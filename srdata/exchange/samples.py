@@ -20,7 +20,7 @@ from srdata.store.windows import Windows, window_name
 
 
 class Picture(NamedTuple):
-    """One layer of a sample: a PNG file, or the samples as they are (height, width, RGB)."""
+    """One layer of a sample: a PNG file, RGB or grey, or the samples as they are (height, width, RGB)."""
 
     data: bytes
     height: int
@@ -48,6 +48,7 @@ class Task:
     row: int
     windows: Windows | None
     png: bool
+    grey: bool  # images whose source file is grey are grey
 
 
 def samples(
@@ -56,11 +57,15 @@ def samples(
     windows: Windows | None,
     *,
     png: bool = True,
+    grey: bool = False,
     jobs: int = -1,
     backend: Backend = "loky",
 ) -> Iterator[list[Sample]]:
-    """The samples of each image, in order; without `windows` one an image. Raises CorruptRecordError."""
-    tasks = [Task(images.folder.resolve(), stamp_of(images), row, windows, png) for row in rows]
+    """The samples of each image, in order; without `windows` one an image. Raises CorruptRecordError.
+
+    With `grey` an image whose source file is grey becomes a grey PNG file.
+    """
+    tasks = [Task(images.folder.resolve(), stamp_of(images), row, windows, png, grey) for row in rows]
     return in_order(cut_samples, tasks, jobs=jobs, backend=backend)
 
 
@@ -77,7 +82,8 @@ def cut_samples(task: Task) -> list[Sample]:
     """
     images = opened(task.folder, task.stamp)
     row, index = task.row, images.index
-    layers = {layer: images.read(row, layer) for layer in images.layers}
+    read = images.read_as_source if task.grey else images.read
+    layers = {layer: read(row, layer) for layer in images.layers}
     facts = index.key(row), images.splits[row], index.source_sha256(row), index.params(row)
     if task.windows is None:
         return [_sample(facts[0], layers, facts, task.png)]

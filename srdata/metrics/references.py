@@ -21,7 +21,6 @@ from srdata.store.blocks import HR
 from srdata.store.setfile import SET_FILE
 from srdata.train.folders import images_by_name
 
-_GREY = frozenset({"1", "L", "LA", "La", "I", "I;16", "I;16B", "I;16L", "I;16N"})
 _SPLITS = ("test", "validation", "train")  # the first that a set has is evaluated
 _HR_FOLDERS = ("HR/x{scale}", "HR", "GTmod{scale}", "GTmod12", "original")  # RCAN, EDSR, BasicSR
 _MATLAB = Bicubic(rounding="each-pass", border="symmetric", evidence="EDSR's benchmark archive")
@@ -76,7 +75,7 @@ def find_references(
 def read_as_stored(path: Path) -> Pixels:
     """An image file as (H, W, 3), or (H, W, 1) where the file itself is grey; raises ImageError."""
     pixels = read_image(path)
-    return np.ascontiguousarray(pixels[..., :1]) if probe(path).mode in _GREY else pixels
+    return np.ascontiguousarray(pixels[..., :1]) if probe(path).channels == 1 else pixels
 
 
 def _in_folder(folder: Path, name: str) -> References:
@@ -122,7 +121,7 @@ def _prepared(folder: Path, scale: Scale, split: str | None) -> References:
 
 
 def _layer(images: PreparedImages, rows: dict[str, int], layer: str, key: str) -> Pixels:
-    return images.read(rows[key], layer)
+    return images.read_as_source(rows[key], layer)
 
 
 def _split(images: PreparedImages, split: str | None) -> str:

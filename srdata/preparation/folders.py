@@ -16,7 +16,7 @@ from typing import Any
 from srdata.errors import ImageError
 from srdata.exchange.names import Names
 from srdata.files import storage_errors
-from srdata.images import write_png
+from srdata.images import grey_plane, write_png
 from srdata.preparation.items import Bad, Item
 from srdata.preparation.work import Source, make_layers, read_source
 from srdata.recipe import Recipe
@@ -95,8 +95,10 @@ def _write_image(source: Source, earlier: Written | None, task: FolderTask) -> W
     item = source.item
     named = names_of(task.recipe).templates(item.split, task.recipe.scales).items()
     paths = {layer: template.replace("{key}", item.key) for layer, template in named}
+    grey = made.facts.channels == 1 and item.split != "train"  # as `exchange.export.Form.grey`
     for layer, relative in paths.items():
-        write_png(task.target / relative, made.layers[layer])
+        pixels = made.layers[layer]
+        write_png(task.target / relative, grey_plane(pixels) if grey else pixels)
     files = {path: file_entry(task.target / path).model_dump() for path in paths.values()}
     return Written(make_row(made.facts, made.layers), files)
 

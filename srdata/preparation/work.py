@@ -10,7 +10,7 @@ from typing import Any
 
 from srdata.degrade.offline import EPOCH
 from srdata.errors import ImageError
-from srdata.images import Pixels, decode_image
+from srdata.images import Pixels, decode_image, probe
 from srdata.preparation.items import Item
 from srdata.recipe import Recipe
 from srdata.scale import Scale
@@ -71,10 +71,19 @@ def make_layers(source: Source, recipe: Recipe) -> Made:
             layers[scale.label] = pair.lr
             if chain.hr:
                 layers[HR] = pair.hr
-    facts = Facts(
-        key=item.key, split=item.split, source=item.source, source_sha256=source.sha256, params=params
+    return Made(_facts(source, params), layers)
+
+
+def _facts(source: Source, params: dict[str, Any]) -> Facts:
+    item = source.item
+    return Facts(
+        key=item.key,
+        split=item.split,
+        source=item.source,
+        source_sha256=source.sha256,
+        channels=probe(source.data, str(item.hr)).channels,
+        params=params,
     )
-    return Made(facts, layers)
 
 
 def _published_lr(item: Item, hr: Pixels, scale: Scale, recipe: Recipe) -> Pixels:

@@ -107,8 +107,8 @@ def _entries(images: PreparedImages, picture: Picture, task: EntryTask) -> Itera
     params = picture.delta(scale)
     if task.windows is None:
         whole = hr[:height, :width]
-        kept = images.file(picture.row, HR) if whole.shape == hr.shape else None
-        yield Entry(picture.key, _png(lr, images.file(picture.row, label)), _png(whole, kept), params)
+        kept = _kept(images, picture, HR) if whole.shape == hr.shape else None
+        yield Entry(picture.key, _png(lr, _kept(images, picture, label)), _png(whole, kept), params)
         return
     size = task.windows.size
     corners = task.windows.positions(height, width, scale).tolist() or [[0, 0]]  # too small for one: whole
@@ -116,6 +116,11 @@ def _entries(images: PreparedImages, picture: Picture, task: EntryTask) -> Itera
         high = hr[top : min(top + size, height), left : min(left + size, width)]
         low = lr[scale.lr(top) : scale.lr(top + size), scale.lr(left) : scale.lr(left + size)]
         yield Entry(window_name(picture.key, order), _png(low), _png(high), params)
+
+
+def _kept(images: PreparedImages, picture: Picture, layer: str) -> Path | None:
+    """The file that the set holds of a layer, if it does; what is published is RGB, so that batches stack."""
+    return None if images.index.channels(picture.row) == 1 else images.file(picture.row, layer)
 
 
 def _png(image: Pixels, stored: Path | None = None) -> bytes:

@@ -22,7 +22,6 @@ from numpy.typing import NDArray
 
 from srdata.errors import CorruptRecordError, StoreError, UnknownNameError, nearest
 from srdata.files import part_name, publish, storage_errors
-from srdata.store.blocks import CHANNELS
 from srdata.store.records import Row
 from srdata.store.salvage import shard_rows
 
@@ -33,7 +32,7 @@ SCHEMA = pa.schema(
         ("source", pa.dictionary(pa.int32(), pa.string())),
         ("height", pa.int32()),  # of the stored HR image, in pixels
         ("width", pa.int32()),
-        ("channels", pa.int8()),
+        ("channels", pa.int8()),  # of the source file
         ("shard", pa.int32()),
         ("number", pa.int32()),  # in the shard
         ("source_sha256", pa.string()),
@@ -96,7 +95,6 @@ def _tables(places: Iterator[tuple[int, int, Row]]) -> Iterator[pa.Table]:
 def _fields(shard: int, number: int, row: Row) -> dict[str, Any]:
     return {
         **row.model_dump(),
-        "channels": CHANNELS,
         "shard": shard,
         "number": number,
         "params": _json(row.params) if row.params else "",
@@ -178,6 +176,10 @@ class Index:
     def source_sha256(self, row: int) -> str:
         """The SHA-256 of the file that the HR image comes from."""
         return str(self._cell("source_sha256", row))
+
+    def channels(self, row: int) -> int:
+        """1 where the file that the HR image comes from is grey, else 3; what is stored is RGB."""
+        return int(self._cell("channels", row))
 
     @cached_property
     def _blocks(self) -> pa.BinaryArray:

@@ -18,6 +18,7 @@ import xxhash
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from srdata.errors import CorruptRecordError, StoreError
+from srdata.images import Channels
 from srdata.store.blocks import CHANNELS, HR, Layout, Pixels, cut
 from srdata.store.codecs import Codec
 
@@ -35,6 +36,7 @@ class Facts(BaseModel):
     split: str
     source: str  # the data set that it comes from
     source_sha256: str  # of the source file
+    channels: Channels = 3  # of the source file: 1 where it is grey; RGB is stored
     # For each LR layer the δ that made it, JSON-able, absent where it was given; for HR the copy that it is.
     params: dict[str, Any] = {}
 
@@ -127,8 +129,12 @@ def block_keys(number: int, layout: Layout, height: int, width: int) -> Iterator
 
 
 def pack_row(row: Row) -> bytes:
-    """A row as JSON with one spelling only, after the xxh3-64 of it."""
-    text = json.dumps(row.model_dump(), sort_keys=True, ensure_ascii=False, separators=(",", ":")).encode()
+    """A row as JSON with one spelling only, after the xxh3-64 of it.
+
+    Three channels are not written, so that shards of colour files have the bytes that they always had.
+    """
+    fields = row.model_dump(exclude=None if row.channels == 1 else {"channels"})
+    text = json.dumps(fields, sort_keys=True, ensure_ascii=False, separators=(",", ":")).encode()
     return block_hash(text) + text
 
 
