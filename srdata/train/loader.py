@@ -160,6 +160,7 @@ class Loader:
             and not isinstance(degrade, ArbitraryScale),
             only=only,
             pin=self.device.type == "cuda",
+            placing=making is not None,
             difficulty=item_numbers(difficulty, mixed, self.scale),
         )
         rest = _mapped(lambda one: split_turning(one)[1], augments)

@@ -117,6 +117,7 @@ class Reading:
     turning: bool  # whether they are turned here; otherwise it is left to do
     only: Only | None
     pin: bool
+    placing: bool = False  # whether it is wanted where crops lie among their possible places
     difficulty: Tensor | None = None  # a number for each item
 
     def __call__(self, job: Job) -> Raw:
@@ -132,7 +133,9 @@ class Reading:
             visits=[visit for part in parts for visit in part.visits.tolist()],
             turns=turns or None,
             turned=self.turning,
-            spots=[spot for one in drawn for spot in one.crops.spots(one.source.scale.numerator)],
+            spots=[
+                spot for one in drawn if self.placing for spot in one.crops.spots(one.source.scale.numerator)
+            ],
             labels=labels or None,
             difficulty=self._difficulty_of(parts),
             number=job.number,
