@@ -75,6 +75,8 @@ def test_verify_says_ok_or_names_what_is_wrong(
     status, out, _ = told(capsys, "verify", sample, "--replay", 3)
     assert (status, out.splitlines()[-1]) == (0, "ok")
     assert "3 images made again from their δ" in out
+    status, _, err = told(capsys, "verify", sample, "--replay", -3)
+    assert (status, err) == (2, "srdata: replay -3 must be 0 or more: how many LR images to make again\n")
     spoilt = tmp_path / "spoilt"
     assert run(["prepare", "sample", "--scale", "4", "--root", str(spoilt), "--jobs", "1"]) == 0
     image = spoilt / "sample-x4-folder/sample_train_HR/coffee.png"

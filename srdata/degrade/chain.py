@@ -14,7 +14,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Annotated, Any, NamedTuple
 
 from pydantic import field_validator
 
@@ -26,10 +26,11 @@ from srdata.degrade.choices import Step, Way, draw_steps, way_of
 from srdata.degrade.draws import Draws
 from srdata.degrade.op import Op, Params, Settings
 from srdata.degrade.ops import HOST_ONLY, AnyOp
+from srdata.degrade.ranges import between
 from srdata.degrade.run import Size, as_bytes, last, run_batch, walk
 from srdata.errors import RecipeError, UsageError
 from srdata.rng import Address
-from srdata.scale import Scale
+from srdata.scale import LARGEST, Scale
 from srdata.yamlfile import Document, check, every_mapping, read_yaml
 
 Delta = list[Step]
@@ -60,7 +61,7 @@ class Chain(Settings):
 
     title: str = ""
     source: Source = Source()
-    scales: tuple[float, ...] = ()
+    scales: tuple[Annotated[float, between(1, LARGEST)], ...] = ()
     rounds: bool = True
     hr: tuple[AnyOp, ...] = ()
     steps: tuple[AnyOp, ...]
