@@ -237,6 +237,7 @@ steps:
   - {op: resize, to: lr, factor: 0}
   - {op: one_of, branches: [{weight: 0, steps: []}]}
   - {op: shuffled, items: [{op: jpeg}]}
+  - {op: blur, sigma: "2"}
 scales: [0]
 """
 
@@ -259,7 +260,8 @@ def test_every_mistake_is_named_with_its_line(tmp_path: Path) -> None:
         (14, "factor"),
         (15, "weight 0"),
         (16, "items: must hold at least 2, not 1"),
-        (17, "scales[0]: 0 must be within 1 … 64"),
+        (17, 'sigma: must be a number or a range [low, high], not "2"'),
+        (18, "scales[0]: 0 must be within 1 … 64"),
     ]:
         found = [problem for problem in text.splitlines() if problem.startswith(f"{path}:{line}: ")]
         assert found, f"no problem of line {line} in:\n{text}"

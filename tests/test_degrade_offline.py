@@ -60,7 +60,7 @@ def test_what_cannot_be_degraded_is_refused() -> None:
     for channels in (2, 4):
         with pytest.raises(UsageError, match="C is 3, or 1 for grey"):
             degrade(np.zeros((8, 8, channels), np.uint8), scale=2)
-    with pytest.raises(UsageError, match="say for which scale"):
+    with pytest.raises(UsageError, match="say for which scale, by scale= or --scale: "):
         degrade(np.zeros((8, 8, 3), np.uint8))
     with pytest.raises(UsageError, match="smaller than an LR pixel"):
         degrade(np.zeros((3, 8, 3), np.uint8), scale=4)

@@ -58,7 +58,9 @@ def scale_of(chain: Chain, scale: Scale | float | None) -> Scale:
     if scale is not None:
         return scale if isinstance(scale, Scale) else Scale(scale)
     if len(chain.scales) != 1:
-        raise UsageError("say for which scale: the degradation is not made for one alone")
+        raise UsageError(
+            "say for which scale, by scale= or --scale: the degradation is not made for one alone"
+        )
     return Scale(chain.scales[0])
 
 
