@@ -124,6 +124,7 @@ def test_range_mean_and_std_by_hand(data: PairedDataset) -> None:
         ({"degrade": "bsrgn"}, "did you mean 'bsrgan"),
         ({"degrade": "bsrgan", "group": 0}, "group 0 must be at least 1"),
         ({"degrade": "bsrgan", "margin": 6}, "margin 6 must be a multiple of 4 HR pixels"),
+        ({"degrade": "bsrgan", "scale": 2}, "the degradation 'BSRGAN x4' is made for x4, not for x2"),
         ({"group": 2}, "group=2 is of a degradation: give degrade= as well, or leave it out"),
         ({"margin": 8}, "margin=8 is of a degradation"),
         ({"loose": 8}, "loose=8 is of a degradation"),

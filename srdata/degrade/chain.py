@@ -78,6 +78,12 @@ class Chain(Settings):
         """Every setting and the version of every op, as plain JSON values that `load_chain` takes."""
         return self.model_dump(mode="json", exclude={"title", "source"})
 
+    def check_scale(self, scale: Scale) -> None:
+        """Raise UsageError where the degradation is not made for a scale."""
+        if self.scales and float(scale) not in self.scales:
+            known = ", ".join(f"x{one:g}" for one in self.scales)
+            raise UsageError(f"the degradation {self.title!r} is made for {known}, not for {scale.label}")
+
     def sample(self, *address: Address, group: tuple[Address, ...] | None = None) -> Delta:
         """Draw δ for the image with this address, such as (seed, epoch, key).
 
@@ -141,9 +147,7 @@ class Chain(Settings):
 
     def _lr_size(self, height: int, width: int, scale: Scale | float) -> Size:
         scale = scale if isinstance(scale, Scale) else Scale(scale)
-        if self.scales and float(scale) not in self.scales:
-            known = ", ".join(f"x{one:g}" for one in self.scales)
-            raise UsageError(f"the degradation {self.title!r} is made for {known}, not for {scale.label}")
+        self.check_scale(scale)
         if height % scale.numerator or width % scale.numerator:
             raise UsageError(
                 f"HR of {width}x{height} has no whole number of LR pixels at {scale.label}: "
