@@ -8,7 +8,7 @@ from typing import Any
 FAMILIES: dict[str, tuple[str, ...]] = {
     "Resizing": ("imresize", "pillow", "resize"),
     "Blur": ("blur",),
-    "Noise": ("noise", "camera"),
+    "Noise": ("noise", "photons", "camera"),
     "Compression": ("codecs",),
     "Tone and colour": ("tone", "colour", "chroma"),
     "Edges, grids and weather": ("structure", "dither", "halftone", "rain"),

@@ -204,11 +204,22 @@ def export(prepared: Path, out: Path, **options: Any) -> None:
 @click.option("--degradation", default="bicubic", show_default=True, help="A name or a YAML file.")
 @click.option("--scale", type=float, help="HR size over LR size; not needed where there is one choice.")
 @click.option("--seed", default=0, show_default=True, help="Seed of all randomness.")
-def degrade(source: Path, target: Path, **options: Any) -> None:
+@click.option(
+    "--images",
+    multiple=True,
+    metavar="SETTING=VALUE",
+    help="How images that are not plain 8-bit RGB are read, such as alpha=white or depth16=round; repeat for "
+    "several.",
+)
+def degrade(source: Path, target: Path, images: tuple[str, ...], **options: Any) -> None:
     """Degrade an image or a folder of images to PNG files, with what was drawn in OUT/deltas.jsonl."""
     from srdata.degrade.folders import degrade_files
+    from srdata.images import ImagePolicy
+    from srdata.yamlfile import Document, check
 
-    paths = degrade_files(source, target, **options)
+    settings: dict[str, Any] = {name: value for name, _, value in (one.partition("=") for one in images)}
+    policy = check(ImagePolicy, Document(Path("--images"), settings))
+    paths = degrade_files(source, target, policy=policy, **options)
     click.echo(f"{target}: {len(paths)} files")
 
 

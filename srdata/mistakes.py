@@ -95,6 +95,10 @@ def _other(detail: ErrorDetails, schema: dict[str, Any]) -> str:
             return _choice(detail)
         case "union_tag_not_found":
             return f"must say which it is: {detail['ctx']['discriminator']} is missing"
+        case "too_short" | "too_long" as kind:
+            least, most = detail["ctx"].get("min_length"), detail["ctx"].get("max_length")
+            wanted = f"at least {least}" if kind == "too_short" else f"at most {most}"
+            return f"must hold {wanted}, not {detail['ctx']['actual_length']}"
         case "value_error":
             return str(detail["ctx"]["error"])
     text = detail["msg"].replace("Input should be", "must be", 1)

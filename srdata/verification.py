@@ -56,8 +56,10 @@ def verify(
     Every file against set.json, every image against its hash, the sizes of HR and LR, the counts. `golden`
     compares LR with the images that the authors of the data set published, which are taken from `from_dir` or
     downloaded below `root` (the folder that holds the set); `replay` makes that many random LR images again
-    from their δ. Raises SetError when the folder is no prepared set.
+    from their δ. Raises SetError when the folder is no prepared set, UsageError for a `replay` below 0.
     """
+    if replay < 0:
+        raise UsageError(f"replay {replay} must be 0 or more: how many LR images to make again")
     folder = Path(path)
     content = read_set(folder)
     report = Report()

@@ -75,6 +75,8 @@ def test_verify_says_ok_or_names_what_is_wrong(
     status, out, _ = told(capsys, "verify", sample, "--replay", 3)
     assert (status, out.splitlines()[-1]) == (0, "ok")
     assert "3 images made again from their δ" in out
+    status, _, err = told(capsys, "verify", sample, "--replay", -3)
+    assert (status, err) == (2, "srdata: replay -3 must be 0 or more: how many LR images to make again\n")
     spoilt = tmp_path / "spoilt"
     assert run(["prepare", "sample", "--scale", "4", "--root", str(spoilt), "--jobs", "1"]) == 0
     image = spoilt / "sample-x4-folder/sample_train_HR/coffee.png"
@@ -123,6 +125,21 @@ def test_explain_and_replay(sample: Path, tmp_path: Path, capsys: pytest.Capture
     assert status == 2
     assert "no image 'cofee'" in err
     assert "did you mean 'coffee'?" in err
+
+
+def test_degrade_reads_deep_images_as_it_is_told(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    cv2.imwrite(str(tmp_path / "deep.png"), np.full((8, 8, 3), 257 * 80, np.uint16))
+    command = ("degrade", tmp_path / "deep.png", tmp_path / "out", "--scale", 2)
+    status, _, err = told(capsys, *command)
+    assert status == 1
+    assert "set images.depth16 to 'round'" in err
+    assert told(capsys, *command, "--images", "depth16=round")[0] == 0
+    assert (cv2.imread(str(tmp_path / "out" / "deep.png")) == 80).all()
+    for wrong, message in (("depth61=round", "did you mean 'depth16'?"), ("alpha", "alpha: must be one of")):
+        status, _, err = told(capsys, *command, "--images", wrong)
+        assert status == 2
+        assert err.startswith("srdata: --images: ")
+        assert message in err
 
 
 def test_degrade_writes_png_files_and_what_was_drawn(

@@ -169,7 +169,14 @@ def test_the_blur_is_scipys_gaussian_on_chroma(batch: np.ndarray) -> None:
 
 def test_grey_images_are_refused_where_there_is_no_colour() -> None:
     with pytest.raises(UsageError, match="1 channels"):
-        ColourSpace(convert="rgb-y").apply(np.zeros((1, 1, 4, 4), np.float32), [{}])
+        ColourSpace(convert="rgb-ycbcr").apply(np.zeros((1, 1, 4, 4), np.float32), [{}])
+
+
+@pytest.mark.parametrize(("convert", "expected"), [("rgb-grey", 0.5), ("rgb-y", (219 * 0.5 + 16) / 255)])
+def test_grey_images_have_a_luma(convert: str, expected: float) -> None:
+    for grey in (np.full((1, 1, 4, 5), 0.5, np.float32), torch.full((1, 1, 4, 5), 0.5)):
+        op = ColourSpace(convert=convert)  # type: ignore[arg-type]
+        assert np.asarray(op.apply(grey, [{}])) == pytest.approx(np.full((1, 1, 4, 5), expected), abs=1e-6)
 
 
 @pytest.mark.parametrize(

@@ -236,6 +236,9 @@ steps:
   - {op: resize}
   - {op: resize, to: lr, factor: 0}
   - {op: one_of, branches: [{weight: 0, steps: []}]}
+  - {op: shuffled, items: [{op: jpeg}]}
+  - {op: blur, sigma: "2"}
+scales: [0]
 """
 
 
@@ -256,6 +259,9 @@ def test_every_mistake_is_named_with_its_line(tmp_path: Path) -> None:
         (13, "resize changes nothing"),
         (14, "factor"),
         (15, "weight 0"),
+        (16, "items: must hold at least 2, not 1"),
+        (17, 'sigma: must be a number or a range [low, high], not "2"'),
+        (18, "scales[0]: 0 must be within 1 … 64"),
     ]:
         found = [problem for problem in text.splitlines() if problem.startswith(f"{path}:{line}: ")]
         assert found, f"no problem of line {line} in:\n{text}"

@@ -41,6 +41,9 @@ def test_grey_images_stay_grey(photographs: Path) -> None:
     assert made.lr.shape == (30, 50)
     assert made.hr.shape == (120, 200)
     assert not np.array_equal(made.hr, grey)
+    made = degrade(grey, "denoise-gray-25")
+    assert np.abs(made.hr.astype(int) - grey).max() <= 1
+    assert made.lr.shape == grey.shape
 
 
 def test_the_package_is_the_function() -> None:
@@ -54,7 +57,10 @@ def test_the_package_is_the_function() -> None:
 def test_what_cannot_be_degraded_is_refused() -> None:
     with pytest.raises(UsageError, match="uint8, HWC or HW, not float32"):
         degrade(np.zeros((8, 8, 3), np.float32), scale=2)  # type: ignore[arg-type]  # the mistake itself
-    with pytest.raises(UsageError, match="say for which scale"):
+    for channels in (2, 4):
+        with pytest.raises(UsageError, match="C is 3, or 1 for grey"):
+            degrade(np.zeros((8, 8, channels), np.uint8), scale=2)
+    with pytest.raises(UsageError, match="say for which scale, by scale= or --scale: "):
         degrade(np.zeros((8, 8, 3), np.uint8))
     with pytest.raises(UsageError, match="smaller than an LR pixel"):
         degrade(np.zeros((3, 8, 3), np.uint8), scale=4)
@@ -110,6 +116,20 @@ def test_names_that_would_collide_and_empty_folders_are_refused(tmp_path: Path) 
     (tmp_path / "empty").mkdir()
     with pytest.raises(UsageError, match="holds no images"):
         degrade_files(tmp_path / "empty", tmp_path / "out", scale=2)
+
+
+def test_no_image_that_is_read_is_written_over(tmp_path: Path) -> None:
+    source = tmp_path / "in"
+    for name in ("a.png", "a-hr.png"):
+        write_png(source / name, np.full((8, 8, 3), 99, np.uint8))
+    before = (source / "a.png").read_bytes()
+    for given in (source, source / "a.png"):
+        with pytest.raises(UsageError, match=r"a.*png is an image that is read.*: give another folder"):
+            degrade_files(given, source, scale=2)
+    assert (source / "a.png").read_bytes() == before
+    with pytest.raises(UsageError, match=r"a-hr\.png would hold both an LR image and the HR of .*a\.png"):
+        degrade_files(source, tmp_path / "out", "realesrgan-x4")
+    assert len(degrade_files(source, tmp_path / "out", scale=2)) == 2, "which alters no HR"
 
 
 MAPPED = """

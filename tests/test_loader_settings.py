@@ -124,6 +124,14 @@ def test_range_mean_and_std_by_hand(data: PairedDataset) -> None:
         ({"degrade": "bsrgn"}, "did you mean 'bsrgan"),
         ({"degrade": "bsrgan", "group": 0}, "group 0 must be at least 1"),
         ({"degrade": "bsrgan", "margin": 6}, "margin 6 must be a multiple of 4 HR pixels"),
+        ({"degrade": "bsrgan", "scale": 2}, "the degradation 'BSRGAN x4' is made for x4, not for x2"),
+        ({"group": 2}, "group=2 is of a degradation: give degrade= as well, or leave it out"),
+        ({"margin": 8}, "margin=8 is of a degradation"),
+        ({"loose": 8}, "loose=8 is of a degradation"),
+        ({"plain_hr": True}, "plain_hr=True is of a degradation"),
+        ({"scale": 2}, "scale=2 is not that of the data, 4: give degrade= as well"),
+        ({"device": "gpu0"}, "there is no device 'gpu0': give 'cpu'"),
+        ({"device": "cuda:99"}, "torch finds no cuda:99 here: give device='cpu'"),
         ({"batch_size": Schedule({0: 4, 100: 8})}, r"batch_size changes with the epoch: Schedule\("),
     ],
 )
@@ -162,6 +170,11 @@ def test_loose_crops_lie_on_the_grid_of_blocks_or_anywhere(data: PairedDataset) 
     assert {top for top, _ in corners} == {left for _, left in corners} == set(range(9))
     with pytest.raises(UsageError, match="loose 6 must be a multiple of 4 HR pixels, without margin"):
         Loader(data, 5, degrade="bicubic", patch_size=64, loose=6)
+
+
+def test_lr_is_not_made_of_lr(prepared: Path) -> None:
+    with pytest.raises(UsageError, match="degrade= makes LR of HR, which only='lr' leaves out"):
+        Loader(PairedDataset(prepared, only="lr", patch_size=64), 5, degrade="bicubic")
 
 
 def test_plain_hr_is_hr_without_a_degradation(data: PairedDataset) -> None:

@@ -167,7 +167,7 @@ def test_the_example_is_sound(tmp_path: Path) -> None:
     [
         ("archives: [a.zip]", "archives: [b.zip]", "no archive 'b.zip'"),
         ("evidence: [seen]", "evidence: [dreamt]", "no evidence 'dreamt'"),
-        ("evidence: [seen]", "evidence: []", "at least 1 item"),
+        ("evidence: [seen]", "evidence: []", "must hold at least 1, not 0"),
         ("md5: 0123456789abcdef0123456789abcdef, ", "", "needs sha256 or md5"),
         ("md5: 0123", "md5: 012", "md5"),
         ("https://", "ftp://", "urls"),

@@ -232,3 +232,13 @@ def test_unpaired_sides_are_drawn_apart(two: tuple[PairedDataset, PairedDataset]
             break
     second.load_state_dict(json.loads(json.dumps(first.state_dict())))
     assert prints(second)[0] == prints(batches[2:3])[0]
+
+
+def test_unpaired_batches_are_of_one_size(two: tuple[PairedDataset, PairedDataset]) -> None:
+    with pytest.raises(UsageError, match="a batch of 2 HR and 3 LR images: give both loaders one batch_size"):
+        next(iter(Unpaired(Loader(two[0], 2), Loader(two[1], 3))))
+
+
+def test_no_weights_at_all_are_refused(two: tuple[PairedDataset, PairedDataset]) -> None:
+    with pytest.raises(UsageError, match=r"weights {} must be of a, none below 0"):
+        next(iter(Alternating({"a": Loader(two[0], 2)}, {})))

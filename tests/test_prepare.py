@@ -295,6 +295,20 @@ def test_requests_that_make_no_sense_are_refused(pictures: Path, tmp_path: Path)
     assert not list(tmp_path.glob("*/"))
 
 
+@pytest.mark.parametrize(
+    ("degradation", "message"),
+    [("realesrgan-x4", "is made for x4, not for x2"), ("bsrgn", "did you mean 'bsrgan'")],
+)
+def test_a_degradation_that_cannot_be_is_refused_before_anything_is_downloaded(
+    tmp_path: Path, degradation: str, message: str
+) -> None:
+    lines: list[str] = []
+    with pytest.raises(UsageError, match=message):
+        prepare("div2k", root=tmp_path, scale=2, degradation=degradation, log=lines.append)
+    assert lines == []
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_scales_that_divide_no_window_are_prepared_without(pictures: Path, tmp_path: Path) -> None:
     built = prepare(pictures, scale=[7, 1.1], lmdb=True, root=tmp_path, jobs=1)
     assert built.content.windows is None

@@ -14,7 +14,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Annotated, Any, NamedTuple
 
 from pydantic import field_validator
 
@@ -26,10 +26,11 @@ from srdata.degrade.choices import Step, Way, draw_steps, way_of
 from srdata.degrade.draws import Draws
 from srdata.degrade.op import Op, Params, Settings
 from srdata.degrade.ops import HOST_ONLY, AnyOp
+from srdata.degrade.ranges import between
 from srdata.degrade.run import Size, as_bytes, last, run_batch, walk
 from srdata.errors import RecipeError, UsageError
 from srdata.rng import Address
-from srdata.scale import Scale
+from srdata.scale import LARGEST, Scale
 from srdata.yamlfile import Document, check, every_mapping, read_yaml
 
 Delta = list[Step]
@@ -60,7 +61,7 @@ class Chain(Settings):
 
     title: str = ""
     source: Source = Source()
-    scales: tuple[float, ...] = ()
+    scales: tuple[Annotated[float, between(1, LARGEST)], ...] = ()
     rounds: bool = True
     hr: tuple[AnyOp, ...] = ()
     steps: tuple[AnyOp, ...]
@@ -76,6 +77,12 @@ class Chain(Settings):
     def resolved(self) -> dict[str, Any]:
         """Every setting and the version of every op, as plain JSON values that `load_chain` takes."""
         return self.model_dump(mode="json", exclude={"title", "source"})
+
+    def check_scale(self, scale: Scale) -> None:
+        """Raise UsageError where the degradation is not made for a scale."""
+        if self.scales and float(scale) not in self.scales:
+            known = ", ".join(f"x{one:g}" for one in self.scales)
+            raise UsageError(f"the degradation {self.title!r} is made for {known}, not for {scale.label}")
 
     def sample(self, *address: Address, group: tuple[Address, ...] | None = None) -> Delta:
         """Draw δ for the image with this address, such as (seed, epoch, key).
@@ -140,9 +147,7 @@ class Chain(Settings):
 
     def _lr_size(self, height: int, width: int, scale: Scale | float) -> Size:
         scale = scale if isinstance(scale, Scale) else Scale(scale)
-        if self.scales and float(scale) not in self.scales:
-            known = ", ".join(f"x{one:g}" for one in self.scales)
-            raise UsageError(f"the degradation {self.title!r} is made for {known}, not for {scale.label}")
+        self.check_scale(scale)
         if height % scale.numerator or width % scale.numerator:
             raise UsageError(
                 f"HR of {width}x{height} has no whole number of LR pixels at {scale.label}: "

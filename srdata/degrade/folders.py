@@ -38,10 +38,12 @@ def degrade_files(
     The LR of `source/a/b.jpg` becomes `target/a/b.png`, and a line of `target/deltas.jsonl` holds its key,
     scale, seed and δ. Where the degradation alters HR (Real-ESRGAN sharpens it), that HR is written beside it
     as `target/a/b-hr.png`. A bad image is named in an ImageError at the end, after the others are written.
+    Raises UsageError before that where a file would be written over an image of `source`, or over another.
     """
     chain = load_chain(degradation)
     scale = scale_of(chain, scale)
     jobs = find_jobs(source)
+    _refuse_overwriting(target, jobs, bool(chain.hr))
     lines, paths, bad = [], [], []
     for done, job in enumerate(jobs):
         progress(done, len(jobs))
@@ -73,6 +75,26 @@ def find_jobs(source: Path) -> list[Job]:
     return jobs
 
 
+def _refuse_overwriting(target: Path, jobs: list[Job], with_hr: bool) -> None:
+    """Raise UsageError where two results have one path, or a result that of an image that is read."""
+    sources = {job.source.resolve() for job in jobs}
+    if over := next((path for job in jobs if (path := _lr_path(target, job)).resolve() in sources), None):
+        raise UsageError(f"{over} is an image that is read, and would be written over: give another folder")
+    results = {_lr_path(target, job) for job in jobs}
+    for job in jobs:
+        beside = _hr_path(_lr_path(target, job))
+        if with_hr and beside in results:
+            raise UsageError(f"{beside} would hold both an LR image and the HR of {job.source}; rename one")
+
+
+def _lr_path(target: Path, job: Job) -> Path:
+    return target / f"{job.key}.png"
+
+
+def _hr_path(lr: Path) -> Path:
+    return lr.with_name(f"{lr.stem}-hr.png")
+
+
 def _made(job: Job, chain: Chain, scale: Scale, seed: int, policy: ImagePolicy | None) -> Degraded:
     image = read_image(job.source, policy)
     height, width = image.shape[:2]
@@ -83,8 +105,8 @@ def _made(job: Job, chain: Chain, scale: Scale, seed: int, policy: ImagePolicy |
 
 
 def _write(target: Path, job: Job, made: Degraded, with_hr: bool) -> Path:
-    path = target / f"{job.key}.png"
+    path = _lr_path(target, job)
     write_png(path, made.lr)
     if with_hr:
-        write_png(path.with_name(f"{path.stem}-hr.png"), made.hr)
+        write_png(_hr_path(path), made.hr)
     return path

@@ -38,8 +38,10 @@ def degrade(
 
     Raises UsageError for an image of another type, an unknown name, a scale that the degradation is not for.
     """
-    if image.dtype != "uint8" or image.ndim not in (2, 3):
-        raise UsageError(f"an image is uint8, HWC or HW, not {image.dtype} of shape {image.shape}")
+    if image.dtype != "uint8" or image.ndim not in (2, 3) or image.shape[2:] not in ((), (1,), (3,)):
+        raise UsageError(
+            f"an image is uint8, HWC or HW, not {image.dtype} of shape {image.shape}; C is 3, or 1 for grey"
+        )
     chain = load_chain(degradation)
     scale = scale_of(chain, scale)
     hr = covered_part(image if image.ndim == 3 else image[..., None], scale)
@@ -56,7 +58,9 @@ def scale_of(chain: Chain, scale: Scale | float | None) -> Scale:
     if scale is not None:
         return scale if isinstance(scale, Scale) else Scale(scale)
     if len(chain.scales) != 1:
-        raise UsageError("say for which scale: the degradation is not made for one alone")
+        raise UsageError(
+            "say for which scale, by scale= or --scale: the degradation is not made for one alone"
+        )
     return Scale(chain.scales[0])
 
 

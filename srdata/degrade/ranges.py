@@ -5,6 +5,7 @@ A range is written [low, high], or as one number when there is nothing to draw.
 
 from __future__ import annotations
 
+import json
 from typing import Annotated, Any, TypeVar
 
 from pydantic import AfterValidator, BeforeValidator, WithJsonSchema
@@ -15,6 +16,8 @@ Number = TypeVar("Number", int, float)
 def _pair(value: Any) -> Any:
     if isinstance(value, int | float) and not isinstance(value, bool):
         return (value, value)
+    if isinstance(value, str | bool):
+        raise ValueError(f"must be a number or a range [low, high], not {json.dumps(value)}")
     return value
 
 

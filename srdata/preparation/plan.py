@@ -31,6 +31,8 @@ def check_request(recipe: Recipe) -> None:
     """Raise UsageError for settings that do not go together, before anything is downloaded."""
     if len(recipe.scales) > 1 and any(chain.hr for chain in recipe.chains.values()):
         raise UsageError("this degradation alters HR, so give it one --scale and prepare a set for each")
+    for scale, chain in recipe.chains.items():
+        chain.check_scale(scale)
     if recipe.store.layout != "folder":
         layout_of(recipe)
     if recipe.windows:

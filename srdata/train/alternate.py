@@ -93,7 +93,12 @@ class Alternating:
         if self._in_turn:
             return list(self.loaders)[number % len(self.loaders)]
         weights = at(self._weights, Moment(number // self._batches, number))
-        if set(weights) - set(self.loaders) or min(weights.values()) < 0 or not sum(weights.values()) > 0:
+        if (
+            not weights
+            or set(weights) - set(self.loaders)
+            or min(weights.values()) < 0
+            or not sum(weights.values()) > 0
+        ):
             raise UsageError(f"weights {dict(weights)} must be of {', '.join(self.loaders)}, none below 0")
         edges = np.cumsum(list(weights.values()))
         place = uniforms(self._seed, _TURN, number, draws=1)[0] * edges[-1]
@@ -117,6 +122,11 @@ class Unpaired:
     def __iter__(self) -> Iterator[Batch]:
         """The batches of the next epoch of the HR loader."""
         for high, low in zip(self.hr, self.lr.forever(), strict=False):
+            if len(high.keys) != len(low.keys):
+                raise UsageError(
+                    f"a batch of {len(high.keys)} HR and {len(low.keys)} LR images: give both loaders one "
+                    "batch_size, and leave drop_last as it is"
+                )
             yield replace(
                 high,
                 tensors={"lr": low.lr, "hr": high.hr},

@@ -26,7 +26,7 @@ from srdata.train.mixed import InRatio, Mixed
 from srdata.train.orders import Order, Sequential, Shuffled
 from srdata.train.plan import Job, Plan, Reading
 from srdata.train.ranks import my_share
-from srdata.train.residency import Residency, settle
+from srdata.train.residency import Residency, device_of, settle
 from srdata.train.schedule import Schedule, every
 
 Result = TypeVar("Result")
@@ -113,12 +113,16 @@ class Loader:
         rank: int | None = None,
         world_size: int | None = None,
     ) -> None:
-        self.device = torch.device(device)
+        self.device = device_of(device)
         self.rank, self.world_size = my_share(rank, world_size)
         self._workers, self._kind, self._ahead = check_workers(workers, kind, ahead), kind, ahead
         mixed = data if isinstance(data, Mixed) else Mixed([data])
         if mixed.channels != 3 and (degrade is not None or color != "rgb"):
             raise UsageError("two views are read as they are stored: leave out degrade= and color=")
+        if degrade is None:
+            _check_read(mixed, scale, group=group, margin=margin, loose=loose, plain_hr=plain_hr)
+        elif any(one.only == "lr" for one in mixed.sets):
+            raise UsageError("degrade= makes LR of HR, which only='lr' leaves out: open the data with its HR")
         look = Look(dtype, channels_last, color, _numbers(mean), _numbers(std), value_range)
         check_upsample(upsample)
         loading = partial(
@@ -285,6 +289,17 @@ def _scale(mixed: Mixed, scale: int | float | str | Scale | None) -> Scale | Non
     if scale is not None:
         return Scale(scale)
     return None if mixed.scale == 1 else mixed.scale
+
+
+def _check_read(mixed: Mixed, scale: int | float | str | Scale | None, **settings: object) -> None:
+    """Raise UsageError for settings of a degradation where LR is read as it is stored."""
+    for name, value in settings.items():
+        if value:
+            raise UsageError(f"{name}={value} is of a degradation: give degrade= as well, or leave it out")
+    if scale is not None and Scale(scale) != mixed.scale:
+        raise UsageError(
+            f"scale={scale} is not that of the data, {mixed.scale}: give degrade= as well, or leave it out"
+        )
 
 
 def _read_size(

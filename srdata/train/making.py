@@ -56,6 +56,7 @@ class Degrading:
     loose: int = 0
 
     def __post_init__(self) -> None:
+        self.chain.check_scale(self.scale)
         if self.group is not None and self.group < 1:
             raise UsageError(f"group {self.group} must be at least 1: images that share what decides sizes")
         if self.margin < 0 or self.margin % self.scale.numerator:

@@ -21,6 +21,17 @@ _SHARE = 0.5  # of the free memory that "auto" takes
 _log = logging.getLogger(__name__)
 
 
+def device_of(device: str | torch.device) -> torch.device:
+    """The device of that name, the CPU or one of CUDA; raises UsageError where it is not here."""
+    try:
+        found = torch.device(device)
+    except RuntimeError as error:
+        raise UsageError(f"there is no device {device!r}: give 'cpu', or one such as 'cuda'") from error
+    if found.type == "cuda" and (found.index or 0) >= torch.cuda.device_count():
+        raise UsageError(f"torch finds no {found} here: give device='cpu', or see what `srdata doctor` says")
+    return found
+
+
 def settle(
     wanted: Residency, mixed: Mixed, only: Only | None, device: torch.device, kind: str, ranks: int
 ) -> tuple[Settled, Mixed]:

@@ -56,7 +56,8 @@ class ColourSpace(Op):
         if self.convert == "linear-rgb":
             return colour.linear_to_srgb(x)
         span: Span = self.span if self.convert == "rgb-y" else "full"
-        return colour.library(x).broadcast_to(colour.luma(x, self.matrix, span), x.shape)
+        rgb = colour.library(x).concatenate([x, x, x], 1) if x.shape[1] == 1 else x  # grey images too
+        return colour.library(x).broadcast_to(colour.luma(rgb, self.matrix, span), x.shape)
 
 
 class ChromaShift(Op):
