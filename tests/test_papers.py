@@ -655,6 +655,8 @@ def test_a_recipe_of_ones_own(tmp_path: Path) -> None:
     assert isinstance(paper, Paper)
     assert [(stage.hr_size, stage.batch.size) for stage in paper.stages] == [(256, 32), (384, 32)]
     assert paper.stages[0].look.range == (-1, 1)
+    told = CliRunner().invoke(cli, ["prepare", str(path), "--dry-run", "--root", str(tmp_path)])
+    assert told.output == f"to do: srdata prepare df2k --scale 4 --lmdb --root {tmp_path}\n"
     path.write_text(text.replace("side: lr", "side: left").replace("repeat", "repaet"))
     with pytest.raises(RecipeError) as caught:
         load_recipe(path)

@@ -43,7 +43,7 @@ def load_recipe(name: str | Path) -> Recipe | Paper:
     """
     path = Path(name)
     if path.suffix in {".yaml", ".yml"}:
-        return _in_file(path)
+        return load_paper(str(name)) if is_paper(str(name)) else load_set_recipe(path)
     known = catalog.names(Shelf.RECIPES)
     if str(name).lower() in known or path.is_dir():
         return load_set_recipe(name)
@@ -54,7 +54,13 @@ def load_recipe(name: str | Path) -> Recipe | Paper:
 
 
 def load_paper(name: str) -> Paper:
-    """The paper recipe of that name: hat-x4; UnknownNameError names the nearest, or the scales there are."""
+    """The paper recipe of that name, hat-x4, or in that YAML file.
+
+    UnknownNameError names the nearest, or the scales there are.
+    """
+    if Path(name).suffix in {".yaml", ".yml"}:
+        document = read_yaml(Path(name))
+        return read_paper(document, Path(name).stem, _only_variant(document))
     name = name.lower()
     stem = _stem(name)
     if stem is None:
@@ -68,7 +74,9 @@ def load_paper(name: str) -> Paper:
 
 
 def is_paper(name: str) -> bool:
-    """Whether that is the name of a paper recipe, or of one without its scale."""
+    """Whether that is the name of a paper recipe, or of one without its scale, or a file that holds one."""
+    if Path(name).suffix in {".yaml", ".yml"}:
+        return Path(name).is_file() and _holds_paper(read_yaml(Path(name)))
     return _stem(name.lower()) is not None
 
 
@@ -142,11 +150,8 @@ def _over(base: Mapping[str, Any], above: Any, place: str = "") -> Raw:
     return merged
 
 
-def _in_file(path: Path) -> Recipe | Paper:
-    document = read_yaml(path)
-    if isinstance(document.data, dict) and {"uses", "batch"} & set(document.data):
-        return read_paper(document, path.stem, _only_variant(document))
-    return load_set_recipe(path)
+def _holds_paper(document: Document) -> bool:
+    return isinstance(document.data, dict) and bool({"uses", "batch"} & set(document.data))
 
 
 def _only_variant(document: Document) -> str:
