@@ -65,7 +65,7 @@ def find_references(
     """
     folder = Path(name)
     if hr is not None:
-        return _in_folder(Path(hr), str(name))
+        return _in_folder(Path(hr), str(hr))
     if (folder / SET_FILE).is_file():
         return _prepared(folder, scale, split)
     if folder.is_dir():
