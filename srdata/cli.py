@@ -383,20 +383,22 @@ def train_resampler(folder: Path, scale: int, out: Path, device: str, **options:
 @click.option(
     "--ratings",
     type=click.Path(exists=True, dir_okay=False, path_type=Path),
-    help="CSV of method, image, rater, score: print mean opinion scores, nothing else.",
+    help="CSV of method, image, rater, score: print mean opinion scores and the bias of raters alone.",
 )
 @_ROOT
 @_FROM
 def evaluate(ratings: Path | None, form: str, **options: Any) -> None:
     """Score SR images as papers do: PSNR, SSIM and other measures, each with what it is."""
     if ratings is not None:
-        from srdata.metrics.opinion import mean_opinions, opinion_table
+        from srdata.metrics.opinion import render_opinions
 
-        click.echo(opinion_table(mean_opinions(ratings)))
+        click.echo(render_opinions(ratings, form))
         return
     from srdata.metrics.request import evaluations
     from srdata.metrics.result import render
 
+    if "" not in sys.path:
+        sys.path.append("")  # where MODULE:FUNCTION of the user is; last, so that it hides no library
     click.echo(render(evaluations(**options), form))
 
 

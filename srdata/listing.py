@@ -134,7 +134,10 @@ def _found(name: str) -> tuple[Recipe | None, Manifest | None, dict[str, Any] | 
         chain = load_chain(name.lower())
         return None, None, chain.model_dump(mode="json")
     known = {*manifests, *degradations, *catalog.names(Shelf.RECIPES), *papers.paper_names()}
-    raise UnknownNameError(f"unknown recipe, data set or degradation {name!r}{nearest(name, known)}")
+    hint = nearest(name.lower(), known)
+    raise UnknownNameError(
+        f"unknown recipe, data set or degradation {name!r}{hint}: srdata list shows what there is"
+    )
 
 
 def _manifest_lines(manifest: Manifest) -> Iterator[str]:

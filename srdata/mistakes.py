@@ -34,8 +34,15 @@ def mistakes(error: ValidationError, data: Value, schema: dict[str, Any]) -> lis
     """Each wrong place in `data` and what is wrong there; `schema` is the JSON schema that `data` misses."""
     found: dict[Place, list[ErrorDetails]] = {}
     for detail in error.errors(include_url=False):
+        if _is_echo(detail):
+            continue
         found.setdefault(_place_in(data, detail), []).append(detail)
     return [(place, _what(details, schema)) for place, details in found.items()]
+
+
+def _is_echo(detail: ErrorDetails) -> bool:
+    """Whether a list only counts as too short since its items are wrong, as other errors say."""
+    return detail["type"] == "too_short" and detail["ctx"]["actual_length"] < len(detail["input"])
 
 
 def _place_in(data: Value, detail: ErrorDetails) -> Place:

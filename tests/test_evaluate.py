@@ -7,6 +7,9 @@ import io
 import json
 import math
 import re
+import shutil
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -227,6 +230,30 @@ def test_csv_json_and_markdown_hold_the_same_numbers(told: Told, sr: Path, hr: P
     assert content["definitions"]["div2k_rgb"]["source"] == PROTOCOLS["div2k_rgb"].source
     _, out, _ = told(*arguments, "--format", "markdown")
     assert f"| div2k_rgb | {value.mean('PSNR', 'div2k_rgb'):.4f} |  | {PROTOCOLS['div2k_rgb'].what} |" in out
+
+
+def test_markdown_sets_every_number_to_the_right(sr: Path, hr: Path) -> None:
+    assert "| --- | ---: | ---: |" in evaluate(sr, hr, 4).render("markdown")
+    assert evaluate(sr, hr, 4, ["basicsr_y", "div2k_rgb"]).render("markdown").count("---: | --- |") == 1
+
+
+def test_the_folders_of_selfexsr_are_read_by_scale(hr: Path, tmp_path: Path) -> None:
+    for scale in (2, 4):
+        folder = tmp_path / f"image_SRF_{scale}"
+        folder.mkdir()
+        for path in hr.iterdir():
+            shutil.copy(path, folder / f"{path.stem}_SRF_{scale}_HR.png")
+    assert evaluate_bicubic(tmp_path, 4).keys == tuple(NAMES)
+
+
+def test_a_function_in_this_folder_is_found_by_the_command(sr: Path, hr: Path, tmp_path: Path) -> None:
+    (tmp_path / "mytask.py").write_text("def score(sr, hr, key):\n    return 0.25\n")
+    command = "import sys; from srdata.cli import run; sys.path.remove(''); sys.exit(run(sys.argv[1:]))"
+    arguments = ["evaluate", sr, "--hr", hr, "--scale", "4", "--measure", "mytask:score"]
+    told = subprocess.run(
+        [sys.executable, "-c", command, *map(str, arguments)], cwd=tmp_path, capture_output=True, text=True
+    )
+    assert told.stdout.splitlines()[-1].endswith("0.2500"), told.stderr
 
 
 def test_equal_images_are_infinitely_alike_in_every_form(hr: Path) -> None:

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import csv
+import io
+import json
 import math
 import sys
+from dataclasses import asdict
 from pathlib import Path
 
 import pytest
 
 from srdata.cli import run
-from srdata.errors import MissingExtraError, UsageError
-from srdata.metrics.opinion import interval, mean_opinions, rater_bias, read_ratings
+from srdata.errors import MissingExtraError, UnknownNameError, UsageError
+from srdata.metrics.opinion import interval, mean_opinions, rater_bias, read_ratings, render_opinions
 
 # Two methods, two images, three raters: the third is one point stricter than the others throughout.
 RATINGS = """method,image,rater,score
@@ -78,7 +82,7 @@ def test_one_rating_has_no_interval() -> None:
 
 def test_the_command_prints_a_table(ratings: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert run(["evaluate", "--ratings", str(ratings)]) == 0
-    head, ours, bicubic = capsys.readouterr().out.splitlines()
+    head, ours, bicubic, _, *bias = capsys.readouterr().out.splitlines()
     assert head.split() == [
         "method",
         "ratings",
@@ -87,6 +91,27 @@ def test_the_command_prints_a_table(ratings: Path, capsys: pytest.CaptureFixture
     ]
     assert ours.split() == ["ours", "6", "4.17", "3.38", "to", "4.96", "4.17", "3.59", "to", "4.74"]
     assert bicubic.startswith("bicubic        6   2.17")
+    assert [one.split()[0] for one in bias] == ["rater", "ann", "bob", "cyd"]
+
+
+def test_every_form_holds_the_opinions_and_the_bias(ratings: Path) -> None:
+    first = mean_opinions(ratings)[0]
+    bias = rater_bias(read_ratings(ratings))
+    content = json.loads(render_opinions(ratings, "json"))
+    assert (content["methods"][0], content["bias"]) == (asdict(first), bias)
+    rows = list(csv.DictReader(io.StringIO(render_opinions(ratings, "csv"))))
+    assert float(rows[0]["unbiased_mos"]) == first.unbiased_mos
+    assert {row["rater"]: float(row["bias"]) for row in rows if row["rater"]} == bias
+    assert f"| ours | 6 | {first.mos:.2f} |" in render_opinions(ratings, "markdown")
+    with pytest.raises(UnknownNameError, match="'cvs', did you mean 'csv'"):
+        render_opinions(ratings, "cvs")
+
+
+def test_an_interval_that_is_not_known_is_no_number(ratings: Path) -> None:
+    ratings.write_text("method,image,rater,score\nours,a,ann,4\n")
+    assert "not known" in render_opinions(ratings)
+    assert json.loads(render_opinions(ratings, "json"))["methods"][0]["low"] is None
+    assert not any("nan" in render_opinions(ratings, form) for form in ("table", "csv", "json", "markdown"))
 
 
 @pytest.mark.parametrize(

@@ -367,6 +367,10 @@ def test_names_that_are_known_and_that_are_not() -> None:
         load_recipe("hat")
     with pytest.raises(UnknownNameError, match="take hat-x2, hat-x3, hat-x4"):
         load_recipe("hat-x8")
+    with pytest.raises(UnknownNameError, match="no recipe is called asconvsr: take asconvsr-x2"):
+        load_recipe("asconvsr")
+    with pytest.raises(UnknownNameError, match="'noope': srdata list shows what there is"):
+        describe("noope")
     with pytest.raises(UnknownNameError, match=r"'elam-x4', did you mean 'elan-x4'[?]: srdata list shows"):
         load_recipe("elam-x4")
     with pytest.raises(UsageError, match="srdata prepare hat-x4 makes all that it reads"):
@@ -651,11 +655,53 @@ def test_a_recipe_of_ones_own(tmp_path: Path) -> None:
     assert isinstance(paper, Paper)
     assert [(stage.hr_size, stage.batch.size) for stage in paper.stages] == [(256, 32), (384, 32)]
     assert paper.stages[0].look.range == (-1, 1)
+    told = CliRunner().invoke(cli, ["prepare", str(path), "--dry-run", "--root", str(tmp_path)])
+    assert told.output == f"to do: srdata prepare df2k --scale 4 --lmdb --root {tmp_path}\n"
     path.write_text(text.replace("side: lr", "side: left").replace("repeat", "repaet"))
     with pytest.raises(RecipeError) as caught:
         load_recipe(path)
     assert "did you mean 'repeat'" in str(caught.value)
     assert 'must be one of hr, lr, not "left"' in str(caught.value) or "'hr' or 'lr'" in str(caught.value)
+
+
+_MINE = "title: x\nuses: [div2k]\nstatus: unverified\ncrop: {size: 48, side: lr}\nbatch: {size: 4}\n"
+
+
+def test_a_file_of_ones_own_is_for_one_scale(tmp_path: Path) -> None:
+    path = tmp_path / "mine.yaml"
+    path.write_text(f"{_MINE}scales: [4]\nat:\n  4: {{init_from: mine-x2}}\n")
+    paper = load_recipe(path)
+    assert isinstance(paper, Paper)
+    assert (paper.stages[0].scale.label, paper.stages[0].init_from) == ("x4", ("mine-x2",))
+    path.write_text(f"{_MINE}scales: [2, 4]\n")
+    with pytest.raises(RecipeError, match=r"mine.yaml:6: scales: .* one recipe: leave one of 2, 4"):
+        load_recipe(path)
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ("scales: [two]", r"mine.yaml:6: scales\[0\]: must be a number, not 'two'"),
+        ("scale: 2\nat: {4: {batch: {size: 1}}}", r"at.4 is none of the scales .* \(there are none\)"),
+        ("scales: [2]\nat: 5", "at must be a mapping of settings to values, not 5"),
+        ("scale: 2\nstages: 3", "stages must be a list"),
+        ("scale: 2\nstages: [3]", r"mine.yaml:1: stages\[0\] must be a mapping"),
+        ("scale: 2\ntasks: {a: 3}", "tasks.a must be a mapping"),
+    ],
+)
+def test_settings_of_another_form_are_named(settings: str, message: str, tmp_path: Path) -> None:
+    path = tmp_path / "mine.yaml"
+    path.write_text(f"{_MINE}{settings}\n")
+    with pytest.raises(RecipeError, match=message):
+        load_recipe(path)
+
+
+def test_what_is_wrong_in_a_stage_does_not_make_stages_few(tmp_path: Path) -> None:
+    path = tmp_path / "mine.yaml"
+    path.write_text(f"{_MINE}scale: 2\naugment: flipp\n")
+    with pytest.raises(RecipeError) as caught:
+        load_recipe(path)
+    assert "at least 1 item" not in str(caught.value)
 
 
 def test_what_is_confirmed_needs_evidence(tmp_path: Path) -> None:

@@ -336,3 +336,13 @@ def test_a_protocol_says_in_a_sentence_what_it_does() -> None:
         assert one.what.endswith(".")
         assert one.what.count(". ") == 0
         assert one.source
+
+
+@pytest.mark.parametrize("made", [np.asarray, lambda pixels: torch.from_numpy(pixels.transpose(2, 0, 1))])
+def test_floats_of_another_range_are_refused_and_not_clipped(made: Callable[[np.ndarray], Any]) -> None:
+    pixels = np.linspace(0, 255, 32 * 32 * 3, dtype=np.float32).reshape(32, 32, 3)
+    with pytest.raises(UsageError, match=r"HR has floats from 0 to 255: .* floats in 0–1, or as uint8"):
+        psnr(made(pixels), made(pixels), 2)
+    with pytest.raises(UsageError, match="HR has floats from -1 to 1: "):
+        ssim(made(pixels / 127.5 - 1), made(pixels / 127.5 - 1), 2)
+    assert psnr(made(pixels / 255 * 1.2), made(pixels / 255), 2) > 20  # SR may go beyond

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import csv
+import io
+import json
 import math
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, astuple, dataclass, fields
 from pathlib import Path
 from statistics import fmean, stdev
-from typing import TypeVar
+from typing import Any, TypeVar
 
-from srdata.errors import MissingExtraError, UsageError
+from srdata.errors import MissingExtraError, UnknownNameError, UsageError
 
 LOWEST, HIGHEST = 1.0, 5.0  # bad and excellent
 CONFIDENCE = 0.95
@@ -100,15 +102,80 @@ def read_ratings(path: Path) -> list[Rating]:
     return ratings
 
 
+def render_opinions(path: str | Path, form: str = "table") -> str:
+    """`mean_opinions` of a file and the bias of its raters: `table`, `csv`, `json` or `markdown`.
+
+    CSV and Markdown have empty cells, and JSON has null, for the ends of an interval that are not known.
+    Raises what `mean_opinions` raises, and UnknownNameError.
+    """
+    opinions, bias = mean_opinions(path), rater_bias(read_ratings(Path(path)))
+    if form not in _FORMS:
+        raise UnknownNameError.among("format", form, _FORMS)
+    return _FORMS[form](opinions, bias)
+
+
+def _table(opinions: Sequence[Opinion], bias: Mapping[str, float]) -> str:
+    width = max(len("rater"), *map(len, bias))
+    raters = (f"{rater:{width}}  {one:+5.2f}" for rater, one in bias.items())
+    return "\n".join([opinion_table(opinions), "", f"{'rater':{width}}   bias", *raters])
+
+
+def _csv(opinions: Sequence[Opinion], bias: Mapping[str, float]) -> str:
+    """A line for each method, then one for each rater."""
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow([*(field.name for field in fields(Opinion)), "rater", "bias"])
+    writer.writerows([*map(_known, astuple(one)), "", ""] for one in opinions)
+    writer.writerows([*[""] * len(fields(Opinion)), rater, one] for rater, one in bias.items())
+    return text.getvalue().rstrip("\n")
+
+
+def _json(opinions: Sequence[Opinion], bias: Mapping[str, float]) -> str:
+    methods = [{name: _known(value, None) for name, value in asdict(one).items()} for one in opinions]
+    return json.dumps({"methods": methods, "bias": bias}, indent=2, ensure_ascii=False, allow_nan=False)
+
+
+def _markdown(opinions: Sequence[Opinion], bias: Mapping[str, float]) -> str:
+    head = ["method", "ratings", "MOS", "low", "high", "MOS without bias", "low", "high"]
+    methods = [[one.method, str(one.ratings), *map(_digits, astuple(one)[2:])] for one in opinions]
+    raters = [[rater, f"{one:+.2f}"] for rater, one in bias.items()]
+    return f"{_rows(head, methods)}\n\n{_rows(['rater', 'bias'], raters)}"
+
+
+def _rows(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    line = ["---", *["---:"] * (len(head) - 1)]
+    return "\n".join(f"| {' | '.join(cells)} |" for cells in (head, line, *rows))
+
+
+def _digits(value: float) -> str:
+    return "" if math.isnan(value) else f"{value:.2f}"
+
+
+def _known(value: Any, else_: Any = "") -> Any:
+    return else_ if isinstance(value, float) and math.isnan(value) else value
+
+
+_FORMS: dict[str, Callable[[Sequence[Opinion], Mapping[str, float]], str]] = {
+    "table": _table,
+    "csv": _csv,
+    "json": _json,
+    "markdown": _markdown,
+}
+
+
 def opinion_table(opinions: Sequence[Opinion]) -> str:
     """The opinions as a table."""
     width = max(len("method"), *(len(one.method) for one in opinions))
     lines = [f"{'method':{width}}  ratings   MOS  95 % interval   without bias  95 % interval"]
     for one in opinions:
-        raw = f"{one.mos:5.2f}  {one.low:.2f} to {one.high:.2f}  "
-        unbiased = f"{one.unbiased_mos:13.2f}  {one.unbiased_low:.2f} to {one.unbiased_high:.2f}"
+        raw = f"{one.mos:5.2f}  {_between(one.low, one.high)}  "
+        unbiased = f"{one.unbiased_mos:13.2f}  {_between(one.unbiased_low, one.unbiased_high)}"
         lines.append(f"{one.method:{width}}  {one.ratings:7}  {raw}  {unbiased}")
     return "\n".join(lines)
+
+
+def _between(low: float, high: float) -> str:
+    return "not known   " if math.isnan(low) else f"{low:.2f} to {high:.2f}"
 
 
 def _rating(line: int, row: Mapping[str, str | None]) -> Rating | str:

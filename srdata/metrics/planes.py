@@ -22,6 +22,7 @@ def compared(sr: Any, hr: Any, protocol: Protocol, scale: Scale | None) -> tuple
 
     Raises UsageError for images of another type or shape, of sizes that do not fit, or too small.
     """
+    _refuse_other_range(hr)
     one, other = levels(sr, protocol.rounding), levels(hr, protocol.rounding)
     if len(one) != len(other):
         raise UsageError(f"{len(one)} SR images cannot be compared with {len(other)} HR images: give as many")
@@ -31,6 +32,16 @@ def compared(sr: Any, hr: Any, protocol: Protocol, scale: Scale | None) -> tuple
     border = protocol.border.width(scale)
     first, second = (_cropped(planes, protocol, scale, border) for planes in (one, other))
     return _converted(first, second, protocol)
+
+
+def _refuse_other_range(hr: Any) -> None:
+    """Floats in 0–255 or -1–1 would be clipped to nonsense. SR may leave 0–1, HR by no more than rounding."""
+    batch = _batch(hr)
+    if batch.is_floating_point() and batch.numel() and not -0.01 <= batch.min() <= batch.max() <= 1.01:
+        raise UsageError(
+            f"HR has floats from {float(batch.min()):g} to {float(batch.max()):g}: "
+            "images are compared as floats in 0–1, or as uint8"
+        )
 
 
 def levels(image: Any, rounding: Rounding = "none") -> Tensor:

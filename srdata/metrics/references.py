@@ -22,7 +22,8 @@ from srdata.store.setfile import SET_FILE
 from srdata.train.folders import images_by_name
 
 _SPLITS = ("test", "validation", "train")  # the first that a set has is evaluated
-_HR_FOLDERS = ("HR/x{scale}", "HR", "GTmod{scale}", "GTmod12", "original")  # RCAN, EDSR, BasicSR
+# of RCAN, EDSR, BasicSR, eugenesiow's archives and SelfExSR
+_HR_FOLDERS = ("HR/x{scale}", "HR", "GTmod{scale}", "GTmod12", "original", "image_SRF_{scale}")
 _MATLAB = Bicubic(rounding="each-pass", border="symmetric", evidence="EDSR's benchmark archive")
 
 
@@ -64,7 +65,7 @@ def find_references(
     """
     folder = Path(name)
     if hr is not None:
-        return _in_folder(Path(hr), str(name))
+        return _in_folder(Path(hr), str(hr))
     if (folder / SET_FILE).is_file():
         return _prepared(folder, scale, split)
     if folder.is_dir():

@@ -109,7 +109,8 @@ def _aligned(row: Sequence[str], widths: Sequence[int]) -> str:
 
 def _markdown(evaluation: Evaluation) -> str:
     head, *rows = _cells(evaluation)
-    lines = [_row(head), _row(["---", *["---:"] * (len(head) - 2), "---"]), *map(_row, rows)]
+    last = "---" if _is_summary(evaluation) else "---:"  # a sentence, or a number
+    lines = [_row(head), _row(["---", *["---:"] * (len(head) - 2), last]), *map(_row, rows)]
     told = (f"- {one}" for one in _told(evaluation))
     return "\n".join([f"**{_heading(evaluation)}**", "", *told, "", *lines])
 

@@ -15,7 +15,7 @@ Mappings are put together by key, everything else is replaced. Fragments use no 
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -43,7 +43,7 @@ def load_recipe(name: str | Path) -> Recipe | Paper:
     """
     path = Path(name)
     if path.suffix in {".yaml", ".yml"}:
-        return _in_file(path)
+        return load_paper(str(name)) if is_paper(str(name)) else load_set_recipe(path)
     known = catalog.names(Shelf.RECIPES)
     if str(name).lower() in known or path.is_dir():
         return load_set_recipe(name)
@@ -54,7 +54,13 @@ def load_recipe(name: str | Path) -> Recipe | Paper:
 
 
 def load_paper(name: str) -> Paper:
-    """The paper recipe of that name: hat-x4; UnknownNameError names the nearest, or the scales there are."""
+    """The paper recipe of that name, hat-x4, or in that YAML file.
+
+    UnknownNameError names the nearest, or the scales there are.
+    """
+    if Path(name).suffix in {".yaml", ".yml"}:
+        document = read_yaml(Path(name))
+        return read_paper(document, Path(name).stem, _only_variant(document))
     name = name.lower()
     stem = _stem(name)
     if stem is None:
@@ -62,12 +68,15 @@ def load_paper(name: str) -> Paper:
     document = read_yaml(catalog.find(Shelf.PAPERS, stem))
     variants = _variants(document, stem)
     if name not in variants:
-        raise UnknownNameError(f"{stem} stands for several recipes: take {', '.join(variants)}")
+        what = f"{stem} stands for several recipes" if len(variants) > 1 else f"no recipe is called {name}"
+        raise UnknownNameError(f"{what}: take {', '.join(variants)}")
     return read_paper(document, name, variants[name])
 
 
 def is_paper(name: str) -> bool:
-    """Whether that is the name of a paper recipe, or of one without its scale."""
+    """Whether that is the name of a paper recipe, or of one without its scale, or a file that holds one."""
+    if Path(name).suffix in {".yaml", ".yml"}:
+        return Path(name).is_file() and _holds_paper(read_yaml(Path(name)))
     return _stem(name.lower()) is not None
 
 
@@ -85,36 +94,55 @@ def read_paper(document: Document, name: str, variant: str = "") -> Paper:
     """The recipe in a document, or one of its variants; raises RecipeError with every problem."""
     if not isinstance(document.data, dict):
         raise RecipeError([document.problem((), "must be a mapping of settings to values")])
-    given: Raw = dict(document.data)
+    fragments, known = _listed(document, "uses"), _variants(document, name).values()
+    try:
+        settings = _staged(_merged(dict(document.data), fragments, variant, known))
+    except UsageError as error:
+        raise RecipeError([document.problem((), str(error))]) from error
+    return check(Paper, replace(document, data={"name": name, **settings}))
+
+
+def _merged(given: Raw, fragments: Iterable[Any], variant: str, known: Collection[str]) -> Raw:
+    """The settings of the fragments, the file's over them, and over those what is for this variant."""
     merged: Raw = {}
-    for fragment in _listed(document, "uses"):
+    for fragment in fragments:
         merged = _over(merged, read_yaml(catalog.find(Shelf.FRAGMENTS, str(fragment))).data)
     merged = _over(merged, {key: value for key, value in given.items() if key not in _OWN})
     if "scales" in given:
         merged = _over(merged, {"scale": float(variant) if "." in variant else int(variant)})
-    merged = _over(merged, dict(given.get("at") or {}).get(variant, {}))
-    return check(Paper, replace(document, data={"name": name, **_staged(merged)}))
+    differing = _over({}, given.get("at") or {}, "at")
+    for unknown in differing.keys() - known:
+        listed = ", ".join(filter(None, known)) or "there are none"
+        raise UsageError(f"at.{unknown} is none of the scales or variants here ({listed})")
+    return _over(merged, differing.get(variant, {}), f"at.{variant}")
 
 
 def _staged(merged: Raw) -> Raw:
     """The settings of the paper, and those of each stage in full."""
     shared = {key: value for key, value in merged.items() if key in _RUN and key != "stages"}
     paper = {key: value for key, value in merged.items() if key not in _RUN or key == "scale"}
-    stages = [_tasked(_over(shared, stage)) for stage in merged.get("stages") or [{}]]
-    return {**paper, "stages": stages}
+    stages = merged.get("stages") or [{}]
+    if not isinstance(stages, list):
+        raise UsageError("stages must be a list")
+    own = [_tasked(_over(shared, stage, f"stages[{place}]")) for place, stage in enumerate(stages)]
+    return {**paper, "stages": own}
 
 
 def _tasked(stage: Raw) -> Raw:
     shared = {key: value for key, value in stage.items() if key in _TASK}
     if "tasks" not in stage:
         return stage
-    return {**stage, "tasks": {name: _over(shared, task or {}) for name, task in stage["tasks"].items()}}
+    tasks = _over({}, stage["tasks"], "tasks")
+    return {
+        **stage,
+        "tasks": {name: _over(shared, task or {}, f"tasks.{name}") for name, task in tasks.items()},
+    }
 
 
-def _over(base: Mapping[str, Any], above: Any) -> Raw:
+def _over(base: Mapping[str, Any], above: Any, place: str = "") -> Raw:
     """Settings over others: mappings are put together by key, all else is replaced."""
     if not isinstance(above, Mapping):
-        raise UsageError(f"{above!r} must be a mapping of settings to values")
+        raise UsageError(f"{place} must be a mapping of settings to values, not {above!r}")
     merged = dict(base)
     for key, value in above.items():
         both = isinstance(value, Mapping) and isinstance(merged.get(key), Mapping)
@@ -122,11 +150,18 @@ def _over(base: Mapping[str, Any], above: Any) -> Raw:
     return merged
 
 
-def _in_file(path: Path) -> Recipe | Paper:
-    document = read_yaml(path)
-    if isinstance(document.data, dict) and {"uses", "batch"} & set(document.data):
-        return read_paper(document, path.stem)
-    return load_set_recipe(path)
+def _holds_paper(document: Document) -> bool:
+    return isinstance(document.data, dict) and bool({"uses", "batch"} & set(document.data))
+
+
+def _only_variant(document: Document) -> str:
+    """The scale or variant that a file is for; raises RecipeError where it names several."""
+    variants = list(_variants(document, document.path.stem).values())
+    if len(variants) == 1:
+        return variants[0]
+    key = "scales" if _listed(document, "scales") else "variants"
+    what = f"a file of yours is one recipe: leave one of {', '.join(variants)}"
+    raise RecipeError([document.problem((key,), what)])
 
 
 def _stem(name: str) -> str | None:
@@ -138,10 +173,16 @@ def _stem(name: str) -> str | None:
 
 def _variants(document: Document, stem: str) -> dict[str, str]:
     """The names of the recipes in a file, each with the scale or variant that it is for."""
-    scales = [f"{scale:g}" for scale in _listed(document, "scales")]
+    scales = [_number(document, place, scale) for place, scale in enumerate(_listed(document, "scales"))]
     variants = [str(variant) for variant in _listed(document, "variants")]
     named = {f"{stem}-x{scale}": scale for scale in scales}
     return named or {f"{stem}-{variant}": variant for variant in variants} or {stem: ""}
+
+
+def _number(document: Document, place: int, scale: Any) -> str:
+    if isinstance(scale, bool) or not isinstance(scale, int | float):
+        raise RecipeError([document.problem(("scales", place), f"must be a number, not {scale!r}")])
+    return f"{scale:g}"
 
 
 def _listed(document: Document, key: str) -> list[Any]:
