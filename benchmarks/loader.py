@@ -64,7 +64,8 @@ def run_cold(folder: Path, peers: Path | None) -> Table:
             _forget(prepared)
             for _ in Loader(data, BATCH, augment=["dihedral"], workers=workers):
                 pass
-            data.source._reader.close()  # type: ignore[attr-defined]  # or its mapping would keep the pages
+            # the source of a prepared set has a reader, whose mapping would keep the pages
+            data.source._reader.close()  # type: ignore[attr-defined]  # other sources have none
 
         return work
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -23,6 +24,23 @@ def golden() -> Path:
     if not folder.is_dir():
         pytest.skip(f"the MATLAB results are not at {folder}")
     return folder
+
+
+@pytest.fixture(scope="session")
+def peers() -> Path:
+    """The folder of the peers' checkouts, which SRDATA_PEERS names."""
+    folder = Path(os.environ.get("SRDATA_PEERS", "/nowhere"))
+    if not folder.is_dir():
+        pytest.skip("SRDATA_PEERS names no folder of checkouts")
+    return folder
+
+
+@pytest.fixture(scope="session")
+def basicsr(peers: Path) -> Path:
+    """A checkout of BasicSR."""
+    if not (peers / "BasicSR").is_dir():
+        pytest.skip(f"{peers} holds no checkout BasicSR")
+    return peers / "BasicSR"
 
 
 @pytest.fixture

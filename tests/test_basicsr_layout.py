@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import pickle
 import re
 import subprocess
@@ -227,19 +226,11 @@ def test_folders_that_are_no_pair_say_what_differs(tmp_path: Path) -> None:
 # The peer itself
 
 
-@pytest.fixture(scope="module")
-def basicsr() -> Path:
-    folder = Path(os.environ.get("SRDATA_PEERS", "/nowhere")) / "BasicSR"
-    if not folder.is_dir():
-        pytest.skip("SRDATA_PEERS names no folder that holds a checkout BasicSR")
-    return folder
-
-
 # BasicSR's packages import torchvision and much else on the way; only their modules are wanted, unmodified.
-READ_WITH_BASICSR = """
+IMPORT_BASICSR = """
 import importlib, json, sys, types
 from pathlib import Path
-checkout, gt, lq = sys.argv[1:]
+checkout, *folders = sys.argv[1:]
 for name in ("", ".utils", ".transforms", ".transforms.functional"):
     sys.modules[f"torchvision{name}"] = types.ModuleType(f"torchvision{name}")
 sys.modules["torchvision.utils"].make_grid = None
@@ -248,13 +239,17 @@ for name in ("basicsr", "basicsr.utils", "basicsr.data"):
     sys.modules[name] = package = types.ModuleType(name)
     package.__path__ = [str(Path(checkout, *name.split(".")))]
 utils = sys.modules["basicsr.utils"]
-for module in ("file_client", "img_util", "color_util"):
+utils.get_root_logger = None
+for module in ("file_client", "img_util", "color_util", "misc"):
     vars(utils).update(vars(importlib.import_module(f"basicsr.utils.{module}")))
-utils.scandir = None
-dataset = importlib.import_module("basicsr.data.paired_image_dataset").PairedImageDataset({
-    "dataroot_gt": gt, "dataroot_lq": lq, "io_backend": {"type": "lmdb"}, "scale": 4, "phase": "val",
-})
+PairedImageDataset = importlib.import_module("basicsr.data.paired_image_dataset").PairedImageDataset
 total = lambda image: (image * 255).round().double().sum().item()
+"""
+READ_WITH_BASICSR = f"""{IMPORT_BASICSR}
+gt, lq = folders
+dataset = PairedImageDataset({{
+    "dataroot_gt": gt, "dataroot_lq": lq, "io_backend": {{"type": "lmdb"}}, "scale": 4, "phase": "val",
+}})
 items = [dataset[i] for i in range(len(dataset))]
 print(json.dumps([
     [item["gt_path"], list(item["gt"].shape), list(item["lq"].shape),

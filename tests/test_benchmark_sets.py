@@ -17,6 +17,7 @@ import numpy as np
 import pytest
 import yaml
 from loopback import Loopback, digest_of, manifest_data, serve, status, zip_of
+from test_basicsr_layout import IMPORT_BASICSR
 
 from srdata import PairedDataset, catalog, evaluate, imresize, prepare
 from srdata.benchmarks import DEFAULT, STYLES
@@ -453,39 +454,20 @@ def test_what_is_written_can_be_read_and_evaluated_here(data: Path) -> None:
             assert result.psnr == float("inf")
 
 
-READ_WITH_BASICSR = """
-import importlib, json, sys, types
-from pathlib import Path
-checkout, *folders = sys.argv[1:]
-for name in ("", ".utils", ".transforms", ".transforms.functional"):
-    sys.modules[f"torchvision{name}"] = types.ModuleType(f"torchvision{name}")
-sys.modules["torchvision.utils"].make_grid = None
-sys.modules["torchvision.transforms.functional"].normalize = None
-for name in ("basicsr", "basicsr.utils", "basicsr.data"):
-    sys.modules[name] = package = types.ModuleType(name)
-    package.__path__ = [str(Path(checkout, *name.split(".")))]
-utils = sys.modules["basicsr.utils"]
-utils.get_root_logger = None
-for module in ("file_client", "img_util", "color_util", "misc"):
-    vars(utils).update(vars(importlib.import_module(f"basicsr.utils.{module}")))
-PairedImageDataset = importlib.import_module("basicsr.data.paired_image_dataset").PairedImageDataset
-total = lambda image: (image * 255).round().double().sum().item()
+READ_WITH_BASICSR = f"""{IMPORT_BASICSR}
 told = lambda gt, lq: [gt.shape[1:], lq.shape[1:], total(gt), total(lq)]
 for gt, lq, scale in zip(*[iter(folders)] * 3):
-    dataset = PairedImageDataset({
-        "dataroot_gt": gt, "dataroot_lq": lq, "io_backend": {"type": "disk"}, "scale": int(scale),
+    dataset = PairedImageDataset({{
+        "dataroot_gt": gt, "dataroot_lq": lq, "io_backend": {{"type": "disk"}}, "scale": int(scale),
         "phase": "val",
-    })
+    }})
     items = [dataset[i] for i in range(len(dataset))]
-    print(json.dumps({Path(item["gt_path"]).name: told(item["gt"], item["lq"]) for item in items}))
+    print(json.dumps({{Path(item["gt_path"]).name: told(item["gt"], item["lq"]) for item in items}}))
 """
 
 
 @pytest.mark.peers
-def test_basicsr_reads_them(data: Path) -> None:
-    checkout = Path(os.environ.get("SRDATA_PEERS", "/nowhere")) / "BasicSR"
-    if not checkout.is_dir():
-        pytest.skip("SRDATA_PEERS names no folder that holds a checkout BasicSR")
+def test_basicsr_reads_them(data: Path, basicsr: Path) -> None:
     wanted = [
         (data / gt.format(name), data / lq.format(name), scale)
         for name in ("Set5", "BSDS100")
@@ -496,7 +478,7 @@ def test_basicsr_reads_them(data: Path) -> None:
         )
     ]
     words = [str(word) for one in wanted for word in one]
-    command = [sys.executable, "-c", READ_WITH_BASICSR, str(checkout), *words]
+    command = [sys.executable, "-c", READ_WITH_BASICSR, str(basicsr), *words]
     lines = subprocess.run(command, check=True, capture_output=True, text=True).stdout.splitlines()
     for (gt, lq, scale), line in zip(wanted, lines, strict=True):
         items = json.loads(line)

@@ -7,7 +7,6 @@ parameter is compared by a two-sample Kolmogorov-Smirnov test, every choice by a
 from __future__ import annotations
 
 import math
-import os
 import random
 from collections import defaultdict
 from pathlib import Path
@@ -27,13 +26,6 @@ DRAWS = 10_000
 SURE = 1e-4
 SIDE = 400_000  # of the HR image
 Notes = dict[str, list[Any]]
-
-
-@pytest.fixture(scope="module")
-def peers() -> Path:
-    if "SRDATA_PEERS" not in os.environ:
-        pytest.skip("SRDATA_PEERS names no folder of checkouts")
-    return Path(os.environ["SRDATA_PEERS"])
 
 
 @pytest.fixture(scope="module")

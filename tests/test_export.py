@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import importlib.util
 import json
-import os
 import re
 import subprocess
 import sys
@@ -280,14 +279,6 @@ def test_the_command(prepared: Path, tmp_path: Path, capsys: pytest.CaptureFixtu
 
 
 # The peers themselves
-
-
-@pytest.fixture(scope="module")
-def peers() -> Path:
-    folder = Path(os.environ.get("SRDATA_PEERS", "/nowhere"))
-    if not folder.is_dir():
-        pytest.skip("SRDATA_PEERS names no folder of checkouts")
-    return folder
 
 
 # KAIR's utilities import matplotlib on the way; only its modules are wanted, unmodified.

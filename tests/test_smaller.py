@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import importlib.util
 import json
-import os
 import re
 import shutil
 import sys
@@ -105,13 +104,6 @@ def test_a_copy_has_the_size_that_was_told(copy: Smaller) -> None:
         made = copy.of(image)
         assert made.shape == (*copy.size(*size), 3)
         assert made.dtype == np.uint8
-
-
-@pytest.fixture
-def peers() -> Path:
-    if "SRDATA_PEERS" not in os.environ:
-        pytest.skip("SRDATA_PEERS names no folder of checkouts")
-    return Path(os.environ["SRDATA_PEERS"])
 
 
 def module(path: Path) -> ModuleType:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import importlib.util
-import os
 from pathlib import Path
 
 import cv2
@@ -95,10 +94,8 @@ def test_unsharp_mask_by_scipy(batch: np.ndarray) -> None:
 
 
 @pytest.mark.peers
-def test_unsharp_mask_is_that_of_real_esrgan(batch: np.ndarray) -> None:
-    path = Path(os.environ.get("SRDATA_PEERS", "")) / "BasicSR" / "basicsr" / "utils" / "img_process_util.py"
-    if "SRDATA_PEERS" not in os.environ or not path.is_file():
-        pytest.skip(f"no BasicSR at {path}")
+def test_unsharp_mask_is_that_of_real_esrgan(batch: np.ndarray, basicsr: Path) -> None:
+    path = basicsr / "basicsr" / "utils" / "img_process_util.py"
     spec = importlib.util.spec_from_file_location("basicsr_img_process_util", path)
     assert spec is not None
     assert spec.loader is not None

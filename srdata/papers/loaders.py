@@ -16,7 +16,6 @@ from srdata.papers.extras import WithExtras
 from srdata.papers.model import BatchRule, Corpus, Crop, Data, Difficulty, Setting, Stage
 from srdata.papers.sets import find_set, need_of, reads_hr_alone
 from srdata.scale import Scale
-from srdata.store.scores import Scores
 from srdata.train.alternate import Alternating, Unpaired
 from srdata.train.arbitrary import ArbitraryScale
 from srdata.train.cutting import Only
@@ -192,19 +191,15 @@ def _numbers(setting: Setting, data: Mixed, options: Options) -> Any:
     asked = options.get("difficulty")
     if asked is None and setting.difficulty is not None:
         return _grades(setting.difficulty, setting.scale, data)
-    return _scores(asked, setting.scale, data) if isinstance(asked, str) else asked
+    return data.scores(asked, setting.scale) if isinstance(asked, str) else asked
 
 
 def _grades(difficulty: Difficulty, scale: Scale, data: Mixed) -> NDArray[Any]:
     """The class of each item, or its score where there are no classes."""
-    scores = _scores(difficulty.by, scale, data)
+    scores = data.scores(difficulty.by, scale)
     if difficulty.classes is None:
         return scores
     return classes(scores) if difficulty.classes == "classsr" else equal_classes(scores, difficulty.classes)
-
-
-def _scores(by: str, scale: Scale, data: Mixed) -> Scores:
-    return np.concatenate([one.scores(by, scale) for one in data.sets])
 
 
 def _weights(difficulty: Difficulty, scale: Scale, data: Mixed) -> NDArray[np.float64]:

@@ -20,10 +20,7 @@ def item_numbers(difficulty: str | ArrayLike | None, data: Mixed, scale: Scale) 
     """
     if difficulty is None:
         return None
-    if isinstance(difficulty, str):
-        given = np.concatenate([one.scores(difficulty, scale) for one in data.sets])
-    else:
-        given = np.asarray(difficulty)
+    given = data.scores(difficulty, scale) if isinstance(difficulty, str) else np.asarray(difficulty)
     if given.shape != (len(data),):
         raise UsageError(
             f"difficulty of shape {given.shape} for {len(data)} items: give a number for each, or the name "

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from srdata.errors import UsageError
 from srdata.rng import generator
 from srdata.scale import Scale
+from srdata.store.scores import Scores
 from srdata.store.windows import Integers
 from srdata.train.cutting import Only
 from srdata.train.dataset import Drawn, PairedDataset
@@ -69,6 +70,10 @@ class Mixed:
 
     def __len__(self) -> int:
         return int(self._ends[-1])
+
+    def scores(self, by: str, scale: Scale) -> Scores:
+        """What `srdata classify` gave every item at a scale, (items,); see `PairedDataset.scores`."""
+        return np.concatenate([one.scores(by, scale) for one in self.sets])
 
     def parts(
         self,

@@ -93,7 +93,8 @@ class _Halve(nn.Module):
         self.downsample = nn.Sequential(nn.PixelUnshuffle(2), nn.Conv2d(4 * inputs, outputs, 1))
 
     def forward(self, x: Tensor) -> Tensor:
-        return self.downsample(x)  # type: ignore[no-any-return] # torch does not type modules' calls
+        halved: Tensor = self.downsample(x)
+        return halved
 
 
 class _Enlarge(nn.Module):
@@ -104,7 +105,8 @@ class _Enlarge(nn.Module):
         self.upsample = nn.Sequential(nn.Conv2d(channels, channels * factor**2, 1), nn.PixelShuffle(factor))
 
     def forward(self, x: Tensor) -> Tensor:
-        return self.upsample(x)  # type: ignore[no-any-return] # torch does not type modules' calls
+        enlarged: Tensor = self.upsample(x)
+        return enlarged
 
 
 class _Residual(nn.Module):
@@ -115,7 +117,8 @@ class _Residual(nn.Module):
         )
 
     def forward(self, x: Tensor) -> Tensor:
-        return x + self.transform(x)  # type: ignore[no-any-return] # torch does not type modules' calls
+        change: Tensor = self.transform(x)
+        return x + change
 
 
 def _same(inputs: int, outputs: int, size: int = 3) -> tuple[nn.Module, nn.Module]:

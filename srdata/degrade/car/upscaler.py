@@ -40,4 +40,5 @@ class _Block(nn.Module):
         )
 
     def forward(self, x: Tensor) -> Tensor:
-        return x + self.layers(x)  # type: ignore[no-any-return] # torch does not type modules' calls
+        change: Tensor = self.layers(x)
+        return x + change
