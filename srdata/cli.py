@@ -213,13 +213,9 @@ def export(prepared: Path, out: Path, **options: Any) -> None:
 )
 def degrade(source: Path, target: Path, images: tuple[str, ...], **options: Any) -> None:
     """Degrade an image or a folder of images to PNG files, with what was drawn in OUT/deltas.jsonl."""
-    from srdata.degrade.folders import degrade_files
-    from srdata.images import ImagePolicy
-    from srdata.yamlfile import Document, check
+    from srdata.degrade.folders import degrade_files, read_policy
 
-    settings: dict[str, Any] = {name: value for name, _, value in (one.partition("=") for one in images)}
-    policy = check(ImagePolicy, Document(Path("--images"), settings))
-    paths = degrade_files(source, target, policy=policy, **options)
+    paths = degrade_files(source, target, policy=read_policy(images), **options)
     click.echo(f"{target}: {len(paths)} files")
 
 
@@ -397,8 +393,6 @@ def evaluate(ratings: Path | None, form: str, **options: Any) -> None:
     from srdata.metrics.request import evaluations
     from srdata.metrics.result import render
 
-    if "" not in sys.path:
-        sys.path.append("")  # where MODULE:FUNCTION of the user is; last, so that it hides no library
     click.echo(render(evaluations(**options), form))
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -13,6 +13,7 @@ from srdata.errors import ImageError, UsageError
 from srdata.files import write_file
 from srdata.images import ImagePolicy, list_images, read_image, write_png
 from srdata.scale import Scale
+from srdata.yamlfile import Document, check
 
 DELTAS_FILE = "deltas.jsonl"
 
@@ -22,6 +23,12 @@ class Job(NamedTuple):
 
     key: str
     source: Path
+
+
+def read_policy(settings: Iterable[str]) -> ImagePolicy:
+    """How images are read, by settings such as "alpha=white"; raises RecipeError for what cannot be."""
+    given: dict[str, Any] = {name: value for name, _, value in (one.partition("=") for one in settings)}
+    return check(ImagePolicy, Document(Path("--images"), given))
 
 
 def degrade_files(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -31,6 +32,8 @@ def evaluations(
     from_dir: Path | None,
 ) -> list[Evaluation]:
     """An evaluation for each scale; raises UsageError for a request that does not make sense."""
+    if "" not in sys.path:
+        sys.path.append("")  # where MODULE:FUNCTION of the user is; last, so that it hides no library
     files = dict(map(_role, weights))
     if (sr_dir is None) == (baseline is None):
         raise UsageError("give either SR_DIR, the folder of SR images, or --baseline bicubic")
