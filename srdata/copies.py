@@ -48,7 +48,8 @@ class Gallery:
         return found
 
     @cached_property
-    def _rows(self) -> list[int]:
+    def rows(self) -> list[int]:
+        """The rows of a prepared set's index that it holds; none for a folder."""
         if self._images is None:
             return []
         index = self._images.index
@@ -76,26 +77,26 @@ class Gallery:
     def origins(self) -> frozenset[str]:
         """The SHA-256 of the source files of a prepared set: sets that share them hold the same images."""
         images = self._images
-        return frozenset() if images is None else frozenset(map(images.index.source_sha256, self._rows))
+        return frozenset() if images is None else frozenset(map(images.index.source_sha256, self.rows))
 
     def __len__(self) -> int:
-        return len(self._files if self._images is None else self._rows)
+        return len(self._files if self._images is None else self.rows)
 
     def key(self, number: int) -> str:
         """The name of an image."""
         if self._images is None:
             return self._files[number].relative_to(self.path).as_posix()
-        return self._images.index.key(self._rows[number])
+        return self._images.index.key(self.rows[number])
 
     def place(self, number: int) -> str:
         """The split that an image belongs to, or the name of the folder."""
-        return self.path.name if self._images is None else self._images.splits[self._rows[number]]
+        return self.path.name if self._images is None else self._images.splits[self.rows[number]]
 
     def read(self, number: int) -> Pixels:
         """An image, RGB uint8 (height, width, 3); raises CorruptRecordError or ImageError."""
         if self._images is None:
             return read_image(self._files[number], _ANYTHING)
-        return self._images.read(self._rows[number], HR)
+        return self._images.read(self.rows[number], HR)
 
 
 class Copies(NamedTuple):

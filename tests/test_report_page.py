@@ -274,6 +274,18 @@ def test_images_of_test_sets_and_given_folders_are_found(
     assert "Set5" not in absent
 
 
+def test_copies_at_other_sizes_do_not_move_the_images_that_are_compared(tmp_path: Path, copied: Path) -> None:
+    (copied / "small.jpg").unlink()
+    for path in copied.iterdir():
+        if path.stem not in ("coffee", "rocket"):
+            path.unlink()
+    built = preparation.prepare(copied, scale=4, lmdb=True, copies="classsr", root=tmp_path / "data", jobs=1)
+    shutil.copytree(copied, other := tmp_path / "other")
+    found = section(parsed(report_page(built, against=[other], images=0, jobs=1)), "copies")
+    [body] = found.all("tbody")
+    assert [row.all("bdi")[0].text for row in body.all("tr")] == ["coffee", "rocket"]
+
+
 def test_how_to_get_the_test_sets_that_are_not_here(page: Element, prepared: Path) -> None:
     copies = section(page, "copies")
     for title in ("Set5", "Set14", "Urban100", "B100"):

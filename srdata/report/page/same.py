@@ -31,13 +31,13 @@ def same(images: PreparedImages, against: Sequence[Path], jobs: int) -> Iterator
     yield from _found(whole, whole, find_copies(sketches))
     trained = TRAIN in images.index.splits
     own = Gallery(images.folder, TRAIN) if trained else whole
-    rows = images.index.rows(own.split)
+    trains = np.isin(whole.rows, own.rows)
     beside = prepared_below(images.folder.absolute().parent, HELD_OUT) if trained else []
     held = pools([*beside, *map(Gallery, against)])
     if held or trained:
         yield el("h3", "Training images in common with test sets" if trained else "In common with others")
     for pool in held:
-        yield from _against(own, sketches[rows], pool, jobs)
+        yield from _against(own, sketches[trains], pool, jobs)
     if trained:
         yield from _absent(absent(held), images.folder)
     yield el("p", METHOD, class_="note")
