@@ -13,9 +13,9 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from srdata.errors import UsageError
-from srdata.images import ImagePolicy, Pixels, list_images, read_image
+from srdata.images import ImagePolicy, Pixels, list_images, read_image, turned
 from srdata.parallel import in_order
-from srdata.phash import NEAR, TURNS, Near, Sketch, alike, hash_of, near_pairs, sketch, turned
+from srdata.phash import NEAR, TURNS, Near, Sketch, alike, hash_of, near_pairs, sketch
 from srdata.prepared import PreparedImages
 from srdata.progress import progress
 from srdata.store.blocks import HR

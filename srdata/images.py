@@ -40,6 +40,7 @@ _ORIENTATION = 0x0112
 _DAMAGE = (OSError, SyntaxError, ValueError, TypeError, KeyError, EOFError, struct.error, ImageCms.PyCMSError)
 _DEEP_MODES = frozenset({"I", "F", "I;16", "I;16B", "I;16L", "I;16N"})
 _ALPHA_MODES = frozenset({"RGBA", "LA", "PA", "La", "RGBa"})
+TRANSPOSES = 4  # the bit of a turn that swaps height and width
 _GREY_MODES = frozenset({"1", "L", "LA", "La", "I", "I;16", "I;16B", "I;16L", "I;16N"})
 
 
@@ -110,6 +111,16 @@ def decode_image(data: bytes, name: str, policy: ImagePolicy | None = None) -> P
             pixels = _decode_by_opencv(data, cv2.IMREAD_COLOR, name)
             return _upright(cv2.cvtColor(pixels, cv2.COLOR_BGR2RGB, dst=pixels), info)
         return _decode_by_pillow(image, policy, name)
+
+
+def turned(image: Pixels, turn: int) -> Pixels:
+    """A view of an image (height, width, …), flipped and turned in one of eight ways.
+
+    The three bits of `turn` act in this order: 4 transposes (rows become columns), 2 flips top and bottom,
+    1 flips left and right.
+    """
+    image = image.swapaxes(0, 1) if turn & TRANSPOSES else image
+    return image[:: -1 if turn & 2 else 1, :: -1 if turn & 1 else 1]
 
 
 def grey_plane(image: Pixels) -> Pixels:

@@ -67,12 +67,6 @@ def hash_of(small: Sketch) -> np.uint64:
     return np.uint64(int.from_bytes(np.packbits(low > np.median(low)).tobytes(), "big"))
 
 
-def turned(small: Sketch, turn: int) -> Sketch:
-    """A view of a sketch, turned as TURNS says."""
-    small = small.T if turn & 4 else small
-    return small[:: -1 if turn & 2 else 1, :: -1 if turn & 1 else 1]
-
-
 def near_pairs(hashes: Hashes, others: Hashes, bits: int = NEAR, *, among: bool = False) -> Iterator[Near]:
     """Every pair of `hashes` (n,) with `others` (m, turns) that differs in at most `bits` bits in any turn.
 

@@ -13,8 +13,8 @@ import scipy.fft
 from PIL import Image
 
 from srdata import phash as module
-from srdata.images import Pixels, read_image
-from srdata.phash import ALIKE, NEAR, TURNS, alike, hash_of, near_pairs, phash, sketch, turned
+from srdata.images import Pixels, read_image, turned
+from srdata.phash import ALIKE, NEAR, TURNS, alike, hash_of, near_pairs, phash, sketch
 
 
 @pytest.fixture(scope="module")

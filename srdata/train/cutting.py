@@ -7,10 +7,11 @@ from typing import Any, Literal
 import numpy as np
 
 from srdata.errors import UsageError
+from srdata.images import TRANSPOSES
 from srdata.train.items import Crops, Regions
 from srdata.train.pads import ENLARGE, Levels, filled, mirrored, padded
 from srdata.train.sources import PairSource
-from srdata.train.turns import TRANSPOSES, turn_all
+from srdata.train.turns import turn_all
 
 Sides = tuple[Levels, Levels]  # LR and HR
 Only = Literal["lr", "hr"]  # the side that is wanted alone; the other then has no pixels

@@ -9,9 +9,9 @@ import torch
 from torch import Tensor, nn
 
 from srdata.errors import UsageError
+from srdata.images import TRANSPOSES
 from srdata.train.averages import Reduce, as_batch, averaged, check_reduce, one_tensor
 from srdata.train.tensor_turns import turned, unturned
-from srdata.train.turns import TRANSPOSES
 
 Model = Callable[[Tensor], Tensor]
 

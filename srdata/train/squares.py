@@ -11,9 +11,9 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from srdata.degrade import backend
+from srdata.images import TRANSPOSES
 from srdata.resize import pillow
 from srdata.resize.taps import reach, taps
-from srdata.train.turns import TRANSPOSES
 
 Integers = NDArray[np.int64]
 Matrix = NDArray[np.float64]  # what makes samples (rows) of the pixels along an axis (columns)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from torch import Tensor
 
-from srdata.train.turns import TRANSPOSES
+from srdata.images import TRANSPOSES
 
 _FLIPS = {0: (), 1: (-1,), 2: (-2,), 3: (-2, -1)}  # the axes that the two lower bits flip
 

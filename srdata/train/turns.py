@@ -9,11 +9,10 @@ from __future__ import annotations
 import cv2
 import numpy as np
 
-from srdata.images import Pixels
+from srdata.images import TRANSPOSES, Pixels, turned
 
 TURNS = 8
 MIRRORED = 2  # the turns below this flip left and right at most
-TRANSPOSES = 4  # the bit that swaps height and width
 _FLIP = {1: 1, 2: 0, 3: -1}  # OpenCV's code for the two lower bits
 
 
@@ -25,19 +24,13 @@ def turn_all(images: Pixels, turns: list[int]) -> Pixels:
     if not images.size:
         return images
     if images.shape[1] != images.shape[2]:
-        return np.stack([_turned(image, turn) for image, turn in zip(images, turns, strict=True)])
+        return np.stack([turned(image, turn) for image, turn in zip(images, turns, strict=True)])
     if images.shape[1] == 1:  # nothing to turn, and OpenCV refuses to flip one pixel in place
         return images
     spare = np.empty_like(images[0])
     for image, turn in zip(images, turns, strict=True):
         _turn_in_place(image, turn, spare)
     return images
-
-
-def _turned(image: Pixels, turn: int) -> Pixels:
-    """A view of `image`, turned."""
-    image = image.transpose(1, 0, 2) if turn & TRANSPOSES else image
-    return image[:: -1 if turn & 2 else 1, :: -1 if turn & 1 else 1]
 
 
 def _turn_in_place(image: Pixels, turn: int, spare: Pixels) -> None:

@@ -14,8 +14,9 @@ from srdata.degrade import backend
 from srdata.degrade.draw import weighted
 from srdata.degrade.op import Params
 from srdata.errors import UsageError
+from srdata.images import TRANSPOSES
 from srdata.train.augment.base import Augmentation, Sides
-from srdata.train.turns import TRANSPOSES, TURNS
+from srdata.train.turns import TURNS
 
 # How likely each of the eight turns of `srdata.train.turns` is. Of these 0, 3, 5 and 6 are rotations.
 _LAWS: dict[str, tuple[int, ...]] = {
