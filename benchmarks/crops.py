@@ -16,7 +16,7 @@ from benchmarks.pictures import write_mosaics
 from benchmarks.pipeline import prepare_with_basicsr, srdata_with
 from benchmarks.tables import Table, times
 from srdata import PairedDataset
-from srdata.train.tensors import to_tensor
+from srdata.data.crops.to_tensor import to_tensor
 
 IMAGES = 8
 BATCH, PATCH, SCALE = 16, 192, 4

@@ -13,8 +13,8 @@ from benchmarks import degraders
 from benchmarks.comparison import Work, alternate
 from benchmarks.pictures import mosaic
 from benchmarks.tables import Table, times
-from srdata.degrade import backend
 from srdata.degrade.chain import Chain, load_chain
+from srdata.degrade.numerics import backend
 
 BATCH, SIDE, SCALE = 4, 400, 4
 BATCHES = 12  # in one run: the sizes that are drawn differ much, and so does the time

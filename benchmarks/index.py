@@ -13,7 +13,7 @@ from benchmarks.tables import Table
 from srdata import PairedDataset
 from srdata.store.index import SCHEMA, write_tables
 from srdata.store.reader import SetReader
-from srdata.store.setfile import INDEX_FILE, SetFile, file_entry, write_set
+from srdata.store.set_json import INDEX_FILE, SetFile, file_entry, write_set
 from srdata.store.windows import Windows
 
 IMAGES = 1_000_000

@@ -8,8 +8,8 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-from srdata.train.augment import AUGMENTATIONS, PRESETS, Augmentation
-from srdata.train.augment.presets import Preset
+from srdata.augment import AUGMENTATIONS, PRESETS, Augmentation
+from srdata.augment.presets import Preset
 
 
 def augmentations() -> str:

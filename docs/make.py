@@ -19,7 +19,7 @@ from docs.shown import FAMILIES, OTHERS
 from srdata import catalog
 from srdata.catalog import Shelf
 from srdata.degrade.chain import Chain, load_chain
-from srdata.degrade.op import Op, name_of
+from srdata.degrade.model.op import Op, name_of
 from srdata.degrade.ops import OPS
 from srdata.images import write_png
 

@@ -8,8 +8,8 @@ from typing import Any
 from srdata import catalog
 from srdata.catalog import Shelf
 from srdata.papers import Paper, load_paper
-from srdata.papers.files import names_in
-from srdata.papers.model import Certainty, Corpus, Data, Setting, Status
+from srdata.papers.load import names_in
+from srdata.papers.schema import Certainty, Corpus, Data, Setting, Status
 
 _HEAD = "| recipe | trained on | patch | batch | LR | augmentations | range | status |"
 

@@ -12,10 +12,10 @@ from docs.shown import NEEDED, PICTURES, PLACES, USUAL_PLACE
 from srdata import catalog
 from srdata.catalog import Shelf
 from srdata.degrade.chain import load_chain
-from srdata.degrade.op import Params
+from srdata.degrade.model.op import Params
 from srdata.images import Pixels, read_image
 from srdata.report.canvas import GAP, LINE, Cell, page, scaled
-from srdata.report.delta import shown
+from srdata.report.delta_steps import shown
 from srdata.report.steps import details
 
 SEED = 5

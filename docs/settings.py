@@ -14,7 +14,7 @@ import yaml
 from pydantic.fields import FieldInfo
 
 from docs.shown import NEEDED
-from srdata.degrade.op import Op, name_of
+from srdata.degrade.model.op import Op, name_of
 
 
 def as_yaml(kind: type[Op]) -> str:

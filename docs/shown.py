@@ -6,14 +6,14 @@ from typing import Any
 
 # The families of the page, by the modules that hold their ops. What stands in no family comes last.
 FAMILIES: dict[str, tuple[str, ...]] = {
-    "Resizing": ("imresize", "pillow", "resize"),
+    "Resizing": ("imresize", "pillow_resize", "resizing"),
     "Blur": ("blur",),
-    "Noise": ("noise", "photons", "camera"),
-    "Compression": ("codecs",),
-    "Tone and colour": ("tone", "colour", "chroma"),
-    "Edges, grids and weather": ("structure", "dither", "halftone", "rain"),
-    "Learned downscalers": ("learned",),
-    "Choices: ops made of ops": ("choices",),
+    "Noise": ("noise", "poisson_noise", "camera"),
+    "Compression": ("compression",),
+    "Tone and colour": ("tone", "colour_planes", "chroma_subsampling"),
+    "Edges, grids and weather": ("sharpen", "dither", "halftone", "rain"),
+    "Learned downscalers": ("network_downscale",),
+    "Choices: ops made of ops": ("composite",),
 }
 OTHERS = "Others"
 

@@ -15,8 +15,8 @@ from torch import Tensor, nn
 
 from srdata import Loader, PairedDataset, prepare
 from srdata.colour import luma
+from srdata.common.files import write_file
 from srdata.errors import SrdataError, UnknownNameError, UsageError
-from srdata.files import write_file
 from srdata.images import IMAGE_SUFFIXES
 
 WARM_UP = 50  # steps in which the learning rate rises: Adam's first ones are coarse

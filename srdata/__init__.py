@@ -6,19 +6,19 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from srdata.degrade.offline import degrade as degrade
-    from srdata.exchange.export import export as export
-    from srdata.exchange.inspection import inspect as inspect
+    from srdata.data.datasets.paired import PairedDataset as PairedDataset
+    from srdata.data.loading.batch import Batch as Batch
+    from srdata.data.loading.loader import Loader as Loader
+    from srdata.degrade.whole_images import degrade as degrade
+    from srdata.discovery.inspection import inspect as inspect
+    from srdata.exporting.export_set import export as export
+    from srdata.inference.ensemble import self_ensemble as self_ensemble
     from srdata.metrics.evaluation import evaluate as evaluate
     from srdata.papers import load_recipe as load_recipe
     from srdata.preparation import prepare as prepare
-    from srdata.publication import publish as publish
+    from srdata.prepared.verification import verify as verify
+    from srdata.publishing import publish as publish
     from srdata.resize import imresize as imresize
-    from srdata.train.batch import Batch as Batch
-    from srdata.train.dataset import PairedDataset as PairedDataset
-    from srdata.train.ensemble import self_ensemble as self_ensemble
-    from srdata.train.loader import Loader as Loader
-    from srdata.verification import verify as verify
 
 __version__ = "0.1.0"
 
@@ -26,17 +26,17 @@ __version__ = "0.1.0"
 _HOMES = {
     "degrade": "srdata.degrade",  # a package that can be called
     "evaluate": "srdata.metrics.evaluation",
-    "export": "srdata.exchange.export",
+    "export": "srdata.exporting.export_set",
     "imresize": "srdata.resize",
-    "inspect": "srdata.exchange.inspection",
+    "inspect": "srdata.discovery.inspection",
     "load_recipe": "srdata.papers",
     "prepare": "srdata.preparation",
-    "publish": "srdata.publication",
-    "verify": "srdata.verification",
-    "Batch": "srdata.train.batch",
-    "Loader": "srdata.train.loader",
-    "PairedDataset": "srdata.train.dataset",
-    "self_ensemble": "srdata.train.ensemble",
+    "publish": "srdata.publishing",
+    "verify": "srdata.prepared.verification",
+    "Batch": "srdata.data.loading.batch",
+    "Loader": "srdata.data.loading.loader",
+    "PairedDataset": "srdata.data.datasets.paired",
+    "self_ensemble": "srdata.inference.ensemble",
 }
 
 __all__ = [

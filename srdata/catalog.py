@@ -1,7 +1,7 @@
 """What comes with srdata: data sets, recipes and degradations, found by name.
 
-The YAML files lie inside the package in a wheel (`srdata/recipes`) and at the root of the repository in an
-editable install (`recipes`).
+The YAML files lie inside the package in a wheel (`srdata/shipped/recipes`) and at the root of the repository
+in an editable install (`recipes`).
 """
 
 from __future__ import annotations
@@ -11,7 +11,8 @@ from pathlib import Path
 
 from srdata.errors import UnknownNameError
 
-_PACKAGE = Path(__file__).parent
+_PACKAGED = Path(__file__).parent / "shipped"
+_CHECKOUT = Path(__file__).parents[1]
 _LABELS = {
     "MANIFESTS": "data set",
     "RECIPES": "recipe",
@@ -37,8 +38,8 @@ class Shelf(Enum):
 
 def folder(shelf: Shelf) -> Path:
     """Where the files of `shelf` lie in this installation."""
-    packaged = _PACKAGE / shelf.value
-    return packaged if packaged.is_dir() else _PACKAGE.parent / shelf.value
+    packaged = _PACKAGED / shelf.value
+    return packaged if packaged.is_dir() else _CHECKOUT / shelf.value
 
 
 def names(shelf: Shelf) -> list[str]:

@@ -24,8 +24,8 @@ from PIL import Image, ImageCms, ImageOps, UnidentifiedImageError
 from PIL.TiffImagePlugin import TiffImageFile
 from pydantic import BaseModel, ConfigDict, Field
 
+from srdata.common.files import write_file
 from srdata.errors import ImageError
-from srdata.files import write_file
 
 Pixels = NDArray[np.uint8]
 Channels = Literal[1, 3]  # of a file: grey or colours, where alpha does not count

@@ -10,9 +10,9 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from srdata.degrade import backend
-from srdata.degrade.draws import Draws
-from srdata.degrade.op import Op, Params
+from srdata.degrade.model.op import Op, Params
+from srdata.degrade.model.op_generators import Draws
+from srdata.degrade.numerics import backend
 from srdata.degrade.ops import OPS
 
 SAMPLES = Path(__file__).parents[1] / "manifests" / "sample"

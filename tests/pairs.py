@@ -8,12 +8,12 @@ import numpy as np
 
 from srdata.images import Pixels, write_png
 from srdata.scale import Scale
-from srdata.store.basicsr import BasicsrWriter
+from srdata.store.basicsr_lmdb import BasicsrWriter
 from srdata.store.blocks import HR, Layout
 from srdata.store.codecs import CODECS
 from srdata.store.index import write_index
 from srdata.store.records import Facts, make_record
-from srdata.store.setfile import INDEX_FILE, SetFile, file_entry, shard_name, write_set
+from srdata.store.set_json import INDEX_FILE, SetFile, file_entry, shard_name, write_set
 from srdata.store.shards import ShardPlan, ShardWriter
 from srdata.store.windows import Windows
 

@@ -16,7 +16,7 @@ from srdata.store.blocks import HR, Layout
 from srdata.store.codecs import CODECS
 from srdata.store.index import write_index
 from srdata.store.records import Facts, make_record
-from srdata.store.setfile import INDEX_FILE, Quarantined, SetFile, file_entry, shard_name, write_set
+from srdata.store.set_json import INDEX_FILE, Quarantined, SetFile, file_entry, shard_name, write_set
 from srdata.store.shards import ShardPlan, ShardWriter
 from srdata.store.windows import Windows
 

@@ -17,11 +17,11 @@ from torch import Tensor
 from torch.nn.functional import grid_sample
 
 from srdata import Loader, PairedDataset, imresize
+from srdata.data.arbitrary_scale.scale_pairs import META_SR, ArbitraryScale, coordinates
+from srdata.data.crops.regions import Spot
 from srdata.errors import UsageError
 from srdata.images import list_images, read_image, write_png
 from srdata.rng import generator
-from srdata.train.arbitrary import META_SR, ArbitraryScale, coordinates
-from srdata.train.items import Spot
 
 pytestmark = pytest.mark.usefixtures("one_torch_thread")
 

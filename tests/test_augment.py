@@ -1,4 +1,4 @@
-"""What every augmentation promises, checked over the whole table: see `srdata.train.augment.base`."""
+"""What every augmentation promises, checked over the whole table: see `srdata.augment.augmentation`."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ import numpy as np
 import pytest
 import torch
 
+from srdata.augment import AUGMENTATIONS, PRESETS, Augmentation, Pipeline, Sides, Step, load_augment
+from srdata.augment.augmentation import Draws
 from srdata.errors import UsageError
 from srdata.rng import Generators, generator
-from srdata.train.augment import AUGMENTATIONS, PRESETS, Augmentation, Pipeline, Sides, Step, load_augment
-from srdata.train.augment.base import Draws
 
 # A line for each branch of an augmentation worth a run of its own.
 EXAMPLES: dict[str, list[dict[str, Any]]] = {

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from srdata.train.augment import AUGMENTATIONS, PRESETS, Sides, load_augment
+from srdata.augment import AUGMENTATIONS, PRESETS, Sides, load_augment
 
 PAGE = (Path(__file__).parents[1] / "docs" / "augmentations.md").read_text()
 ROWS = {row.split("`")[1]: row for row in PAGE.splitlines() if row.startswith("| `")}

@@ -11,10 +11,10 @@ import pytest
 from numpy.typing import NDArray
 from scipy import stats
 
-from srdata.degrade.draw import symmetric_beta
+from srdata.augment import load_augment
+from srdata.augment.boxes import spans
+from srdata.degrade.model.distributions import symmetric_beta
 from srdata.rng import generator
-from srdata.train.augment import load_augment
-from srdata.train.augment.boxes import spans
 
 UNLIKELY = 1e-4
 
@@ -261,7 +261,7 @@ def test_invert_and_jitter() -> None:
 def test_cutout_erases_as_many_pixels_as_it_says() -> None:
     import torch
 
-    from srdata.train.augment import Sides
+    from srdata.augment import Sides
 
     pipeline = load_augment({"augment": "cutout", "amount": 0.05})
     lr = torch.ones(8, 3, 64, 64)

@@ -8,11 +8,11 @@ import numpy as np
 import pytest
 import torch
 
+from srdata.augment import AUGMENTATIONS, PRESETS, Pipeline, Sides, load_augment
+from srdata.augment.flips import Dihedral
+from srdata.augment.mixing import Mixup
+from srdata.dihedral.array_turns import turn_all
 from srdata.errors import RecipeError, UnknownNameError, UsageError
-from srdata.train.augment import AUGMENTATIONS, PRESETS, Pipeline, Sides, load_augment
-from srdata.train.augment.dihedral import Dihedral
-from srdata.train.augment.mixing import Mixup
-from srdata.train.turns import turn_all
 
 IMAGES = [(1, 0, key) for key in ("0001", "0002", "0003", "0004")]
 BATCH = (1, 0, 12)

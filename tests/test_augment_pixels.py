@@ -11,11 +11,11 @@ import torch
 from numpy.typing import NDArray
 from PIL import Image, ImageEnhance
 
+from srdata.augment import Sides, load_augment
+from srdata.augment.colours import ColourJitter
+from srdata.dihedral.array_turns import turn_all
 from srdata.errors import UsageError
 from srdata.images import read_image
-from srdata.train.augment import Sides, load_augment
-from srdata.train.augment.colours import ColourJitter
-from srdata.train.turns import turn_all
 
 NO_BOX = {"ratio": 0.0, "top": 0.0, "left": 0.0}
 
@@ -32,7 +32,7 @@ def ramp(count: int, height: int, width: int, channels: int = 3) -> torch.Tensor
 
 
 def by_numpy(image: NDArray[Any], turn: int) -> NDArray[Any]:
-    """The definition of `srdata.train.turns` on CHW."""
+    """The definition of `srdata.dihedral.array_turns` on CHW."""
     image = image.swapaxes(1, 2) if turn & 4 else image
     image = image[:, ::-1] if turn & 2 else image
     return image[:, :, ::-1] if turn & 1 else image

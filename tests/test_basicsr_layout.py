@@ -15,13 +15,13 @@ import lmdb
 import numpy as np
 import pytest
 
+from srdata.common.files import PART
 from srdata.errors import CorruptRecordError, SetError, StorageFullError, UsageError
-from srdata.files import PART
 from srdata.images import Pixels, read_image
 from srdata.preparation import prepare
 from srdata.resize import imresize
 from srdata.scale import Scale
-from srdata.store.basicsr import BasicsrReader, BasicsrWriter, check_key, paired_keys, read_meta
+from srdata.store.basicsr_lmdb import BasicsrReader, BasicsrWriter, check_key, paired_keys, read_meta
 from srdata.store.windows import WindowIndex, Windows, window_name
 
 
@@ -144,7 +144,7 @@ import resource, sys
 import numpy as np
 from pathlib import Path
 from srdata.errors import SrdataError
-from srdata.store.basicsr import BasicsrWriter
+from srdata.store.basicsr_lmdb import BasicsrWriter
 resource.setrlimit(resource.RLIMIT_FSIZE, (1 << 20, 1 << 20))
 noise = np.random.default_rng(0).integers(0, 256, (40, 240, 240, 3), np.uint8)
 try:

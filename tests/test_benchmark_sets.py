@@ -20,14 +20,14 @@ from loopback import Loopback, digest_of, manifest_data, serve, status, zip_of
 from test_basicsr_layout import IMPORT_BASICSR
 
 from srdata import PairedDataset, catalog, evaluate, imresize, prepare
-from srdata.benchmarks import DEFAULT, STYLES
 from srdata.cli import cli, run
 from srdata.errors import UsageError
 from srdata.images import Pixels, encode_png, read_image
-from srdata.papers.sets import Need, find_set
-from srdata.prepared import PreparedImages
+from srdata.papers.requirements import Need, find_set
+from srdata.prepared.set_images import PreparedImages
+from srdata.prepared.verification import verify
 from srdata.scale import Scale
-from srdata.verification import verify
+from srdata.testsets import DEFAULT, STYLES
 
 REPOSITORY = Path(__file__).parents[1]
 PAGE = (REPOSITORY / "docs/benchmarks.md").read_text()
@@ -101,7 +101,7 @@ def installation(contents: dict[str, dict[str, bytes]], package: Path) -> Iterat
             text = manifest(name, name.capitalize(), files, found.url())
             (package / f"manifests/{name}.yaml").write_text(text)
         with pytest.MonkeyPatch.context() as patch:
-            patch.setattr(catalog, "_PACKAGE", package)
+            patch.setattr(catalog, "_PACKAGED", package)
             yield found
 
 

@@ -17,9 +17,10 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.autograd.gradcheck import GradcheckError
 
-from srdata.degrade.car import gather, resample
-from srdata.degrade.car.gather import adaptive_gather, reflect
-from srdata.degrade.car.network import (
+from srdata.degrade.learned.car import any_size, gather
+from srdata.degrade.learned.car.any_size import downscale, downscale_large
+from srdata.degrade.learned.car.gather import adaptive_gather, reflect
+from srdata.degrade.learned.car.network import (
     SCALES,
     KernelNetwork,
     Taps,
@@ -28,7 +29,6 @@ from srdata.degrade.car.network import (
     shapes,
     tap_count,
 )
-from srdata.degrade.car.resample import downscale, downscale_large
 from srdata.errors import UsageError
 from srdata.images import read_image
 
@@ -208,7 +208,7 @@ def test_tiles_show_no_seams(scale: int) -> None:
 def test_tiles_that_see_too_little_would_be_found(monkeypatch: pytest.MonkeyPatch) -> None:
     image, network = torch.rand(1, 3, 24, 301, generator=seeded(13)), random_network(4, width=4)
     whole = downscale(network, image).detach()
-    monkeypatch.setattr(resample, "REACH", 24)
+    monkeypatch.setattr(any_size, "REACH", 24)
     assert (downscale_large(network, image, tile=80) - whole).abs().max() > 1e-4
 
 

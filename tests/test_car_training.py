@@ -14,16 +14,16 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from srdata.degrade.car import crops
-from srdata.degrade.car.crops import Photographs
-from srdata.degrade.car.losses import difference, displacement, quantised, roughness
-from srdata.degrade.car.network import Taps, tap_count
-from srdata.degrade.car.resample import downscale
-from srdata.degrade.car.run import Plan, Run, rate
-from srdata.degrade.car.start import fresh_network, fresh_upscaler
-from srdata.degrade.car.tensors import notes_of, tensors_of, write_tensors
-from srdata.degrade.car.training import Joint, Trained, plan_of, train_resampler
-from srdata.degrade.car.weights import load_network
+from srdata.degrade.learned.car import training_crops
+from srdata.degrade.learned.car.any_size import downscale
+from srdata.degrade.learned.car.initial_weights import fresh_network, fresh_upscaler
+from srdata.degrade.learned.car.losses import difference, displacement, quantised, roughness
+from srdata.degrade.learned.car.network import Taps, tap_count
+from srdata.degrade.learned.car.safetensors_file import notes_of, tensors_of, write_tensors
+from srdata.degrade.learned.car.training import Joint, Trained, plan_of, train_resampler
+from srdata.degrade.learned.car.training_crops import Photographs
+from srdata.degrade.learned.car.training_run import Plan, Run, rate
+from srdata.degrade.learned.car.weights import load_network
 from srdata.errors import UsageError
 from srdata.images import read_image, write_png
 from srdata.resize import imresize
@@ -142,7 +142,7 @@ def test_crops_depend_on_their_address_alone(photographs: Path, monkeypatch: pyt
     assert torch.equal(Photographs(photographs, 32, 0.25).batch(7, 3, 6)[:4], late)
     assert not torch.equal(images.batch(7, 4, 4), late)
     assert not torch.equal(images.batch(8, 3, 4), late)
-    monkeypatch.setattr(crops, "KEPT_BYTES", 0)  # nothing is held in memory
+    monkeypatch.setattr(training_crops, "KEPT_BYTES", 0)  # nothing is held in memory
     assert torch.equal(Photographs(photographs, 32, 0.25).batch(7, 3, 4), late)
 
 
@@ -275,7 +275,7 @@ def test_a_killed_run_goes_on(few: Path, tmp_path: Path) -> None:
     options = {**TINY, "steps": 30, "checkpoint_every": 1}
     code = f"""
         import torch
-        from srdata.degrade.car.training import train_resampler
+        from srdata.degrade.learned.car.training import train_resampler
         torch.set_num_threads(1)
         train_resampler({str(few)!r}, 4, {str(tmp_path / "torn.safetensors")!r}, **{options!r})
     """

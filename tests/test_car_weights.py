@@ -13,9 +13,9 @@ import torch
 from safetensors.torch import save
 from torch import Tensor
 
-from srdata.degrade.car.network import KernelNetwork, empty_network
-from srdata.degrade.car.tensors import notes_of, tensors_of, write_tensors
-from srdata.degrade.car.weights import load_network
+from srdata.degrade.learned.car.network import KernelNetwork, empty_network
+from srdata.degrade.learned.car.safetensors_file import notes_of, tensors_of, write_tensors
+from srdata.degrade.learned.car.weights import load_network
 from srdata.errors import HashMismatchError, UsageError
 
 State = dict[str, Tensor]

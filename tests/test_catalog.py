@@ -33,11 +33,12 @@ def test_a_typo_is_met_with_the_nearest_name():
 
 
 def test_in_a_wheel_the_files_lie_inside_the_package(tmp_path, monkeypatch):
-    inside, beside = tmp_path / "srdata" / "recipes", tmp_path / "recipes"
+    inside, beside = tmp_path / "srdata" / "shipped" / "recipes", tmp_path / "recipes"
     for folder in (inside, beside):
         folder.mkdir(parents=True)
         (folder / "x.yaml").touch()
-    monkeypatch.setattr(catalog, "_PACKAGE", tmp_path / "srdata")
+    monkeypatch.setattr(catalog, "_PACKAGED", tmp_path / "srdata" / "shipped")
+    monkeypatch.setattr(catalog, "_CHECKOUT", tmp_path)
     assert catalog.find(Shelf.RECIPES, "x") == inside / "x.yaml"
     (inside / "x.yaml").unlink()
     inside.rmdir()

@@ -17,11 +17,12 @@ from numpy.typing import NDArray
 from PIL import Image
 from pydantic import ValidationError
 
-from srdata.degrade import backend, video
-from srdata.degrade.codecs import butteraugli_distance, through_jxl, through_webp
-from srdata.degrade.op import BytesOp
-from srdata.degrade.ops.codecs import Avif, Jpeg, Jxl, Video, Webp
-from srdata.degrade.video import through_video
+from srdata.degrade.lossy import video_codecs
+from srdata.degrade.lossy.still_codecs import butteraugli_distance, through_jxl, through_webp
+from srdata.degrade.lossy.video_codecs import through_video
+from srdata.degrade.model.op import BytesOp
+from srdata.degrade.numerics import backend
+from srdata.degrade.ops.compression import Avif, Jpeg, Jxl, Video, Webp
 from srdata.errors import MissingExtraError, UsageError
 from srdata.rng import generator
 
@@ -207,8 +208,8 @@ def test_a_missing_extra_is_named(picture: Picture, monkeypatch: pytest.MonkeyPa
 
 
 def test_an_encoder_that_was_not_built_is_named(picture: Picture, monkeypatch: pytest.MonkeyPatch) -> None:
-    coder = replace(video._CODERS["h264"], encoder="libnothing")
-    monkeypatch.setitem(video._CODERS, "h264", coder)
+    coder = replace(video_codecs._CODERS["h264"], encoder="libnothing")
+    monkeypatch.setitem(video_codecs._CODERS, "h264", coder)
     with pytest.raises(UsageError, match="built without libnothing"):
         through_video(picture, "h264", 20)
 

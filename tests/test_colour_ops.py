@@ -15,9 +15,9 @@ from pydantic import ValidationError
 from scipy import ndimage
 
 from srdata.colour import cmyk_to_rgb, luma, rgb_to_cmyk, rgb_to_ycbcr, srgb_to_linear, ycbcr_to_rgb
-from srdata.degrade.op import Op
-from srdata.degrade.ops.chroma import ChromaSubsampling
-from srdata.degrade.ops.colour import ChromaShift, ColourSpace
+from srdata.degrade.model.op import Op
+from srdata.degrade.ops.chroma_subsampling import ChromaSubsampling
+from srdata.degrade.ops.colour_planes import ChromaShift, ColourSpace
 from srdata.errors import UsageError
 from srdata.rng import generator
 

@@ -9,10 +9,11 @@ import cv2
 import numpy as np
 import pytest
 
-from srdata import copies, preparation
-from srdata.copies import Gallery, find_copies, sketches_of
+from srdata import preparation
+from srdata.duplicates import copies
+from srdata.duplicates.copies import Gallery, find_copies, sketches_of
+from srdata.duplicates.perceptual_hash import hash_of, sketch
 from srdata.images import read_image
-from srdata.phash import hash_of, sketch
 
 
 def test_a_set_and_its_folder_have_the_same_images(

@@ -20,12 +20,12 @@ from scipy import stats
 from torch.utils.data import DataLoader
 
 from srdata import Loader, PairedDataset, imresize
+from srdata.data.crops.padding import PADS
 from srdata.errors import UnknownNameError, UsageError
 from srdata.images import Pixels, list_images, read_image
 from srdata.scale import Scale
 from srdata.store.codecs import CODECS
 from srdata.store.windows import Windows
-from srdata.train.pads import PADS
 
 FOUR = Scale(4)
 PLACES = [(14, 22), (24, 6), (1, 43), (25, 35), (23, 4)]

@@ -13,11 +13,11 @@ import torch
 from pairs import position_pairs, positions, where, write_folders, write_lmdbs, write_shards
 
 from srdata import PairedDataset, imresize, prepare
+from srdata.data.datasets import open_source
 from srdata.errors import CorruptRecordError, ImageError, SetError, UnknownNameError, UsageError
 from srdata.images import ImagePolicy, encode_png, read_image, write_png
 from srdata.scale import Scale
 from srdata.store.windows import Windows
-from srdata.train import choose
 
 FOUR = Scale(4)
 
@@ -150,7 +150,7 @@ def test_where_there_is_nothing_to_read(message: str, tmp_path: Path) -> None:
 
 def test_sets_that_are_not_finished_or_not_sets(tmp_path: Path) -> None:
     folder = write_folders(tmp_path / "half", position_pairs(FOUR, [(48, 48)]), FOUR, "mine_train_")
-    (folder / choose.UNFINISHED).touch()
+    (folder / open_source.UNFINISHED).touch()
     with pytest.raises(UsageError, match="half is not finished: run the same `srdata prepare`"):
         PairedDataset(folder)
     (tmp_path / "bad").mkdir()

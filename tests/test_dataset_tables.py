@@ -17,10 +17,10 @@ from PIL import Image, ImageOps
 from tables import Pair, encoded, noise_pairs, rows_of, table, write_imagefolder
 from torch.utils.data import DataLoader
 
+from srdata.data.datasets.paired import PairedDataset
+from srdata.data.loading.loader import Loader
 from srdata.errors import ImageError, SourceError, UnknownNameError, UsageError
 from srdata.store.windows import Windows
-from srdata.train.dataset import PairedDataset
-from srdata.train.loader import Loader
 
 PAIRS = noise_pairs(6)
 

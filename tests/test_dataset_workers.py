@@ -13,9 +13,9 @@ from pairs import position_pairs, write_folders, write_lmdbs, write_shards
 from torch.utils.data import DataLoader
 
 from srdata import PairedDataset
+from srdata.data.sampling.epoch_sampler import EpochSampler
 from srdata.errors import CorruptRecordError
 from srdata.scale import Scale
-from srdata.train.samplers import EpochSampler
 
 FOUR = Scale(4)
 SIZES = [(96, 120), (144, 96), (100, 100), (240, 60), (96, 96), (180, 132), (96, 200)]

@@ -15,10 +15,17 @@ import scipy.special
 import torch
 from degrade_examples import KERNELS, photographs
 
-from srdata.degrade import backend, kernels
 from srdata.degrade.chain import load_chain
-from srdata.degrade.filters import LARGEST_DIRECT, LARGEST_PART, NEGLIGIBLE, filter2d, sparse, trimmed
-from srdata.degrade.kernelfile import read_kernels
+from srdata.degrade.numerics import backend, blur_kernels
+from srdata.degrade.numerics.filters import (
+    LARGEST_DIRECT,
+    LARGEST_PART,
+    NEGLIGIBLE,
+    filter2d,
+    sparse,
+    trimmed,
+)
+from srdata.degrade.numerics.kernel_files import read_kernels
 from srdata.degrade.ops.blur import Blur, KernelBlur, MedianBlur, kernel_of
 from srdata.errors import RecipeError, UsageError
 from srdata.rng import generator
@@ -46,7 +53,7 @@ def test_kernels_sum_to_one_and_are_centred(shape: str) -> None:
 
 def test_gaussian_is_the_bell_with_its_covariance() -> None:
     sigma, degrees = (3.0, 1.2), 30.0
-    kernel = kernels.gaussian(kernels.grid(41), sigma, degrees)
+    kernel = blur_kernels.gaussian(blur_kernels.grid(41), sigma, degrees)
     down, right = np.mgrid[:41, :41] - 20
     turn = np.radians(degrees)
     axis = np.array([np.cos(turn), np.sin(turn)])  # right, down
@@ -58,24 +65,24 @@ def test_gaussian_is_the_bell_with_its_covariance() -> None:
 def test_isotropic_gaussian_is_scipys() -> None:
     line = scipy.signal.windows.gaussian(21, 1.7)
     expected = np.outer(line, line) / line.sum() ** 2
-    assert np.allclose(kernels.gaussian(kernels.grid(21), (1.7, 1.7)), expected, atol=1e-12)
+    assert np.allclose(blur_kernels.gaussian(blur_kernels.grid(21), (1.7, 1.7)), expected, atol=1e-12)
 
 
 def test_generalized_and_plateau_contain_what_they_generalise() -> None:
-    at, sigma = kernels.grid(21), (2.0, 1.0)
-    assert np.allclose(kernels.generalized(at, sigma, 20, 1.0), kernels.gaussian(at, sigma, 20))
-    ratio = kernels.plateau(at, sigma, 0, 1.5)[10, 12] / kernels.plateau(at, sigma, 0, 1.5)[10, 10]
+    at, sigma = blur_kernels.grid(21), (2.0, 1.0)
+    assert np.allclose(blur_kernels.generalized(at, sigma, 20, 1.0), blur_kernels.gaussian(at, sigma, 20))
+    ratio = blur_kernels.plateau(at, sigma, 0, 1.5)[10, 12] / blur_kernels.plateau(at, sigma, 0, 1.5)[10, 10]
     assert ratio == pytest.approx(1 / (1 + (2 / 2.0) ** 3))
 
 
 def test_bessel_function_is_scipys() -> None:
     x = np.linspace(0, 80, 2001)
-    assert np.abs(kernels.bessel_j1(x) - scipy.special.j1(x)).max() < 1e-13
+    assert np.abs(blur_kernels.bessel_j1(x) - scipy.special.j1(x)).max() < 1e-13
 
 
 @pytest.mark.parametrize("cutoff", [np.pi / 3, 2.0])
 def test_sinc_keeps_what_is_below_its_cutoff(cutoff: float) -> None:
-    kernel = kernels.sinc(kernels.grid(81), cutoff)
+    kernel = blur_kernels.sinc(blur_kernels.grid(81), cutoff)
     spectrum = np.abs(np.fft.fft2(np.fft.ifftshift(np.pad(kernel, 44))))
     frequency = np.hypot(*np.meshgrid(*[2 * np.pi * np.fft.fftfreq(169)] * 2))
     assert spectrum[frequency < 0.8 * cutoff] == pytest.approx(1, abs=0.1)
@@ -83,20 +90,20 @@ def test_sinc_keeps_what_is_below_its_cutoff(cutoff: float) -> None:
 
 
 def test_disk_box_and_line_have_their_size() -> None:
-    at = kernels.grid(31)
-    assert np.count_nonzero(kernels.box(at, 5)) == 25
-    assert kernels.box(at, 5)[15, 15] == pytest.approx(1 / 25)
-    assert 1 / kernels.disk(at, 8).max() == pytest.approx(np.pi * 8**2, rel=0.01)
-    level = kernels.line(at, 9, 0)
+    at = blur_kernels.grid(31)
+    assert np.count_nonzero(blur_kernels.box(at, 5)) == 25
+    assert blur_kernels.box(at, 5)[15, 15] == pytest.approx(1 / 25)
+    assert 1 / blur_kernels.disk(at, 8).max() == pytest.approx(np.pi * 8**2, rel=0.01)
+    level = blur_kernels.line(at, 9, 0)
     assert np.count_nonzero(level) == 9
     assert level[15, 11:20] == pytest.approx(1 / 9)
-    assert np.allclose(kernels.line(at, 9, 90), level.T)
-    assert np.allclose(kernels.line(at, 9, 30), kernels.line(at, 9, -30)[::-1])
+    assert np.allclose(blur_kernels.line(at, 9, 90), level.T)
+    assert np.allclose(blur_kernels.line(at, 9, 30), blur_kernels.line(at, 9, -30)[::-1])
 
 
 def test_a_path_is_connected_and_spans_its_length() -> None:
     for key in range(10):
-        kernel = kernels.path(kernels.grid(25), 15.0, key)
+        kernel = blur_kernels.path(blur_kernels.grid(25), 15.0, key)
         rows, columns = np.nonzero(kernel)
         assert 14 <= max(np.ptp(rows), np.ptp(columns)) <= 17
         assert scipy.ndimage.label(kernel > 0, np.ones((3, 3)))[1] == 1
@@ -148,7 +155,7 @@ def test_every_way_to_filter_is_scipys(size: int, channels: int) -> None:
 
 
 def test_a_kernel_larger_than_the_image_wraps_and_mirrors_on() -> None:
-    x, kernel = photographs(5, 7), kernels.gaussian(kernels.grid(21), (4.0, 2.0), 30)
+    x, kernel = photographs(5, 7), blur_kernels.gaussian(blur_kernels.grid(21), (4.0, 2.0), 30)
     for border, mode in MODES.items():
         expected = scipy.ndimage.correlate(x[0].astype(np.float64), kernel[None], mode=mode)
         for batch in (x, torch.from_numpy(np.ascontiguousarray(x))):
@@ -157,7 +164,7 @@ def test_a_kernel_larger_than_the_image_wraps_and_mirrors_on() -> None:
 
 
 def test_trimming_loses_next_to_nothing_and_keeps_the_sum() -> None:
-    wide = kernels.gaussian(kernels.grid(41), (1.5, 1.5))
+    wide = blur_kernels.gaussian(blur_kernels.grid(41), (1.5, 1.5))
     small = trimmed(wide)
     assert len(small) < 15
     assert small.sum() == pytest.approx(1)
@@ -165,12 +172,12 @@ def test_trimming_loses_next_to_nothing_and_keeps_the_sum() -> None:
     cut = (41 - len(small)) // 2
     lost[cut:-cut, cut:-cut] = 0
     assert 0 < lost.sum() <= NEGLIGIBLE
-    ring = kernels.sinc(kernels.grid(21), 1.2)
+    ring = blur_kernels.sinc(blur_kernels.grid(21), 1.2)
     assert np.allclose(trimmed(ring), ring)
 
 
 def test_sparse_kernels_lose_next_to_nothing_and_keep_the_sum() -> None:
-    kernel = kernels.gaussian(kernels.grid(11), (3.0, 0.5), 40)
+    kernel = blur_kernels.gaussian(blur_kernels.grid(11), (3.0, 0.5), 40)
     thin = sparse(kernel)
     assert np.count_nonzero(thin) < 60
     assert thin.sum() == pytest.approx(1)

@@ -15,10 +15,10 @@ import pytest
 import torch
 from degrade_examples import photographs
 
-from srdata.degrade import backend
 from srdata.degrade.chain import Chain, load_chain, load_device_chain
-from srdata.degrade.choices import Step
-from srdata.degrade.offline import make_lr, replay
+from srdata.degrade.model.composite import Step
+from srdata.degrade.numerics import backend
+from srdata.degrade.whole_images import make_lr, replay
 from srdata.errors import RecipeError, UnknownNameError, UsageError
 from srdata.images import read_image
 from srdata.resize import imresize

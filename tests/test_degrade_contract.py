@@ -1,4 +1,4 @@
-"""What every op promises, checked over the whole table: see `srdata.degrade.op`."""
+"""What every op promises, checked over the whole table: see `srdata.degrade.model.op`."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ import pytest
 import torch
 from degrade_examples import CASES, EXAMPLES, LEARNED, NOISE, PARTS, drawn, op_of, photographs
 
-from srdata.degrade import backend
-from srdata.degrade.choices import Choice
-from srdata.degrade.op import BytesOp
+from srdata.degrade.model.composite import Choice
+from srdata.degrade.model.op import BytesOp
+from srdata.degrade.numerics import backend
 from srdata.degrade.ops import OPS
 
 LEVEL = 1 / 255

@@ -15,7 +15,7 @@ import numpy as np
 import pytest
 from degrade_examples import CASES, drawn, op_of, photographs
 
-from srdata.degrade import backend
+from srdata.degrade.numerics import backend
 
 GOLDEN = Path(__file__).parent / "golden_ops.json"
 SIDE = 20

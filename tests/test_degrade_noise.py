@@ -10,11 +10,11 @@ import torch
 from scipy import stats
 
 from srdata.colour import srgb_to_linear
-from srdata.degrade import backend
 from srdata.degrade.chain import load_chain
+from srdata.degrade.numerics import backend
 from srdata.degrade.ops.camera import CameraNoise
 from srdata.degrade.ops.noise import GaussianNoise, SaltPepper, SpeckleNoise, UniformNoise
-from srdata.degrade.ops.photons import PoissonNoise
+from srdata.degrade.ops.poisson_noise import PoissonNoise
 from srdata.errors import RecipeError
 from srdata.rng import generator
 

@@ -14,10 +14,10 @@ import pytest
 from scipy import stats
 
 import srdata.degrade
-from srdata.degrade import tables
 from srdata.degrade.chain import load_chain
-from srdata.degrade.folders import DELTAS_FILE, degrade_files
-from srdata.degrade.offline import degrade, make_lr, replay
+from srdata.degrade.image_files import DELTAS_FILE, degrade_files
+from srdata.degrade.numerics import noise_tables
+from srdata.degrade.whole_images import degrade, make_lr, replay
 from srdata.errors import ImageError, UsageError
 from srdata.images import read_image, write_png
 from srdata.resize import imresize
@@ -135,7 +135,7 @@ def test_no_image_that_is_read_is_written_over(tmp_path: Path) -> None:
 MAPPED = """
 import ctypes
 import numpy as np
-from srdata.degrade import backend
+from srdata.degrade.numerics import backend
 class MallInfo(ctypes.Structure):
     _fields_ = [(str(number), ctypes.c_size_t) for number in range(10)]
 info = ctypes.CDLL(None).mallinfo2
@@ -158,7 +158,7 @@ def test_memory_of_images_is_kept_for_the_next() -> None:
 
 
 def counts_of(levels: np.ndarray, photons: float) -> np.ndarray:
-    counts = tables.poisson_noise(3, levels, photons) * photons + levels * (photons / 255)
+    counts = noise_tables.poisson_noise(3, levels, photons) * photons + levels * (photons / 255)
     assert np.abs(counts - counts.round()).max() < 1e-3
     return counts.round().astype(int)
 
@@ -175,7 +175,7 @@ def test_tabled_counts_follow_poissons_law(level: int, photons: int) -> None:
 
 @pytest.mark.parametrize(("level", "photons"), [(0, 1), (3, 2), (100, 256), (255, 256)])
 def test_tables_hold_poissons_law_to_a_draw_of_65536(level: int, photons: int) -> None:
-    aliases, noise = tables._poisson_tables(photons)
+    aliases, noise = noise_tables._poisson_tables(photons)
     part = slice(level * 256, level * 256 + 256)
     kept, alias = aliases[part] >> 8, aliases[part] & 255
     shares = kept + np.bincount(alias, 256 - kept, 256)
@@ -186,8 +186,8 @@ def test_tables_hold_poissons_law_to_a_draw_of_65536(level: int, photons: int) -
 
 
 def test_no_light_gives_no_photons() -> None:
-    assert not tables.poisson_noise(3, np.zeros(10_000, np.uint8), 256).any()
-    assert not tables.poisson_noise(3, np.zeros(10_000, np.uint8), 1000.5).any()
+    assert not noise_tables.poisson_noise(3, np.zeros(10_000, np.uint8), 256).any()
+    assert not noise_tables.poisson_noise(3, np.zeros(10_000, np.uint8), 1000.5).any()
 
 
 def test_counts_beside_each_other_have_nothing_to_do_with_each_other() -> None:
@@ -198,9 +198,9 @@ def test_counts_beside_each_other_have_nothing_to_do_with_each_other() -> None:
 
 
 def test_tabled_normal_numbers_are_normal() -> None:
-    numbers = tables.normals(3, 300_001)
+    numbers = noise_tables.normals(3, 300_001)
     assert len(numbers) == 300_001
     assert stats.kstest(numbers, "norm").pvalue > 1e-3
-    assert tables.normal_quantiles().var(dtype=np.float64) == pytest.approx(1, abs=1e-4)
-    assert np.array_equal(tables.normal_quantiles(), -tables.normal_quantiles()[::-1])
+    assert noise_tables.normal_quantiles().var(dtype=np.float64) == pytest.approx(1, abs=1e-4)
+    assert np.array_equal(noise_tables.normal_quantiles(), -noise_tables.normal_quantiles()[::-1])
     assert abs(np.corrcoef(numbers[:-1], numbers[1:])[0, 1]) < 0.01

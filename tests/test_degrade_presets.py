@@ -22,10 +22,10 @@ from scipy import stats
 
 from srdata import catalog
 from srdata.catalog import Shelf
-from srdata.degrade import backend
 from srdata.degrade.chain import load_chain, load_device_chain
-from srdata.degrade.choices import Step
-from srdata.degrade.offline import make_lr, replay
+from srdata.degrade.model.composite import Step
+from srdata.degrade.numerics import backend
+from srdata.degrade.whole_images import make_lr, replay
 
 NAMES = catalog.names(Shelf.DEGRADATIONS)
 ASKED = {

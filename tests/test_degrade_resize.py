@@ -12,10 +12,10 @@ from degrade_examples import photographs
 from PIL import Image
 from scipy import ndimage
 
-from srdata.degrade import backend
 from srdata.degrade.chain import load_chain
-from srdata.degrade.ops.resize import Resize, scaled
-from srdata.degrade.resample import moved, resize
+from srdata.degrade.numerics import backend
+from srdata.degrade.numerics.batch_resize import moved, resize
+from srdata.degrade.ops.resizing import Resize, scaled
 from srdata.errors import RecipeError
 from srdata.resize import imresize
 from srdata.rng import generator

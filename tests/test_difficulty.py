@@ -23,22 +23,22 @@ from skimage.color import rgb2ycbcr
 from skimage.metrics import peak_signal_noise_ratio
 
 from srdata.cli import cli, run
+from srdata.common.files import only_one_at
+from srdata.data.datasets.mixed import Mixed
+from srdata.data.datasets.paired import PairedDataset
+from srdata.data.loading.loader import Loader
+from srdata.data.pair_sources.residency import Residency
 from srdata.difficulty import CLASSSR, classes, classify, summary
-from srdata.difficulty.measures import MEASURES, deviation, edges, gradients, psnr, psnr_y
+from srdata.difficulty.scorers import MEASURES, deviation, edges, gradients, psnr, psnr_y
 from srdata.errors import CorruptRecordError, SetError, UnknownNameError, UsageError
-from srdata.files import only_one_at
 from srdata.images import Pixels, read_image
 from srdata.preparation import prepare
+from srdata.prepared.verification import verify
 from srdata.resize import imresize
 from srdata.scale import Scale
-from srdata.store.scores import SCORES, ScoreKind, kinds_of
-from srdata.store.setfile import add_file, read_set
+from srdata.store.set_json import add_file, read_set
+from srdata.store.window_scores import SCORES, ScoreKind, kinds_of
 from srdata.store.windows import Windows
-from srdata.train.dataset import PairedDataset
-from srdata.train.loader import Loader
-from srdata.train.mixed import Mixed
-from srdata.train.residency import Residency
-from srdata.verification import verify
 from tests.pairs import position_pairs, write_shards
 
 FOUR = Scale(4)
@@ -234,7 +234,7 @@ classify(sys.argv[1], jobs=1)
     ("module", "name", "left"),
     [
         ("index", "publish", "psnr-x4-96-48-24.parquet.part-*"),
-        ("scores", "add_file", "psnr-x4-96-48-24.parquet"),
+        ("window_scores", "add_file", "psnr-x4-96-48-24.parquet"),
     ],
 )
 def test_killed_between_any_two_writes_it_leaves_a_whole_set(

@@ -13,7 +13,7 @@ from PIL import Image
 from pydantic import ValidationError
 from scipy.ndimage import uniform_filter
 
-from srdata.degrade.op import Op
+from srdata.degrade.model.op import Op
 from srdata.degrade.ops.dither import ErrorDiffusion, OrderedDither, RiemersmaDither
 from srdata.degrade.ops.halftone import Halftone
 from srdata.rng import generator

@@ -14,7 +14,7 @@ import yaml
 from srdata import catalog
 from srdata.catalog import Shelf
 from srdata.degrade.chain import load_chain
-from srdata.degrade.op import name_of
+from srdata.degrade.model.op import name_of
 from srdata.degrade.ops import OPS
 from srdata.images import read_image
 

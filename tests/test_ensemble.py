@@ -12,10 +12,10 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from srdata.dihedral.array_turns import TURNS, turn_all
+from srdata.dihedral.tensor_turns import turned, unturned
 from srdata.errors import UsageError
-from srdata.train.ensemble import TRANSFORMS, SelfEnsemble, self_ensemble
-from srdata.train.tensor_turns import turned, unturned
-from srdata.train.turns import TURNS, turn_all
+from srdata.inference.ensemble import TRANSFORMS, SelfEnsemble, self_ensemble
 
 pytestmark = pytest.mark.usefixtures("one_torch_thread")
 

@@ -20,7 +20,7 @@ from srdata.cli import run
 from srdata.errors import UnknownNameError, UsageError
 from srdata.images import read_image, write_png
 from srdata.metrics import PROTOCOLS, evaluate, evaluate_bicubic, psnr, ssim
-from srdata.metrics.names import match_sr
+from srdata.metrics.sr_names import match_sr
 from srdata.resize import imresize
 from srdata.scale import Scale
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from srdata.metrics import PROTOCOLS, evaluate_bicubic
-from srdata.metrics.measures import MEASURES, ROLES
+from srdata.metrics.measures.measure_table import MEASURES, ROLES
 
 PAGE = (Path(__file__).parents[1] / "docs" / "evaluation.md").read_text()
 ROWS = {row.split("`")[1]: row for row in PAGE.splitlines() if row.startswith("| `")}

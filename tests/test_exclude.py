@@ -11,17 +11,17 @@ import pytest
 from click.testing import CliRunner
 
 from srdata.cli import cli, run
+from srdata.describe import describe
 from srdata.errors import RecipeError, UnknownNameError, UsageError
 from srdata.images import read_image, write_png
-from srdata.listing import describe
-from srdata.papers.sets import Need, find_set
+from srdata.papers.requirements import Need, find_set
 from srdata.preparation import plan, prepare
-from srdata.prepared import PreparedImages
-from srdata.publication import publish
-from srdata.recipe import Recipe, load_recipe
+from srdata.prepared.set_images import PreparedImages
+from srdata.prepared.verification import verify
+from srdata.publishing import publish
+from srdata.recipes.set_recipe import Recipe, load_recipe
 from srdata.report.page import report_page
 from srdata.scale import Scale
-from srdata.verification import verify
 from tests.reporting import parsed
 
 

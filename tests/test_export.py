@@ -18,17 +18,17 @@ import pytest
 from test_basicsr_layout import READ_WITH_BASICSR
 
 from srdata.cli import run
+from srdata.common.files import PART
 from srdata.errors import SetError, UnknownNameError, UsageError
-from srdata.exchange.export import FORMS, export
-from srdata.exchange.keys import check_lmdb_key, check_tar_key, escaped_key, written_key
-from srdata.exchange.names import Names
-from srdata.exchange.sinks import kair_templates
-from srdata.files import PART
+from srdata.exporting.escaped_keys import check_lmdb_key, check_tar_key, escaped_key, written_key
+from srdata.exporting.export_set import FORMS, export
+from srdata.exporting.sinks import kair_templates
 from srdata.images import Pixels, encode_png, list_images, read_image, write_png
 from srdata.preparation import prepare
-from srdata.prepared import PreparedImages
-from srdata.recipe import load_recipe
+from srdata.prepared.set_images import PreparedImages
+from srdata.recipes.set_recipe import load_recipe
 from srdata.scale import Scale
+from srdata.store.folder_names import Names
 from srdata.store.windows import Windows
 
 Layers = dict[str, Pixels]
@@ -200,7 +200,7 @@ def test_a_killed_run_leaves_nothing_for_long(prepared: Path, tmp_path: Path) ->
 FULL = """
 import resource, sys
 from srdata.errors import SrdataError
-from srdata.exchange.export import export
+from srdata.exporting.export_set import export
 resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, 100_000))
 try:
     export(sys.argv[1], sys.argv[2], sys.argv[3], jobs=1)

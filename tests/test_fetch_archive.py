@@ -13,9 +13,9 @@ from pathlib import Path
 import pytest
 from loopback import tar_of, zip_of
 
+from srdata.common.safe_names import NewNames, folded, why_unsafe
 from srdata.errors import ArchiveError, StorageFullError, StoreError
-from srdata.fetch.archive import Limits, extract
-from srdata.fetch.names import NewNames, folded, why_unsafe
+from srdata.fetch.unpack import Limits, extract
 
 SMALL = Limits(members=20, member_bytes=3_000_000, total_bytes=5_000_000, ratio=10, small_bytes=100_000)
 
@@ -349,13 +349,13 @@ def test_a_folder_that_is_there_already_is_left_alone(photos, tmp_path):
 def test_a_full_disk_is_told_and_leaves_nothing(photos, tmp_path, monkeypatch):
     import errno
 
-    from srdata.fetch import archive
+    from srdata.fetch import unpack
 
     def full(handle: int) -> None:
         raise OSError(errno.ENOSPC, "No space left on device")
 
     (tmp_path / "a.zip").write_bytes(zip_of(photos))
-    monkeypatch.setattr(archive.os, "fsync", full)
+    monkeypatch.setattr(unpack.os, "fsync", full)
     with pytest.raises(StorageFullError, match="no room to write"):
         extract(tmp_path / "a.zip", tmp_path / "set")
     assert [path.name for path in tmp_path.iterdir()] == ["a.zip"]

@@ -30,7 +30,7 @@ from loopback import (
 from srdata.errors import DownloadError, HashMismatchError, StoreError
 from srdata.fetch.download import Remote, download
 from srdata.fetch.http import Patience, Session, Token, get, open_session, retry_after
-from srdata.manifest import Digest
+from srdata.fetch.manifest import Digest
 
 IMPATIENT = Patience(
     connect_s=2,

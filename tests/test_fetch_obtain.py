@@ -24,10 +24,10 @@ from loopback import (
     zip_of,
 )
 
+from srdata.common.strict_yaml import Document, check
 from srdata.errors import ArchiveError, DownloadError, HashMismatchError, LicenceError, SourceError
 from srdata.fetch import have, obtain, plan
-from srdata.manifest import Manifest, load_manifest
-from srdata.yamlfile import Document, check
+from srdata.fetch.manifest import Manifest, load_manifest
 
 KEYS = ["0001", "0002", "0003"]
 
@@ -202,7 +202,7 @@ CHILD = """
 import sys
 from pathlib import Path
 from srdata.fetch import obtain
-from srdata.manifest import Manifest
+from srdata.fetch.manifest import Manifest
 found = Manifest.model_validate_json(sys.stdin.read())
 [(owner, one)] = found.find()
 obtain(owner, one, Path(sys.argv[1]))
@@ -306,7 +306,7 @@ def test_an_unpacking_that_was_interrupted_is_done_again(
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patch:
-        patch.setattr("srdata.fetch.archive.sync_folder", interrupted, raising=False)
+        patch.setattr("srdata.fetch.unpack.sync_folder", interrupted, raising=False)
         patch.setattr(Path, "rename", interrupted)
         patch.setattr(Path, "replace", interrupted)
         with pytest.raises(KeyboardInterrupt):

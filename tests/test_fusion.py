@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from srdata.errors import UsageError
-from srdata.train.fusion import fuse_weights, model_ensemble
+from srdata.inference.fusion import fuse_weights, model_ensemble
 
 pytestmark = pytest.mark.usefixtures("one_torch_thread")
 

@@ -11,22 +11,22 @@ import pytest
 from PIL import Image
 from storing import facts_of, layers_of, plan_of
 
-from srdata.benchmarks.styles import STYLES, folders
-from srdata.benchmarks.write import write_folder
-from srdata.exchange.export import export
+from srdata.exporting.export_set import export
 from srdata.images import encode_png, grey_plane, probe, read_image, write_png
 from srdata.metrics import evaluate, evaluate_bicubic
 from srdata.preparation import prepare
-from srdata.prepared import PreparedImages, replay_image
-from srdata.publication.entries import entries_of, pictures_of
+from srdata.prepared.set_images import PreparedImages, replay_image
+from srdata.prepared.verification import verify
+from srdata.publishing.published_pairs import entries_of, pictures_of
 from srdata.scale import Scale
 from srdata.store.codecs import find_codec
 from srdata.store.index import Index
 from srdata.store.records import HASH_BYTES, block_hash, make_record, pack_row, unpack_row
-from srdata.store.salvage import Salvage
-from srdata.store.setfile import INDEX_FILE, SET_FILE
+from srdata.store.resume import Salvage
+from srdata.store.set_json import INDEX_FILE, SET_FILE
 from srdata.store.shards import ShardWriter
-from srdata.verification import verify
+from srdata.testsets.styles import STYLES, folders
+from srdata.testsets.write_folder import write_folder
 
 TWO = Scale(2)
 KEYS = ("baboon", "bridge", "comic")

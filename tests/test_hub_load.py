@@ -16,10 +16,10 @@ from tables import encoded, noise_pairs, rows_of, table
 
 from srdata import prepare
 from srdata.errors import UsageError
-from srdata.hub.names import HubName, hub_name
-from srdata.prepared import PreparedImages
-from srdata.publication import publish
-from srdata.recipe import load_recipe
+from srdata.hub.address import HubName, hub_name
+from srdata.prepared.set_images import PreparedImages
+from srdata.publishing import publish
+from srdata.recipes.set_recipe import load_recipe
 
 TOKEN = "hf_rightTokenForTests"
 PAIRS = noise_pairs(12, scale=2)
@@ -118,7 +118,7 @@ def other(hub: Hub, cache: Path) -> Iterator[Elsewhere]:
 SETTING = """
 import json, os, numpy as np, torch
 from srdata import PairedDataset, prepare
-from srdata.train.streaming import StreamedPairs
+from srdata.data.datasets.streaming import StreamedPairs
 def save(data, out):
     np.savez(out, **{f"{item['key']} {side}": item[side].permute(1, 2, 0).numpy()
                      for item in data for side in ("lr", "hr") if side in item})

@@ -19,6 +19,8 @@ import torch
 from pairs import Pair, write_folders, write_lmdbs, write_shards
 
 from srdata.cli import run
+from srdata.discovery.inspection import inspect
+from srdata.discovery.plain_pickle import read_plain_pickle
 from srdata.errors import (
     ArchiveError,
     CorruptRecordError,
@@ -29,14 +31,12 @@ from srdata.errors import (
     SrdataError,
     UsageError,
 )
-from srdata.exchange.export import FORMS, export
-from srdata.exchange.inspection import inspect
-from srdata.exchange.plainpickle import read_plain_pickle
+from srdata.exporting.export_set import FORMS, export
 from srdata.images import Pixels, encode_png, list_images, read_image
 from srdata.preparation import Prepared, prepare
-from srdata.prepared import PreparedImages
+from srdata.prepared.set_images import PreparedImages
+from srdata.prepared.verification import verify
 from srdata.scale import Scale
-from srdata.verification import verify
 
 X4 = Scale(4)
 

@@ -12,8 +12,8 @@ import torch
 from numpy.typing import NDArray
 from PIL import Image
 
-from srdata.degrade import jpeg_chroma
-from srdata.degrade.jpeg import jpeg
+from srdata.degrade.lossy import jpeg_chroma
+from srdata.degrade.lossy.jpeg import jpeg
 from srdata.errors import UnknownNameError, UsageError
 
 QUALITIES = (10, 30, 50, 75, 90, 95, 100)

@@ -14,9 +14,9 @@ from PIL import Image
 from srdata import catalog, preparation
 from srdata.catalog import Shelf
 from srdata.cli import cli, run
-from srdata.leakage import METHOD, absent, benchmarks, pools, prepared_below
+from srdata.duplicates.leakage import METHOD, absent, benchmarks, pools, prepared_below
 from srdata.report.page import report_page
-from srdata.store.setfile import read_set, write_set
+from srdata.store.set_json import read_set, write_set
 from tests.reporting import parsed
 
 TESTED = ("chelsea.png", "coffee.png")

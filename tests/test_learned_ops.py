@@ -25,14 +25,14 @@ from test_car import random_network
 from torch import Tensor, nn
 from torch.export import Dim
 
-from srdata.degrade.car.resample import downscale
-from srdata.degrade.car.tensors import write_tensors
-from srdata.degrade.car.training import train_resampler
-from srdata.degrade.car.weights import cached_network
 from srdata.degrade.chain import load_chain
-from srdata.degrade.offline import degrade
-from srdata.degrade.op import Op
+from srdata.degrade.learned.car.any_size import downscale
+from srdata.degrade.learned.car.safetensors_file import write_tensors
+from srdata.degrade.learned.car.training import train_resampler
+from srdata.degrade.learned.car.weights import cached_network
+from srdata.degrade.model.op import Op
 from srdata.degrade.ops import OPS
+from srdata.degrade.whole_images import degrade
 from srdata.errors import HashMismatchError, RecipeError, UsageError
 from srdata.images import read_image
 

@@ -17,8 +17,8 @@ from srdata.cli import run
 from srdata.errors import SourceError
 from srdata.images import read_image
 from srdata.preparation import prepare
+from srdata.prepared.verification import verify
 from srdata.store.reader import SetReader
-from srdata.verification import verify
 
 MANIFEST = """
 name: tiny
@@ -69,7 +69,7 @@ def shelf(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     own = catalog.folder(catalog.Shelf.DEGRADATIONS) / "bicubic.yaml"
     (package / "recipes/degradations/bicubic.yaml").write_bytes(own.read_bytes())
     (package / "recipes/tiny.yaml").write_text("source: tiny\nprefix: Tiny\nscales: [4]\nwindows: null\n")
-    monkeypatch.setattr(catalog, "_PACKAGE", package)
+    monkeypatch.setattr(catalog, "_PACKAGED", package)
     return package
 
 

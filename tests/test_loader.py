@@ -16,12 +16,12 @@ from pairs import Pair, position_pairs, where, write_folders, write_shards
 from scipy import stats
 
 from srdata import Batch, Loader, PairedDataset, imresize
+from srdata.data.sampling.orders import Sequential, Weighted
 from srdata.errors import UsageError
 from srdata.images import list_images, read_image
 from srdata.scale import Scale
 from srdata.store.codecs import CODECS
 from srdata.store.windows import Windows
-from srdata.train.orders import Sequential, Weighted
 
 FOUR = Scale(4)
 

@@ -20,11 +20,11 @@ import torch
 from pairs import position_pairs, write_folders, write_shards
 
 from srdata import Batch, Loader, PairedDataset
+from srdata.data.loading.loader import finished_on
+from srdata.data.pair_sources.in_memory import DeviceSource
+from srdata.data.sampling.orders import Places, Sequential
 from srdata.errors import CorruptRecordError, ImageError, StorageFullError, StoreError, UsageError
 from srdata.scale import Scale
-from srdata.train.loader import finished_on
-from srdata.train.orders import Places, Sequential
-from srdata.train.resident import DeviceSource
 
 FOUR = Scale(4)
 KINDS: list[dict[str, Any]] = [

@@ -13,16 +13,16 @@ from pairs import Pair, write_folders, write_shards
 from skimage.color import rgb2ycbcr
 
 from srdata import Loader, PairedDataset, degrade, imresize
+from srdata.augment import Sides, load_augment
+from srdata.data.arbitrary_scale.scale_pairs import ArbitraryScale
+from srdata.data.loading.model_input import DIV2K_MEAN
+from srdata.data.pair_sources import residency
+from srdata.data.sampling.orders import Shuffled, Weighted
+from srdata.data.sampling.schedule import Moment, Schedule
 from srdata.degrade.chain import load_chain
 from srdata.errors import RecipeError, UnknownNameError, UsageError
 from srdata.images import list_images, read_image
 from srdata.scale import Scale
-from srdata.train import residency
-from srdata.train.arbitrary import ArbitraryScale
-from srdata.train.augment import Sides, load_augment
-from srdata.train.look import DIV2K_MEAN
-from srdata.train.orders import Shuffled, Weighted
-from srdata.train.schedule import Moment, Schedule
 
 FOUR = Scale(4)
 BLURRED = [{"op": "blur", "sigma": [0.5, 3]}, {"op": "imresize"}, {"op": "jpeg", "quality": [30, 95]}]

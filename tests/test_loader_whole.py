@@ -14,11 +14,11 @@ from pairs import write_folders, write_shards
 from torch import Tensor
 
 from srdata import Loader, PairedDataset, imresize
+from srdata.data.datasets.mixed import Mixed
 from srdata.errors import UnknownNameError, UsageError
 from srdata.images import Pixels, list_images, read_image
 from srdata.scale import Scale
 from srdata.store.windows import Windows
-from srdata.train.mixed import Mixed
 
 Floats = NDArray[np.float32]
 

@@ -10,10 +10,10 @@ import pytest
 
 from srdata import catalog
 from srdata.catalog import Shelf
+from srdata.common.files import sha256_of
 from srdata.errors import RecipeError
-from srdata.files import sha256_of
+from srdata.fetch.manifest import Manifest, load_manifest, read_manifest
 from srdata.images import probe
-from srdata.manifest import Manifest, load_manifest, read_manifest
 
 NAMES = catalog.names(Shelf.MANIFESTS)
 REFERENCE = Path(__file__).parents[2] / "shared/reference"

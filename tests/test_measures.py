@@ -17,10 +17,10 @@ from srdata.errors import MissingExtraError, UnknownNameError, UsageError
 from srdata.images import Pixels, read_image, write_png
 from srdata.metrics import evaluate, evaluate_bicubic
 from srdata.metrics.evaluation import evaluate_alone
-from srdata.metrics.features import feature_similarity, phase_congruency
-from srdata.metrics.measures import MEASURES, ROLES, find_measures
-from srdata.metrics.naturalness import Natural, fit_gaussian, load_natural, naturalness
-from srdata.metrics.networks import dists, lpips
+from srdata.metrics.measures.fsim import feature_similarity, phase_congruency
+from srdata.metrics.measures.measure_table import MEASURES, ROLES, find_measures
+from srdata.metrics.measures.niqe import Natural, fit_gaussian, load_natural, naturalness
+from srdata.metrics.measures.perceptual import dists, lpips
 from srdata.resize import imresize
 
 # Of coffee.png against itself by bicubic x4 there and back: piq 0.8.0 (GMSD, FSIM, FSIMc), and pytorch-msssim

@@ -14,12 +14,12 @@ from pairs import position_pairs, write_shards
 from scipy import stats
 
 from srdata import Loader, PairedDataset
+from srdata.data.datasets.mixed import InRatio, Mixed, shares
+from srdata.data.loading.multi_loader import Alternating, Unpaired
+from srdata.data.sampling.orders import Several, Weighted
+from srdata.data.sampling.schedule import Schedule
 from srdata.errors import UsageError
 from srdata.scale import Scale
-from srdata.train.alternate import Alternating, Unpaired
-from srdata.train.mixed import InRatio, Mixed, shares
-from srdata.train.orders import Several, Weighted
-from srdata.train.schedule import Schedule
 
 FOUR = Scale(4)
 

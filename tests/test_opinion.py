@@ -14,7 +14,7 @@ import pytest
 
 from srdata.cli import run
 from srdata.errors import MissingExtraError, UnknownNameError, UsageError
-from srdata.metrics.opinion import interval, mean_opinions, rater_bias, read_ratings, render_opinions
+from srdata.metrics.mos import interval, mean_opinions, rater_bias, read_ratings, render_opinions
 
 # Two methods, two images, three raters: the third is one point stricter than the others throughout.
 RATINGS = """method,image,rater,score

@@ -54,10 +54,10 @@ def run_installed(wheel: Path, folder: Path, *arguments: str) -> str:
 
 def test_the_wheel_holds_every_recipe_and_manifest(wheel: Path) -> None:
     for shelf in Shelf:
-        packaged = {path.stem for path in (wheel / "srdata" / shelf.value).glob("*.yaml")}
+        packaged = {path.stem for path in (wheel / "srdata/shipped" / shelf.value).glob("*.yaml")}
         assert packaged == set(catalog.names(shelf))
     assert (wheel / "srdata/py.typed").is_file()
-    assert (wheel / "srdata/manifests/sample/NOTICE.md").is_file()
+    assert (wheel / "srdata/shipped/manifests/sample/NOTICE.md").is_file()
 
 
 def test_the_wheel_runs_its_main_job(wheel: Path, tmp_path: Path) -> None:

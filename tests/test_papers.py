@@ -23,21 +23,21 @@ from pydantic import BaseModel
 from srdata import PairedDataset, catalog, imresize, prepare
 from srdata.catalog import Shelf
 from srdata.cli import cli
+from srdata.data.loading.multi_loader import Alternating
+from srdata.describe import describe, describe_json, overview
 from srdata.difficulty import classify
 from srdata.errors import RecipeError, UnknownNameError, UsageError
 from srdata.images import list_images, read_image, write_png
-from srdata.listing import describe, describe_json, overview
 from srdata.metrics.protocols import PROTOCOLS
 from srdata.papers import Paper, load_paper, load_recipe, paper_names
-from srdata.papers.files import names_in
-from srdata.papers.model import Corpus, Setting, Stage, Status
-from srdata.papers.sets import Need, find_set, need_of, needs
-from srdata.papers.shown import GROUPS
-from srdata.recipe import Recipe
+from srdata.papers.as_text import GROUPS
+from srdata.papers.load import names_in
+from srdata.papers.requirements import Need, find_set, need_of, needs
+from srdata.papers.schema import Corpus, Setting, Stage, Status
+from srdata.recipes.set_recipe import Recipe
 from srdata.scale import Scale
-from srdata.store.setfile import read_set
+from srdata.store.set_json import read_set
 from srdata.store.windows import Windows
-from srdata.train.alternate import Alternating
 
 NAMES = paper_names()
 PAGE = (Path(__file__).parents[1] / "docs" / "recipes.md").read_text()
@@ -812,7 +812,7 @@ def test_from_a_name_and_a_download_to_batches(
         manifest = tmp_path / "package/manifests/div2k.yaml"
         digest = hashlib.sha256(archive).hexdigest()
         manifest.write_text(DIV2K.format(server=server.url("hr.zip"), digest=digest))
-        monkeypatch.setattr(catalog, "_PACKAGE", tmp_path / "package")
+        monkeypatch.setattr(catalog, "_PACKAGED", tmp_path / "package")
         for name, told in {
             "edsr-x4": "data/div2k-x4: 2 train images",
             "arm-x4": "data/div2k-classsr-copies-x4: 10 train images",

@@ -12,9 +12,9 @@ import pytest
 import scipy.fft
 from PIL import Image
 
-from srdata import phash as module
+from srdata.duplicates import perceptual_hash as module
+from srdata.duplicates.perceptual_hash import ALIKE, NEAR, TURNS, alike, hash_of, near_pairs, phash, sketch
 from srdata.images import Pixels, read_image, turned
-from srdata.phash import ALIKE, NEAR, TURNS, alike, hash_of, near_pairs, phash, sketch
 
 
 @pytest.fixture(scope="module")

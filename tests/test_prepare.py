@@ -19,14 +19,14 @@ from PIL import Image
 from srdata.errors import ImageError, StorageFullError, StoreError, UsageError
 from srdata.images import read_image
 from srdata.preparation import Prepared, plan, prepare
-from srdata.preparation.items import find_items, stored_sizes
-from srdata.prepared import PreparedImages
-from srdata.recipe import Recipe, Store
+from srdata.preparation.source_items import find_items, stored_sizes
+from srdata.prepared.set_images import PreparedImages
+from srdata.prepared.verification import verify
+from srdata.recipes.set_recipe import Recipe, Store
 from srdata.scale import Scale
 from srdata.store.index import Index
 from srdata.store.reader import SetReader
 from srdata.store.windows import Windows
-from srdata.verification import verify
 
 
 @pytest.fixture(scope="module")
@@ -125,7 +125,7 @@ PREPARE = """
 import sys
 from pathlib import Path
 from srdata.preparation import prepare
-from srdata.recipe import Recipe, Store
+from srdata.recipes.set_recipe import Recipe, Store
 from srdata.scale import Scale
 if __name__ == "__main__":
     store = Store(layout=sys.argv[3], shard_bytes=400_000)
@@ -167,16 +167,16 @@ def test_resuming_does_not_make_again_what_is_sealed(
     (built.path / "set.json").unlink()
     (built.path / ".unfinished").touch()
     (built.path / "shards/00001.lmdb").unlink()
-    from srdata.preparation import shards
+    from srdata.preparation import layout_lmdb
 
     made: list[str] = []
-    genuine = shards.make_layers
+    genuine = layout_lmdb.make_layers
 
     def counting(source, recipe):  # type: ignore[no-untyped-def]  # stands in for make_layers
         made.append(source.item.key)
         return genuine(source, recipe)
 
-    monkeypatch.setattr(shards, "make_layers", counting)
+    monkeypatch.setattr(layout_lmdb, "make_layers", counting)
     assert digests(prepare(recipe, root=tmp_path, jobs=1)) == digests(built)
     assert made == ["0003", "0004"], "only the images of the missing shard"
 

@@ -11,8 +11,8 @@ import torch
 from torch import nn
 
 from srdata import imresize
+from srdata.data.single_image.deep_prior import DeepPrior, Downsampler
 from srdata.errors import UsageError
-from srdata.train.prior import DeepPrior, Downsampler
 
 pytestmark = pytest.mark.usefixtures("one_torch_thread")
 

@@ -24,16 +24,16 @@ from srdata.catalog import Shelf
 from srdata.cli import run
 from srdata.degrade.chain import load_chain
 from srdata.errors import CorruptRecordError, LicenceError, SetError, UsageError
-from srdata.exchange.track import chain_name
+from srdata.exporting.set_names import chain_name
+from srdata.fetch.manifest import load_manifest
 from srdata.images import decode_image, write_png
-from srdata.manifest import load_manifest
-from srdata.prepared import PreparedImages
-from srdata.publication import publish
-from srdata.publication.chunks import chunked
-from srdata.publication.entries import Entry
-from srdata.publication.forms import FORMS, Config, Form, file_stem, write_imagefolder, write_parquet
-from srdata.recipe import load_recipe
-from srdata.rights import Terms, refuse_unless_allowed
+from srdata.prepared.licences import Terms, refuse_unless_allowed
+from srdata.prepared.set_images import PreparedImages
+from srdata.publishing import publish
+from srdata.publishing.chunks import chunked
+from srdata.publishing.formats import FORMS, Config, Form, file_stem, write_imagefolder, write_parquet
+from srdata.publishing.published_pairs import Entry
+from srdata.recipes.set_recipe import load_recipe
 from srdata.scale import Scale
 from srdata.store.windows import Windows
 

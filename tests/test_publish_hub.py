@@ -35,11 +35,11 @@ from huggingface_hub import DatasetCard
 from srdata import prepare
 from srdata.errors import HubError, UsageError
 from srdata.images import write_png
-from srdata.prepared import PreparedImages
-from srdata.publication import hub as client
-from srdata.publication import publish
-from srdata.publication.pointer import Published
-from srdata.publication.push import UNFINISHED_CARD, Local, Patience, push, there_already
+from srdata.prepared.set_images import PreparedImages
+from srdata.publishing import hub_client as client
+from srdata.publishing import publish
+from srdata.publishing.published_file import Published
+from srdata.publishing.upload import UNFINISHED_CARD, Local, Patience, push, there_already
 
 TOKEN = "hf_rightTokenForTests"
 NAME = "lab/noise"

@@ -11,8 +11,8 @@ import yaml
 from srdata import catalog
 from srdata.catalog import Shelf
 from srdata.errors import RecipeError, UnknownNameError, UsageError
-from srdata.manifest import load_manifest
-from srdata.recipe import Recipe, load_recipe, schema
+from srdata.fetch.manifest import load_manifest
+from srdata.recipes.set_recipe import Recipe, load_recipe, schema
 from srdata.scale import Scale
 
 

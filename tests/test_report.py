@@ -14,11 +14,11 @@ from srdata import preparation
 from srdata.degrade.chain import load_chain
 from srdata.errors import UnknownNameError, UsageError
 from srdata.images import read_image
-from srdata.prepared import PreparedImages
+from srdata.prepared.set_images import PreparedImages
 from srdata.report import contact_sheet, histograms, preview, write_preview
 from srdata.report.canvas import GAP, LINE, Cell, fitted, in_rows, page, scaled
-from srdata.report.delta import applied
-from srdata.report.draws import collected
+from srdata.report.delta_steps import applied
+from srdata.report.draw_histograms import collected
 from srdata.report.sheets import spread
 
 TOP = LINE + 2 * GAP

@@ -22,11 +22,11 @@ from srdata.cli import run
 from srdata.difficulty import classify
 from srdata.errors import SetError, UsageError
 from srdata.images import write_png
-from srdata.prepared import PreparedImages
+from srdata.prepared.set_images import PreparedImages
 from srdata.report import report_page, write_report
 from srdata.report.page.html import Html, el, table
 from srdata.scale import Scale
-from srdata.store.setfile import read_set, write_set
+from srdata.store.set_json import read_set, write_set
 from tests.pairs import position_pairs, write_shards
 from tests.reporting import EVIL, Element, bar_counts, figures, parsed, write_hostile_set
 

@@ -15,7 +15,7 @@ from PIL import Image
 
 from srdata.errors import UnknownNameError, UsageError
 from srdata.resize import imresize
-from srdata.resize.kernels import KERNELS
+from srdata.resize.interpolation_kernels import KERNELS
 
 NOISE = np.random.default_rng(5).integers(0, 256, (37, 52, 3), dtype=np.uint8)
 
@@ -276,7 +276,7 @@ def test_what_is_no_image_is_refused(image, message):
     assert message in str(caught.value)
 
 
-@pytest.mark.parametrize(("code", "loaded"), [("", "False"), ("import srdata.resize.tensors", "True")])
+@pytest.mark.parametrize(("code", "loaded"), [("", "False"), ("import srdata.resize.on_tensors", "True")])
 def test_resizing_a_numpy_image_does_not_load_torch(code, loaded):
     script = f"""import sys, numpy
 import srdata.resize

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from srdata.resize import fast, imresize, reference
+from srdata.resize import fast_uint8, imresize, reference
 from srdata.resize.taps import reach, taps
 
 SCALES = (1 / 16, 1 / 8, 1 / 6, 1 / 5, 1 / 4, 1 / 3, 0.37, 1 / 2, 1 / 1.5, 0.7, 1, 1.3, 1.5, 2, 3, 4, 8)
@@ -52,7 +52,7 @@ def test_no_sample_differs_from_the_reference(scale, kernel, border):
     for length in (1, 3, 111):
         table = table_of(length, scale, kernel)
         for rows in pictures(length, 97):
-            assert (fast.resample(rows, table, border) == by_reference(rows, table, border)).all()
+            assert (fast_uint8.resample(rows, table, border) == by_reference(rows, table, border)).all()
 
 
 @given(
@@ -68,22 +68,22 @@ def test_no_sample_differs_from_the_reference(scale, kernel, border):
 def test_no_sample_differs_on_any_size(length, width, scale, kernel, border, seed, lowest):
     rows = np.random.default_rng(seed).integers(lowest, 256, (length, width), dtype=np.uint8)
     table = table_of(length, scale, kernel)
-    assert (fast.resample(rows, table, border) == by_reference(rows, table, border)).all()
+    assert (fast_uint8.resample(rows, table, border) == by_reference(rows, table, border)).all()
 
 
 def test_wide_images_are_done_in_several_blocks():
     rows = np.random.default_rng(1).integers(0, 256, (90, 5000), dtype=np.uint8)
     for scale in (1 / 4, 1 / 3, 0.7):
         table = table_of(90, scale)
-        assert len(fast.blocks(table, "symmetric")) > 1
-        assert (fast.resample(rows, table, "symmetric") == by_reference(rows, table, "symmetric")).all()
+        assert len(fast_uint8.blocks(table, "symmetric")) > 1
+        assert (fast_uint8.resample(rows, table, "symmetric") == by_reference(rows, table, "symmetric")).all()
 
 
 def test_which_scales_float32_holds_exactly():
     for kernel, scale in LOSSLESS:
-        assert fast.exact_step(table_of(240, scale, kernel)) > 0
+        assert fast_uint8.exact_step(table_of(240, scale, kernel)) > 0
     for kernel, scale in [("bicubic", 1 / 3), ("bicubic", 1 / 8), ("bicubic", 0.7), ("lanczos3", 1 / 2)]:
-        assert fast.exact_step(table_of(240, scale, kernel)) == 0
+        assert fast_uint8.exact_step(table_of(240, scale, kernel)) == 0
 
 
 def halves(rows, table):
@@ -106,7 +106,7 @@ def test_halves_are_rounded_up_as_in_exact_arithmetic(scale, are_there):
     table = table_of(len(rows), scale)
     count, wanted = halves(rows, table)
     assert (count > 0) == are_there
-    assert fast.resample(rows, table, "symmetric")[:, 0].tolist() == wanted
+    assert fast_uint8.resample(rows, table, "symmetric")[:, 0].tolist() == wanted
     assert by_reference(rows, table, "symmetric")[:, 0].tolist() == wanted
 
 
@@ -115,9 +115,9 @@ def test_without_the_slack_samples_would_differ(monkeypatch, kernel, scale):
     rows = np.random.default_rng(2).integers(0, 256, (600, 900), dtype=np.uint8)
     table = table_of(600, scale, kernel)
     wanted = by_reference(rows, table, "symmetric")
-    assert (fast.resample(rows, table, "symmetric") == wanted).all()
-    monkeypatch.setattr(fast, "slack", lambda table: 0.0)
-    assert (fast.resample(rows, table, "symmetric") != wanted).any()
+    assert (fast_uint8.resample(rows, table, "symmetric") == wanted).all()
+    monkeypatch.setattr(fast_uint8, "slack", lambda table: 0.0)
+    assert (fast_uint8.resample(rows, table, "symmetric") != wanted).any()
 
 
 def test_the_slack_bounds_the_error():
@@ -127,21 +127,23 @@ def test_the_slack_bounds_the_error():
             table = table_of(500, scale, kernel)
             for rows in pictures(500, 211):
                 exact = reference.resample(rows, table, "symmetric")
-                for block in fast.blocks(table, "symmetric"):
+                for block in fast_uint8.blocks(table, "symmetric"):
                     product = block.matrix @ rows[block.first : block.last].astype(np.float32)
-                    assert np.abs(product - exact[block.top : block.bottom]).max() < fast.slack(table) / 2
+                    assert (
+                        np.abs(product - exact[block.top : block.bottom]).max() < fast_uint8.slack(table) / 2
+                    )
 
 
 def test_imresize_takes_the_fast_way_for_bytes_alone(monkeypatch):
     image = np.random.default_rng(4).integers(0, 256, (40, 60, 3), dtype=np.uint8)
     calls = []
-    resample = fast.resample
+    resample = fast_uint8.resample
 
     def counted(rows, taps, border):
         calls.append(rows.shape)
         return resample(rows, taps, border)
 
-    monkeypatch.setattr(fast, "resample", counted)
+    monkeypatch.setattr(fast_uint8, "resample", counted)
     imresize(image.astype(np.uint16), 1 / 4)
     imresize(image, 1 / 4, rounding="once")
     imresize(image.astype(float), 1 / 4)

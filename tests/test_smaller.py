@@ -19,19 +19,19 @@ from click.testing import CliRunner
 from PIL import Image
 
 from srdata.cli import cli
-from srdata.copies import Gallery
-from srdata.degrade.smaller import COPIES, Smaller
+from srdata.data.datasets.paired import PairedDataset
+from srdata.duplicates.copies import Gallery
 from srdata.errors import RecipeError, UsageError
-from srdata.exchange.export import export
+from srdata.exporting.export_set import export
 from srdata.images import list_images, read_image, write_png
 from srdata.preparation import Prepared, plan, prepare
-from srdata.prepared import PreparedImages, explain
-from srdata.publication import publish
-from srdata.recipe import Recipe, load_recipe
+from srdata.prepared.set_images import PreparedImages, explain
+from srdata.prepared.verification import verify
+from srdata.publishing import publish
+from srdata.recipes.multiscale_copies import COPIES, Smaller
+from srdata.recipes.set_recipe import Recipe, load_recipe
 from srdata.scale import Scale
 from srdata.store.windows import Windows
-from srdata.train.dataset import PairedDataset
-from srdata.verification import verify
 
 PAGE = (Path(__file__).parents[1] / "docs" / "format.md").read_text()
 

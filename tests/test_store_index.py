@@ -19,7 +19,7 @@ from srdata.errors import CorruptRecordError, SetError, StoreError, UnknownNameE
 from srdata.scale import Scale
 from srdata.store.index import SCHEMA, Index, write_index, write_tables
 from srdata.store.records import pixel_hash
-from srdata.store.setfile import SetFile, check_files, read_set, write_set
+from srdata.store.set_json import SetFile, check_files, read_set, write_set
 from srdata.store.windows import WindowIndex, Windows, window_name
 
 

@@ -21,11 +21,11 @@ from storing import facts_of, layers_of, plan_of, record_of, write_small_set
 
 from srdata.errors import CorruptRecordError, SetError, UnknownNameError, UsageError
 from srdata.scale import Scale
-from srdata.store import environments
-from srdata.store.check import check_shard
+from srdata.store import lmdb_pool
 from srdata.store.codecs import CODECS
 from srdata.store.reader import SetReader
-from srdata.store.setfile import file_entry, read_set, write_set
+from srdata.store.set_json import file_entry, read_set, write_set
+from srdata.store.shard_check import check_shard
 from srdata.store.shards import ShardPlan
 
 SCALES = ("4", "1.5")
@@ -249,17 +249,17 @@ def test_files_are_closed_when_no_reader_needs_them(folder: Path) -> None:
 
 
 def test_only_so_many_files_are_open(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(environments, "_MOST_OPEN", 2)
+    monkeypatch.setattr(lmdb_pool, "_MOST_OPEN", 2)
     reader = SetReader(folder)
     expected = checksum(reader)
     assert open_files(folder) == 2
     assert checksum(reader) == expected
-    assert environments._most_open() == 2
-    monkeypatch.setattr(environments, "_MOST_OPEN", 10**9)
+    assert lmdb_pool._most_open() == 2
+    monkeypatch.setattr(lmdb_pool, "_MOST_OPEN", 10**9)
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (64, hard))
     try:
-        assert environments._most_open() == 32
+        assert lmdb_pool._most_open() == 32
     finally:
         resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
 
@@ -383,15 +383,15 @@ def test_facts_are_read_from_the_shard(folder: Path) -> None:
 def test_what_is_kept_of_mapped_files_does_not_grow_with_the_set(
     folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(environments, "_MOST_KEPT", 10)
+    monkeypatch.setattr(lmdb_pool, "_MOST_KEPT", 10)
     reader = SetReader(folder)
     expected = [layers_of(row, plan_of().layout)["hr"] for row in range(12)]
     for _ in range(2):
         for row in range(12):
             assert (reader.image(row, "hr") == expected[row]).all()
-        kept = [views for entry in environments._pool._entries.values() for views in entry.kept.values()]
-        assert sum(map(len, kept)) == environments._pool._kept <= 10 + max(map(len, kept))
+        kept = [views for entry in lmdb_pool._pool._entries.values() for views in entry.kept.values()]
+        assert sum(map(len, kept)) == lmdb_pool._pool._kept <= 10 + max(map(len, kept))
     reader.close()
     gc.collect()
-    environments._pool.release(-1)
-    assert environments._pool._kept == 0
+    lmdb_pool._pool.release(-1)
+    assert lmdb_pool._pool._kept == 0

@@ -12,8 +12,8 @@ import torch
 from tables import Pair, encoded, noise_pairs, rows_of, table, write_imagefolder
 from torch.utils.data import DataLoader
 
+from srdata.data.datasets.streaming import StreamedPairs
 from srdata.errors import ImageError, SourceError, UnknownNameError, UsageError
-from srdata.train.streaming import StreamedPairs
 
 PAIRS = noise_pairs(23)
 

@@ -13,9 +13,9 @@ from PIL import Image
 from pydantic import ValidationError
 from scipy import ndimage
 
-from srdata.degrade.op import Op
-from srdata.degrade.ops.smooth import Kernel, filling, gaussian, reaching
-from srdata.degrade.ops.structure import Halo, Pixelate, UnsharpMask
+from srdata.degrade.model.op import Op
+from srdata.degrade.numerics.gaussian import Kernel, filling, gaussian, reaching
+from srdata.degrade.ops.sharpen import Halo, Pixelate, UnsharpMask
 from srdata.rng import generator
 
 USM = UnsharpMask()

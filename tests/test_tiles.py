@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 from torch import Tensor, nn
 
 from srdata.errors import UsageError
+from srdata.inference.tiling import Tiled, Tiling, tiled
 from srdata.scale import Scale
-from srdata.train.tiles import Tiled, Tiling, tiled
 
 pytestmark = pytest.mark.usefixtures("one_torch_thread")
 

@@ -12,7 +12,7 @@ from PIL import Image
 from pydantic import ValidationError
 from scipy.spatial import KDTree
 
-from srdata.degrade.op import Op
+from srdata.degrade.model.op import Op
 from srdata.degrade.ops.tone import Banding, Gamma, Levels, Saturation
 from srdata.rng import generator
 

@@ -9,14 +9,14 @@ import numpy as np
 import pytest
 import torch
 
+from srdata.augment import Sides, load_augment
+from srdata.data.datasets.mixed import Mixed
+from srdata.data.datasets.paired import PairedDataset
+from srdata.data.loading.loader import Loader
 from srdata.errors import UsageError
 from srdata.images import Pixels
 from srdata.scale import Scale
 from srdata.store.windows import Windows
-from srdata.train.augment import Sides, load_augment
-from srdata.train.dataset import PairedDataset
-from srdata.train.loader import Loader
-from srdata.train.mixed import Mixed
 from tests.pairs import positions, where, write_folders, write_shards
 
 FOUR = Scale(4)

@@ -9,8 +9,8 @@ import pytest
 import yaml
 from pydantic import BaseModel, ConfigDict, Field
 
+from srdata.common.strict_yaml import Document, check, parse_yaml, place_text, read_yaml
 from srdata.errors import RecipeError
-from srdata.yamlfile import Document, check, parse_yaml, place_text, read_yaml
 
 FILE = Path("a.yaml")
 

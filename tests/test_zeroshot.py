@@ -12,13 +12,13 @@ from pydantic import ValidationError
 from scipy import ndimage
 
 from srdata import imresize
-from srdata.degrade.kernelfile import as_correlation
+from srdata.data.single_image.zero_shot import ZeroShot, aligned, downscaled
+from srdata.data.single_image.zero_shot_crops import PRESETS, Fathers
+from srdata.degrade.numerics.kernel_files import as_correlation
 from srdata.errors import UsageError
 from srdata.images import Pixels, list_images, read_image
 from srdata.rng import generator
 from srdata.scale import Scale
-from srdata.train.fathers import PRESETS, Fathers
-from srdata.train.zeroshot import ZeroShot, aligned, downscaled
 
 pytestmark = pytest.mark.usefixtures("one_torch_thread")
 

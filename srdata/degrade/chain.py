@@ -20,18 +20,18 @@ from pydantic import field_validator
 
 from srdata import catalog
 from srdata.catalog import Shelf
-from srdata.degrade import backend
-from srdata.degrade.backend import Array, Image
-from srdata.degrade.choices import Step, Way, draw_steps, way_of
-from srdata.degrade.draws import Draws
-from srdata.degrade.op import Op, Params, Settings
+from srdata.common.strict_yaml import Document, check, every_mapping, read_yaml
+from srdata.degrade.execute import Size, as_bytes, last, run_batch, walk
+from srdata.degrade.model.composite import Step, Way, draw_steps, way_of
+from srdata.degrade.model.op import Op, Params, Settings
+from srdata.degrade.model.op_generators import Draws
+from srdata.degrade.model.ranges import between
+from srdata.degrade.numerics import backend
+from srdata.degrade.numerics.backend import Array, Image
 from srdata.degrade.ops import HOST_ONLY, AnyOp
-from srdata.degrade.ranges import between
-from srdata.degrade.run import Size, as_bytes, last, run_batch, walk
 from srdata.errors import RecipeError, UsageError
 from srdata.rng import Address
 from srdata.scale import LARGEST, Scale
-from srdata.yamlfile import Document, check, every_mapping, read_yaml
 
 Delta = list[Step]
 

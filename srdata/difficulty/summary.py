@@ -9,8 +9,8 @@ import numpy as np
 import pyarrow as pa
 
 from srdata.difficulty.classes import CLASSSR
-from srdata.difficulty.measures import MEASURES
-from srdata.store.scores import ScoreKind, Scores, read_table
+from srdata.difficulty.scorers import MEASURES
+from srdata.store.window_scores import ScoreKind, Scores, read_table
 from srdata.store.windows import window_name
 
 _QUANTILES = (0, 10, 25, 50, 75, 90, 100)  # percent

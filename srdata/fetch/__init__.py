@@ -1,7 +1,7 @@
 """From a name and an address to verified files."""
 
 from srdata.fetch.http import Patience as Patience
-from srdata.fetch.match import SourceImage as SourceImage
+from srdata.fetch.match_files import SourceImage as SourceImage
 from srdata.fetch.obtain import Planned as Planned
 from srdata.fetch.obtain import have as have
 from srdata.fetch.obtain import obtain as obtain

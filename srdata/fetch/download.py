@@ -13,11 +13,11 @@ from pathlib import Path
 
 import httpx2
 
+from srdata.common.progress import progress
 from srdata.errors import DownloadError, HashMismatchError
 from srdata.fetch.http import Patience, Session, TemporaryError, body, get
-from srdata.fetch.part import Mark, Part
-from srdata.manifest import Digest
-from srdata.progress import progress
+from srdata.fetch.manifest import Digest
+from srdata.fetch.partial_download import Mark, Part
 
 MOST_ROUNDS = 3  # for one address
 SHOWN_BYTES = 8 << 20  # larger files get a progress bar of their own

@@ -7,9 +7,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from srdata.errors import DownloadError, LicenceError, SourceError
-from srdata.fetch.here import absent_files, archive_path, has_receipt, listed_folder, unpacked_path
+from srdata.fetch.bring import bring_archive, bring_listed, unpack_given
 from srdata.fetch.http import Patience
-from srdata.fetch.match import (
+from srdata.fetch.local_files import absent_files, archive_path, has_receipt, listed_folder, unpacked_path
+from srdata.fetch.manifest import ImageSet, Manifest, Source
+from srdata.fetch.match_files import (
     Matched,
     SourceImage,
     checked,
@@ -20,8 +22,6 @@ from srdata.fetch.match import (
     match_names,
     match_paths,
 )
-from srdata.fetch.sources import bring_archive, bring_listed, unpack_given
-from srdata.manifest import ImageSet, Manifest, Source
 
 
 def obtain(

@@ -11,7 +11,7 @@ from typing import Any
 import yaml
 
 from srdata.errors import DownloadError, LicenceError, SrdataError, UsageError
-from srdata.hub.names import HubName
+from srdata.hub.address import HubName
 
 CARD = "README.md"
 

@@ -9,9 +9,9 @@ from typing import Any
 
 import pyarrow as pa
 
-from srdata.hub.loading import load_all, reading_errors
-from srdata.hub.names import HubName
-from srdata.pick import pick
+from srdata.common.only_choice import pick
+from srdata.hub.address import HubName
+from srdata.hub.open_table import load_all, reading_errors
 
 
 @dataclass(frozen=True)

@@ -9,18 +9,18 @@ from pathlib import Path
 import numpy as np
 
 from srdata.colour import luma
+from srdata.discovery.pair_folders import images_by_name
 from srdata.errors import UsageError
 from srdata.images import Pixels, probe
-from srdata.metrics.measures import Task, find_measures
-from srdata.metrics.names import match_sr
+from srdata.metrics.measures.measure_table import Task, find_measures
+from srdata.metrics.pair_scores import Pair, Protocols, score
 from srdata.metrics.protocols import DEFAULT, PUBLISHED_BICUBIC, Protocol
+from srdata.metrics.psnr_ssim import AnyScale
 from srdata.metrics.references import References, find_references, read_as_stored, size_of
 from srdata.metrics.result import Evaluation
-from srdata.metrics.score import AnyScale
-from srdata.metrics.scoring import Pair, Protocols, score
+from srdata.metrics.sr_names import match_sr
 from srdata.resize import imresize
 from srdata.scale import Scale
-from srdata.train.folders import images_by_name
 
 _LEVELS = {"y": (0, 255), "y_studio": (16, 235)}  # that an enlarged Y is clipped to
 

@@ -1,7 +1,7 @@
 """How papers compare an SR image with HR: a protocol each, as a literal table.
 
 The numbers of two papers can be compared only if both used one protocol: on the same images PSNR differs by
-more than most papers gain. SSIM is the same in all of them (`srdata.metrics.structure`), on other planes.
+more than most papers gain. SSIM is the same in all of them (`srdata.metrics.measures.ssim`), on other planes.
 """
 
 from __future__ import annotations

@@ -9,17 +9,17 @@ from pathlib import Path
 
 import numpy as np
 
+from srdata.discovery.pair_folders import images_by_name
 from srdata.errors import UsageError
 from srdata.fetch import obtain
+from srdata.fetch.manifest import Bicubic, ImageSet, Manifest, load_manifest
 from srdata.images import ImageInfo, Pixels, probe, read_image
-from srdata.manifest import Bicubic, ImageSet, Manifest, load_manifest
-from srdata.metrics.names import hr_keys
-from srdata.prepared import PreparedImages
+from srdata.metrics.sr_names import hr_keys
+from srdata.prepared.set_images import PreparedImages
 from srdata.resize import imresize
 from srdata.scale import Scale
 from srdata.store.blocks import HR
-from srdata.store.setfile import SET_FILE
-from srdata.train.folders import images_by_name
+from srdata.store.set_json import SET_FILE
 
 _SPLITS = ("test", "validation", "train")  # the first that a set has is evaluated
 # of RCAN, EDSR, BasicSR, eugenesiow's archives and SelfExSR

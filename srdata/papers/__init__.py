@@ -4,7 +4,7 @@
 >>> load_recipe("hat-x4").loader("data", device="cuda")  # doctest: +SKIP
 """
 
-from srdata.papers.files import load_paper, load_recipe, paper_names
-from srdata.papers.model import Paper, Stage
+from srdata.papers.load import load_paper, load_recipe, paper_names
+from srdata.papers.schema import Paper, Stage
 
 __all__ = ["Paper", "Stage", "load_paper", "load_recipe", "paper_names"]

@@ -11,11 +11,11 @@ from tqdm import tqdm
 from srdata.errors import UsageError
 from srdata.fetch import Planned, have
 from srdata.fetch import plan as downloads
+from srdata.fetch.manifest import ImageSet, Manifest, load_manifest
 from srdata.hub.repository import Repository, look
-from srdata.manifest import ImageSet, Manifest, load_manifest
-from srdata.preparation.items import find_items, hr_sets, published_sets, sample_bytes, stored_sizes
-from srdata.preparation.shards import layout_of
-from srdata.recipe import Recipe
+from srdata.preparation.layout_lmdb import layout_of
+from srdata.preparation.source_items import find_items, hr_sets, published_sets, sample_bytes, stored_sizes
+from srdata.recipes.set_recipe import Recipe
 
 _FLAGS = {"from_dir": "from", "splits": "split"}  # options whose flags have another name
 _STORED_PER_PACKED = 2  # raw samples for each byte of PNG archive; DIV2K's training HR: 6.6 of 3.5 GB

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from srdata.images import write_png
-from srdata.report.draws import histograms
+from srdata.report.draw_histograms import histograms
 from srdata.report.page import report_page, write_report
 from srdata.report.sheets import contact_sheet
 from srdata.report.steps import preview

@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from srdata.report.delta import shown
+from srdata.report.delta_steps import shown
 
 Value = float | str
 

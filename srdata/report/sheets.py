@@ -14,12 +14,12 @@ from PIL import Image
 from srdata.degrade.chain import Delta
 from srdata.errors import UsageError
 from srdata.images import Pixels, list_images, read_image
-from srdata.prepared import PreparedImages
+from srdata.prepared.set_images import PreparedImages
 from srdata.report.canvas import Cell, in_rows, page, scaled
-from srdata.report.delta import applied
+from srdata.report.delta_steps import applied
 from srdata.scale import Scale
 from srdata.store.blocks import HR
-from srdata.store.setfile import SET_FILE
+from srdata.store.set_json import SET_FILE
 
 T = TypeVar("T")
 

@@ -11,11 +11,11 @@ from PIL import Image
 from srdata import catalog
 from srdata.catalog import Shelf
 from srdata.degrade.chain import Chain, load_chain
-from srdata.degrade.op import Params
+from srdata.degrade.model.op import Params
 from srdata.errors import UsageError
 from srdata.images import Pixels, read_image
 from srdata.report.canvas import Cell, in_rows, page, scaled
-from srdata.report.delta import shown
+from srdata.report.delta_steps import shown
 from srdata.scale import Scale
 
 _COLUMNS = 8

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any, overload
 
 from numpy.typing import NDArray
 
-from srdata.resize import arrays
-from srdata.resize.request import Number, check_names, plan
+from srdata.resize import on_arrays
+from srdata.resize.output_sizes import Number, check_names, plan
 from srdata.resize.taps import Taps, taps
 
 if TYPE_CHECKING:
@@ -78,14 +78,14 @@ def imresize(
     """
     check_names(kernel, border, rounding)
     if _is_tensor(image):
-        from srdata.resize import tensors
+        from srdata.resize import on_tensors
 
-        tensors.check(image)
+        on_tensors.check(image)
         passes = _passes(image.shape[2:], scale, size, kernel, antialias)
-        return tensors.resize(image, passes, border, rounding)
-    arrays.check(image)
+        return on_tensors.resize(image, passes, border, rounding)
+    on_arrays.check(image)
     passes = _passes(image.shape[:2], scale, size, kernel, antialias)
-    return arrays.resize(image, passes, border, rounding)
+    return on_arrays.resize(image, passes, border, rounding)
 
 
 def _is_tensor(image: object) -> TypeIs[Tensor]:

@@ -9,7 +9,7 @@ from functools import lru_cache
 import numpy as np
 from numpy.typing import NDArray
 
-from srdata.resize.kernels import KERNELS
+from srdata.resize.interpolation_kernels import KERNELS
 
 Indices = NDArray[np.int64]
 Weights = NDArray[np.float64]

@@ -20,10 +20,10 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
+from srdata.common.files import part_name, publish, storage_errors
 from srdata.errors import CorruptRecordError, StoreError, UnknownNameError, nearest
-from srdata.files import part_name, publish, storage_errors
 from srdata.store.records import Row
-from srdata.store.salvage import shard_rows
+from srdata.store.resume import shard_rows
 
 SCHEMA = pa.schema(
     [

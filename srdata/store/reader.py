@@ -11,15 +11,15 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from srdata.common.files import inside
 from srdata.errors import CorruptRecordError, UsageError
-from srdata.files import inside
 from srdata.store.blocks import CHANNELS, HR, Layout, Pixels
 from srdata.store.codecs import Codec, find_codec
-from srdata.store.environments import Lease, Reading
-from srdata.store.gather import REMEDY, Crop, LayerBlocks
+from srdata.store.crop_blocks import REMEDY, Crop, LayerBlocks
 from srdata.store.index import Index
+from srdata.store.lmdb_pool import Lease, Reading
 from srdata.store.records import Row, row_key, unpack_row
-from srdata.store.setfile import INDEX_FILE, SetFile, read_set, shard_name
+from srdata.store.set_json import INDEX_FILE, SetFile, read_set, shard_name
 
 Integers = NDArray[np.int64]
 

@@ -22,11 +22,11 @@ from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
+from srdata.common.closing import Closing
+from srdata.common.files import part_name, publish, sha256_of, storage_errors
 from srdata.errors import SrdataError, StoreError
-from srdata.files import part_name, publish, sha256_of, storage_errors
 from srdata.store.blocks import Layout
-from srdata.store.closing import Closing
-from srdata.store.lmdbfile import LmdbWriter
+from srdata.store.lmdb_file import LmdbWriter
 from srdata.store.records import Record, block_keys, pack_row, row_key
 
 FORMAT = 1

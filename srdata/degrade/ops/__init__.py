@@ -6,23 +6,23 @@ from typing import TYPE_CHECKING, Annotated, Any, Union
 
 from pydantic import Field
 
-from srdata.degrade.choices import Branch, Maybe, OneOf, Repeat, Shuffled
-from srdata.degrade.op import Op, name_of
+from srdata.degrade.model.composite import Branch, Maybe, OneOf, Repeat, Shuffled
+from srdata.degrade.model.op import Op, name_of
 from srdata.degrade.ops.blur import Blur, KernelBlur, MedianBlur
 from srdata.degrade.ops.camera import CameraNoise
-from srdata.degrade.ops.chroma import ChromaSubsampling
-from srdata.degrade.ops.codecs import Avif, Jpeg, Jxl, Video, Webp
-from srdata.degrade.ops.colour import ChromaShift, ColourSpace
+from srdata.degrade.ops.chroma_subsampling import ChromaSubsampling
+from srdata.degrade.ops.colour_planes import ChromaShift, ColourSpace
+from srdata.degrade.ops.compression import Avif, Jpeg, Jxl, Video, Webp
 from srdata.degrade.ops.dither import ErrorDiffusion, OrderedDither, RiemersmaDither
 from srdata.degrade.ops.halftone import Halftone
 from srdata.degrade.ops.imresize import Imresize
-from srdata.degrade.ops.learned import Car, Network
+from srdata.degrade.ops.network_downscale import Car, Network
 from srdata.degrade.ops.noise import GaussianNoise, SaltPepper, SpeckleNoise, UniformNoise
-from srdata.degrade.ops.photons import PoissonNoise
-from srdata.degrade.ops.pillow import PillowResize
+from srdata.degrade.ops.pillow_resize import PillowResize
+from srdata.degrade.ops.poisson_noise import PoissonNoise
 from srdata.degrade.ops.rain import RainStreaks
-from srdata.degrade.ops.resize import Resize, Subsample
-from srdata.degrade.ops.structure import Halo, Pixelate, UnsharpMask
+from srdata.degrade.ops.resizing import Resize, Subsample
+from srdata.degrade.ops.sharpen import Halo, Pixelate, UnsharpMask
 from srdata.degrade.ops.tone import Banding, Gamma, Levels, Saturation
 
 _KINDS: tuple[type[Op], ...] = (

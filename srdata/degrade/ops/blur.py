@@ -10,14 +10,14 @@ import cv2
 import numpy as np
 from pydantic import Field, field_validator, model_validator
 
-from srdata.degrade import backend, kernels
-from srdata.degrade.backend import Array, Image, PadRule, is_torch
-from srdata.degrade.draw import chance, choice, field_key, odd, pick, uniform
-from srdata.degrade.filters import Kernel, filter2d
-from srdata.degrade.kernelfile import read_kernels
-from srdata.degrade.op import BytesOp, Op, Params
-from srdata.degrade.ops.groups import alike
-from srdata.degrade.ranges import ODDS, OddRange, Range, above, between
+from srdata.degrade.model.distributions import chance, choice, field_key, odd, pick, uniform
+from srdata.degrade.model.op import BytesOp, Op, Params
+from srdata.degrade.model.ranges import ODDS, OddRange, Range, above, between
+from srdata.degrade.numerics import backend, blur_kernels
+from srdata.degrade.numerics.backend import Array, Image, PadRule, is_torch
+from srdata.degrade.numerics.by_setting import alike
+from srdata.degrade.numerics.filters import Kernel, filter2d
+from srdata.degrade.numerics.kernel_files import read_kernels
 from srdata.errors import UsageError
 
 Shape = Literal[
@@ -42,7 +42,7 @@ class Blur(Op):
     """Blur by a kernel whose shape is drawn by its odds.
 
     Source of the Gaussian, generalized, plateau and sinc shapes: Real-ESRGAN (arXiv 2107.10833); of the disk,
-    box, line and path see `srdata.degrade.kernels`.
+    box, line and path see `srdata.degrade.numerics.blur_kernels`.
     """
 
     version: ClassVar[int] = 2
@@ -119,23 +119,23 @@ def _about_one(rng: np.random.Generator, span: tuple[float, float]) -> float:
 
 def kernel_of(params: Params, shift: float = 0.0) -> Kernel:
     """The kernel that the parameters of a `blur` describe."""
-    at = kernels.grid(params["size"], shift)
+    at = blur_kernels.grid(params["size"], shift)
     match params["shape"]:
         case "iso" | "aniso":
-            return kernels.gaussian(at, params["sigma"], params["angle"])
+            return blur_kernels.gaussian(at, params["sigma"], params["angle"])
         case "generalized_iso" | "generalized_aniso":
-            return kernels.generalized(at, params["sigma"], params["angle"], params["beta"])
+            return blur_kernels.generalized(at, params["sigma"], params["angle"], params["beta"])
         case "plateau_iso" | "plateau_aniso":
-            return kernels.plateau(at, params["sigma"], params["angle"], params["beta"])
+            return blur_kernels.plateau(at, params["sigma"], params["angle"], params["beta"])
         case "sinc":
-            return kernels.sinc(at, params["cutoff"])
+            return blur_kernels.sinc(at, params["cutoff"])
         case "disk":
-            return kernels.disk(at, params["length"] / 2)
+            return blur_kernels.disk(at, params["length"] / 2)
         case "box":
-            return kernels.box(at, params["length"])
+            return blur_kernels.box(at, params["length"])
         case "line":
-            return kernels.line(at, params["length"], params["angle"])
-    return kernels.path(at, params["length"], params["key"])
+            return blur_kernels.line(at, params["length"], params["angle"])
+    return blur_kernels.path(at, params["length"], params["key"])
 
 
 class MedianBlur(BytesOp):

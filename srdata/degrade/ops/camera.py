@@ -9,12 +9,12 @@ from typing import Annotated, Any, ClassVar, Literal
 import numpy as np
 
 from srdata.colour import linear_to_srgb, srgb_to_linear
-from srdata.degrade import backend
-from srdata.degrade.backend import Array
-from srdata.degrade.draw import field_key, normal, uniform
-from srdata.degrade.filters import filter2d
-from srdata.degrade.op import Op, Params
-from srdata.degrade.ranges import Range, above, between
+from srdata.degrade.model.distributions import field_key, normal, uniform
+from srdata.degrade.model.op import Op, Params
+from srdata.degrade.model.ranges import Range, above, between
+from srdata.degrade.numerics import backend
+from srdata.degrade.numerics.backend import Array
+from srdata.degrade.numerics.filters import filter2d
 
 Variance = Annotated[Range, above(0), between(0, 1)]
 Gain = Annotated[Range, between(1, 8)]

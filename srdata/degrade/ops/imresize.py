@@ -7,8 +7,8 @@ from typing import Any, Literal
 
 import numpy as np
 
-from srdata.degrade.backend import Array, Image, is_torch
-from srdata.degrade.op import BytesOp, Params
+from srdata.degrade.model.op import BytesOp, Params
+from srdata.degrade.numerics.backend import Array, Image, is_torch
 from srdata.resize import imresize
 
 

@@ -9,11 +9,11 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from srdata.degrade import backend
-from srdata.degrade.backend import Array, clip
-from srdata.degrade.draw import field_key, uniform
-from srdata.degrade.op import Op, Params
-from srdata.degrade.ranges import Range, above, between
+from srdata.degrade.model.distributions import field_key, uniform
+from srdata.degrade.model.op import Op, Params
+from srdata.degrade.model.ranges import Range, above, between
+from srdata.degrade.numerics import backend
+from srdata.degrade.numerics.backend import Array, clip
 from srdata.rng import uniforms
 
 Layer = NDArray[np.float32]

@@ -9,10 +9,10 @@ import numpy as np
 from pydantic import model_validator
 
 from srdata.colour import extremes, library
-from srdata.degrade.backend import Array, clip, column
-from srdata.degrade.draw import integer, uniform
-from srdata.degrade.op import Op, Params
-from srdata.degrade.ranges import IntRange, Range, between
+from srdata.degrade.model.distributions import integer, uniform
+from srdata.degrade.model.op import Op, Params
+from srdata.degrade.model.ranges import IntRange, Range, between
+from srdata.degrade.numerics.backend import Array, clip, column
 
 Level = between(0, 255)
 

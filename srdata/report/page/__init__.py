@@ -8,9 +8,9 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import srdata
-from srdata.files import write_file
-from srdata.prepared import PreparedImages
-from srdata.report.page import about, counts, drawn, hard, pairs, same
+from srdata.common.files import write_file
+from srdata.prepared.set_images import PreparedImages
+from srdata.report.page import about, counts, drawn_parameters, duplicate_images, hardest_windows, pair_tiles
 from srdata.report.page.html import Html, el
 from srdata.report.page.pictures import within
 
@@ -50,9 +50,11 @@ def report_page(
     sections = [
         sheet,
         _section("sizes", "Counts and sizes", counts.splits(prepared), *counts.sizes(prepared)),
-        _section("draws", "What was drawn", *drawn.distributions(prepared)),
+        _section("draws", "What was drawn", *drawn_parameters.distributions(prepared)),
         difficulty,
-        _section("copies", "Duplicates and leakage", *same.same(prepared, [*map(Path, against)], jobs)),
+        _section(
+            "copies", "Duplicates and leakage", *duplicate_images.same(prepared, [*map(Path, against)], jobs)
+        ),
         _section("recipe", "Recipe and files", *about.identity(prepared), about.recipe(prepared.content)),
         _section("quarantine", "Left out", *about.quarantine(prepared.content)),
         _section("licence", "Licence", *about.licence(prepared.content)),
@@ -63,15 +65,15 @@ def report_page(
 
 def _with_pictures(prepared: PreparedImages, count: int) -> tuple[Section, Section]:
     """The contact sheet, and difficulty with its windows: they share the bytes for pictures."""
-    ends = hard.ends(prepared, _ENDS)
-    groups = [*ends.values(), pairs.chosen(prepared, count)]
+    ends = hardest_windows.ends(prepared, _ENDS)
+    groups = [*ends.values(), pair_tiles.chosen(prepared, count)]
     shown = within(prepared, [one.part for group in groups for one in group], _PICTURES)
-    *ends_shown, sheet = (pairs.tiles(group, [next(shown) for _ in group]) for group in groups)
+    *ends_shown, sheet = (pair_tiles.tiles(group, [next(shown) for _ in group]) for group in groups)
     titled = [part for title, one in zip(ends, ends_shown, strict=True) for part in (el("h3", title), one)]
     lead = el("p", "HR on the left, LR on the right. Open a pair to compare.")
     return (
         _section("pairs", "Pairs", lead, sheet),
-        _section("difficulty", "Difficulty", *hard.difficulty(prepared), *titled),
+        _section("difficulty", "Difficulty", *hardest_windows.difficulty(prepared), *titled),
     )
 
 
@@ -99,7 +101,7 @@ def _page(prepared: PreparedImages, sections: Sequence[Section]) -> str:
         el("nav", *links, aria_label="Sections"),
         el("main", *(section for _, _, section in sections)),
         el("footer", f"Written by srdata {srdata.__version__}. This page loads nothing from anywhere."),
-        pairs.viewer(),
+        pair_tiles.viewer(),
         el("script", script),
     )
     return f"<!doctype html>\n{el('html', head, body, lang='en')}\n"

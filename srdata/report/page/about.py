@@ -13,12 +13,12 @@ from srdata import catalog
 from srdata.catalog import Shelf
 from srdata.degrade.chain import load_chain
 from srdata.errors import UnknownNameError
-from srdata.manifest import Manifest
+from srdata.fetch.manifest import Manifest
 from srdata.preparation.plan import readable
-from srdata.prepared import PreparedImages
+from srdata.prepared.licences import terms_of
+from srdata.prepared.set_images import PreparedImages
 from srdata.report.page.html import Html, code, definitions, el, join, name, table
-from srdata.rights import terms_of
-from srdata.store.setfile import SetFile
+from srdata.store.set_json import SetFile
 
 _FOLDER = "a folder of images"
 _PATCH = 192  # HR pixels, or as many whole LR cells

@@ -11,7 +11,7 @@ from math import lcm, sqrt
 from PIL import Image
 
 from srdata.images import Pixels
-from srdata.prepared import PreparedImages
+from srdata.prepared.set_images import PreparedImages
 from srdata.report.sheets import facing, middle
 from srdata.store.blocks import HR
 

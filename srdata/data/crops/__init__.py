@@ -1,0 +1,1 @@
+"""Crops: which region of an image, read, padded, turned, as tensors."""

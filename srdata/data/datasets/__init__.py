@@ -1,0 +1,1 @@
+"""Data sets: pairs by index, several sets as one, streams."""

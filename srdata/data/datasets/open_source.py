@@ -1,0 +1,175 @@
+"""Which source of pairs is meant by what a user gives."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import NamedTuple
+
+from srdata.common.only_choice import pick
+from srdata.data.crops.read_crops import Only
+from srdata.data.pair_sources.sources import (
+    PairSource,
+    SetSource,
+    folder_source,
+    lmdb_source,
+    prepared_source,
+    single_source,
+)
+from srdata.data.pair_sources.table_pairs import table_source
+from srdata.discovery.pair_folders import Place, is_lmdb, places
+from srdata.errors import UsageError
+from srdata.hub.address import HubName
+from srdata.hub.columns import Given
+from srdata.hub.open_table import holds_tables
+from srdata.images import ImagePolicy
+from srdata.scale import Scale
+from srdata.store.reader import SetReader
+from srdata.store.set_json import SET_FILE, UNFINISHED, read_set
+from srdata.store.windows import Windows
+
+
+@dataclass(frozen=True)
+class Choice:
+    """What a user chooses of all that is there; None where there is nothing to choose."""
+
+    split: str | None = None
+    scale: Scale | None = None
+    track: str | None = None
+    template: str = "{key}"
+    images: ImagePolicy | None = None
+    verify: bool = False
+    only: Only | None = None
+    config: str | None = None
+    columns: Given | None = None
+
+
+class Opened(NamedTuple):
+    """A source, and what is known of where it lies."""
+
+    source: PairSource
+    windows: Windows | None = None  # that the set was prepared with
+    subimages: bool = False  # whether the images are sub-images already
+    prepared: tuple[Path, str] | None = None  # the folder and split of a prepared set
+    only: Only | None = None  # the side that alone is there
+
+
+def open_given(path: Path | HubName | None, hr: Path | None, lr: Path | None, choice: Choice) -> Opened:
+    """The source at `path`, or of `hr` and `lr`; raises UsageError when none is there or a choice is open."""
+    if path is not None and hr is None and lr is None:
+        return _open_path(path, choice)
+    if path is None and hr is not None and lr is not None:
+        return _open_two(hr, lr, choice)
+    if path is None and (folder := hr or lr) is not None:
+        scale = choice.scale if hr and choice.scale else Scale(1)
+        return Opened(single_source(_folder(folder), scale, choice.images))
+    raise UsageError("give either the path of a prepared set or a folder, or hr=, lr= or both")
+
+
+def choose_windows(opened: Opened, windows: bool | Windows) -> Windows | None:
+    """The windows that are items: those of the set for True, None for whole images; raises UsageError."""
+    chosen = opened.windows if windows is True else windows or None
+    if chosen is None and windows and not opened.subimages:
+        raise UsageError(
+            "windows=True takes the windows that a set was prepared with, and here are none: "
+            "choose some with windows=Windows(size=480, step=240)"
+        )
+    return chosen
+
+
+def _open_path(path: Path | HubName, choice: Choice) -> Opened:
+    if isinstance(path, HubName):
+        return _open_table(path, choice)
+    if (path / UNFINISHED).exists():
+        raise UsageError(f"{path} is not finished: run the same `srdata prepare` again, it goes on")
+    if not (path / SET_FILE).is_file():
+        return _open_place(path, choice)
+    content = read_set(path)
+    if content.layout == "basicsr":
+        return _open_place(path, choice)
+    split = pick("split", choice.split, sorted(content.counts), path)
+    if choice.only == "hr":  # of any scale, or of none
+        scale = choice.scale or Scale(1)
+    else:
+        scale = Scale(pick("scale", _text(choice.scale), content.scales, path))
+    source = (
+        prepared_source(path, split, scale, choice.images)
+        if content.layout == "folder"
+        else SetSource(SetReader(path, verify=choice.verify), split, scale)
+    )
+    return Opened(source, content.windows, prepared=(path, split))
+
+
+def _open_place(path: Path, choice: Choice) -> Opened:
+    """The source in a folder that holds folders or LMDBs with the names that the field uses."""
+    found = places(path)
+    if not found and path.exists() and holds_tables(path):
+        return _open_table(path, choice)
+    if not found:
+        raise UsageError(_nothing_at(path))
+    found = _narrowed(found, path, "split", choice.split, lambda place: place.split)
+    found = _narrowed(found, path, "track", choice.track, lambda place: place.track)
+    found = _narrowed(found, path, "scale", _text(choice.scale), lambda place: str(place.scale))
+    if len(found) > 1:
+        names = ", ".join(place.hr.name for place in found)
+        raise UsageError(f"{path} holds {names}: give one as hr=, with its LR images as lr=")
+    place = found[0]
+    return _open_two(place.hr, place.lr, replace(choice, scale=place.scale, template=place.template))
+
+
+def _open_table(place: Path | HubName, choice: Choice) -> Opened:
+    """The source in a data set of the Hub, or in a folder or file that `datasets` reads."""
+    source, only = table_source(
+        place,
+        choice.config,
+        choice.split,
+        columns=choice.columns,
+        only=choice.only,
+        scale=choice.scale,
+        policy=choice.images,
+    )
+    return Opened(source, only=only)
+
+
+def _open_two(hr: Path, lr: Path, choice: Choice) -> Opened:
+    """The source of two folders of images, or of two of BasicSR's LMDBs; raises UsageError."""
+    hr, lr = _folder(hr), _folder(lr)
+    if is_lmdb(hr) != is_lmdb(lr):
+        raise UsageError(f"{hr} and {lr}: one is an LMDB and the other is not; give two of a kind")
+    open_pair = lmdb_source if is_lmdb(hr) else folder_source
+    source = open_pair(hr, lr, choice.template, choice.scale, choice.images)
+    return Opened(source, subimages=hr.stem.endswith("_sub"))
+
+
+def _folder(path: Path) -> Path:
+    if not path.is_dir():
+        raise UsageError(f"there is no folder {path}")
+    return path
+
+
+def _narrowed(
+    found: list[Place], path: Path, kind: str, wanted: str | None, value: Callable[[Place], str | None]
+) -> list[Place]:
+    """The places with the wanted value, or with none, which fits any."""
+    known = sorted({text for place in found if (text := value(place)) is not None})
+    if not known:
+        return found
+    chosen = pick(kind, wanted, known, path)
+    return [place for place in found if value(place) in (chosen, None)]
+
+
+def _text(scale: Scale | None) -> str | None:
+    return None if scale is None else str(scale)
+
+
+def _nothing_at(path: Path) -> str:
+    if not path.exists():
+        return f"there is no {path}: prepare it first, `srdata list` shows what can be prepared"
+    if is_lmdb(path):
+        return f"{path} is one LMDB: give the one with HR images as hr= and the one with LR images as lr="
+    return (
+        f"{path} is no prepared set (no set.json), holds no folders NAME_HR and NAME_LR_bicubic/X4 and no "
+        "Parquet files or metadata.jsonl: "
+        f"prepare it with `srdata prepare {path} --scale 4 --lmdb`, or give two folders as hr= and lr="
+    )

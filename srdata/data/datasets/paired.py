@@ -1,0 +1,413 @@
+"""`PairedDataset`: pairs of HR and LR images for training, from whatever holds them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from copy import copy
+from os import PathLike
+from pathlib import Path
+from typing import NamedTuple, TypedDict
+
+import numpy as np
+import torch
+from numpy.typing import ArrayLike
+from torch.utils.data import Dataset
+
+from srdata.data.crops.padding import check_pad
+from srdata.data.crops.read_crops import Only, Sides, cut, enlarges, shapes, stackable
+from srdata.data.crops.regions import Crops, Regions, Turning, check_turning, draw, items_of
+from srdata.data.crops.to_tensor import check_dtype, to_tensor
+from srdata.data.datasets.open_source import Choice, choose_windows, open_given
+from srdata.data.datasets.shared_epoch import SharedEpoch
+from srdata.data.pair_sources.sources import PairSource
+from srdata.data.pair_sources.stereo import ViewsSource
+from srdata.degrade.numerics.backend import keep_memory
+from srdata.discovery.pairing import SHOWN, listed
+from srdata.errors import UnknownNameError, UsageError
+from srdata.hub.address import HubName, hub_name, is_hub_name
+from srdata.hub.columns import Given
+from srdata.images import ImagePolicy, Pixels
+from srdata.scale import Scale
+from srdata.store.window_scores import ScoreKind, Scores, read_scores
+from srdata.store.windows import Integers, Windows, window_name
+
+Index = int | tuple[int, int]  # the number of an item, or (epoch, number of an item)
+
+
+class Pair(TypedDict, total=False):
+    """One item: tensors (3, height, width), in 0 to 1 unless uint8, and the name of the image or window.
+
+    Where only one side is read, the other is missing.
+    """
+
+    lr: torch.Tensor
+    hr: torch.Tensor
+    key: str
+
+
+class Pairs(NamedTuple):
+    """A batch: uint8 RGB arrays (count, height, width, 3), and the name of each image or window.
+
+    Where only one side is read, the other has height and width 0.
+    """
+
+    lr: Pixels
+    hr: Pixels
+    keys: list[str]
+
+
+class Drawn(NamedTuple):
+    """The crops of a batch, before they are read."""
+
+    source: PairSource
+    crops: Crops
+    patch: int | None  # cells
+    pad: str | None
+    only: Only | None
+    around: int = 0  # cells on each side of a patch that are read with it
+
+    @property
+    def keys(self) -> list[str]:
+        """The name of each image or window."""
+        return names(self.source, self.crops.inside)
+
+    def shapes(self) -> tuple[tuple[int, ...], tuple[int, ...]]:
+        """The shapes of what `read` gives; raises UsageError for crops of different sizes."""
+        if not stackable(self.crops, self.patch):
+            raise UsageError(
+                "items of different sizes make no batch: give patch_size=, or read them one by one"
+            )
+        whole, side = self.patch is None, (self.patch or 0) + 2 * self.around
+        height, width = self.crops.inside.sizes[0].tolist() if whole else [side] * 2
+        return shapes(self.source, len(self.crops.inside.images), height, width, self.only)
+
+    @property
+    def in_floats(self) -> bool:
+        """Whether `read` gives float32."""
+        return enlarges(self.crops, self.patch, self.pad)
+
+    def read(self, out: Sides | None = None) -> Sides:
+        """LR and HR, as `cut` gives them; UsageError, CorruptRecordError or ImageError."""
+        self.shapes()
+        keep_memory()
+        return cut(self.source, self.crops, self.patch, self.pad, self.only, out, self.around)
+
+
+class PairedDataset(Dataset[Pair]):
+    """Pairs of HR and LR images, or aligned crops of them, as a map-style data set for torch.
+
+    >>> data = PairedDataset("data/div2k-x4", split="train", patch_size=192)  # doctest: +SKIP
+    >>> data[0]["lr"].shape, data[0]["hr"].shape  # doctest: +SKIP
+    (torch.Size([3, 48, 48]), torch.Size([3, 192, 192]))
+
+    What it reads is one of
+        path        a prepared set; or a folder that holds EDSR's folders (DIV2K_train_HR and
+                    DIV2K_train_LR_bicubic/X4, or HR and LR_bicubic/X4) or BasicSR's LMDBs; or a data set of
+                    the Hugging Face Hub, hf://ORG/NAME; or a folder that `srdata publish --out` or `datasets`
+                    wrote, or a Parquet file
+        hr=, lr=    two folders of images or two of BasicSR's LMDBs; an LR image is called as `template` says;
+                    or one of them alone, a folder of images
+    and of what is there, where there is more than one,
+        split       train, validation or test
+        scale       HR pixels per LR pixel
+        track       bicubic, unknown, … in EDSR's layout
+        config      of a data set in the forms of `datasets`: bicubic_x4, …
+        only        "hr" or "lr": this side alone, the other is not read; HR alone needs no scale
+        views       for stereo: the marks in the names of images, as ("_L", "_R") of 0001_L and 0001_R. An
+                    item is both, cut and turned alike, of six channels: the left RGB, then the right
+    With the forms of `datasets` also
+        revision    a branch, tag or commit on the Hub, which hf://ORG/NAME@REVISION names as well
+        columns     the columns of images and names, such as {"hr": "gt", "lr": "lq", "key": "id"}; without it
+                    those called lr, hr and key; one called image alone is HR
+
+    An item is
+        windows     False: an image; True: a sub-image window of the set; or of Windows(size=480, step=240);
+                    an image that is smaller than a window is one item
+        patch_size  a random crop of it with this side in HR pixels; None: all that the LR image covers
+        pad         "reflect", "edge" or "constant" pads images that are smaller, "enlarge" resizes them as
+                    HAT does: bilinearly, in floats, along the axes that are too short, without LR, "flat"
+                    puts a colour in their place, drawn at random, as SwinIR does; None: they are an error
+        dihedral    True: flipped and turned at random, all 8 ways equally likely; "mirror": left and right
+                    alone, as for faces, also where a loader turns others
+        seed        of crops and turns
+        dtype       of tensors: float32, float16 or bfloat16 in 0 to 1, or uint8
+        images      what to admit besides plain 8-bit RGB where image files are read
+        verify      True: compare what is read from a prepared set with its hash, each time
+
+    The crop of item i in epoch e depends on (seed, e, i) alone, for any number of workers. The epoch comes
+    with the index: `DataLoader(data, sampler=EpochSampler(data))`, of `srdata.data`, asks for
+    (e, i), so every pass has other crops. For a plain index, as with shuffle=True, it is what `set_epoch` was
+    given before the pass, and 0 until then; all workers see that, persistent or not.
+
+    Raises UsageError, at once, when there is nothing to read, a choice is open, an image lacks its partner,
+    sizes do not match or images are smaller than the patch; when reading fails, CorruptRecordError or
+    ImageError with the name.
+    """
+
+    def __init__(
+        self,
+        path: str | PathLike[str] | None = None,
+        *,
+        hr: str | PathLike[str] | None = None,
+        lr: str | PathLike[str] | None = None,
+        template: str = "{key}",
+        split: str | None = None,
+        scale: int | float | str | Scale | None = None,
+        track: str | None = None,
+        config: str | None = None,
+        revision: str | None = None,
+        columns: Given | None = None,
+        only: Only | None = None,
+        views: tuple[str, str] | None = None,
+        windows: bool | Windows = False,
+        patch_size: int | None = None,
+        pad: str | None = None,
+        dihedral: Turning = False,
+        seed: int = 0,
+        dtype: torch.dtype = torch.float32,
+        images: ImagePolicy | None = None,
+        verify: bool = False,
+    ) -> None:
+        chosen_scale = None if scale is None else Scale(scale)
+        self._only = _choose_side(only, hr, lr)
+        choice = Choice(split, chosen_scale, track, template, images, verify, self._only, config, columns)
+        opened = open_given(place_of(path, revision), _path(hr), _path(lr), choice)
+        self._only = self._only or opened.only
+        self._source = opened.source if views is None else ViewsSource(opened.source, views)
+        self._prepared = opened.prepared if views is None else None  # whose scores are of single views
+        self._windows = choose_windows(opened, windows)
+        self._items = items_of(self._source.sizes, self.scale, self._windows)
+        self._kept: Integers | None = None  # the numbers in `_items` of a subset's items
+        self._patch = None if patch_size is None else in_cells(patch_size, self.scale)
+        self._pad = None if pad is None else check_pad(pad)
+        self._dihedral = check_turning(dihedral)
+        self._seed = seed
+        self._dtype = check_dtype(dtype)
+        self._epoch = SharedEpoch()
+        check_crops(seed, pad, patch_size)
+        if pad is None and self._patch is not None:
+            self._refuse_small(self._patch)
+
+    @property
+    def scale(self) -> Scale:
+        """How many HR pixels face one LR pixel."""
+        return self._source.scale
+
+    @property
+    def source(self) -> PairSource:
+        """Where the pairs come from."""
+        return self._source
+
+    @property
+    def patch_size(self) -> int | None:
+        """The side of a crop in HR pixels; None where items are whole."""
+        return None if self._patch is None else self._patch * self.scale.numerator
+
+    @property
+    def only(self) -> Only | None:
+        """The side that is read alone; None for both."""
+        return self._only
+
+    @property
+    def pads(self) -> bool:
+        """Whether images that are smaller than a patch are admitted."""
+        return self._pad is not None
+
+    def reading(self, source: PairSource) -> PairedDataset:
+        """The same data set, read from another source of the same pairs."""
+        copied = copy(self)
+        copied._source = source
+        return copied
+
+    @property
+    def keys(self) -> list[str]:
+        """The name of every item."""
+        return names(self._source, self._regions())
+
+    @property
+    def sizes(self) -> Integers:
+        """HR height and width of every item before it is cropped to a patch or padded, (items, 2)."""
+        return self._regions().sizes * self.scale.numerator
+
+    def scores(self, by: str = "psnr", scale: Scale | None = None) -> Scores:
+        """What `srdata classify` gave every item: psnr, psnr-y, edges, gradients or deviation, (items,).
+
+        They are defined in `srdata.difficulty.scorers`. `scale` is that at which windows were scored, where
+        it is another than that of the data, as for HR alone. Raises UsageError where the items are no windows
+        of a prepared set or these were not scored, with the command to run.
+        """
+        if self._prepared is None or self._windows is None:
+            raise UsageError("scores are of the windows of a prepared set: open one, with windows=True")
+        folder, split = self._prepared
+        found = read_scores(folder, ScoreKind(by, scale or self.scale, self._windows), split)
+        if len(found) != len(self._items):
+            raise UsageError(
+                f"{folder} has other windows at scale {scale}: its images are no multiples of it"
+            )
+        return found[self._numbers(np.arange(len(self)))]
+
+    def subset(self, items: ArrayLike) -> PairedDataset:
+        """These items alone, in this order; each gets the same crops as before.
+
+        `items` are numbers or a mask, as numpy indexes: `data.subset(data.scores("deviation") > 2)` leaves
+        flat windows out. Memory: 8 bytes an item. Raises IndexError for a number beyond the last.
+        """
+        subset = copy(self)
+        subset._kept = self._numbers(np.arange(len(self))[np.array(items, ndmin=1)])
+        subset._epoch = SharedEpoch()
+        subset._epoch.set(self._epoch.get())
+        return subset
+
+    def set_epoch(self, epoch: int) -> None:
+        """Choose the epoch of plain indices, for this process and all workers; call it before iterating."""
+        self._epoch.set(epoch)
+
+    def __len__(self) -> int:
+        return len(self._items if self._kept is None else self._kept)
+
+    def __getitem__(self, index: Index) -> Pair:
+        return self.__getitems__([index])[0]
+
+    def __getitems__(self, indices: Sequence[Index]) -> list[Pair]:
+        """The items of a batch, which torch's DataLoader asks for together."""
+        items, epochs = self._addresses(indices)
+        drawn = self.draw(items, epochs)
+        if not stackable(drawn.crops, drawn.patch):
+            return [self[index] for index in indices]
+        sides = {
+            name: to_tensor(images, self._dtype)
+            for name, images in zip(("lr", "hr"), drawn.read(), strict=True)
+            if self._only in (None, name)
+        }
+        return [
+            Pair(**{name: images[i] for name, images in sides.items()}, key=key)  # type: ignore[typeddict-item]  # the names are those of Pair
+            for i, key in enumerate(drawn.keys)
+        ]
+
+    def batch(self, indices: ArrayLike, epoch: int | None = None, out: Sides | None = None) -> Pairs:
+        """Items as uint8 arrays (count, height, width, 3), the fast way: no object is made for an item.
+
+        `epoch` is by default what `set_epoch` was given. `out`, LR and HR arrays of the right shape such as
+        views of pinned tensors, is filled and returned. Raises UsageError for items of different sizes.
+        """
+        items = self._checked(np.array(indices, np.int64, ndmin=1))
+        drawn = self.draw(items, self._epoch.get() if epoch is None else epoch)
+        if out is None and drawn.in_floats:
+            lr, hr = drawn.shapes()
+            out = np.empty(lr, np.uint8), np.empty(hr, np.uint8)
+        return Pairs(*drawn.read(out), drawn.keys)
+
+    def draw(
+        self,
+        items: Integers,
+        epochs: int | Integers,
+        *,
+        seed: int | None = None,
+        patch_size: int | None = None,
+        dihedral: bool = False,
+        only: Only | None = None,
+        around: int = 0,
+    ) -> Drawn:
+        """The crops of items (from 0) in an epoch or epochs, as a loader asks for them.
+
+        What is given stands for, and `dihedral` and `only` add to, what the data set was made with. `around`
+        HR pixels on each side of a patch are read with it, mirrored where they lie beyond the image.
+        """
+        patch = self._patch if patch_size is None else in_cells(patch_size, self.scale)
+        numbers = self._numbers(items)
+        address = (self._seed if seed is None else seed, epochs, numbers)
+        crops = draw(self._items.regions(numbers), patch, self._dihedral or dihedral, address)
+        cells = around // self.scale.numerator
+        return Drawn(self._source, crops, patch, self._pad, self._only or only, cells)
+
+    def check_patch(self, patch_size: int) -> None:
+        """Raise UsageError where a patch size (HR pixels) does not fit the scale, or into every image."""
+        if self._pad is None:
+            self._refuse_small(in_cells(patch_size, self.scale))
+
+    def _addresses(self, indices: Sequence[Index]) -> tuple[Integers, Integers]:
+        """Items and epochs of indices of either form."""
+        now = self._epoch.get()
+        pairs = [index if isinstance(index, tuple) else (now, index) for index in indices]
+        epochs, items = np.array(pairs, np.int64).T
+        return self._checked(items), epochs
+
+    def _checked(self, items: Integers) -> Integers:
+        """Item numbers counted from 0; IndexError, which ends a `for` over the data, for one beyond it."""
+        count = len(self)
+        beyond = (items < -count) | (items >= count)
+        if beyond.any():
+            raise IndexError(f"item {items[beyond][0]} of {count}")
+        return items % count
+
+    def _numbers(self, items: Integers) -> Integers:
+        """The numbers by which these items went before any were left out."""
+        return items if self._kept is None else self._kept[items]
+
+    def _regions(self) -> Regions:
+        return self._items.regions(self._numbers(np.arange(len(self))))
+
+    def _refuse_small(self, patch: int) -> None:
+        """Raise UsageError that lists the items into which no patch of so many cells fits."""
+        small = self._items.smaller_than(patch)
+        if self._kept is not None:
+            small = np.intersect1d(small, self._kept)
+        if len(small):
+            cell, regions = self.scale.numerator, self._items.regions(small[:SHOWN])
+            named = zip(names(self._source, regions), (regions.sizes * cell).tolist(), strict=True)
+            found = [f"{name} ({width}x{height})" for name, (height, width) in named]
+            raise UsageError(
+                f"{len(small)} of {len(self)} items are smaller than patch_size {patch * cell}: "
+                f"{listed(found, len(small))}; take smaller patches, or pad='reflect'"
+            )
+
+
+def names(source: PairSource, regions: Regions) -> list[str]:
+    """The name of each image or window."""
+    keys = source.keys(regions.images)
+    if regions.orders is None:
+        return keys
+    return [window_name(key, order) for key, order in zip(keys, regions.orders.tolist(), strict=True)]
+
+
+def _choose_side(only: Only | None, hr: object, lr: object) -> Only | None:
+    """The side that is wanted, or that alone is given; raises UsageError."""
+    if only not in (None, "hr", "lr"):
+        raise UnknownNameError.among("side", only, ("hr", "lr"))
+    given: Only | None = None if (hr is None) == (lr is None) else "lr" if hr is None else "hr"
+    if only is not None and given not in (None, only):
+        raise UsageError(f"only={only!r}, but the other side is all that is given")
+    return only or given
+
+
+def check_crops(seed: int, pad: str | None, patch_size: int | None) -> None:
+    """Raise UsageError for settings of crops that cannot be."""
+    if not 0 <= seed < 2**63:
+        raise UsageError(f"seed {seed} must lie between 0 and 2**63 - 1")
+    if pad is not None and patch_size is None:
+        raise UsageError(f"pad={pad!r} enlarges images to the patch: give patch_size= as well")
+
+
+def in_cells(patch_size: int, scale: Scale) -> int:
+    """A patch size in cells; raises UsageError with the nearest sizes when it is no whole number of them."""
+    cells, rest = divmod(patch_size, scale.numerator)
+    if rest or cells < 1:
+        nearest = [str(n * scale.numerator) for n in (cells, cells + 1) if n > 0]
+        raise UsageError(
+            f"patch_size {patch_size} is no multiple of {scale.numerator}, which scale {scale} needs: "
+            f"take {' or '.join(nearest)}"
+        )
+    return cells
+
+
+def place_of(path: str | PathLike[str] | None, revision: str | None) -> Path | HubName | None:
+    """The data set of the Hub, or the path, that a user gives; raises UsageError."""
+    if is_hub_name(path):
+        return hub_name(str(path), revision)
+    if revision is not None:
+        raise UsageError(f"revision={revision!r} is of a data set of the Hub: give hf://ORG/NAME")
+    return _path(path)
+
+
+def _path(path: str | PathLike[str] | None) -> Path | None:
+    return None if path is None else Path(path)

@@ -1,0 +1,210 @@
+"""`StreamedPairs`: pairs for training out of a data set that is read as it comes and kept nowhere."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from itertools import islice
+from os import PathLike
+from typing import NamedTuple
+
+import numpy as np
+import torch
+from torch.utils.data import IterableDataset, get_worker_info
+
+from srdata.data.crops.padding import check_pad
+from srdata.data.crops.read_crops import Only, cut
+from srdata.data.crops.regions import WholeImages, draw
+from srdata.data.crops.to_tensor import check_dtype, to_tensor
+from srdata.data.datasets.paired import Pair, check_crops, in_cells, place_of
+from srdata.data.datasets.shared_epoch import SharedEpoch
+from srdata.data.pair_sources.sources import PairSource
+from srdata.data.pair_sources.table_pairs import choose_reading, told_scale
+from srdata.data.sampling.ranks import my_share
+from srdata.errors import ImageError, UsageError
+from srdata.hub.columns import Given
+from srdata.hub.streams import open_stream
+from srdata.images import ImagePolicy
+from srdata.rng import generator
+from srdata.rng import key as number_of
+from srdata.scale import Scale
+from srdata.store.windows import Integers
+
+_POSITIVE = 2**63 - 1
+_ONE = np.zeros(1, np.int64)  # the one image of a row
+
+
+class _Share(NamedTuple):
+    """What one of several readers takes: some shards, and of each block of them every `parts`-th row."""
+
+    shards: Integers
+    part: int
+    parts: int
+
+
+class _Place(NamedTuple):
+    """Where a reader stands: at a row of a block of one of its shards."""
+
+    shard: int = 0
+    block: int = 0
+    row: int = 0
+
+
+class StreamedPairs(IterableDataset[Pair]):
+    """Pairs of HR and LR images, or aligned crops of them, out of a data set that is streamed.
+
+    >>> data = StreamedPairs("hf://my-lab/div2k-x4", split="train", patch_size=192)  # doctest: +SKIP
+    >>> loader = DataLoader(data, batch_size=16, num_workers=4)  # doctest: +SKIP
+
+    `path` is hf://ORG/NAME, of which nothing is kept on this disk, or a folder or file in a form of
+    `datasets`. What it reads and what an item is, is said with the same words as for a PairedDataset.
+
+    The shards of an epoch come in an order drawn anew, shared out among all ranks and workers; where there
+    are fewer shards than readers, several read one and share its rows. `buffer` rows are read at a time and
+    shuffled among themselves. With `shuffle=False` all come in the order of the files. A crop depends on
+    (seed, epoch, key) alone, the order on seed, epoch and the number of readers. The epoch is what
+    `set_epoch` was given before the pass, also for workers that persist.
+
+    Every row is read once an epoch, so readers may take different numbers of rows: ranks that train together
+    stop at the fewest.
+
+    `state_dict` says where this reader stands, after the item that was given last. Workers of a DataLoader
+    are readers of their own: ask them by the StatefulDataLoader of torchdata.
+
+    Raises UsageError, DownloadError and LicenceError at once; while iterating, ImageError with the row that
+    cannot be used, SourceError and DownloadError.
+    """
+
+    def __init__(
+        self,
+        path: str | PathLike[str],
+        *,
+        split: str | None = None,
+        config: str | None = None,
+        revision: str | None = None,
+        columns: Given | None = None,
+        scale: int | float | str | Scale | None = None,
+        only: Only | None = None,
+        patch_size: int | None = None,
+        pad: str | None = None,
+        dihedral: bool = False,
+        seed: int = 0,
+        shuffle: bool = True,
+        buffer: int = 256,
+        dtype: torch.dtype = torch.float32,
+        images: ImagePolicy | None = None,
+        rank: int | None = None,
+        world_size: int | None = None,
+    ) -> None:
+        check_crops(seed, pad, patch_size)
+        if buffer < 1:
+            raise UsageError(f"buffer {buffer} must be at least 1")
+        place = place_of(path, revision)
+        if place is None:
+            raise UsageError("give hf://ORG/NAME, or a folder or file in a form of `datasets`")
+        self._stream = stream = open_stream(place, config, split)
+        self._reading = choose_reading(stream.schema(), stream.where, stream.roots, columns, only, images)
+        self.scale = Scale(scale) if scale is not None else self._first_scale()
+        self._patch = None if patch_size is None else in_cells(patch_size, self.scale)
+        self._pad = None if pad is None else check_pad(pad)
+        self._dihedral = dihedral
+        self._seed = seed
+        self._shuffle = shuffle
+        self._buffer = buffer
+        self._dtype = check_dtype(dtype)
+        self._rank, self._ranks = my_share(rank, world_size)
+        self._epoch = SharedEpoch()
+        self._at: tuple[int, _Place] | None = None  # the epoch, and the place after the last item
+        self._resumed: tuple[int, _Place] | None = None  # where to begin
+
+    @property
+    def only(self) -> Only | None:
+        """The side that is read alone; None for both."""
+        return self._reading.only
+
+    def set_epoch(self, epoch: int) -> None:
+        """Choose the epoch of the next pass, for this process and all workers."""
+        self._epoch.set(epoch)
+        self._at = self._resumed = None
+
+    def state_dict(self) -> dict[str, int]:
+        """Where this reader stands, as plain numbers."""
+        epoch, place = self._at or (self._epoch.get(), _Place())
+        return {**self._settings(), "epoch": epoch, **place._asdict()}
+
+    def load_state_dict(self, state: dict[str, int]) -> None:
+        """Go on from the state of a reader with the same settings; UsageError for other ones."""
+        for name, mine in self._settings().items():
+            if state[name] != mine:
+                raise UsageError(f"the state is of {name} {state[name]}, here {name} is {mine}")
+        place = _Place(state["shard"], state["block"], state["row"])
+        self._epoch.set(state["epoch"])
+        self._at = self._resumed = state["epoch"], place
+
+    def __iter__(self) -> Iterator[Pair]:
+        """The items of the epoch for this rank and worker; after `load_state_dict` what is left of them."""
+        epoch, start = self._resumed or (self._epoch.get(), _Place())
+        self._at, self._resumed = (epoch, start), None
+        share = self._share(epoch)
+        for shard in range(start.shard, len(share.shards)):
+            begin = start if shard == start.shard else _Place(shard)
+            for place, source in self._rows(share, epoch, begin):
+                pair = self._pair(source, epoch)
+                self._at = epoch, place
+                yield pair
+        self._at = epoch, _Place(len(share.shards))
+
+    def _settings(self) -> dict[str, int]:
+        """What decides which row stands where."""
+        _, readers = self._reader()
+        return {"seed": self._seed, "readers": readers, "buffer": self._buffer, "shuffle": int(self._shuffle)}
+
+    def _reader(self) -> tuple[int, int]:
+        """The number of this reader among all of them."""
+        worker = get_worker_info()
+        mine, workers = (0, 1) if worker is None else (worker.id, worker.num_workers)
+        return self._rank * workers + mine, self._ranks * workers
+
+    def _share(self, epoch: int) -> _Share:
+        reader, readers = self._reader()
+        shards = self._stream.shards
+        first, part = reader % shards, reader // shards
+        return _Share(
+            self._order(shards, "shards", epoch)[first::readers], part, -(-(readers - first) // shards)
+        )
+
+    def _rows(self, share: _Share, epoch: int, begin: _Place) -> Iterator[tuple[_Place, PairSource]]:
+        """This reader's rows of a shard, a source for each, with the place after it; raises ImageError."""
+        shard = int(share.shards[begin.shard])
+        blocks = enumerate(self._stream.blocks(shard, self._buffer))
+        for number, block in islice(blocks, begin.block, None):
+            order = self._order(block.num_rows, "rows", epoch, shard, number)[share.part :: share.parts]
+            first = begin.row if number == begin.block else 0
+            for done, row in enumerate(order[first:].tolist(), first + 1):
+                in_shard = number * self._buffer + row
+                source = self._reading.source(block.slice(row, 1), self.scale, in_shard, f"{shard:05d}_")
+                yield _Place(begin.shard, number, done), source
+
+    def _order(self, count: int, *address: int | str) -> Integers:
+        if not self._shuffle:
+            return np.arange(count)
+        return generator(self._seed, *address).permutation(count).astype(np.int64)
+
+    def _pair(self, source: PairSource, epoch: int) -> Pair:
+        """The crop of the one image of a source; raises ImageError."""
+        items, (key,) = WholeImages(source.sizes, self.scale), source.keys(_ONE)
+        if self._pad is None and self._patch is not None and len(items.smaller_than(self._patch)):
+            raise ImageError(f"{key} is smaller than the patch: take a smaller patch_size, or pad='reflect'")
+        address = (self._seed, epoch, np.array([number_of(key) & _POSITIVE]))
+        crops = draw(items.regions(_ONE), self._patch, self._dihedral, address)
+        pair = Pair(key=key)
+        lr, hr = cut(source, crops, self._patch, self._pad, self.only)
+        if lr.size:
+            pair["lr"] = to_tensor(lr, self._dtype)[0]
+        if hr.size:
+            pair["hr"] = to_tensor(hr, self._dtype)[0]
+        return pair
+
+    def _first_scale(self) -> Scale:
+        """The scale that the first row says or has."""
+        first = next(self._stream.blocks(0, 1))
+        return told_scale(first) or self._reading.source(first, None).scale

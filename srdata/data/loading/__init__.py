@@ -1,0 +1,1 @@
+"""`Loader`: from items to batches on the device."""

@@ -1,0 +1,183 @@
+"""Which batches an epoch has, what is in each of them, and reading it: nothing here depends on the past."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from srdata.data.crops.read_crops import Only
+from srdata.data.datasets.mixed import Mixed, Part
+from srdata.data.datasets.paired import Drawn
+from srdata.data.loading.finish import Raw
+from srdata.data.pair_sources.in_memory import DeviceSource
+from srdata.data.sampling.orders import Order
+from srdata.data.sampling.schedule import Moment, Schedule, at, every
+from srdata.errors import UsageError
+
+
+class Job(NamedTuple):
+    """A batch to be read."""
+
+    number: int  # in its epoch, counted over all ranks
+    moment: Moment
+
+
+@dataclass(frozen=True)
+class Plan:
+    """The batches of every epoch. Those of an epoch are numbered over all ranks, which take them in turn.
+
+    Where the ranks do not share them evenly, the first of the epoch are given once more, so that all ranks
+    take as many steps.
+    """
+
+    data: Mixed
+    order: Order | Schedule[Order]
+    batch_size: int | Schedule[int]
+    patch_size: int | Schedule[int | None] | None  # HR pixels, with what is degraded around a patch in it
+    around: int  # HR pixels on each side of it that are read as well, mirrored beyond the image
+    seed: int
+    drop_last: bool
+    ranks: int
+
+    def __post_init__(self) -> None:
+        if isinstance(self.batch_size, Schedule) and self.batch_size.unit != "epoch":
+            raise UsageError("batch_size changes with the epoch: Schedule({…}, unit='epoch')")
+        if isinstance(self.order, Schedule) and self.order.unit != "epoch":
+            lengths = sorted({order.length(len(self.data)) for order in self.order.values()})
+            if len(lengths) > 1:
+                raise UsageError(f"orders of {lengths} positions change with the epoch: give unit='epoch'")
+        for size in every(self.batch_size):
+            if size < 1:
+                raise UsageError(f"batch_size {size} must be at least 1")
+        for patch in every(self.patch_size):
+            if patch is not None:
+                for one in self.data.sets:
+                    one.check_patch(patch)
+        if not self.steps(0):
+            length = self._length(0)
+            raise UsageError(
+                f"an epoch of {length} items has no batch of {self._size(0)}: "
+                f"give repeat={-(-self._size(0) // max(1, length))}, or drop_last=False"
+            )
+
+    def steps(self, epoch: int) -> int:
+        """How many batches each rank takes in an epoch."""
+        return -(-self._batches(epoch) // self.ranks)
+
+    def jobs(self, epoch: int, start: int, rank: int) -> Iterator[Job]:
+        """The batches of a rank in an epoch, from its batch `start` on."""
+        before = self._steps_before(epoch)
+        for step in range(start, self.steps(epoch)):
+            number = (step * self.ranks + rank) % self._batches(epoch)
+            yield Job(number, Moment(epoch, before + step))
+
+    def parts(self, job: Job, *, dihedral: bool, only: Only | None) -> list[Part]:
+        """The crops of a batch, set by set."""
+        epoch, size = job.moment.epoch, self._size(job.moment.epoch)
+        positions = np.arange(job.number * size, min(job.number * size + size, self._length(epoch)))
+        order = at(self.order, job.moment)
+        places = order.places(self.seed, epoch, positions, len(self.data))
+        return self.data.parts(
+            *places,
+            seed=self.seed,
+            patch_size=at(self.patch_size, job.moment),
+            dihedral=dihedral,
+            only=only,
+            around=self.around,
+        )
+
+    def _batches(self, epoch: int) -> int:
+        length, size = self._length(epoch), self._size(epoch)
+        return length // size if self.drop_last else -(-length // size)
+
+    def _length(self, epoch: int) -> int:
+        order = at(self.order, Moment(epoch, 0))
+        return order.length(len(self.data))
+
+    def _size(self, epoch: int) -> int:
+        return at(self.batch_size, Moment(epoch, 0))
+
+    def _steps_before(self, epoch: int) -> int:
+        if not isinstance(self.batch_size, Schedule) and not isinstance(self.order, Schedule):
+            return epoch * self.steps(0)
+        return sum(self.steps(earlier) for earlier in range(epoch))
+
+
+@dataclass(frozen=True)
+class Reading:
+    """Reads the batches of a plan into memory, or gathers them where whole images are kept."""
+
+    plan: Plan
+    dihedral: bool | Schedule[bool]  # whether crops are drawn turned
+    turning: bool  # whether they are turned here; otherwise it is left to do
+    only: Only | None
+    pin: bool
+    placing: bool = False  # whether it is wanted where crops lie among their possible places
+    difficulty: Tensor | None = None  # a number for each item
+
+    def __call__(self, job: Job) -> Raw:
+        parts = self.plan.parts(job, dihedral=at(self.dihedral, job.moment), only=self.only)
+        drawn = [part.drawn for part in parts]
+        turns = [turn for one in drawn if one.crops.turns is not None for turn in one.crops.turns.tolist()]
+        lr, hr = self._sides(drawn if self.turning else [_unturned(one) for one in drawn])
+        labels = [part.label for part in parts for _ in part.visits if part.label is not None]
+        return Raw(
+            lr=lr,
+            hr=hr,
+            keys=[key for one in drawn for key in one.keys],
+            visits=[visit for part in parts for visit in part.visits.tolist()],
+            turns=turns or None,
+            turned=self.turning,
+            spots=[
+                spot for one in drawn if self.placing for spot in one.crops.spots(one.source.scale.numerator)
+            ],
+            labels=labels or None,
+            difficulty=self._difficulty_of(parts),
+            number=job.number,
+            moment=job.moment,
+        )
+
+    def _difficulty_of(self, parts: Sequence[Part]) -> Tensor | None:
+        """The number of each item."""
+        if self.difficulty is None:
+            return None
+        return self.difficulty[torch.from_numpy(np.concatenate([part.items for part in parts]))]
+
+    def _sides(self, drawn: Sequence[Drawn]) -> tuple[Tensor, Tensor]:
+        """LR and HR (count, height, width, 3), see `cut`."""
+        if isinstance(drawn[0].source, DeviceSource):
+            found = [one.source.gather(one) for one in drawn if isinstance(one.source, DeviceSource)]
+            lr, hr = (torch.cat(sides) for sides in zip(*found, strict=True))
+            return lr, hr
+        if len(drawn) > 1 or self.pin:
+            return self._put_together(drawn)
+        lr_crops, hr_crops = drawn[0].read()
+        return torch.from_numpy(lr_crops), torch.from_numpy(hr_crops)
+
+    def _put_together(self, drawn: Sequence[Drawn]) -> tuple[Tensor, Tensor]:
+        """Crops of several sets, or for a device, read into one tensor."""
+        shapes = [one.shapes() for one in drawn]
+        dtype = torch.float32 if any(one.in_floats for one in drawn) else torch.uint8
+        lr, hr = (
+            torch.empty(
+                (sum(shape[side][0] for shape in shapes), *shapes[0][side][1:]),
+                dtype=dtype,
+                pin_memory=self.pin,
+            )
+            for side in (0, 1)
+        )
+        start = 0
+        for one, shape in zip(drawn, shapes, strict=True):
+            here = slice(start, start + shape[0][0])
+            one.read((lr[here].numpy(), hr[here].numpy()))
+            start = here.stop
+        return lr, hr
+
+
+def _unturned(drawn: Drawn) -> Drawn:
+    return drawn._replace(crops=drawn.crops._replace(turns=None))

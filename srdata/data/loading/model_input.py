@@ -1,0 +1,90 @@
+"""How pixels become the input of a network: colour, range, type and memory format."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal, get_args
+
+import torch
+from torch import Tensor
+
+from srdata.colour import luma, rgb_to_ycbcr
+from srdata.data.crops.to_tensor import check_dtype
+from srdata.errors import UnknownNameError, UsageError
+
+Color = Literal["rgb", "y", "ycbcr", "grey"]
+
+DIV2K_MEAN = (0.4488, 0.4371, 0.4040)  # of the training images, R, G, B in 0–1 (EDSR)
+
+
+@dataclass(frozen=True)
+class Look:
+    """What a network wants of x in 0–1: low + (high - low) * (x - mean) / std, for `value_range` (low, high).
+
+    `color` is rgb, y (one channel) or ycbcr: BT.601, studio range, fractions of 255, as the field measures;
+    or grey: one channel of images whose three are equal, which a degradation such as denoise-gray-25 makes.
+    `mean` and `std` hold a number for every channel, or are None for 0 and 1.
+    """
+
+    dtype: torch.dtype = torch.float32
+    channels_last: bool = False
+    color: Color = "rgb"
+    mean: tuple[float, ...] | None = None
+    std: tuple[float, ...] | None = None
+    value_range: tuple[float, float] = (0.0, 1.0)
+
+    def __post_init__(self) -> None:
+        check_dtype(self.dtype)
+        if self.color not in get_args(Color):
+            raise UnknownNameError.among("color", self.color, get_args(Color))
+        channels = 1 if self.color in ("y", "grey") else 3
+        for name, numbers in (("mean", self.mean), ("std", self.std)):
+            if numbers is not None and len(numbers) != channels:
+                raise UsageError(f"{name} {numbers} must hold {channels} numbers, one for each channel")
+        if self.std is not None and min(self.std) <= 0:
+            raise UsageError(f"std {self.std} must be above 0")
+        if not self.value_range[0] < self.value_range[1]:
+            raise UsageError(f"value_range {self.value_range} must rise")
+        if self.bytes and not self.plain:
+            raise UsageError(
+                "dtype uint8 keeps the stored samples: color, mean, std and value_range need floats"
+            )
+
+    @property
+    def bytes(self) -> bool:
+        """Whether samples stay in 8 bits."""
+        return self.dtype == torch.uint8
+
+    @property
+    def plain(self) -> bool:
+        """Whether samples in 0–1 stay as they are."""
+        return self.color == "rgb" and not self.mean and not self.std and self.value_range == (0, 1)
+
+    def __call__(self, image: Tensor) -> Tensor:
+        """RGB (count, 3, height, width), float32 in 0–1 or uint8 where it stays so, as it is wanted."""
+        if not self.plain:
+            image = self._ranged(self._coloured(image))
+        layout = torch.channels_last if self.channels_last else torch.contiguous_format
+        return image.to(self.dtype).contiguous(memory_format=layout)
+
+    def _coloured(self, image: Tensor) -> Tensor:
+        if self.color == "rgb":
+            return image
+        if self.color == "grey":
+            return image[:, :1]
+        converted: Tensor = luma(image) if self.color == "y" else rgb_to_ycbcr(image)
+        return converted
+
+    def _ranged(self, image: Tensor) -> Tensor:
+        low, high = self.value_range
+        if self.mean:
+            image = image - _channels(self.mean, image)
+        if self.std:
+            image = image / _channels(self.std, image)
+        return image if (low, high) == (0, 1) else image * (high - low) + low
+
+
+def _channels(numbers: tuple[float, ...], like: Tensor) -> Tensor:
+    views = like.shape[-3] // len(numbers)
+    column = torch.tensor(numbers * views, dtype=like.dtype).reshape(-1, 1, 1)
+    return column.to(like.device, non_blocking=True)

@@ -1,0 +1,142 @@
+"""Keeping whole images in memory: decoded on the host, or all of them on the device.
+
+On the device the images of a side lie one after another in one tensor of pixels, and the crops of a batch are
+gathered by one indexed copy.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from srdata.data.crops.read_crops import Only, Sides, shapes
+from srdata.data.datasets.paired import Drawn
+from srdata.data.pair_sources.sources import PairSource
+from srdata.errors import StorageFullError, UsageError
+from srdata.images import Pixels
+from srdata.resize.taps import reach
+from srdata.store.blocks import copy_rows
+from srdata.store.windows import Integers
+
+
+class HostSource:
+    """The pairs of another source, kept as whole images from the first time that one is read."""
+
+    decodes = False
+
+    def __init__(self, source: PairSource, only: Only | None) -> None:
+        self.scale = source.scale
+        self.sizes = source.sizes
+        self.channels = source.channels
+        self._source = source
+        self._only = only
+        self._kept: dict[int, Sides] = {}
+
+    def keys(self, images: Integers) -> list[str]:
+        return self._source.keys(images)
+
+    def read_pairs(self, images: Integers, corners: Integers, lr: Pixels, hr: Pixels) -> None:
+        p, q = self.scale.as_integer_ratio()
+        for i, (image, (top, left)) in enumerate(zip(images.tolist(), corners.tolist(), strict=True)):
+            for out, whole, cell in zip((lr, hr), self._whole(image), (q, p), strict=True):
+                if out.size:
+                    rows, columns = out.shape[1:3]
+                    part = whole[top * cell : top * cell + rows, left * cell : left * cell + columns]
+                    copy_rows(part, out[i])
+
+    def _whole(self, image: int) -> Sides:
+        if image not in self._kept:
+            self._kept[image] = whole_pair(self._source, image, self._only)
+        return self._kept[image]
+
+
+class DeviceSource:
+    """The pairs of another source in the memory of a device.
+
+    Raises StorageFullError where they do not fit.
+    """
+
+    decodes = False
+
+    def __init__(self, source: PairSource, only: Only | None, device: torch.device) -> None:
+        self.scale = source.scale
+        self.sizes = source.sizes
+        self.channels = source.channels
+        self._source = source
+        cells = source.sizes // source.scale.numerator
+        p, q = source.scale.as_integer_ratio()
+        self._sides = tuple(
+            _Side(cells * cell, source.channels, device, wanted)
+            for cell, wanted in ((q, only != "hr"), (p, only != "lr"))
+        )  # fmt: skip
+        for image in range(len(cells)):
+            for side, pixels in zip(self._sides, whole_pair(source, image, only), strict=True):
+                side.put(image, pixels)
+
+    def keys(self, images: Integers) -> list[str]:
+        return self._source.keys(images)
+
+    def read_pairs(self, images: Integers, corners: Integers, lr: Pixels, hr: Pixels) -> None:
+        self._source.read_pairs(images, corners, lr, hr)
+
+    def gather(self, drawn: Drawn) -> tuple[Tensor, Tensor]:
+        """LR and HR of a batch, uint8 (count, height, width, 3), unturned."""
+        inside, (p, q) = drawn.crops.inside, self.scale.as_integer_ratio()
+        if drawn.patch is not None and (inside.sizes != drawn.patch).any():
+            raise UsageError("images that are padded cannot live on the device: take residency='host'")
+        lr, hr = (
+            side.gather(inside.images, (inside.corners - drawn.around) * cell, shape)
+            for side, cell, shape in zip(self._sides, (q, p), drawn.shapes(), strict=True)
+        )
+        return lr, hr
+
+
+class _Side:
+    """The images of one side, one after another."""
+
+    def __init__(self, sizes: Integers, channels: int, device: torch.device, wanted: bool) -> None:
+        areas = sizes.prod(axis=1) * wanted
+        self._starts = np.cumsum(areas) - areas
+        self._sizes = sizes
+        try:
+            self._pixels = torch.empty(int(areas.sum()), channels, dtype=torch.uint8, device=device)
+        except torch.OutOfMemoryError as error:
+            raise StorageFullError(
+                f"{int(areas.sum()) * channels / 1e9:.1f} GB of images do not fit into the memory of "
+                f"{device}: take residency='host'"
+            ) from error
+
+    def put(self, image: int, pixels: Pixels) -> None:
+        start = int(self._starts[image])
+        flat = torch.from_numpy(pixels.reshape(-1, pixels.shape[-1]))
+        self._pixels[start : start + len(flat)] = flat.to(self._pixels.device)
+
+    def gather(self, images: Integers, corners: Integers, shape: tuple[int, ...]) -> Tensor:
+        """Crops of this shape, mirrored where they lie beyond their images."""
+        sizes, device = self._sizes[images], self._pixels.device
+        rows, columns = (
+            reach(corners[:, axis, None] + np.arange(shape[1 + axis]), sizes[:, axis, None], "symmetric")
+            for axis in (0, 1)
+        )
+        starts = self._starts[images, None] + rows * sizes[:, 1:]
+        base, step = (
+            torch.from_numpy(numbers.astype(np.int64)).to(device, non_blocking=True)
+            for numbers in (starts, columns)
+        )
+        return self._pixels[base[:, :, None] + step[:, None]]
+
+
+def whole_pair(source: PairSource, image: int, only: Only | None) -> Sides:
+    """LR and HR of one image, whole; a side that is not wanted has no pixels."""
+    height, width = (source.sizes[image] // source.scale.numerator).tolist()
+    lr, hr = (np.empty(shape, np.uint8) for shape in shapes(source, 1, height, width, only))
+    source.read_pairs(np.array([image]), np.zeros((1, 2), np.int64), lr, hr)
+    return lr[0], hr[0]
+
+
+def bytes_of(source: PairSource, only: Only | None) -> int:
+    """The bytes that all images of a source take, uncompressed."""
+    p, q = source.scale.as_integer_ratio()
+    cells = int((source.sizes // p).prod(axis=1).sum())
+    return cells * source.channels * ((q * q if only != "hr" else 0) + (p * p if only != "lr" else 0))

@@ -1,0 +1,224 @@
+"""Where pairs of images come from: one kind of source each, all read the same way.
+
+Images are numbered from 0. Positions are in cells, the smallest squares on which the HR and the LR grid
+agree: at scale p/q a cell is p HR pixels and q LR pixels wide. Where only one side is wanted, the array for
+the other has no pixels, and nothing is read for it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Protocol
+
+import numpy as np
+
+from srdata.common.files import inside
+from srdata.discovery.pair_folders import images_by_name
+from srdata.discovery.pairing import Sizes, check_sizes, guess_scale, match_names
+from srdata.errors import ImageError
+from srdata.images import ImagePolicy, Pixels, decode_image, probe, read_image
+from srdata.scale import Scale
+from srdata.store.basicsr_lmdb import BasicsrReader
+from srdata.store.blocks import CHANNELS, HR
+from srdata.store.index import Index
+from srdata.store.reader import SetReader
+from srdata.store.set_json import INDEX_FILE, read_set
+from srdata.store.windows import Integers
+
+
+class PairSource(Protocol):
+    """Pairs of HR and LR images at one scale."""
+
+    @property
+    def channels(self) -> int:
+        """Samples of a pixel: 3, or 6 of two views."""
+
+    @property
+    def scale(self) -> Scale:
+        """How many HR pixels face one LR pixel."""
+
+    @property
+    def sizes(self) -> Sizes:
+        """The sizes of the HR images, with what lies beyond the last whole LR pixel."""
+
+    @property
+    def decodes(self) -> bool:
+        """Whether an image is decoded anew for each crop."""
+
+    def keys(self, images: Integers) -> list[str]:
+        """The names of images."""
+
+    def read_pairs(self, images: Integers, corners: Integers, lr: Pixels, hr: Pixels) -> None:
+        """Fill each `lr[i]` and `hr[i]` from image `images[i]`, beginning at `corners[i]` (top, left)."""
+
+
+class SetSource:
+    """Pairs of a prepared set, copied out of its shards."""
+
+    channels = CHANNELS
+
+    def __init__(self, reader: SetReader, split: str | None, scale: Scale) -> None:
+        self._reader = reader
+        self._split = split
+        self._rows = reader.index.rows(split)
+        self._keys = reader.index.keys  # read here, once, and shared with the workers that are forked later
+        self.scale = scale
+        self.decodes = not reader.decoded
+        self._layer = scale.label
+
+    @property
+    def sizes(self) -> Sizes:
+        return _sizes(self._reader.index, self._rows)
+
+    def keys(self, images: Integers) -> list[str]:
+        return [self._keys[row].as_py() for row in self._rows[images].tolist()]
+
+    def read_pairs(self, images: Integers, corners: Integers, lr: Pixels, hr: Pixels) -> None:
+        rows, (p, q) = self._rows[images], self.scale.as_integer_ratio()
+        if lr.size and hr.size:
+            tops, lefts = (corners * q).T
+            height, width = lr.shape[1:3]
+            self._reader.read_pairs(rows, self._layer, tops, lefts, height, width, hr, lr)
+            return
+        for out, layer, cell in ((lr, self._layer, q), (hr, HR, p)):
+            if out.size:
+                tops, lefts = (corners * cell).T
+                height, width = out.shape[1:3]
+                self._reader.read_crops(rows, layer, tops, lefts, height, width, out)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return SetSource, (self._reader, self._split, self.scale)
+
+
+class DecodedSource:
+    """Pairs of image files, in folders or in LMDBs."""
+
+    channels = CHANNELS
+    decodes = True
+
+    def __init__(self, keys: Sequence[str], sizes: Sizes, scale: Scale, hr: Images, lr: Images) -> None:
+        self.sizes = sizes
+        self.scale = scale
+        self._keys = keys
+        self._sides = ((lr, scale.denominator), (hr, scale.numerator))
+
+    def keys(self, images: Integers) -> list[str]:
+        return [self._keys[image] for image in images.tolist()]
+
+    def read_pairs(self, images: Integers, corners: Integers, lr: Pixels, hr: Pixels) -> None:
+        for out, (side, cell) in zip((lr, hr), self._sides, strict=True):
+            if not out.size:
+                continue
+            for target, image, corner in zip(out, images.tolist(), (corners * cell).tolist(), strict=True):
+                _copy_crop(side.image(image), corner, target, self._keys[image])
+
+
+class Images(Protocol):
+    """Encoded images, numbered from 0."""
+
+    def image(self, number: int) -> Pixels:
+        """One of them, decoded."""
+
+    def sizes(self) -> Sizes:
+        """Height and width of each, without decoding them."""
+
+
+@dataclass(frozen=True)
+class FileImages:
+    """Image files."""
+
+    paths: Sequence[Path]
+    policy: ImagePolicy | None
+
+    def sizes(self) -> Sizes:
+        """What their headers say."""
+        infos = (probe(path) for path in self.paths)
+        return np.array([(info.height, info.width) for info in infos], np.int64)
+
+    def image(self, number: int) -> Pixels:
+        return read_image(self.paths[number], self.policy)
+
+
+@dataclass(frozen=True)
+class LmdbImages:
+    """Image files that are the values of an LMDB of BasicSR's."""
+
+    reader: BasicsrReader
+    names: Sequence[str]
+    policy: ImagePolicy | None
+
+    def sizes(self) -> Sizes:
+        """What meta_info.txt says, or else the headers of the images."""
+        given = dict(zip(self.reader.keys, self.reader.sizes.tolist(), strict=True))
+        sizes = (given[name] if all(given[name]) else self._probed(name) for name in self.names)
+        return np.array(list(sizes), np.int64)
+
+    def image(self, number: int) -> Pixels:
+        name = self.names[number]
+        return decode_image(self.reader.png(name), f"{self.reader.path}: {name}", self.policy)
+
+    def _probed(self, name: str) -> tuple[int, int]:
+        info = probe(self.reader.png(name), f"{self.reader.path}: {name}")
+        return info.height, info.width
+
+
+def prepared_source(folder: Path, split: str, scale: Scale, policy: ImagePolicy | None) -> PairSource:
+    """The pairs of a prepared set that keeps image files."""
+    index = Index(folder / INDEX_FILE)
+    rows = index.rows(split)
+    keys = index.keys.take(rows).to_pylist()
+    templates = read_set(folder).templates[split]
+    hr, lr = (
+        FileImages([inside(folder, templates[layer].replace("{key}", key)) for key in keys], policy)
+        for layer in (HR, scale.label)
+    )
+    return DecodedSource(keys, _sizes(index, rows), scale, hr, lr)
+
+
+def folder_source(
+    hr: Path, lr: Path, template: str, scale: Scale | None, policy: ImagePolicy | None
+) -> PairSource:
+    """The pairs of two folders of image files; raises UsageError when they do not match."""
+    high, low = images_by_name(hr), images_by_name(lr)
+    names = match_names(list(high), low, template, (hr, lr))
+    lr_images = FileImages([low[name] for name in names], policy)
+    return paired_source(list(high), FileImages(list(high.values()), policy), lr_images, scale)
+
+
+def single_source(folder: Path, scale: Scale, policy: ImagePolicy | None) -> PairSource:
+    """The images of one folder, to be read as HR, or as LR at scale 1."""
+    found = images_by_name(folder)
+    images = FileImages(list(found.values()), policy)
+    return DecodedSource(list(found), images.sizes(), scale, images, images)
+
+
+def lmdb_source(
+    hr: Path, lr: Path, template: str, scale: Scale | None, policy: ImagePolicy | None
+) -> PairSource:
+    """The pairs of two LMDBs of BasicSR's, in its order; raises UsageError when they do not match."""
+    high, low = BasicsrReader(hr), BasicsrReader(lr)
+    keys = sorted(high.keys)
+    names = match_names(keys, low.keys, template, (hr, lr))
+    return paired_source(keys, LmdbImages(high, keys, policy), LmdbImages(low, names, policy), scale)
+
+
+def paired_source(keys: Sequence[str], hr: Images, lr: Images, scale: Scale | None) -> PairSource:
+    """The pairs of these images; raises UsageError when their sizes do not match."""
+    hr_sizes, lr_sizes = hr.sizes(), lr.sizes()
+    scale = scale or guess_scale(hr_sizes, lr_sizes)
+    check_sizes(keys, hr_sizes, lr_sizes, scale)
+    return DecodedSource(keys, hr_sizes, scale, hr, lr)
+
+
+def _copy_crop(image: Pixels, corner: list[int], out: Pixels, key: str) -> None:
+    top, left = corner
+    part = image[top : top + out.shape[0], left : left + out.shape[1]]
+    if part.shape != out.shape:
+        raise ImageError(f"{key}: is smaller than when the data set was opened, or than meta_info.txt says")
+    out[:] = part
+
+
+def _sizes(index: Index, rows: Integers) -> Sizes:
+    return np.stack([index.heights[rows], index.widths[rows]], axis=-1).astype(np.int64)

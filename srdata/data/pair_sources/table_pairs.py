@@ -1,0 +1,107 @@
+"""Pairs in a table of encoded images: a data set of the Hub, or of a folder that `datasets` reads."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import pyarrow as pa
+
+from srdata.data.crops.read_crops import Only
+from srdata.data.pair_sources.sources import DecodedSource, PairSource, paired_source
+from srdata.discovery.pairing import Sizes
+from srdata.errors import UsageError
+from srdata.hub.address import HubName
+from srdata.hub.columns import Columns, Given, choose_columns
+from srdata.hub.encoded_images import EncodedColumn, Keys, Table
+from srdata.hub.open_table import load
+from srdata.images import ImagePolicy, Pixels, decode_image
+from srdata.scale import Scale
+
+_SIDES: tuple[Only, ...] = ("hr", "lr")
+_SCALE = "scale"  # the column in which `srdata publish` says it
+
+
+@dataclass(frozen=True)
+class TableImages:
+    """The images in a column of a table."""
+
+    column: EncodedColumn
+    policy: ImagePolicy | None
+
+    def sizes(self) -> Sizes:
+        """What their headers say."""
+        return self.column.sizes()
+
+    def image(self, number: int) -> Pixels:
+        return decode_image(self.column.data(number), self.column.name(number), self.policy)
+
+
+@dataclass(frozen=True)
+class TableReading:
+    """How pairs are read from tables with the same columns."""
+
+    columns: Columns
+    where: str  # what a table is called in errors
+    roots: tuple[str, ...]  # the folders of files that it may name
+    only: Only | None
+    policy: ImagePolicy | None
+
+    def source(self, table: Table, scale: Scale | None, first: int = 0, prefix: str = "") -> PairSource:
+        """The pairs of a table; a scale of None is guessed. Raises UsageError, ImageError.
+
+        `first` is the number of its first row, and `prefix` comes before numbers that stand for names.
+        """
+        images, *more = (
+            TableImages(EncodedColumn(table, name, self.where, self.roots, first), self.policy)
+            for name in (self.columns.hr, self.columns.lr)
+            if name is not None
+        )
+        keys = Keys(images.column, self.columns.key, prefix)
+        if more:
+            return paired_source(keys, images, more[0], scale)
+        scale = scale if scale and self.columns.hr else Scale(1)
+        return DecodedSource(keys, images.sizes(), scale, images, images)
+
+
+def choose_reading(
+    schema: pa.Schema,
+    where: str,
+    roots: tuple[str, ...],
+    columns: Given | None,
+    only: Only | None,
+    policy: ImagePolicy | None,
+) -> TableReading:
+    """How pairs are read from a table, HR alone where that is all that is wanted; raises UsageError."""
+    found = choose_columns(schema, columns, where)
+    if only == "hr":
+        found = found._replace(lr=None)
+    there: list[Only] = [side for side in _SIDES if getattr(found, side) is not None]
+    if only is not None and only not in there:
+        raise UsageError(f"{where} has no {only.upper()} images, so only={only!r} leaves nothing")
+    alone = there[0] if len(there) == 1 else None
+    return TableReading(found, where, roots, only or alone, policy)
+
+
+def table_source(
+    place: Path | HubName,
+    config: str | None,
+    split: str | None,
+    *,
+    columns: Given | None = None,
+    only: Only | None = None,
+    scale: Scale | None = None,
+    policy: ImagePolicy | None = None,
+) -> tuple[PairSource, Only | None]:
+    """The pairs of a split of a data set, and the side that alone is there or wanted; raises UsageError."""
+    table, _, where, roots = load(place, config, split)
+    reading = choose_reading(table.schema, where, roots, columns, only, policy)
+    return reading.source(table, scale or told_scale(table)), reading.only
+
+
+def told_scale(table: Table) -> Scale | None:
+    """The scale of the pairs, where the table says it."""
+    if _SCALE not in table.schema.names:
+        return None
+    told = table.column(_SCALE)[0].as_py()
+    return Scale(told) if isinstance(told, int | float) else None

@@ -1,0 +1,1 @@
+"""Training on one image: zero-shot pairs, deep image prior."""

@@ -1,0 +1,1 @@
+"""Downscalers that are networks."""

@@ -1,0 +1,1 @@
+"""What lossy image and video files do to pixels."""

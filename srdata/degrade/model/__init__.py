@@ -1,0 +1,1 @@
+"""What ops are made of: their contract, their settings, their draws."""

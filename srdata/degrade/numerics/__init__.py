@@ -1,0 +1,1 @@
+"""Arithmetic on batches of images, the same for numpy and torch."""

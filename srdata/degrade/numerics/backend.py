@@ -1,0 +1,231 @@
+"""The one place where numpy and torch differ.
+
+Batches are float32 NCHW in 0–1. A numpy batch is shaped NCHW but lies in memory as NHWC (`to_batch`, `each`
+and `through_bytes` return it so), because OpenCV reads images that way; nothing depends on it but speed.
+Torch code never waits for the device: numbers travel with `column`, and nothing is read back.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Sequence
+from functools import cache
+from typing import TYPE_CHECKING, Any, Literal, TypeVar, cast
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+from typing_extensions import TypeIs
+
+from srdata.degrade.numerics import noise_tables
+
+if TYPE_CHECKING:
+    import torch
+
+    Array = NDArray[np.float32] | torch.Tensor
+else:
+    Array = Any
+
+PadRule = Literal["reflect", "replicate", "wrap"]
+Image = NDArray[np.uint8]  # HWC
+Plane = NDArray[np.float32]  # HWC or HW, 0–1
+
+X = TypeVar("X", bound=Array)
+Places = NDArray[np.int64]
+
+
+def _mirrored(place: Places, size: int) -> Places:
+    turn: Places = np.abs(place) % max(2 * size - 2, 1)
+    return np.minimum(turn, 2 * size - 2 - turn)
+
+
+_PLACES: dict[PadRule, Callable[[Places, int], Places]] = {
+    "reflect": _mirrored,
+    "replicate": lambda place, size: np.clip(place, 0, size - 1),
+    "wrap": lambda place, size: place % size,
+}
+
+
+@cache
+def keep_memory() -> None:
+    """Let glibc keep what images free for the next ones: fetching it anew costs a fifth of a chain or more.
+
+    It keeps up to twice the largest block that it saw freed, if that had up to 32 MiB (mallopt(3),
+    M_MMAP_THRESHOLD). This block is such a one; it is never written to, so it takes no memory.
+    """
+    np.empty(31 << 20, np.uint8)
+
+
+def is_torch(x: Array) -> TypeIs[torch.Tensor]:
+    """Whether `x` is a torch tensor; does not import torch to find out."""
+    torch = sys.modules.get("torch")
+    return torch is not None and isinstance(x, torch.Tensor)
+
+
+def pad(x: X, left: int, right: int, top: int, bottom: int, rule: PadRule = "reflect") -> X:
+    """`x` with a border: "reflect" mirrors but for the edge itself, "replicate" repeats it, "wrap" goes on.
+
+    A border may be wider than the image, which torch's own padding refuses.
+    """
+    height, width = x.shape[2:]
+    rows = index(_PLACES[rule](np.arange(-top, height + bottom), height), x)
+    columns = index(_PLACES[rule](np.arange(-left, width + right), width), x)
+    return cast(X, x[:, :, rows][:, :, :, columns])
+
+
+def column(values: Sequence[float], like: Array) -> Array:
+    """One number per image as an array (N, 1, 1, 1) where `like` is."""
+    return table(values, like).reshape(-1, 1, 1, 1)
+
+
+def table(values: Any, like: Array) -> Array:
+    """Nested lists (or a numpy array) of numbers as float32 where `like` is; does not wait for a device."""
+    return tensor(values, like) if is_torch(like) else np.asarray(values, np.float32)
+
+
+def tensor(values: Any, like: torch.Tensor) -> torch.Tensor:
+    """Nested lists (or a numpy array) of numbers as a float32 tensor where `like` is, not waiting for it."""
+    import torch
+
+    return torch.from_numpy(np.array(values, np.float32)).to(like.device, non_blocking=True)
+
+
+def index(places: Sequence[int] | NDArray[np.int64], like: Array) -> Any:
+    """Places within a batch as something that indexes `like`; does not wait for the device."""
+    host = np.asarray(places, np.int64)
+    if not is_torch(like):
+        return host
+    import torch
+
+    return torch.from_numpy(host).to(like.device, non_blocking=True)
+
+
+def clip(x: X) -> X:
+    """`x` held within 0–1."""
+    return cast(X, x.clip(0, 1))
+
+
+def held(x: X) -> X:
+    """`x` held within 0–1; a numpy array in place, so only for one that was just made."""
+    return cast(X, x.clip(0, 1) if is_torch(x) else np.clip(x, 0, 1, out=x))
+
+
+def rounded(x: Array) -> Array:
+    """`x` in whole 8-bit levels, held within 0–1."""
+    if is_torch(x):
+        return (x * 255).round().clamp(0, 255) * (1 / 255)
+    return to_batch([from_levels(to_levels(image)) for image in images(x)])
+
+
+def stack(parts: Sequence[Array]) -> Array:
+    """Batches of equal image size as one batch."""
+    if len(parts) == 1:
+        return parts[0]
+    if is_torch(parts[0]):
+        import torch
+
+        return torch.cat(list(parts))  # type: ignore[arg-type]  # all parts are of the kind of the first
+    return np.concatenate(parts)
+
+
+def channels(planes: Sequence[Array]) -> Array:
+    """Batches of one channel each as one batch of all these channels."""
+    if is_torch(planes[0]):
+        import torch
+
+        return torch.cat(list(planes), dim=1)  # type: ignore[arg-type]  # all are of the kind of the first
+    return to_batch(list(np.stack([plane[:, 0] for plane in planes], axis=-1)))
+
+
+def by_groups(
+    x: Array, groups: Sequence[Sequence[int]], work: Callable[[Array, Sequence[int]], Array]
+) -> Array:
+    """`work(part, its places in the batch)` on each group of the images of a batch, put together in place."""
+    if len(groups) == 1:
+        return work(x, groups[0])
+    parts = [work(x[index(group, x)], group) for group in groups]
+    return stack(parts)[index(np.argsort(np.concatenate(groups)), x)]
+
+
+def images(x: NDArray[np.float32]) -> list[Plane]:
+    """The images of a numpy batch as contiguous HWC arrays, without copying where `x` lies as NHWC."""
+    return [np.ascontiguousarray(image) for image in x.transpose(0, 2, 3, 1)]
+
+
+def to_batch(planes: Sequence[NDArray[Any]]) -> NDArray[Any]:
+    """Images (HWC, or HW for grey) of equal size as one numpy batch NCHW that lies in memory as NHWC."""
+    whole = [plane if plane.ndim == 3 else plane[..., None] for plane in planes]
+    return (np.stack(whole) if len(whole) > 1 else whole[0][None]).transpose(0, 3, 1, 2)
+
+
+def each(
+    x: NDArray[np.float32], params: Sequence[Any], work: Callable[[Plane, Any], Plane]
+) -> NDArray[np.float32]:
+    """`work(image HWC, parameters)` on each image of a numpy batch; `work` must not write to its image."""
+    return to_batch([work(image, param) for image, param in zip(images(x), params, strict=True)])
+
+
+def to_levels(x: NDArray[np.float32]) -> Image:
+    """The 8-bit levels of floats in 0–1, rounded to the nearest (half to even), held within 0 … 255."""
+    if not x.size:
+        return x.astype(np.uint8)
+    flat = np.ascontiguousarray(x).reshape(x.shape[0], -1)
+    levels: Image = cv2.multiply(flat, 255.0, dtype=cv2.CV_8U).reshape(x.shape)
+    return levels
+
+
+def from_levels(image: Image) -> Plane:
+    """The float32 image in 0–1 of 8-bit levels."""
+    levels = image.astype(np.float32)
+    levels *= np.float32(1 / 255)
+    return levels
+
+
+def through_bytes(x: Array, params: Sequence[Any], work: Callable[[Image, Any], Image]) -> Array:
+    """`work(uint8 image HWC, parameters)` on each image of a batch; a tensor goes to the host and back."""
+    host = x.detach().cpu().numpy() if is_torch(x) else x
+    done = [work(to_levels(image), param) for image, param in zip(images(host), params, strict=True)]
+    result = to_batch([from_levels(image) for image in done])
+    if not is_torch(x):
+        return result
+    import torch
+
+    return torch.from_numpy(np.ascontiguousarray(result)).to(x.device)
+
+
+def normal_field(keys: Sequence[int], shape: tuple[int, int, int], like: Array) -> Array:
+    """Standard normal noise, NCHW; the field of an image depends on its key and `shape` (C, H, W) alone."""
+    return _fields(keys, shape, like, noise_tables.normals, "normal_")
+
+
+def uniform_field(keys: Sequence[int], shape: tuple[int, int, int], like: Array) -> Array:
+    """Uniform noise in [0, 1), NCHW; the field of an image depends on its key and `shape` (C, H, W) alone."""
+    return _fields(keys, shape, like, noise_tables.uniforms, "uniform_")
+
+
+def _fields(
+    keys: Sequence[int], shape: tuple[int, int, int], like: Array, draw: noise_tables.Draw, torch: str
+) -> Array:
+    channels, height, width = shape
+    if is_torch(like):
+        field = like.new_empty((len(keys), *shape))
+        for image, key in zip(field, keys, strict=True):
+            getattr(image, torch)(generator=seeded(key, like))
+        return field
+    return to_batch([draw(key, height * width * channels).reshape(height, width, channels) for key in keys])
+
+
+def select(condition: Any, yes: Any, no: Any) -> Any:
+    """`yes` where `condition` holds, else `no`."""
+    if isinstance(condition, np.ndarray):
+        return np.where(condition, *(np.float32(v) if isinstance(v, float) else v for v in (yes, no)))
+    import torch
+
+    return torch.where(condition, yes, no)
+
+
+def seeded(key: int, like: torch.Tensor) -> torch.Generator:
+    """A torch generator on the device of `like` that starts at `key`."""
+    import torch
+
+    return torch.Generator(like.device).manual_seed(key)

@@ -1,0 +1,96 @@
+"""Resizing batches: without antialiasing as OpenCV and torch do it, with it as MATLAB does.
+
+The edges of input and output coincide: output pixel i lies at (i + 0.5) · in / out - 0.5, with the ratio of
+the two sizes as they are, also where a factor gave no whole size. The edge is repeated beyond the border.
+"nearest" takes the pixel there, "bilinear" two, "bicubic" four (a = -0.75) along each axis; "area" is the
+exact mean over the area that an output pixel covers, both ways (torch's own "area" takes whole pixels).
+"lanczos" is the lanczos3 of `imresize`, and so is every kernel (bicubic: a = -0.5) under `antialias`.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Literal
+
+import cv2
+import numpy as np
+
+from srdata.degrade.numerics import backend
+from srdata.degrade.numerics.backend import Array, Plane, is_torch
+from srdata.resize import imresize
+
+if TYPE_CHECKING:
+    import torch
+
+Method = Literal["nearest", "area", "bilinear", "bicubic", "lanczos"]
+
+_CV2: dict[Method, int] = {
+    "nearest": cv2.INTER_NEAREST_EXACT,
+    "area": cv2.INTER_AREA,
+    "bilinear": cv2.INTER_LINEAR,
+    "bicubic": cv2.INTER_CUBIC,
+}
+_MATLAB: dict[Method, str] = {"bilinear": "bilinear", "bicubic": "bicubic", "lanczos": "lanczos3"}
+
+
+def resize(x: Array, size: tuple[int, int], method: Method, antialias: bool = False) -> Array:
+    """A batch at another (height, width); not clipped."""
+    if size == tuple(x.shape[2:]):
+        return x
+    if method in _MATLAB and (antialias or method == "lanczos"):
+        return _as_matlab(x, size, _MATLAB[method], antialias)
+    if is_torch(x):
+        return _on_tensor(x, size, method)
+    return backend.each(x, [None] * len(x), lambda image, _: _on_image(image, size, method))
+
+
+def _as_matlab(x: Array, size: tuple[int, int], kernel: str, antialias: bool) -> Array:
+    if is_torch(x):
+        return imresize(x, size=size, kernel=kernel, antialias=antialias)
+    done = [imresize(image, size=size, kernel=kernel, antialias=antialias) for image in backend.images(x)]
+    return backend.to_batch([image.astype(np.float32) for image in done])
+
+
+def _on_image(image: Plane, size: tuple[int, int], method: Method) -> Plane:
+    taller, wider = size[0] - image.shape[0], size[1] - image.shape[1]
+    if (
+        method == "area" and taller * wider < 0
+    ):  # OpenCV takes areas only where both axes shrink, or both grow
+        image = _by_opencv(image, (size[0], image.shape[1]), method)
+    return _by_opencv(image, size, method)
+
+
+def _by_opencv(image: Plane, size: tuple[int, int], method: Method) -> Plane:
+    done: Plane = cv2.resize(image, size[::-1], interpolation=_CV2[method])
+    return done.reshape(*size, image.shape[2])
+
+
+def _on_tensor(x: torch.Tensor, size: tuple[int, int], method: Method) -> torch.Tensor:
+    from torch.nn.functional import interpolate
+
+    if method == "area":
+        rows, columns = _areas(x, x.shape[2], size[0]), _areas(x, x.shape[3], size[1])
+        return rows @ (x @ columns.T)
+    if method == "nearest":
+        return interpolate(x, size, mode="nearest-exact")
+    return interpolate(x, size, mode=method, align_corners=False)
+
+
+def _areas(like: torch.Tensor, before: int, after: int) -> torch.Tensor:
+    """How much of each output pixel (row) each input pixel (column) fills."""
+    import torch
+
+    ratio = before / after
+    begin = torch.arange(after, dtype=torch.float64, device=like.device)[:, None] * ratio
+    pixel = torch.arange(before, dtype=torch.float64, device=like.device)[None]
+    shared = torch.minimum(begin + ratio, pixel + 1) - torch.maximum(begin, pixel)
+    return (shared.clamp(min=0) / ratio).to(like.dtype)
+
+
+def moved(x: Array, down: float, right: float) -> Array:
+    """A batch moved by parts of a pixel, down and to the right, by bilinear interpolation."""
+    rows, columns = int(np.floor(down)), int(np.floor(right))
+    wide = backend.pad(x, columns + 1, -columns, rows + 1, -rows, "replicate")
+    a, b = down - rows, right - columns
+    tall: Any = wide[:, :, 1:] * (1 - a) + wide[:, :, :-1] * a
+    across: Array = tall[..., 1:] * (1 - b) + tall[..., :-1] * b
+    return across

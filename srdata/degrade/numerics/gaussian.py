@@ -1,0 +1,68 @@
+"""The Gaussian blur inside other ops, with a sigma per image."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from srdata.degrade.numerics import backend
+from srdata.degrade.numerics.backend import Array, Plane, is_torch
+from srdata.degrade.numerics.filters import filter_lines
+
+if TYPE_CHECKING:
+    import torch
+
+
+class Kernel(NamedTuple):
+    """A Gaussian kernel: an odd size in pixels, and its sigma."""
+
+    size: int
+    sigma: float
+
+
+def reaching(sigma: float) -> Kernel:
+    """The kernel of a sigma, as large as OpenCV takes it for floats: four sigmas on either side."""
+    return Kernel(round(sigma * 8 + 1) | 1, sigma)
+
+
+def filling(size: int) -> Kernel:
+    """The kernel of a size, with the sigma that OpenCV takes for it (`getGaussianKernel`)."""
+    return Kernel(size, 0.3 * ((size - 1) * 0.5 - 1) + 0.8)
+
+
+def gaussian(x: Array, kernels: Sequence[Kernel]) -> Array:
+    """Each image of `x` blurred by its kernel, mirrored at the border; a kernel of size 1 changes nothing."""
+    return _by_torch(x, kernels) if is_torch(x) else backend.each(x, kernels, gaussian_plane)
+
+
+def gaussian_plane(image: Plane, kernel: Kernel) -> Plane:
+    """One image (HWC) blurred by its kernel, as `gaussian` does it."""
+    if kernel.size == 1:
+        return image
+    taps = _taps(kernel, kernel.size // 2)
+    return filter_lines(image, taps, taps)
+
+
+def _by_torch(x: torch.Tensor, kernels: Sequence[Kernel]) -> torch.Tensor:
+    from torch.nn.functional import conv2d
+
+    images, channels, height = x.shape[:3]
+    reach = max(kernel.size for kernel in kernels) // 2
+    if not reach:
+        return x
+    taps = np.stack([_taps(kernel, reach) for kernel in kernels]).repeat(channels, axis=0)
+    weights: Any = backend.table(taps, x)[:, None, :, None]
+    bordered: Any = backend.pad(x, reach, reach, reach, reach)
+    planes = bordered.reshape(1, images * channels, height + 2 * reach, -1)
+    down = conv2d(planes, weights, groups=images * channels)
+    across = conv2d(down, weights.transpose(2, 3), groups=images * channels)
+    return across.reshape(x.shape)
+
+
+def _taps(kernel: Kernel, reach: int) -> NDArray[np.float64]:
+    taps = cv2.getGaussianKernel(kernel.size, kernel.sigma)[:, 0] if kernel.size > 1 else np.ones(1)
+    return np.pad(taps, reach - kernel.size // 2)

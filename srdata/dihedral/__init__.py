@@ -1,0 +1,1 @@
+"""The eight ways to flip and turn an image."""

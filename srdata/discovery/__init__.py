@@ -1,0 +1,1 @@
+"""What images and pairs there are in a folder or file that somebody else made."""

@@ -1,0 +1,176 @@
+"""Image files wherever they lie: on disk, in an LMDB, a tar, an HDF5 file, or as a saved array.
+
+Each kind says its name and gives the bytes of an image file; what is stored as plain samples becomes PNG.
+"""
+
+from __future__ import annotations
+
+import pickle
+import struct
+import warnings
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Protocol
+
+import numpy as np
+
+from srdata.errors import CorruptRecordError, ImageError
+from srdata.exporting.hdf5 import hdf5_library, open_hdf5
+from srdata.images import PILLOW_LIMIT, Pixels, encode_png
+from srdata.store.lmdb_pool import Lease
+
+ARRAY_SUFFIXES = frozenset({".npy", ".pt"})
+_MAGIC = (b"\x89PNG", b"\xff\xd8\xff", b"RIFF", b"BM", b"II*\0", b"MM\0*", b"P5", b"P6", b"GIF8")
+_NO_ARRAY = (
+    *(ValueError, TypeError, KeyError, IndexError, AttributeError, AssertionError, EOFError, RuntimeError),
+    *(struct.error, pickle.UnpicklingError),
+)
+_LEASE = Lease()
+
+
+class ImageFile(Protocol):
+    """An image file; a `Path` is one too."""
+
+    @property
+    def name(self) -> str: ...
+
+    def read_bytes(self) -> bytes:
+        """The bytes of the file; raises ImageError or OSError."""
+
+
+@dataclass(frozen=True)
+class LmdbImage:
+    """A value of an LMDB: an image file, or samples (height, width, BGR) where the size is known."""
+
+    folder: Path
+    name: str  # the key
+    height: int = 0
+    width: int = 0
+
+    def __str__(self) -> str:
+        return f"{self.folder}: {self.name}"
+
+    def read_bytes(self) -> bytes:
+        value = self._value()
+        if value.startswith(_MAGIC):
+            return value
+        channels, rest = divmod(len(value), max(1, self.height * self.width))
+        if not self.height or rest or channels not in (1, 3):
+            raise ImageError(
+                f"{self}: no image file, and {len(value)} bytes are no {self.width}x{self.height} pixels: "
+                "give the size of the images in meta_info.txt, in lines such as 0001.png (480,480,3) 1"
+            )
+        samples = np.frombuffer(value, np.uint8).reshape(self.height, self.width, channels)
+        return encode_png(np.ascontiguousarray(samples[..., ::-1]))
+
+    def _value(self) -> bytes:
+        try:
+            with _LEASE.reading(self.folder) as reading:
+                value = reading.get(self.name.encode())
+        except CorruptRecordError as error:
+            raise ImageError(str(error)) from error
+        if value is None:
+            raise ImageError(f"{self}: is not in data.mdb: leave it out of meta_info.txt")
+        return bytes(value)
+
+
+@dataclass(frozen=True)
+class TarImage:
+    """A file in a tar that is not compressed: a run of its bytes."""
+
+    archive: Path
+    name: str
+    start: int
+    size: int  # in bytes
+
+    def __str__(self) -> str:
+        return f"{self.archive}: {self.name}"
+
+    def read_bytes(self) -> bytes:
+        with self.archive.open("rb") as file:
+            file.seek(self.start)
+            return file.read(self.size)
+
+
+@dataclass(frozen=True)
+class Hdf5Image:
+    """A data set of an HDF5 file: samples (height, width, RGB)."""
+
+    path: Path
+    group: str
+    name: str
+
+    def __str__(self) -> str:
+        return f"{self.path}: /{self.group}/{self.name}"
+
+    def read_bytes(self) -> bytes:
+        try:
+            with open_hdf5(self.path, "r") as file:
+                return _as_png(own_data(file[self.group], self.name), str(self))
+        except (OSError, KeyError, RuntimeError, ValueError, TypeError) as error:
+            raise ImageError(f"{self}: cannot be read ({error}): leave it out") from error
+
+
+def own_data(group: Any, name: str) -> Any:
+    """A data set that lies in its file itself; raises ValueError for links, and for data in other files."""
+    library = hdf5_library()
+    if not isinstance(group.get(name, getlink=True), library.HardLink):
+        raise ValueError("is a link")
+    data = group[name]
+    if not isinstance(data, library.Dataset) or data.external or data.is_virtual:
+        raise ValueError("is no data set of this file")
+    return data
+
+
+@dataclass(frozen=True)
+class ArrayFile:
+    """An array of samples (height, width, RGB) saved as .npy, or as a tensor in .pt; nothing is unpickled."""
+
+    path: Path
+
+    @property
+    def name(self) -> str:
+        return self.path.name
+
+    def __str__(self) -> str:
+        return str(self.path)
+
+    def read_bytes(self) -> bytes:
+        try:
+            array = _load_npy(self.path) if self.path.suffix == ".npy" else _load_tensor(self.path)
+        except _NO_ARRAY as error:
+            raise ImageError(
+                f"{self.path}: is not a plain array ({_first_line(error)}) and is not unpickled, which could "
+                "run anything: use the image files that it was made of"
+            ) from error
+        return _as_png(array, str(self.path))
+
+
+def _load_npy(path: Path) -> Any:
+    return np.load(path, mmap_mode="r", allow_pickle=False)
+
+
+def _load_tensor(path: Path) -> Any:
+    import torch
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        loaded = torch.load(path, map_location="cpu", weights_only=True)
+    if not isinstance(loaded, torch.Tensor):
+        raise TypeError(f"holds a {type(loaded).__name__}")
+    return loaded.numpy()
+
+
+def _as_png(array: Any, name: str) -> bytes:
+    """The PNG file of an array or data set of samples; raises ImageError if it is none."""
+    shape = tuple(array.shape)
+    if array.dtype != np.uint8 or len(shape) not in (2, 3) or shape[2:] not in ((), (1,), (3,)):
+        raise ImageError(f"{name}: is {array.dtype} {shape}, not uint8 (height, width, RGB): convert it")
+    if not 0 < shape[0] * shape[1] <= PILLOW_LIMIT:
+        raise ImageError(f"{name}: is {shape[1]}x{shape[0]} pixels: leave it out")
+    pixels: Pixels = np.ascontiguousarray(array[:])
+    return encode_png(pixels)
+
+
+def _first_line(error: Exception) -> str:
+    return str(error).partition("\n")[0][:120] or type(error).__name__

@@ -1,0 +1,168 @@
+"""`inspect`: what a file or folder of images is, and what is wrong with it."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from srdata.common.progress import Advance, progress
+from srdata.discovery.found_parts import Lr, Part, Pile, Track, key_problem
+from srdata.discovery.image_bytes import ImageFile, LmdbImage
+from srdata.discovery.known_forms import find_parts
+from srdata.discovery.lmdb_folders import stored_keys
+from srdata.errors import SrdataError
+from srdata.exporting.export_set import read_export
+from srdata.images import decode_image, probe
+from srdata.store.set_json import SET_FILE, check_files, read_set
+
+SHOWN = 10  # problems of one kind, and names in one
+Size = tuple[int, int]
+
+
+@dataclass
+class Inspection:
+    """What was found: lines that describe it, and every problem."""
+
+    lines: list[str] = field(default_factory=list)
+    problems: list[str] = field(default_factory=list)
+
+    @property
+    def text(self) -> str:
+        """The lines, then the problems."""
+        return "\n".join([*self.lines, *(f"PROBLEM {one}" for one in self.problems)])
+
+
+def inspect(path: str | Path, *, full: bool = False) -> Inspection:
+    """What is at `path`: its form, images, sizes, pairs and scales, by the headers of all images.
+
+    `full` decodes every image as well. Whatever is wrong becomes a problem in the result; nothing is raised
+    for it, nothing is unpickled, and nothing outside `path` is read.
+    """
+    told = Inspection()
+    try:
+        _inspect(Path(path), told, full)
+    except (SrdataError, OSError) as error:
+        told.problems.append(str(error))
+    return told
+
+
+def _inspect(path: Path, told: Inspection, full: bool) -> None:
+    if (path / SET_FILE).is_file():
+        _inspect_set(path, told)
+        return
+    if (exported := read_export(path)) is not None:
+        told.lines.append(f"exported from the srdata set {exported.name} as {exported.form}")
+    found = find_parts(path)
+    told.lines.append(f"form      {found.form}{', sub-images' if found.subimages else ''}")
+    total = sum(
+        len(part.hr.images) + sum(len(lr.pile.images) for lr in part.lr.values()) for part in found.parts
+    )
+    with progress("inspect", total, "images") as advance:
+        for part in found.parts:
+            _inspect_part(part, told, full, advance)
+
+
+def _inspect_set(path: Path, told: Inspection) -> None:
+    content = read_set(path)
+    counts = ", ".join(f"{count} {split}" for split, count in content.counts.items())
+    told.lines += [
+        f"form      prepared set {content.name} of srdata, layout {content.layout}",
+        f"images    {counts}",
+        f"scale     {', '.join(f'x{scale}' for scale in content.scales)}",
+        "see also  srdata verify, which reads every byte",
+    ]
+    told.problems += [
+        f"{one.path} {one.problem}" for one in check_files(path, content, full=False) if one.problem
+    ]
+
+
+def _inspect_part(part: Part, told: Inspection, full: bool, advance: Advance) -> None:
+    high = _inspect_pile(part.hr, f"HR ({part.split or 'split not told'})", told, full, advance)
+    if not part.lr:
+        told.lines.append("LR        none")
+    for track, lr in part.lr.items():
+        low = _inspect_pile(lr.pile, f"LR {track.name} {track.scale.label}", told, full, advance)
+        _compare(part, track, lr, high, low, told)
+
+
+def _inspect_pile(pile: Pile, what: str, told: Inspection, full: bool, advance: Advance) -> dict[str, Size]:
+    """Describe a pile; gives the size of each image that has one."""
+    sizes: dict[str, Size] = {}
+    problems: list[str] = []
+    for key, file in pile.images.items():
+        try:
+            sizes[key] = _size(file, full)
+            problems += _listed_otherwise(file, sizes[key])
+        except (SrdataError, OSError) as error:
+            problems.append(str(error))
+        advance(1)
+    told.lines.append(f"{what}: {len(pile.images)} images in {pile.where}, {_range(sizes)}")
+    bad_key = key_problem(pile)
+    told.problems += _few([*problems, *_unlisted(pile), *([bad_key] if bad_key else [])])
+    return sizes
+
+
+def _size(file: ImageFile, full: bool) -> Size:
+    """Height and width by the header, or of what is decoded."""
+    if full:
+        image = decode_image(file.read_bytes(), str(file))
+        return image.shape[0], image.shape[1]
+    info = probe(file) if isinstance(file, Path) else probe(file.read_bytes(), str(file))
+    return info.height, info.width
+
+
+def _listed_otherwise(file: ImageFile, size: Size) -> Iterator[str]:
+    if isinstance(file, LmdbImage) and file.height and (file.height, file.width) != size:
+        yield f"{file}: is {_text(size)}, listed as {_text((file.height, file.width))}"
+
+
+def _unlisted(pile: Pile) -> Iterator[str]:
+    """The keys of an LMDB that its list leaves out."""
+    first = next(iter(pile.images.values()), None)
+    if isinstance(first, LmdbImage):
+        surplus = stored_keys(first.folder) - set(pile.images)
+        if surplus:
+            yield f"{pile.where}: {len(surplus)} keys are not listed: {', '.join(sorted(surplus)[:SHOWN])}"
+
+
+def _compare(
+    part: Part, track: Track, lr: Lr, high: dict[str, Size], low: dict[str, Size], told: Inspection
+) -> None:
+    """Whether every HR image has its LR image, of the size that the scale asks for."""
+    try:
+        names = {key: lr.template.format(key=key) for key in part.lr_images(track)}
+    except SrdataError as error:
+        told.problems.append(str(error))
+        return
+    told.lines.append(f"pairs     {len(names)} at {track.scale.label}")
+    wrong = []
+    for key, name in names.items():
+        if key in high and name in low:
+            wanted = track.scale.lr(high[key][0]), track.scale.lr(high[key][1])
+            if low[name] != wanted:
+                wrong.append(
+                    f"{key}: LR is {_text(low[name])}, HR {_text(high[key])} asks for {_text(wanted)}"
+                )
+    told.problems += _few(wrong)
+
+
+def _range(sizes: dict[str, Size]) -> str:
+    """The sizes of many images: each if there are few, else the smallest and largest sides."""
+    if not sizes:
+        return "none readable"
+    counts = Counter(sizes.values())
+    if len(counts) <= 3:
+        return ", ".join(f"{count} of {_text(size)}" for size, count in counts.most_common())
+    sides = [side for size in sizes.values() for side in size]
+    return f"{len(counts)} sizes with sides of {min(sides)} to {max(sides)} pixels"
+
+
+def _text(size: Size) -> str:
+    return f"{size[1]}x{size[0]}"
+
+
+def _few(problems: list[str]) -> list[str]:
+    more = len(problems) - SHOWN
+    return [*problems[:SHOWN], *([f"and {more} more like these"] if more > 0 else [])]

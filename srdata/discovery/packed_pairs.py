@@ -1,0 +1,150 @@
+"""Pairs in single files: WebDataset's tars and super-image's HDF5."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from srdata.common.safe_names import NewNames
+from srdata.discovery.found_parts import GIVEN, SPLITS, Lr, Part, Pile, Track, scale_between
+from srdata.discovery.image_bytes import Hdf5Image, ImageFile, TarImage, own_data
+from srdata.errors import SourceError
+from srdata.exporting.hdf5 import GROUPS, open_hdf5
+from srdata.fetch.archive_members import refuse, tar_places
+from srdata.images import IMAGE_SUFFIXES, natural
+from srdata.recipes.set_recipe import Split
+from srdata.scale import Scale
+
+HDF5_SUFFIXES = frozenset({".h5", ".hdf5"})
+_HDF5_NAME = re.compile(r"(?:.+_(?P<split>train|valid)_)?(?P<track>.+)_X(?P<scale>\d+(?:\.\d+)?)")
+_HDF5_SPLITS: dict[str | None, Split] = {"train": "train", "valid": "validation"}
+_LARGEST_JSON_BYTES = 16 << 20
+_HR, _LR = ("hr", "gt", ""), re.compile(r"(?:lr|lq)(?:_x(?P<scale>\d+(?:\.\d+)?))?")
+
+
+def tar_parts(archives: Iterable[Path]) -> list[Part]:
+    """A part for each split of a set in tars; raises ArchiveError for hostile members, SourceError."""
+    splits: dict[Split | None, dict[str, _Sample]] = {}
+    for archive in archives:
+        for sample in _samples(archive):
+            key, split = sample.name_and_split()
+            if splits.setdefault(split, {}).setdefault(key, sample) is not sample:
+                raise SourceError(f"{archive}: sample {key!r} stands twice: take one of them out")
+    return [_tar_part(split, samples) for split, samples in splits.items()]
+
+
+class _Sample(NamedTuple):
+    """The files of one sample, by what follows the key in their names."""
+
+    archive: Path
+    key: str
+    files: dict[str, TarImage]
+
+    def name_and_split(self) -> tuple[str, Split | None]:
+        """The key that the sample stands for, and its split, where its JSON says so."""
+        file = self.files.get("json")
+        facts = _json(file) if file else {}
+        key, split = facts.get("key", self.key), facts.get("split")
+        if not isinstance(key, str) or not (split is None or split in SPLITS):
+            raise SourceError(f"{file}: key must be a text, and split one of {', '.join(SPLITS)}")
+        return key, split
+
+    @property
+    def images(self) -> dict[str, TarImage]:
+        """The image files by their kind: `hr` for hr.png, nothing for a plain png."""
+        return {
+            kind: file
+            for kind, dot, form in (suffix.rpartition(".") for suffix in self.files)
+            if f".{form}" in IMAGE_SUFFIXES and (file := self.files[f"{kind}{dot}{form}"])
+        }
+
+
+def _samples(archive: Path) -> Iterator[_Sample]:
+    """Files that follow each other and have one name up to the first dot."""
+    names = NewNames()
+    key, files = "", dict[str, TarImage]()
+    for name, start, size in tar_places(archive):
+        if problem := names.why_not(name):
+            raise refuse(archive, name, problem)
+        folder, slash, base = name.rpartition("/")
+        stem, _, suffix = base.partition(".")
+        if folder + slash + stem != key and files:
+            yield _Sample(archive, key, files)
+            files = {}
+        key = folder + slash + stem
+        files[suffix.lower()] = TarImage(archive, name, start, size)
+    if files:
+        yield _Sample(archive, key, files)
+
+
+def _json(file: TarImage) -> dict[str, Any]:
+    if file.size > _LARGEST_JSON_BYTES:
+        raise SourceError(f"{file}: is larger than {_LARGEST_JSON_BYTES} bytes; it is not read")
+    try:
+        facts = json.loads(file.read_bytes())
+    except (ValueError, RecursionError) as error:
+        raise SourceError(f"{file}: is no JSON ({error})") from error
+    return facts if isinstance(facts, dict) else {}
+
+
+def _tar_part(split: Split | None, samples: dict[str, _Sample]) -> Part:
+    """HR and LR of all samples, as the first of them has them; a plain image is HR."""
+    piles: dict[str, dict[str, ImageFile]] = {}
+    for key, sample in samples.items():
+        for kind, file in sample.images.items():
+            piles.setdefault(kind, {})[key] = file
+    where = next(iter(samples.values())).archive.parent
+    high = next((piles[kind] for kind in _HR if kind in piles), None)
+    if high is None:
+        raise SourceError(f"{where}: no sample holds hr.png or a plain image")
+    hr = Pile(where, high)
+    lr: dict[Track, Lr] = {}
+    for kind, images in sorted(piles.items()):
+        if match := _LR.fullmatch(kind):
+            pile = Pile(where, images)
+            scale = Scale(match["scale"]) if match["scale"] else scale_between(hr, pile)
+            lr[Track(GIVEN, scale)] = Lr(pile)
+    return Part(split, hr, lr)
+
+
+def hdf5_parts(paths: Iterable[Path]) -> list[Part]:
+    """A part for each split, with the LR of all its files; raises SourceError or MissingExtraError."""
+    parts: dict[Split | None, Part] = {}
+    for path in paths:
+        lr, hr = (Pile(path, images) for images in _hdf5_images(path))
+        name = _HDF5_NAME.fullmatch(path.stem)
+        split = _HDF5_SPLITS.get(name["split"]) if name else None
+        track = Track(name["track"], Scale(name["scale"])) if name else Track(GIVEN, scale_between(hr, lr))
+        first = parts.setdefault(split, Part(split, hr))
+        parts[split] = Part(split, first.hr, {**first.lr, track: Lr(lr)})
+    return list(parts.values())
+
+
+def _hdf5_images(path: Path) -> tuple[dict[str, Hdf5Image], dict[str, Hdf5Image]]:
+    """The images of both groups, by the keys that stand in `hr`, else by their numbers."""
+    try:
+        with open_hdf5(path, "r") as file:
+            numbers = sorted(file["hr"], key=natural)
+            keys = {number: _key(file["hr"], number) for number in numbers}
+            low, high = (
+                {
+                    keys.get(number, number): Hdf5Image(path, group, number)
+                    for number in sorted(file[group], key=natural)
+                }
+                for group in GROUPS
+            )
+    except (OSError, KeyError, RuntimeError, ValueError, TypeError, AttributeError) as error:
+        raise SourceError(
+            f"{path} is no HDF5 file of image pairs, with groups lr and hr, or is damaged ({error})"
+        ) from error
+    if len(high) < len(keys) or not high:
+        raise SourceError(f"{path} {'has two images with one key' if high else 'holds no images'}")
+    return low, high
+
+
+def _key(group: Any, number: str) -> str:
+    key = own_data(group, number).attrs.get("key", number)
+    return key if isinstance(key, str) else number

@@ -1,0 +1,156 @@
+"""Which images show the same: within a set, and between a set and others such as test sets."""
+
+from __future__ import annotations
+
+import heapq
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cached_property
+from itertools import compress, islice
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from srdata.common.parallel import in_order
+from srdata.common.progress import progress
+from srdata.duplicates.perceptual_hash import NEAR, TURNS, Near, Sketch, alike, hash_of, near_pairs, sketch
+from srdata.errors import UsageError
+from srdata.images import ImagePolicy, Pixels, list_images, read_image, turned
+from srdata.prepared.set_images import PreparedImages
+from srdata.store.blocks import HR
+from srdata.store.set_json import SET_FILE
+
+_TASK = 64  # images: enough for the index, which each task opens, to cost little
+_PAIRS = 10_000  # at a time
+_ANYTHING = ImagePolicy(alpha="drop", depth16="round", cmyk="convert", frames="first")
+
+
+@dataclass(frozen=True)
+class Gallery:
+    """Images with names: HR of a prepared set (of one split, or of all), or the image files of a folder.
+
+    Copies at other sizes, which a recipe made on purpose, are left out of a set.
+    """
+
+    path: Path
+    split: str | None = None
+
+    @cached_property
+    def _images(self) -> PreparedImages | None:
+        return PreparedImages(self.path) if (self.path / SET_FILE).is_file() else None
+
+    @cached_property
+    def _files(self) -> list[Path]:
+        found = list_images(self.path)
+        if not found:
+            raise UsageError(f"{self.path} is no prepared set and holds no images: give one that does")
+        return found
+
+    @cached_property
+    def rows(self) -> list[int]:
+        """The rows of a prepared set's index that it holds; none for a folder."""
+        if self._images is None:
+            return []
+        index = self._images.index
+        rows: list[int] = index.rows(self.split).tolist()
+        if "copies" not in self._images.content.recipe:
+            return rows
+        made = [HR in params for params in index.all_params()]
+        return [row for row in rows if not made[row]]
+
+    @property
+    def recipe(self) -> dict[str, Any] | None:
+        """What made a prepared set, resolved; None for a folder."""
+        return None if self._images is None else self._images.content.recipe
+
+    @property
+    def source(self) -> str | None:
+        """The data set that a prepared set is made of, None where it is none of the catalogue."""
+        return (self.recipe or {}).get("source")
+
+    @property
+    def label(self) -> str:
+        """How it is called in a report."""
+        return " ".join(filter(None, (str(self.path), self.split)))
+
+    def origins(self) -> frozenset[str]:
+        """The SHA-256 of the source files of a prepared set: sets that share them hold the same images."""
+        images = self._images
+        return frozenset() if images is None else frozenset(map(images.index.source_sha256, self.rows))
+
+    def __len__(self) -> int:
+        return len(self._files if self._images is None else self.rows)
+
+    def key(self, number: int) -> str:
+        """The name of an image."""
+        if self._images is None:
+            return self._files[number].relative_to(self.path).as_posix()
+        return self._images.index.key(self.rows[number])
+
+    def place(self, number: int) -> str:
+        """The split that an image belongs to, or the name of the folder."""
+        return self.path.name if self._images is None else self._images.splits[self.rows[number]]
+
+    def read(self, number: int) -> Pixels:
+        """An image, RGB uint8 (height, width, 3); raises CorruptRecordError or ImageError."""
+        if self._images is None:
+            return read_image(self._files[number], _ANYTHING)
+        return self._images.read(self.rows[number], HR)
+
+
+class Copies(NamedTuple):
+    """The pairs of images that show the same, those that differ least, and the images that are in any."""
+
+    total: int
+    nearest: list[Near]
+    ones: set[int]
+    others: set[int]
+
+
+def sketches_of(gallery: Gallery, jobs: int = -1) -> Sketch:
+    """The sketch of every image, (count, 32, 32); raises UsageError, CorruptRecordError or ImageError."""
+    total = len(gallery)
+    tasks = [
+        (gallery.path, gallery.split, first, min(first + _TASK, total)) for first in range(0, total, _TASK)
+    ]
+    found = []
+    with progress(f"perceptual hashes of {gallery.path}", total, "images") as advance:
+        for part in in_order(_sketch_some, tasks, jobs=jobs):
+            found.append(part)
+            advance(len(part))
+    return np.concatenate(found)
+
+
+def _sketch_some(task: tuple[Path, str | None, int, int]) -> Sketch:
+    path, split, first, last = task
+    gallery = Gallery(path, split)
+    return np.stack([sketch(gallery.read(number)) for number in range(first, last)])
+
+
+def find_copies(sketches: Sketch, others: Sketch | None = None, *, shown: int = 20) -> Copies:
+    """The pairs within `sketches`, or of them with `others`, that show the same, whichever way they lie.
+
+    Their hashes differ in at most NEAR bits and their sketches are alike.
+    """
+    pairs, count, nearest = _copies(sketches, others), 0, list[Near]()
+    ones, twos = set[int](), set[int]()
+    while some := list(islice(pairs, _PAIRS)):
+        count += len(some)
+        ones.update(pair.one for pair in some)
+        twos.update(pair.other for pair in some)
+        nearest = heapq.nsmallest(
+            shown, [*nearest, *some], key=lambda pair: (pair.bits, pair.one, pair.other)
+        )
+    return Copies(count, nearest, ones, twos)
+
+
+def _copies(sketches: Sketch, others: Sketch | None) -> Iterator[Near]:
+    among = others is None
+    others = sketches if others is None else others
+    ways = [[hash_of(turned(one, turn)) for turn in range(len(TURNS))] for one in others]
+    hashes = np.array([hash_of(one) for one in sketches], np.uint64)
+    pairs = near_pairs(hashes, np.array(ways, np.uint64), NEAR, among=among)
+    while some := list(islice(pairs, _PAIRS)):
+        theirs = np.stack([turned(others[pair.other], pair.turn) for pair in some])
+        yield from compress(some, alike(sketches[[pair.one for pair in some]], theirs))

@@ -1,0 +1,1 @@
+"""Running a network: self-ensemble, tiles, several networks as one."""

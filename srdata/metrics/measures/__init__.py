@@ -1,0 +1,1 @@
+"""Measures besides PSNR, by name."""

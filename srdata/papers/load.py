@@ -1,0 +1,192 @@
+"""From YAML to a paper recipe: fragments that many share, then the file, then what its scale changes.
+
+    title: HAT
+    uses: [basicsr, df2k, five-benchmarks]     # fragments: later ones win, the file over all
+    scales: [2, 3, 4]                          # the recipes hat-x2, hat-x3 and hat-x4
+    crop: {size: 64, side: lr}
+    at:
+      4: {init_from: hat-x2}                   # for x4 alone
+
+`variants` instead of `scales` makes recipes of other differences: swinir-denoise-gray-15, -25 and -50.
+Settings of a stage stand at the top, where all stages have them, or in `stages`; those of a task likewise.
+Mappings are put together by key, everything else is replaced. Fragments use no fragments.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from srdata import catalog
+from srdata.catalog import Shelf
+from srdata.common.strict_yaml import Document, check, read_yaml
+from srdata.errors import RecipeError, UnknownNameError, UsageError, nearest
+from srdata.papers.schema import Paper, Setting, Stage
+from srdata.recipes.set_recipe import Recipe
+from srdata.recipes.set_recipe import load_recipe as load_set_recipe
+
+Raw = dict[str, Any]
+_VARIANT = re.compile(r"(?P<stem>.+)-(x[0-9.]+|[a-z0-9]+)")
+_OWN = {"uses", "scales", "variants", "at"}  # what is used up here
+_RUN = {*Stage.model_fields, "stages"}  # what belongs to stages, the rest to the paper
+_TASK = set(Setting.model_fields)
+_REPLACED = {"tasks", "degradation"}  # mappings that are one thing
+
+
+def load_recipe(name: str | Path) -> Recipe | Paper:
+    """The recipe of a set or of a paper: its name, a YAML file, or a folder of images.
+
+    Raises UnknownNameError with the nearest name, or RecipeError with every problem of the file.
+    """
+    path = Path(name)
+    if path.suffix in {".yaml", ".yml"}:
+        return load_paper(str(name)) if is_paper(str(name)) else load_set_recipe(path)
+    known = catalog.names(Shelf.RECIPES)
+    if str(name).lower() in known or path.is_dir():
+        return load_set_recipe(name)
+    if is_paper(str(name)):
+        return load_paper(str(name))
+    hint = nearest(str(name).lower(), [*known, *paper_names()])
+    raise UnknownNameError(f"unknown recipe {str(name)!r}{hint}: srdata list shows what there is")
+
+
+def load_paper(name: str) -> Paper:
+    """The paper recipe of that name, hat-x4, or in that YAML file.
+
+    UnknownNameError names the nearest, or the scales there are.
+    """
+    if Path(name).suffix in {".yaml", ".yml"}:
+        document = read_yaml(Path(name))
+        return read_paper(document, Path(name).stem, _only_variant(document))
+    name = name.lower()
+    stem = _stem(name)
+    if stem is None:
+        raise UnknownNameError.among("recipe of a paper", name, paper_names())
+    document = read_yaml(catalog.find(Shelf.PAPERS, stem))
+    variants = _variants(document, stem)
+    if name not in variants:
+        what = f"{stem} stands for several recipes" if len(variants) > 1 else f"no recipe is called {name}"
+        raise UnknownNameError(f"{what}: take {', '.join(variants)}")
+    return read_paper(document, name, variants[name])
+
+
+def is_paper(name: str) -> bool:
+    """Whether that is the name of a paper recipe, or of one without its scale, or a file that holds one."""
+    if Path(name).suffix in {".yaml", ".yml"}:
+        return Path(name).is_file() and _holds_paper(read_yaml(Path(name)))
+    return _stem(name.lower()) is not None
+
+
+def paper_names() -> list[str]:
+    """The name of every paper recipe that comes with srdata, file by file."""
+    return [name for stem in catalog.names(Shelf.PAPERS) for name in names_in(stem)]
+
+
+def names_in(stem: str) -> list[str]:
+    """The names of the recipes in a file: one for each of its scales, or that of the file."""
+    return list(_variants(read_yaml(catalog.find(Shelf.PAPERS, stem)), stem))
+
+
+def read_paper(document: Document, name: str, variant: str = "") -> Paper:
+    """The recipe in a document, or one of its variants; raises RecipeError with every problem."""
+    if not isinstance(document.data, dict):
+        raise RecipeError([document.problem((), "must be a mapping of settings to values")])
+    fragments, known = _listed(document, "uses"), _variants(document, name).values()
+    try:
+        settings = _staged(_merged(dict(document.data), fragments, variant, known))
+    except UsageError as error:
+        raise RecipeError([document.problem((), str(error))]) from error
+    return check(Paper, replace(document, data={"name": name, **settings}))
+
+
+def _merged(given: Raw, fragments: Iterable[Any], variant: str, known: Collection[str]) -> Raw:
+    """The settings of the fragments, the file's over them, and over those what is for this variant."""
+    merged: Raw = {}
+    for fragment in fragments:
+        merged = _over(merged, read_yaml(catalog.find(Shelf.FRAGMENTS, str(fragment))).data)
+    merged = _over(merged, {key: value for key, value in given.items() if key not in _OWN})
+    if "scales" in given:
+        merged = _over(merged, {"scale": float(variant) if "." in variant else int(variant)})
+    differing = _over({}, given.get("at") or {}, "at")
+    for unknown in differing.keys() - known:
+        listed = ", ".join(filter(None, known)) or "there are none"
+        raise UsageError(f"at.{unknown} is none of the scales or variants here ({listed})")
+    return _over(merged, differing.get(variant, {}), f"at.{variant}")
+
+
+def _staged(merged: Raw) -> Raw:
+    """The settings of the paper, and those of each stage in full."""
+    shared = {key: value for key, value in merged.items() if key in _RUN and key != "stages"}
+    paper = {key: value for key, value in merged.items() if key not in _RUN or key == "scale"}
+    stages = merged.get("stages") or [{}]
+    if not isinstance(stages, list):
+        raise UsageError("stages must be a list")
+    own = [_tasked(_over(shared, stage, f"stages[{place}]")) for place, stage in enumerate(stages)]
+    return {**paper, "stages": own}
+
+
+def _tasked(stage: Raw) -> Raw:
+    shared = {key: value for key, value in stage.items() if key in _TASK}
+    if "tasks" not in stage:
+        return stage
+    tasks = _over({}, stage["tasks"], "tasks")
+    return {
+        **stage,
+        "tasks": {name: _over(shared, task or {}, f"tasks.{name}") for name, task in tasks.items()},
+    }
+
+
+def _over(base: Mapping[str, Any], above: Any, place: str = "") -> Raw:
+    """Settings over others: mappings are put together by key, all else is replaced."""
+    if not isinstance(above, Mapping):
+        raise UsageError(f"{place} must be a mapping of settings to values, not {above!r}")
+    merged = dict(base)
+    for key, value in above.items():
+        both = isinstance(value, Mapping) and isinstance(merged.get(key), Mapping)
+        merged[key] = {**merged[key], **value} if both and key not in _REPLACED else value
+    return merged
+
+
+def _holds_paper(document: Document) -> bool:
+    return isinstance(document.data, dict) and bool({"uses", "batch"} & set(document.data))
+
+
+def _only_variant(document: Document) -> str:
+    """The scale or variant that a file is for; raises RecipeError where it names several."""
+    variants = list(_variants(document, document.path.stem).values())
+    if len(variants) == 1:
+        return variants[0]
+    key = "scales" if _listed(document, "scales") else "variants"
+    what = f"a file of yours is one recipe: leave one of {', '.join(variants)}"
+    raise RecipeError([document.problem((key,), what)])
+
+
+def _stem(name: str) -> str | None:
+    """The file in which a recipe of that name would be; None if there is none."""
+    stems = catalog.names(Shelf.PAPERS)
+    found = _VARIANT.fullmatch(name)
+    return next((one for one in (name, found["stem"] if found else "") if one in stems), None)
+
+
+def _variants(document: Document, stem: str) -> dict[str, str]:
+    """The names of the recipes in a file, each with the scale or variant that it is for."""
+    scales = [_number(document, place, scale) for place, scale in enumerate(_listed(document, "scales"))]
+    variants = [str(variant) for variant in _listed(document, "variants")]
+    named = {f"{stem}-x{scale}": scale for scale in scales}
+    return named or {f"{stem}-{variant}": variant for variant in variants} or {stem: ""}
+
+
+def _number(document: Document, place: int, scale: Any) -> str:
+    if isinstance(scale, bool) or not isinstance(scale, int | float):
+        raise RecipeError([document.problem(("scales", place), f"must be a number, not {scale!r}")])
+    return f"{scale:g}"
+
+
+def _listed(document: Document, key: str) -> list[Any]:
+    value = document.data.get(key, []) if isinstance(document.data, dict) else []
+    if not isinstance(value, list):
+        raise RecipeError([document.problem((key,), "must be a list")])
+    return value

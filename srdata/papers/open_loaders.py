@@ -1,0 +1,218 @@
+"""From a stage of a paper recipe to the loader of its batches."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from srdata.data.arbitrary_scale.scale_pairs import ArbitraryScale
+from srdata.data.crops.read_crops import Only
+from srdata.data.datasets.mixed import InRatio, Mixed
+from srdata.data.datasets.paired import PairedDataset
+from srdata.data.loading.loader import Loader
+from srdata.data.loading.multi_loader import Alternating, Unpaired
+from srdata.data.sampling.orders import Order, Several, Shuffled, Weighted
+from srdata.data.sampling.ranks import my_share
+from srdata.data.sampling.schedule import Schedule
+from srdata.data.single_image.deep_prior import DeepPrior
+from srdata.data.single_image.zero_shot import ZeroShot
+from srdata.data.single_image.zero_shot_crops import PRESETS
+from srdata.difficulty.classes import classes, equal_classes
+from srdata.errors import UsageError
+from srdata.fetch.manifest import Split
+from srdata.papers.derived_outputs import WithExtras
+from srdata.papers.requirements import find_set, need_of, reads_hr_alone
+from srdata.papers.schema import BatchRule, Corpus, Crop, Data, Difficulty, Setting, Stage
+from srdata.scale import Scale
+
+Batches = Loader | WithExtras | Alternating | Unpaired | ZeroShot | DeepPrior
+Options = Mapping[str, Any]
+
+
+def open_stage(stage: Stage, root: Path, split: Split, device: Any, options: Options) -> Batches:
+    """The batches of a stage; see `Paper.loader`."""
+    if stage.one_image is not None:
+        return _of_one_image(stage.one_image, stage.scale, device, options)
+    opening = {"device": device, **options}
+    if stage.lr_data is not None:
+        hr = _data(stage, stage.data, root, split, "hr")
+        lr = _data(stage, stage.lr_data, root, split, "lr")
+        return Unpaired(_loader(stage, hr, split, opening), _loader(stage, lr, split, opening))
+    if stage.tasks:
+        loaders = {name: _opened(one, root, split, opening) for name, one in stage.tasks.items()}
+        # an epoch goes through the images once, each batch for one task: so do MDSR, CARN, proSR and IPT
+        epoch = max(map(len, loaders.values()))
+        return Alternating(loaders, batches=epoch, seed=options.get("seed", 0))
+    loader = _opened(stage, root, split, opening)
+    return WithExtras(loader, stage.outputs) if stage.outputs else loader
+
+
+def open_test(setting: Setting, root: Path, name: str, device: Any, options: Options) -> Loader:
+    """The whole images of a test set, one by one; HR alone where the scale is any."""
+    hr_alone = setting.made != "stored" or setting.any_scale is not None
+    need = need_of(setting, Corpus(set=name, split="test"), hr_alone)
+    side = _side(setting, None, "hr" if hr_alone else None)
+    data = PairedDataset(find_set(root, need), split="test", views=setting.data.views, **side)
+    making = {} if setting.any_scale is not None else _made(setting, None)
+    return Loader(data, 1, shuffle=False, device=device, **{**making, **_look(setting), **options})
+
+
+def _opened(setting: Setting, root: Path, split: Split, options: Options) -> Loader:
+    """The loader of a stage without tasks, or of one task."""
+    only: Only | None = "hr" if reads_hr_alone(setting) else None
+    return _loader(setting, _data(setting, setting.data, root, split, only), split, options)
+
+
+def _loader(setting: Setting, data: Mixed, split: Split, options: Options) -> Loader:
+    crop = setting.crop if split == "train" else None
+    settings: dict[str, Any] = {**_made(setting, crop), **_look(setting), "upsample": setting.upsample}
+    if split != "train":
+        return Loader(data, 1, shuffle=False, **{**settings, **options})
+    sizes = _batch_sizes(setting.batch, options)
+    settings |= {
+        "patch_size": crop and _by_epoch(crop.hr_sizes(setting.scale)),
+        "order": _order(setting, data, sizes[0]),
+        "augment": setting.augment,
+    }
+    ranks = my_share(options.get("rank"), options.get("world_size"))[1]
+    shared = _by_epoch({epoch: size // ranks for epoch, size in sizes.items()})
+    settings |= {**options, "batch_size": shared, "difficulty": _numbers(setting, data, options)}
+    return Loader(data, **settings)
+
+
+def _data(setting: Setting, data: Data, root: Path, split: Split, only: Only | None) -> Mixed:
+    """The corpora as one: each item of each as often as any other, times the corpus' `repeat`."""
+    corpora = data.sets
+    if split != "train":
+        corpora = tuple(
+            {one.set: one.model_copy(update={"split": split, "mirrored": False}) for one in corpora}.values()
+        )
+    windows, crop = (data.windows, setting.crop) if split == "train" else (None, None)
+    how = {"windows": windows or False, "views": data.views, **_side(setting, crop, only)}
+    if crop and crop.pad:
+        how |= {"pad": crop.pad, "patch_size": setting.hr_size}
+    sets = [_corpus(setting, one, root, how, only) for one in corpora]
+    labels = [one.label for one in corpora if one.label is not None]
+    ratio = [one.repeat * len(opened) for one, opened in zip(corpora, sets, strict=True)]
+    return Mixed(sets, ratio, labels or None)
+
+
+def _corpus(setting: Setting, corpus: Corpus, root: Path, how: Options, only: Only | None) -> PairedDataset:
+    need = need_of(setting, corpus, only == "hr")
+    path = find_set(root, need)
+    options: dict[str, Any] = {"split": corpus.split, **how}
+    if only != "hr":
+        options["track"] = need.track
+    if corpus.mirrored:
+        options["dihedral"] = "mirror"
+    opened = PairedDataset(path, **options)
+    if corpus.images is not None:
+        first, last = corpus.images
+        opened = opened.subset(range(first - 1, min(last, len(opened))))
+    return opened if setting.difficulty is None else _of_class(setting, setting.difficulty, opened, path)
+
+
+def _of_class(setting: Setting, difficulty: Difficulty, opened: PairedDataset, path: Path) -> PairedDataset:
+    """The windows of the class that is wanted alone, or all."""
+    if difficulty.only is None:
+        return opened
+    chosen = opened.subset(classes(opened.scores(difficulty.by, setting.scale)) == difficulty.only)
+    if not len(chosen):
+        raise UsageError(f"{path} has no window of class {difficulty.only} by its scores")
+    return chosen
+
+
+def _side(setting: Setting, crop: Crop | None, only: Only | None) -> dict[str, Any]:
+    """Which side is read. HR alone has a scale where LR is made of whole images, or as if it were."""
+    whole = setting.made == "online" and (crop is None or crop.mirrored)
+    if only == "hr" and not whole:
+        return {"only": "hr"}
+    return {"only": only, "scale": setting.scale}
+
+
+def _made(setting: Setting, crop: Crop | None) -> dict[str, Any]:
+    """How LR is made of crops, or of whole images, where it is not read."""
+    if setting.any_scale is not None:
+        return {"degrade": ArbitraryScale(**setting.any_scale)}
+    if setting.made == "online":
+        made = {"degrade": setting.degradation, "scale": setting.scale}
+        around = {name: getattr(crop, name) for name in ("margin", "loose", "mirrored") if crop}
+        return {**made, **around, "plain_hr": "hr_plain" in setting.outputs}
+    return {}
+
+
+def _look(setting: Setting) -> dict[str, Any]:
+    look = setting.look
+    here = look.normalised == "loader"
+    return {
+        "color": look.color,
+        "value_range": look.range,
+        "mean": look.mean if here else None,
+        "std": look.std if here else None,
+    }
+
+
+def _batch_sizes(rule: BatchRule, options: Options) -> dict[int, int]:
+    """Images in a batch of all ranks, by the epoch from which it holds: the paper's, or what is asked for."""
+    asked = options.get("batch_size", rule.size)
+    sizes: dict[int, int] = asked if isinstance(asked, dict) else {0: asked}
+    ranks = my_share(options.get("rank"), options.get("world_size"))[1]
+    for size in sizes.values():
+        if size % ranks:
+            raise UsageError(f"a batch of {size} cannot be shared by {ranks} ranks: give another batch_size=")
+    return sizes
+
+
+def _by_epoch(sizes: dict[int, int]) -> int | Schedule[int]:
+    """The one number there is, or a schedule."""
+    return sizes[0] if len(sizes) == 1 else Schedule(sizes, unit="epoch")
+
+
+def _order(setting: Setting, data: Mixed, batch: int) -> Order:
+    """The order of the paper; an epoch has at least one batch."""
+    rule, count = setting.batch, len(data)
+    per_image = setting.crop.per_image if setting.crop else 1
+    wanted = rule.steps * batch // (count * per_image) if rule.steps else rule.repeat or 1
+    repeat = max(wanted, -(-batch // (count * per_image)))
+    if setting.difficulty and setting.difficulty.decay < 1:
+        return Weighted(_weights(setting.difficulty, setting.scale, data), length=int(repeat * count))
+    if rule.replacement:
+        return Weighted(np.ones(count), length=int(repeat * count))
+    order: Order = Shuffled(repeat) if len(data.sets) == 1 else InRatio(data, repeat)
+    return order if per_image == 1 else Several(order, per_image)
+
+
+def _numbers(setting: Setting, data: Mixed, options: Options) -> Any:
+    """What batches have as `difficulty`: what is asked for, else what the recipe says, if it does."""
+    asked = options.get("difficulty")
+    if asked is None and setting.difficulty is not None:
+        return _grades(setting.difficulty, setting.scale, data)
+    return data.scores(asked, setting.scale) if isinstance(asked, str) else asked
+
+
+def _grades(difficulty: Difficulty, scale: Scale, data: Mixed) -> NDArray[Any]:
+    """The class of each item, or its score where there are no classes."""
+    scores = data.scores(difficulty.by, scale)
+    if difficulty.classes is None:
+        return scores
+    return classes(scores) if difficulty.classes == "classsr" else equal_classes(scores, difficulty.classes)
+
+
+def _weights(difficulty: Difficulty, scale: Scale, data: Mixed) -> NDArray[np.float64]:
+    """How likely each item is, by its class: the last one is the most likely."""
+    grades = _grades(difficulty, scale, data)
+    return np.asarray(difficulty.decay ** (grades.max() - grades), np.float64)
+
+
+def _of_one_image(settings: dict[str, Any], scale: Scale, device: Any, options: Options) -> Batches:
+    given = dict(options)
+    image = given.pop("image", None)
+    if image is None:
+        raise UsageError("this is trained on the one image that is to be enlarged: give it as image=")
+    if "zero_shot" in settings:
+        return ZeroShot(image, scale, fathers=PRESETS[settings["zero_shot"]], device=device, **given)
+    return DeepPrior(image, int(scale), device=device, **{**settings["deep_prior"], **given})

@@ -1,0 +1,31 @@
+"""Prepare all that a paper recipe reads."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from srdata.papers.load import load_paper
+from srdata.papers.requirements import known_set, needs
+from srdata.preparation import prepare
+from srdata.preparation.plan import refuse
+
+
+def prepare_sets(name: str, root: Path, given: dict[str, Any], dry_run: bool, **how: Any) -> Iterator[str]:
+    """Prepare each set that a paper reads and that is not there; a line on what became of it.
+
+    `how` are jobs, backend, skip_bad and log of `prepare`. Sets of which srdata does not know where they come
+    from are left to the user, with a line on what to do. Raises UsageError where other options are `given`,
+    which would make other sets than those of the paper.
+    """
+    refuse(name, given)
+    for need in needs(load_paper(name)):
+        if (path := known_set(root, need)) is not None:
+            yield f"{path}: is here"
+        elif dry_run or not need.known:
+            yield f"to do: {need.how(root)}"
+        else:
+            made = {"degradation": need.degradation, "copies": need.copies}
+            built = prepare(need.corpus, root=root, scale=need.scale, lmdb=True, **made, **how)
+            yield f"{built.path}: {built.summary}"

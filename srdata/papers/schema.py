@@ -1,0 +1,289 @@
+"""A paper recipe, checked and frozen: data, crops, augmentations, ranges, stages and evaluation of a network.
+
+Everything that is said of a group of settings has a status: `confirmed` by the authors' code or paper,
+`partial` where some of it is, `unverified` where it is a guess that runs.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, Literal, Self
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
+
+from srdata.errors import UnknownNameError
+from srdata.fetch.manifest import Split
+from srdata.recipes.multiscale_copies import Named
+from srdata.recipes.set_recipe import ScaleField
+from srdata.scale import Scale
+from srdata.store.windows import Windows
+
+if TYPE_CHECKING:
+    from srdata.data.loading.loader import Loader
+    from srdata.papers.open_loaders import Batches
+
+Certainty = Literal["confirmed", "partial", "unverified"]
+_WEAKEST: tuple[Certainty, ...] = ("unverified", "partial", "confirmed")
+Output = Literal["lr_up", "lr_clean", "pyramid", "hr_plain"]
+Count = Annotated[int, Field(ge=1)]
+ByEpoch = Count | dict[int, Count]  # one number, or {0: 64, 100: 96}: by the epoch from which it holds
+
+
+def _listed(value: Any) -> Any:
+    return (value,) if isinstance(value, str) else tuple(value) if isinstance(value, list) else value
+
+
+class _Part(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True, arbitrary_types_allowed=True)
+
+
+class Corpus(_Part):
+    """Images of one prepared set."""
+
+    set: str  # the name of its recipe: div2k; or of the folder of images that it is prepared from
+    split: Split = "train"
+    count: Count | None = None  # of images, as the authors give it
+    images: tuple[Count, Count] | None = None  # the first and the last that are taken, counted from 1
+    repeat: Annotated[float, Field(gt=0)] = (
+        1.0  # how often its items come, relative to those of other corpora
+    )
+    copies: Named | None = None  # at other sizes, that come with the images
+    label: int | None = None  # that its items have in a batch
+    mirrored: bool = False  # at most: they are not turned where others are, as faces
+
+    @model_validator(mode="after")
+    def _counted(self) -> Self:
+        if self.images is not None and self.copies is not None:
+            raise ValueError("images counts those of a set without copies: leave one of the two out")
+        return self
+
+
+class Data(_Part):
+    """What is trained on."""
+
+    sets: Annotated[tuple[Corpus, ...], Field(min_length=1)]
+    windows: Windows | None = None  # sub-images that are cropped from; none: whole images
+    windows_count: Count | None = None  # as the authors count them
+    layout: str | None = None  # how the authors store it: PNG, LMDB, npy
+    views: tuple[str, str] | None = None  # of stereo: the marks in the names of left and right images
+
+
+class Crop(_Part):
+    """The training patch."""
+
+    size: ByEpoch
+    side: Literal["hr", "lr"]  # that `size` is measured on, in pixels
+    margin: Annotated[int, Field(ge=0)] = 0  # HR pixels around it that are degraded with it, then cut off
+    loose: Annotated[int, Field(ge=0)] = 0  # HR pixels more, of which a corner or a place at random is taken
+    mirrored: bool = False  # the margin beyond an image is mirrored; else it keeps patches off the border
+    pad: Literal["reflect", "edge", "constant", "enlarge", "flat"] | None = None  # of images that are smaller
+    per_image: Count = 1  # crops in a row of the same image
+
+    def hr_sizes(self, scale: Scale) -> dict[int, int]:
+        """The side of the patch in HR pixels, by the epoch from which it holds."""
+        sizes = self.size if isinstance(self.size, dict) else {0: self.size}
+        if self.side == "hr":
+            return sizes
+        return {epoch: size * scale.numerator // scale.denominator for epoch, size in sizes.items()}
+
+
+class Look(_Part):
+    """What the network gets: low + (high - low) * (x - mean) / std of x in 0–1, if the loader does that."""
+
+    color: Literal["rgb", "y", "ycbcr", "grey"] = "rgb"
+    range: tuple[float, float] = (0.0, 1.0)
+    mean: tuple[float, ...] | None = None
+    std: tuple[float, ...] | None = None
+    normalised: Literal["loader", "network"] = "network"  # where mean and std are applied
+
+
+class BatchRule(_Part):
+    """How many pairs make a step, and how many steps an epoch."""
+
+    size: ByEpoch  # over all GPUs
+    gpus: Count = 1  # on which the authors shared it
+    repeat: Count | Annotated[float, Field(ge=1)] | None = None  # of every item in an epoch, 1.8234 in RAMiT
+    steps: Count | None = None  # in an epoch, instead of repeat
+    replacement: bool = False  # items are drawn with replacement
+
+
+class Difficulty(_Part):
+    """How hard each window is, by the scores of `srdata classify`: a batch's `difficulty`.
+
+    That is its class where there are classes, else its score.
+    """
+
+    by: Literal["psnr", "psnr-y", "edges", "gradients", "deviation"]
+    # ClassSR's three (0 is hard, 2 easy); or so many of equally many windows, from the lowest score (0) up
+    classes: Literal["classsr"] | Count | None = None
+    only: int | None = None  # this class alone
+    decay: Annotated[float, Field(gt=0, le=1)] = 1.0  # a class comes this much more rarely than the next
+
+    @model_validator(mode="after")
+    def _classed(self) -> Self:
+        if self.only is not None and self.classes != "classsr":
+            raise ValueError("only goes with classes: classsr")
+        if self.decay < 1 and not isinstance(self.classes, int):
+            raise ValueError("decay needs a number of classes")
+        return self
+
+
+class Setting(_Part):
+    """All that the batches of one kind are made from."""
+
+    scale: ScaleField = Scale(1)
+    data: Data
+    lr_data: Data | None = None  # LR images of their own, which no HR image faces
+    degradation: str | list[Any] | dict[str, Any] = "bicubic"
+    # LR is made of the whole image before, of each crop, or not at all: by the network
+    made: Literal["stored", "online", "network"] = "stored"
+    crop: Crop | None = None
+    any_scale: dict[str, Any] | None = None  # the settings of `srdata.data.ArbitraryScale`
+    one_image: dict[str, Any] | None = None  # {"zero_shot": preset} or {"deep_prior": {settings}}
+    difficulty: Difficulty | None = None
+    augment: tuple[str | dict[str, Any], ...] = ()
+    upsample: Literal["nearest", "bicubic"] | None = None
+    look: Look = Look()
+    batch: BatchRule
+    outputs: tuple[Output, ...] = ()  # besides lr and hr, and what augmentations and tasks add
+
+    @model_validator(mode="after")
+    def _whole(self) -> Self:
+        if not (self.crop or self.any_scale or self.one_image):
+            raise ValueError("needs crop, any_scale or one_image: how patches are taken")
+        return self
+
+    @property
+    def hr_size(self) -> int:
+        """The side of a patch in HR pixels in the first epoch; 0 where patches have many sizes."""
+        return 0 if self.crop is None else self.crop.hr_sizes(self.scale)[0]
+
+
+class Stage(Setting):
+    """One training run: its batches, what it starts from and how long it is."""
+
+    name: str = ""
+    init_from: Annotated[tuple[str, ...], BeforeValidator(_listed)] = ()  # earlier stages or other recipes
+    iterations: Count | None = None
+    epochs: Count | None = None
+    optimiser: str | None = None  # for information
+    tasks: dict[str, Setting] = Field(default={})  # each batch is of one of them
+
+    @model_validator(mode="after")
+    def _simple_tasks(self) -> Self:
+        if self.tasks and (self.outputs or self.lr_data or self.one_image):
+            raise ValueError("tasks go with none of outputs, lr_data and one_image")
+        return self
+
+    @property
+    def settings(self) -> dict[str, Setting]:
+        """The tasks by name; of a stage without tasks itself, under no name."""
+        return self.tasks or {"": self}
+
+    def loader(
+        self, root: str | Path, split: Split = "train", *, device: Any = "cpu", **options: Any
+    ) -> Batches:
+        """Batches of this stage out of the sets prepared below `root`; see `Paper.loader`."""
+        from srdata.papers.open_loaders import open_stage
+
+        return open_stage(self, Path(root), split, device, options)
+
+
+class Status(_Part):
+    """How certain each group of settings is."""
+
+    data: Certainty
+    degradation: Certainty
+    crop: Certainty
+    augment: Certainty
+    look: Certainty
+    batch: Certainty
+    stages: Certainty
+    evaluation: Certainty
+
+    @model_validator(mode="before")
+    @classmethod
+    def _spelled_out(cls, value: Any) -> Any:
+        """A word for all groups; or words for some, and `rest` for the others."""
+        if isinstance(value, str):
+            value = {"rest": value}
+        if not isinstance(value, dict) or "rest" not in value:
+            return value
+        given = dict(value)
+        rest = given.pop("rest")
+        return {**dict.fromkeys(cls.model_fields, rest), **given}
+
+    def of(self, certainty: Certainty) -> list[str]:
+        """The groups that are as certain as that."""
+        return [name for name in Status.model_fields if getattr(self, name) == certainty]
+
+    @property
+    def word(self) -> Certainty:
+        """One word for all: the weakest of the groups."""
+        words = {getattr(self, name) for name in Status.model_fields}
+        return next(word for word in _WEAKEST if word in words)
+
+
+class Evaluation(_Part):
+    """Test sets, and how the paper's table measures them."""
+
+    sets: tuple[str, ...]
+    protocol: str | None = None  # of `srdata.metrics.protocols`; none: without a reference, or not known
+    note: str | None = None
+
+
+class Paper(_Part):
+    """The training and evaluation of one network at one scale, or for one task."""
+
+    name: str
+    title: str
+    paper: str = ""
+    evidence: tuple[str, ...] = ()  # repository:path, or what was read
+    status: Status
+    notes: tuple[str, ...] = ()
+    scale: ScaleField | None = None  # none where there are several
+    stages: Annotated[tuple[Stage, ...], Field(min_length=1)]
+    evaluation: tuple[Evaluation, ...] = ()
+
+    @model_validator(mode="after")
+    def _evident(self) -> Self:
+        if len(self.status.of("unverified")) < len(Status.model_fields) and not self.evidence:
+            raise ValueError("evidence: what is confirmed, even in part, needs a source")
+        return self
+
+    def stage(self, name: str | None = None) -> Stage:
+        """The stage of that name; the last one, which ends with the paper's network, for None."""
+        if name is None:
+            return self.stages[-1]
+        found = {stage.name: stage for stage in self.stages}
+        if name not in found:
+            raise UnknownNameError.among(f"stage of {self.name}", name, found)
+        return found[name]
+
+    def loader(
+        self,
+        root: str | Path,
+        split: Split = "train",
+        *,
+        device: Any = "cpu",
+        stage: str | None = None,
+        **options: Any,
+    ) -> Batches:
+        """The batches of this paper, out of the sets prepared below `root`; of its last stage by default.
+
+        Of another `split` than train they are whole images, one by one and not augmented. `options` are those
+        of `Loader`, such as seed, workers, rank and dtype, and `batch_size` in place of the paper's, which is
+        shared by all ranks. For a recipe that trains on one image give it as `image`.
+
+        Raises UsageError with the command to run where a set is not prepared.
+        """
+        return self.stage(stage).loader(root, split, device=device, **options)
+
+    def test_loader(
+        self, root: str | Path, name: str, *, device: Any = "cpu", task: str | None = None, **options: Any
+    ) -> Loader:
+        """The whole images of a test set, one by one, as the network takes them (in the first task)."""
+        from srdata.papers.open_loaders import open_test
+
+        settings = self.stages[-1].settings
+        return open_test(settings[task or next(iter(settings))], Path(root), name, device, options)

@@ -1,0 +1,51 @@
+"""The `basicsr` layout: the LMDB folders of overlapping sub-images that BasicSR trains from.
+
+    DIV2K_train_HR_sub.lmdb            0001_s001 …, PNG, windows of 480 pixels
+    DIV2K_train_LR_bicubic_X4_sub.lmdb the same keys, the same windows on the LR grid
+    DIV2K_valid_HR.lmdb                whole images, for splits that are not trained on
+
+The images are prepared as shards first, so that an interrupted run goes on; the folders are exported from
+those, and the shards deleted.
+"""
+
+from __future__ import annotations
+
+import shutil
+from dataclasses import replace
+
+from srdata.exporting.export_set import FORMS, Export
+from srdata.preparation.layout_folder import names_of
+from srdata.preparation.layouts import Built, Job, build_lmdb
+from srdata.prepared.set_images import PreparedImages
+from srdata.recipes.set_recipe import Store
+from srdata.store.set_json import FileEntry, file_entry, write_set
+
+STAGE = ".shards"
+_STAGED = Store(layout="lmdb", codec="raw")
+
+
+def build_basicsr(job: Job) -> Built:
+    """LMDB folders of sub-images, by way of a set of shards within the target."""
+    stage = job.target / STAGE
+    staged = replace(job, target=stage, recipe=job.recipe.changed(store=_STAGED))
+    built = build_lmdb(staged)
+    write_set(stage, staged.content(built))
+    export = Export(
+        PreparedImages(stage),
+        FORMS["basicsr"],
+        names_of(job.recipe),
+        job.recipe.windows,
+        jobs=job.workers,
+        backend=job.backend,
+    )
+    export.check()
+    for _ in export.write(job.target):
+        pass
+    shutil.rmtree(stage)
+    return Built(_files(job), built.bad)
+
+
+def _files(job: Job) -> dict[str, FileEntry]:
+    """The size and hash of every file of the LMDB folders."""
+    paths = sorted(job.target.glob("*.lmdb/*"))
+    return {path.relative_to(job.target).as_posix(): file_entry(path) for path in paths}

@@ -1,0 +1,124 @@
+"""The `folder` layout: PNG files in the folders that EDSR's code reads.
+
+DIV2K_train_HR/0001.png   DIV2K_train_LR_bicubic/X4/0001x4.png      sets with a train split
+HR/baby.png               LR_bicubic/X4/babyx4.png                  benchmarks
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from srdata.common.files import storage_errors
+from srdata.errors import ImageError
+from srdata.images import grey_plane, write_png
+from srdata.preparation.make_layers import Source, make_layers, read_source
+from srdata.preparation.source_items import Bad, Item
+from srdata.recipes.set_recipe import Recipe
+from srdata.store.folder_names import Names
+from srdata.store.records import Row, make_row
+from srdata.store.set_json import file_entry
+
+JOURNAL = ".journal"
+
+
+@dataclass(frozen=True)
+class FolderTask:
+    """Some images whose files one process writes, and the journal in which it notes each that is done."""
+
+    number: int
+    items: tuple[Item, ...]
+    recipe: Recipe
+    target: Path
+
+    @property
+    def journal(self) -> Path:
+        """One line of JSON for each finished image; its name changes with the recipe."""
+        return self.target / JOURNAL / f"{self.recipe.digest[:16]}-{self.number:05d}.jsonl"
+
+
+@dataclass(frozen=True)
+class Written:
+    """One finished image: its row of the index, and the size and hash of each of its files."""
+
+    row: Row
+    files: dict[str, dict[str, Any]]
+
+
+@dataclass(frozen=True)
+class FolderDone:
+    """What became of a task: how many images it had, and those that are bad. The journal has the others."""
+
+    items: int
+    bad: tuple[Bad, ...]
+
+
+def names_of(recipe: Recipe) -> Names:
+    """What the files of the set that a recipe makes are called."""
+    return Names(recipe.prefix or recipe.name, recipe.degradation_name)
+
+
+def write_images(task: FolderTask) -> FolderDone:
+    """Write the files of some images; those that the journal of an earlier run holds are kept."""
+    earlier = {written.row.key: written for written in _read_journal(task)}
+    bad: list[Bad] = []
+    with storage_errors(task.journal):
+        task.journal.parent.mkdir(parents=True, exist_ok=True)
+        with task.journal.open("a") as journal:
+            for item in task.items:
+                try:
+                    written = _write_image(read_source(item), earlier.get(item.key), task)
+                except ImageError as error:
+                    bad.append(Bad(item.key, str(error)))
+                    continue
+                if written != earlier.get(item.key):
+                    entry = {"row": written.row.model_dump(), "files": written.files}
+                    journal.write(json.dumps(entry) + "\n")
+                    journal.flush()
+    return FolderDone(len(task.items), tuple(bad))
+
+
+def finished(task: FolderTask) -> list[Written]:
+    """The images that are written, in the order of the task."""
+    last = {written.row.key: written for written in _read_journal(task)}
+    return [last[item.key] for item in task.items if item.key in last]
+
+
+def _write_image(source: Source, earlier: Written | None, task: FolderTask) -> Written:
+    if earlier and earlier.row.source_sha256 == source.sha256 and _unchanged(task.target, earlier.files):
+        return earlier
+    made = make_layers(source, task.recipe)
+    item = source.item
+    named = names_of(task.recipe).templates(item.split, task.recipe.scales).items()
+    paths = {layer: template.replace("{key}", item.key) for layer, template in named}
+    grey = made.facts.channels == 1 and item.split != "train"  # as `exchange.export.Form.grey`
+    for layer, relative in paths.items():
+        pixels = made.layers[layer]
+        write_png(task.target / relative, grey_plane(pixels) if grey else pixels)
+    files = {path: file_entry(task.target / path).model_dump() for path in paths.values()}
+    return Written(make_row(made.facts, made.layers), files)
+
+
+def _unchanged(target: Path, files: dict[str, dict[str, Any]]) -> bool:
+    with suppress(OSError):
+        return all(file_entry(target / path).model_dump() == facts for path, facts in files.items())
+    return False
+
+
+def _read_journal(task: FolderTask) -> Iterator[Written]:
+    """What an earlier run finished; a line that was cut off in the middle is no line."""
+    if not task.journal.exists():
+        return
+    for line in task.journal.read_text().splitlines():
+        with suppress(ValueError, KeyError):
+            entry = json.loads(line)
+            yield Written(Row.model_validate(entry["row"]), entry["files"])
+
+
+def folder_tasks(groups: Sequence[Sequence[Item]], recipe: Recipe, target: Path) -> list[FolderTask]:
+    """One task for each group of images."""
+    return [FolderTask(number, tuple(group), recipe, target) for number, group in enumerate(groups)]

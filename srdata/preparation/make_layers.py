@@ -1,0 +1,101 @@
+"""The unit of work: one image of the source becomes its layers, and what is known of them."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+from srdata.degrade.whole_images import EPOCH
+from srdata.errors import ImageError
+from srdata.images import Pixels, decode_image, probe
+from srdata.preparation.source_items import Item
+from srdata.recipes.set_recipe import Recipe
+from srdata.scale import Scale
+from srdata.store.blocks import HR
+from srdata.store.records import Facts
+
+
+@dataclass(frozen=True)
+class Made:
+    """The layers of one image, uint8 RGB (h, w, 3) each, and the facts about them."""
+
+    facts: Facts
+    layers: Mapping[str, Pixels]
+
+
+@dataclass(frozen=True)
+class Source:
+    """The bytes of an item's HR file, read once for hashing and decoding."""
+
+    item: Item
+    data: bytes
+
+    @cached_property
+    def sha256(self) -> str:
+        """The SHA-256 of the file."""
+        return hashlib.sha256(self.data).hexdigest()
+
+
+def read_source(item: Item) -> Source:
+    """Read the HR file of an item; raises ImageError."""
+    try:
+        return Source(item, item.hr.read_bytes())
+    except OSError as error:
+        raise ImageError(f"{item.hr}: cannot be read: {error.strerror}") from error
+
+
+def make_layers(source: Source, recipe: Recipe) -> Made:
+    """Decode HR, crop it to what LR covers, and make or read LR for every scale; raises ImageError."""
+    item = source.item
+    hr = decode_image(source.data, str(item.hr), recipe.images)
+    params: dict[str, Any] = {}
+    if item.copy is not None:
+        hr = item.copy.of(hr)
+        params[HR] = item.copy.plain
+    height, width = map(recipe.stored, hr.shape[:2])
+    if min(height, width) == 0:
+        raise ImageError(f"{item.hr}: {hr.shape[1]}x{hr.shape[0]} is smaller than one LR pixel; leave it out")
+    hr = hr[:height, :width]
+    layers: dict[str, Pixels] = {HR: hr}
+    for scale in recipe.scales:
+        chain = recipe.chains.get(scale)
+        if chain is None:
+            layers[scale.label] = _published_lr(item, hr, scale, recipe)
+        else:
+            part = hr[: scale.crop(height), : scale.crop(width)]
+            params[scale.label] = chain.sample(recipe.seed, EPOCH, item.key)
+            pair = chain.pair_image(part, params[scale.label], scale)
+            layers[scale.label] = pair.lr
+            if chain.hr:
+                layers[HR] = pair.hr
+    return Made(_facts(source, params), layers)
+
+
+def _facts(source: Source, params: dict[str, Any]) -> Facts:
+    item = source.item
+    return Facts(
+        key=item.key,
+        split=item.split,
+        source=item.source,
+        source_sha256=source.sha256,
+        channels=probe(source.data, str(item.hr)).channels,
+        params=params,
+    )
+
+
+def _published_lr(item: Item, hr: Pixels, scale: Scale, recipe: Recipe) -> Pixels:
+    path = item.lr[scale.label]
+    try:
+        lr = decode_image(path.read_bytes(), str(path), recipe.images)
+    except OSError as error:
+        raise ImageError(f"{path}: cannot be read: {error.strerror}") from error
+    expected = scale.lr(hr.shape[0]), scale.lr(hr.shape[1])
+    if lr.shape[:2] != expected:
+        raise ImageError(
+            f"{path}: is {lr.shape[1]}x{lr.shape[0]}, but {item.hr.name} at {scale.label} "
+            f"asks for {expected[1]}x{expected[0]}: the two files are no pair"
+        )
+    return lr

@@ -1,0 +1,259 @@
+"""`prepare`: from a recipe to a finished set, once, however often it is interrupted."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TypedDict, Unpack
+
+from srdata.common.files import PART, only_one_at, storage_errors
+from srdata.common.parallel import Backend
+from srdata.errors import UsageError
+from srdata.preparation.existing_pairs import as_found
+from srdata.preparation.layout_basicsr import build_basicsr
+from srdata.preparation.layout_folder import JOURNAL
+from srdata.preparation.layouts import Built, Job, build_folder, build_lmdb
+from srdata.preparation.make_layers import read_source
+from srdata.preparation.plan import check_request, licence_text, plan_text
+from srdata.preparation.source_items import find_items
+from srdata.recipes.set_recipe import NAME, PUBLISHED, HubSource, Layout, Pairs, Recipe, load_recipe
+from srdata.scale import Scale
+from srdata.store.index import Index
+from srdata.store.set_json import (
+    INDEX_FILE,
+    SET_FILE,
+    UNFINISHED,
+    SetFile,
+    read_set,
+    write_set,
+)
+from srdata.store.window_scores import SCORES_FOLDER
+
+Log = Callable[[str], None]
+OneScale = Scale | int | float | str
+
+BUILDERS: dict[Layout, Callable[[Job], Built]] = {
+    "lmdb": build_lmdb,
+    "folder": build_folder,
+    "basicsr": build_basicsr,
+}
+
+
+@dataclass(frozen=True)
+class Prepared(os.PathLike[str]):
+    """A finished set; wherever a path is taken, it stands for its folder."""
+
+    path: Path
+    content: SetFile
+
+    def __fspath__(self) -> str:
+        return str(self.path)
+
+    @property
+    def summary(self) -> str:
+        """How many images of which splits, and their bytes."""
+        counts = ", ".join(f"{count} {split}" for split, count in self.content.counts.items())
+        megabytes = sum(entry.bytes for entry in self.content.files.values()) / 1e6
+        left_out = f", {len(self.content.left_out)} left out" if self.content.left_out else ""
+        return f"{counts} images{left_out}, {megabytes:.1f} MB"
+
+
+class Settings(TypedDict, total=False):
+    """What a call may set in place of the recipe's own setting."""
+
+    scale: OneScale | Sequence[OneScale] | None  # HR size over LR size, one or several
+    lmdb: bool  # shards instead of image folders
+    layout: Layout | None
+    codec: str | None  # of the blocks in shards: raw, png, jxl
+    degradation: str | None  # a name, a YAML file, or published:TRACK
+    copies: str | None  # of training images at other sizes: realesrgan, classsr or lapsrn
+    splits: Sequence[str]
+    exclude: Sequence[str]  # keys of images that are left out, besides those that the recipe leaves out
+    seed: int | None
+    hr: str | None  # how the images of a folder are called: "HR/{key}.png"
+    lr: str | None  # and their LR images: "X{scale}/{key}.png"
+    config: str | None  # of a data set of the Hub
+    column: str | None  # of its HR images
+
+
+def adjusted(recipe: str | Path | Recipe, **settings: Unpack[Settings]) -> Recipe:
+    """The recipe of that name (or YAML file, path to images, hf://ORG/NAME) with other settings."""
+    scale = settings.get("scale")
+    several = scale if isinstance(scale, Sequence) and not isinstance(scale, str) else [scale]
+    scales = tuple(Scale(one) for one in several if one is not None)
+    if not isinstance(recipe, Recipe):
+        recipe = _loaded(recipe, scales, settings)
+    layout = settings.get("layout") or ("lmdb" if settings.get("lmdb") else recipe.store.layout)
+    codec = settings.get("codec") or recipe.store.codec
+    changed = recipe.changed(
+        scales=scales or None,
+        degradation=settings.get("degradation"),
+        copies=settings.get("copies"),
+        splits=tuple(settings.get("splits", ())) or None,
+        exclude=(*(recipe.exclude or ()), *settings.get("exclude", ())),
+        seed=settings.get("seed"),
+        hub=_hub(recipe, config=settings.get("config"), column=settings.get("column")),
+        store={**dict(recipe.store), "layout": layout, "codec": codec},
+    )
+    return (
+        changed if changed.windows_fit or "windows" in recipe.model_fields_set else changed.without_windows()
+    )
+
+
+def _loaded(name: str | Path, scales: tuple[Scale, ...], settings: Settings) -> Recipe:
+    """A recipe by its name; that of a folder takes the LR images in it, unless they are to be made."""
+    recipe = load_recipe(name)
+    hr, lr = settings.get("hr"), settings.get("lr")
+    if hr is not None:
+        recipe = recipe.changed(pairs=Pairs(hr=hr, lr=lr), scales=scales or None)
+    elif lr is not None:
+        raise UsageError("--lr says how the LR images are called: say by --hr how those of HR are")
+    degradation = settings.get("degradation")
+    if recipe.folder is None or Path(name).suffix in {".yaml", ".yml"}:
+        return recipe
+    if degradation is not None and not degradation.startswith(PUBLISHED):
+        return recipe
+    splits = tuple(settings.get("splits", ())) or None
+    return as_found(recipe.changed(degradation=degradation, splits=splits), scales)
+
+
+def _hub(recipe: Recipe, **settings: str | None) -> HubSource | None:
+    """What a recipe takes of the Hub, with other settings; raises UsageError where it takes nothing of it."""
+    given = {name: value for name, value in settings.items() if value is not None}
+    if recipe.hub is None and given:
+        raise UsageError(f"{' and '.join(given)} choose in a data set of the Hub: prepare hf://ORG/NAME")
+    return None if recipe.hub is None else recipe.hub.model_copy(update=given)
+
+
+def prepare(
+    recipe: str | Path | Recipe,
+    *,
+    root: str | Path = "data",
+    name: str | None = None,
+    from_dir: str | Path | None = None,
+    jobs: int = -1,
+    backend: Backend = "loky",
+    skip_bad: bool = False,
+    log: Log = lambda line: None,
+    **settings: Unpack[Settings],
+) -> Prepared:
+    """Prepare the set of a recipe below `root`, or go on with it.
+
+    The recipe is a name, a YAML file, a path to images, or hf://ORG/NAME for a data set of the Hugging Face
+    Hub, which is downloaded into the cache of `datasets`. A path is a folder of images, or pairs in any form
+    that `srdata.discovery` knows: EDSR's or KAIR's folders, LMDBs, tars, HDF5. LR images that are there
+    are taken as they are, unless `degradation` is given.
+
+    `name` is that of the set's folder; `from_dir` holds archives or images that need not be downloaded; for
+    `settings`, such as scale=4 and lmdb=True, see `Settings`. The same recipe and seed give the same bytes
+    for any number of `jobs`, however often the work was interrupted. A set that is already there is left as
+    it is. `log` is called with a line on each stage, the licence first.
+
+    Raises UsageError for a wrong request, SourceError for bad files (see `skip_bad`) and StoreError for a
+    disk that is full or cannot be written; what is finished is kept, and the same call goes on from there.
+    """
+    chosen = adjusted(recipe, **settings)
+    target = _target(chosen, Path(root), name)
+    log(licence_text(chosen))
+    with only_one_at(target):
+        if (content := finished_set(target, chosen)) is not None:
+            log(f"{target} is prepared already")
+            return Prepared(target, content)
+        items = find_items(chosen, Path(root), Path(from_dir) if from_dir else None)
+        log(f"{target}: {len(items)} images")
+        return _build(Job(items, chosen, target, skip_bad, jobs, backend))
+
+
+def plan(
+    recipe: str | Path | Recipe,
+    *,
+    root: str | Path = "data",
+    name: str | None = None,
+    from_dir: str | Path | None = None,
+    **settings: Unpack[Settings],
+) -> str:
+    """What `prepare` would do with the same arguments: terms, downloads, images, windows, bytes on disk."""
+    chosen = adjusted(recipe, **settings)
+    target = _target(chosen, Path(root), name)
+    return plan_text(chosen, Path(root), target, Path(from_dir) if from_dir else None)
+
+
+def _target(recipe: Recipe, root: Path, name: str | None) -> Path:
+    """Where the set is to stand; raises UsageError for a request that cannot be met."""
+    check_request(recipe)
+    if name is not None and re.fullmatch(NAME, name) is None:
+        raise UsageError(f"{name!r} is no name for a folder: take letters, digits, dots, dashes, underscores")
+    return root / (name or recipe.set_name)
+
+
+def finished_set(target: Path, recipe: Recipe) -> SetFile | None:
+    """What is declared in `target`, if this recipe made it and its source has not changed since.
+
+    Of layouts without an index (basicsr) it is not known of which files they were made; they count as
+    unchanged. Raises UsageError if another recipe did.
+    """
+    if not (target / SET_FILE).exists():
+        return None
+    content = read_set(target)
+    if content.digest != recipe.digest:
+        changes = differences(content.recipe, recipe.resolved())
+        raise UsageError(
+            f"{target} holds a set made by another recipe ({changes}): "
+            "give this one another --name or --root, or delete that folder"
+        )
+    if recipe.folder is None or INDEX_FILE not in content.files:
+        return content
+    return content if _same_source(target, content, recipe) else None
+
+
+def differences(old: dict[str, object], new: dict[str, object]) -> str:
+    """The settings in which two resolved recipes differ.
+
+    >>> differences({"seed": 0, "scales": ["4"]}, {"seed": 1, "scales": ["4"]})
+    'seed: 0 there, 1 here'
+    """
+    names = [name for name in {**old, **new} if old.get(name) != new.get(name)]
+    return "; ".join(f"{name}: {old.get(name)} there, {new.get(name)} here" for name in names)
+
+
+def _same_source(target: Path, content: SetFile, recipe: Recipe) -> bool:
+    """Whether a folder of images still holds just the files that the set was made of."""
+    index = Index(target / INDEX_FILE)
+    known = {index.key(row): index.source_sha256(row) for row in range(len(index))}
+    left_out = {bad.key for bad in content.quarantine}
+    now = {item.key: item for item in find_items(recipe, target) if item.key not in left_out}
+    return set(now) == set(known) and all(read_source(item).sha256 == known[key] for key, item in now.items())
+
+
+def _build(job: Job) -> Prepared:
+    _claim(job.target)
+    built = BUILDERS[job.recipe.store.layout](job)
+    _remove_leftovers(job.target, {job.target / path for path in built.files})
+    content = job.content(built)
+    write_set(job.target, content)
+    (job.target / UNFINISHED).unlink(missing_ok=True)
+    return Prepared(job.target, content)
+
+
+def _claim(target: Path) -> None:
+    """Mark the folder as a set in the making; raises UsageError if something else is in it."""
+    with storage_errors(target):
+        target.mkdir(exist_ok=True)
+        ours = any((target / name).exists() for name in (SET_FILE, UNFINISHED))
+        if not ours and any(target.iterdir()):
+            raise UsageError(f"{target} is not empty and no prepared set: give another --name or --root")
+        (target / UNFINISHED).touch()
+        (target / SET_FILE).unlink(missing_ok=True)  # there is no set until all of it is right
+
+
+def _remove_leftovers(target: Path, kept: set[Path]) -> None:
+    """Delete what earlier runs left in a set: part files, journals, shards of another recipe, scores."""
+    for folder in (JOURNAL, SCORES_FOLDER):
+        shutil.rmtree(target / folder, ignore_errors=True)
+    for path in [*target.rglob(f"*{PART}*"), *target.glob("shards/*.lmdb")]:
+        if path not in kept:
+            path.unlink(missing_ok=True)

@@ -1,0 +1,211 @@
+"""What there is to prepare: an `Item` for each HR image of a recipe's source."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+from srdata.common.only_choice import pick
+from srdata.common.safe_names import why_unsafe
+from srdata.discovery.image_bytes import ImageFile
+from srdata.errors import ImageError, SourceError, UnknownNameError, UsageError, nearest
+from srdata.fetch import SourceImage, obtain
+from srdata.fetch.manifest import ImageSet, Manifest, load_manifest
+from srdata.hub.columns import choose_columns
+from srdata.hub.encoded_images import EncodedColumn, EncodedImage, Keys
+from srdata.hub.open_table import load_all
+from srdata.images import ImageInfo, probe
+from srdata.preparation.existing_pairs import find_pairs, lr_of
+from srdata.recipes.multiscale_copies import Smaller, copy_key
+from srdata.recipes.set_recipe import HubSource, Recipe, Split
+from srdata.store.blocks import CHANNELS
+
+_SPLITS: dict[str, Split] = {
+    "train": "train",
+    "validation": "validation",
+    "valid": "validation",
+    "val": "validation",
+    "test": "test",
+}
+
+
+@dataclass(frozen=True)
+class Item:
+    """One image of the source: its HR file, and its published LR files by scale."""
+
+    key: str
+    split: Split
+    source: str
+    hr: ImageFile
+    lr: Mapping[str, ImageFile] = field(default_factory=dict)  # by Scale.label; empty where they are made
+    copy: Smaller | None = None  # what is made of the HR file first; none: it is taken as it is
+
+
+@dataclass(frozen=True)
+class Bad:
+    """An image that cannot be used, and why."""
+
+    key: str
+    reason: str
+
+
+def find_items(recipe: Recipe, root: Path, from_dir: Path | None = None) -> list[Item]:
+    """Every image of the recipe's source in the order of the set, downloaded where it has to be."""
+    if recipe.hub is not None or recipe.folder is not None:
+        if from_dir is not None:
+            raise UsageError("the images are a folder of yours or of the Hub already: leave --from out")
+        found = _on_hub(recipe.hub, recipe.splits) if recipe.hub else _in_folder(recipe)
+        items = list(found)
+    else:
+        items = list(_in_manifest(recipe, root, from_dir))
+    items = [one for item in _kept(items, recipe) for one in (item, *_copies(item, recipe))]
+    _refuse_twins(items)
+    return items
+
+
+def _kept(items: Sequence[Item], recipe: Recipe) -> list[Item]:
+    """The images that a recipe does not leave out; raises UnknownNameError for one that is not there."""
+    excluded, keys = {*(recipe.exclude or ())}, {item.key for item in items}
+    for key in sorted(excluded - keys):
+        where = f"among the {len(keys)} of {recipe.name}"
+        raise UnknownNameError(f"exclude: no image {key!r} {where}{nearest(key, sorted(keys))}")
+    if keys and keys == excluded:
+        raise UsageError(f"exclude: leaves none of the {len(keys)} images of {recipe.name}; name fewer")
+    return [item for item in items if item.key not in excluded]
+
+
+def _copies(item: Item, recipe: Recipe) -> Iterator[Item]:
+    """The smaller copies that a recipe makes of a training image."""
+    if item.split == "train":
+        for number, copy in enumerate(recipe.copies or ()):
+            yield replace(item, key=copy_key(item.key, number), copy=copy)
+
+
+def stored_sizes(items: Iterable[Item], recipe: Recipe) -> list[tuple[int, int]]:
+    """Height and width that will be stored of each HR image, by its header; bad images have none."""
+    sizes = []
+    for item in items:
+        with suppress(ImageError):
+            info = _header(item.hr)
+            height, width = info.height, info.width
+            if item.copy is not None:
+                height, width = item.copy.size(height, width)
+            sizes.append((recipe.stored(height), recipe.stored(width)))
+    return sizes
+
+
+def _header(file: ImageFile) -> ImageInfo:
+    if isinstance(file, Path):
+        return probe(file)
+    return probe(file.open() if isinstance(file, EncodedImage) else file.read_bytes(), str(file))
+
+
+def sample_bytes(height: int, width: int, recipe: Recipe) -> int:
+    """The bytes of the samples of one HR image of this size and its LR images."""
+    lr = sum(scale.lr(height) * scale.lr(width) for scale in recipe.scales)
+    return CHANNELS * (height * width + lr)
+
+
+def _in_folder(recipe: Recipe) -> Iterator[Item]:
+    """The images of a folder or file of the user's, with the LR images that the recipe takes from there."""
+    for part in find_pairs(recipe).parts:
+        split = part.split or (recipe.splits[0] if recipe.splits else "train")
+        if not recipe.splits or split in recipe.splits:
+            lr = lr_of(part, recipe.published, recipe.scales) if recipe.published else {}
+            for key, file in part.hr.images.items():
+                faces = {label: images[key] for label, images in lr.items()}
+                yield Item(key, split, recipe.name, file, faces)
+
+
+def _on_hub(hub: HubSource, splits: Sequence[Split]) -> Iterator[Item]:
+    found, roots = load_all(hub.name, hub.config)
+    wanted = {split: name for name, split in _known_splits(list(found), hub.name).items()}
+    for split in splits or wanted:
+        name = wanted[pick("split", split, list(wanted), hub.name)]  # type: ignore[index]  # one of them
+        table, where = found[name].data, f"{hub.name} {name}"
+        columns = choose_columns(table.schema, hub.columns, where)
+        if columns.hr is None:
+            raise UsageError(f"{where} has LR images only: name the column of HR images by --column")
+        column = EncodedColumn(table, columns.hr, where, roots)
+        for row, key in enumerate(Keys(column, columns.key, f"{split}_")):
+            if (problem := why_unsafe(key)) is not None:
+                raise SourceError(
+                    f"{column.name(row)}: the key {key!r} {problem}: name another column by key"
+                )
+            yield Item(key, split, str(hub.name), EncodedImage(column, row))
+
+
+def _known_splits(names: Sequence[str], where: object) -> dict[str, Split]:
+    """What the splits of a data set are called here; one alone is for training, whatever its name."""
+    if len(names) == 1 and names[0] not in _SPLITS:
+        return {names[0]: "train"}
+    if unknown := [name for name in names if name not in _SPLITS]:
+        raise UsageError(f"{where} has the splits {', '.join(unknown)}; known are {', '.join(_SPLITS)}")
+    return {name: _SPLITS[name] for name in names}
+
+
+def _in_manifest(recipe: Recipe, root: Path, from_dir: Path | None) -> Iterator[Item]:
+    for owner, hr_set in hr_sets(recipe):
+        hr = obtain(owner, hr_set, root, from_dir=from_dir)
+        if recipe.published is None:
+            yield from (Item(image.key, hr_set.split, owner.name, image.path) for image in hr)
+        else:
+            lr = _published(recipe, recipe.published, owner, hr_set, root, from_dir)
+            for image in hr:
+                yield from _paired(image, lr[image.key], owner, hr_set)
+
+
+def _paired(
+    image: SourceImage, lr: Mapping[str, Sequence[Path]], owner: Manifest, hr_set: ImageSet
+) -> Iterator[Item]:
+    """An HR image with its LR images; where it has several at a scale, an item for each (DIV2K wild)."""
+    versions = list(zip(*lr.values(), strict=True))
+    for number, paths in enumerate(versions, 1):
+        key = image.key if len(versions) == 1 else f"{image.key}w{number}"
+        yield Item(key, hr_set.split, owner.name, image.path, dict(zip(lr, paths, strict=True)))
+
+
+def hr_sets(recipe: Recipe) -> list[tuple[Manifest, ImageSet]]:
+    """The HR sets that a recipe takes, each with the manifest that has its files."""
+    manifest = load_manifest(str(recipe.source))
+    splits = recipe.splits or [None]
+    found = [
+        one for split in splits for one in (manifest.get(split, "HR") if split else manifest.find(track="HR"))
+    ]
+    by_scale = [(owner, one) for owner, one in found if one.scale is not None]
+    if by_scale and len(recipe.scales) > 1:
+        raise UsageError(f"{manifest.title} has HR images of its own for each scale: give one --scale")
+    return [(owner, one) for owner, one in found if one.scale in (None, recipe.scales[0])]
+
+
+def published_sets(recipe: Recipe, track: str, owner: Manifest, hr_set: ImageSet) -> dict[str, ImageSet]:
+    """The published LR set of each scale that belongs to an HR set; raises UnknownNameError."""
+    found = {}
+    for scale in recipe.scales:
+        if scale.denominator != 1:
+            raise UsageError(f"LR images are published at whole scales only, not at {scale.label}")
+        found[scale.label] = owner.get(hr_set.split, track, int(scale))[0][1]
+    return found
+
+
+def _published(
+    recipe: Recipe, track: str, owner: Manifest, hr_set: ImageSet, root: Path, from_dir: Path | None
+) -> dict[str, dict[str, list[Path]]]:
+    """The published LR files of each key at each scale."""
+    files: dict[str, dict[str, list[Path]]] = {}
+    for label, lr_set in published_sets(recipe, track, owner, hr_set).items():
+        for image in obtain(owner, lr_set, root, from_dir=from_dir):
+            files.setdefault(image.hr, {}).setdefault(label, []).append(image.path)
+    return files
+
+
+def _refuse_twins(items: Sequence[Item]) -> None:
+    counts = Counter(item.key for item in items)
+    twins = sorted(key for key, count in counts.items() if count > 1)
+    if twins:
+        files = " and ".join(str(item.hr) for item in items if item.key == twins[0])
+        more = f" ({len(twins) - 1} more keys)" if len(twins) > 1 else ""
+        raise UsageError(f"two images have the key {twins[0]!r}: {files}{more}; rename one of them")

@@ -1,0 +1,112 @@
+"""The images of a prepared set of any layout, with the δ that made each of them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from srdata.common.files import inside
+from srdata.degrade import whole_images
+from srdata.degrade.chain import load_chain
+from srdata.errors import SetError, UsageError
+from srdata.images import Pixels, grey_plane, read_image, write_png
+from srdata.scale import Scale
+from srdata.store.blocks import HR
+from srdata.store.index import Index
+from srdata.store.reader import SetReader
+from srdata.store.set_json import INDEX_FILE, SetFile, read_set
+
+
+class PreparedImages:
+    """The images of a set by row and layer; raises SetError if `path` is none or keeps no whole images."""
+
+    def __init__(self, path: str | Path) -> None:
+        folder = Path(path)
+        content = read_set(folder)
+        if INDEX_FILE not in content.files:
+            raise SetError(f"{folder} has the layout {content.layout}, which keeps no index of whole images")
+        self.folder = folder
+        self.content: SetFile = content
+        self.index = Index(folder / INDEX_FILE)
+        self.scales = tuple(map(Scale, content.scales))
+        self.splits = {row: split for split in self.index.splits for row in self.index.rows(split)}
+        self._reader = SetReader(folder, verify=True) if content.layout == "lmdb" else None
+
+    @property
+    def layers(self) -> tuple[str, ...]:
+        """HR and the LR layer of each scale."""
+        return (HR, *(scale.label for scale in self.scales))
+
+    def read(self, row: int, layer: str) -> Pixels:
+        """One layer of one image; raises CorruptRecordError."""
+        if self._reader is not None:
+            return self._reader.image(row, layer)
+        return read_image(self._path(row, layer))
+
+    def read_as_source(self, row: int, layer: str) -> Pixels:
+        """The same, but (height, width, 1) where the source file is grey and the layer has no colours."""
+        pixels = self.read(row, layer)
+        return grey_plane(pixels) if self.index.channels(row) == 1 else pixels
+
+    def file(self, row: int, layer: str) -> Path | None:
+        """The image file of a layer; None where the set keeps its images in shards."""
+        return None if self._reader is not None else self._path(row, layer)
+
+    def _path(self, row: int, layer: str) -> Path:
+        template = self.content.templates[self.splits[row]][layer]
+        return inside(self.folder, template.replace("{key}", self.index.key(row)))
+
+
+def replay_image(images: PreparedImages, row: int, scale: Scale) -> Pixels:
+    """The LR image made again from the stored HR and δ; raises UsageError where LR was not made by srdata."""
+    delta = images.index.params(row).get(scale.label)
+    if delta is None:
+        raise UsageError(f"{images.folder}: the LR images are published ones, there is no δ to replay")
+    chain = load_chain(images.content.recipe["degradation"][str(scale)])
+    stored_hr = images.read(row, HR)  # what the chain does to HR is done
+    steps = chain.model_copy(update={"hr": ()})
+    return whole_images.replay(stored_hr, steps, delta[len(chain.hr) :], scale)
+
+
+def explain(path: str | Path, key: str) -> dict[str, Any]:
+    """What made the LR images of an image: source file, δ of each scale, and the degradation behind it.
+
+    Raises SetError, or UnknownNameError with the nearest key.
+    """
+    images = PreparedImages(path)
+    row = images.index.row(key)
+    return {
+        "key": key,
+        "split": images.splits[row],
+        "source_sha256": images.index.source_sha256(row),
+        "params": images.index.params(row),
+        "pixels": images.index.pixels(row),
+        "degradation": images.content.recipe["degradation"],
+        "versions": images.content.versions,
+    }
+
+
+def replay(path: str | Path, key: str, out: Path | None = None) -> list[str]:
+    """Make the LR images of an image again from their δ; a line on each says if it is the stored one.
+
+    `out` is a folder to write them to, as PNG files. Raises SetError, UnknownNameError, or UsageError where
+    LR was not made by srdata.
+    """
+    images = PreparedImages(path)
+    row = images.index.row(key)
+    lines = []
+    for scale in images.scales:
+        made = replay_image(images, row, scale)
+        stored = images.read(row, scale.label)
+        different = made.size if made.shape != stored.shape else int(np.count_nonzero(made != stored))
+        verdict = (
+            "bit for bit the stored image"
+            if not different
+            else f"{different} of {stored.size} samples differ"
+        )
+        lines.append(f"{key} {scale.label}: {verdict}")
+        if out is not None:
+            write_png(out / f"{key}{scale.label}.png", made)
+    return lines

@@ -1,0 +1,181 @@
+"""The forms in which pairs are published: files that `datasets` loads without any code.
+
+parquet      train-00000.parquet             columns lr, hr, key, scale, degradation, params
+imagefolder  train/metadata.jsonl            the same, as lr_file_name and hr_file_name
+             train/hr/0001.png  train/lr/0001.png
+webdataset   train-00000.tar                 0001.lr.png, 0001.hr.png, 0001.json
+
+The same entries give the same bytes.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import json
+import tarfile
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal, NamedTuple
+from urllib.parse import quote
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from srdata.publishing.chunks import chunked
+from srdata.publishing.published_pairs import Entry
+from srdata.scale import Scale
+
+Form = Literal["parquet", "imagefolder", "webdataset"]
+
+ROW_GROUP_BYTES = 64 << 20  # the Hub's viewer refuses row groups of more than 286 MiB
+_ROW_GROUP_ROWS = 100
+_FOLDER_FILES = 5000  # the Hub takes 10,000 entries in a folder
+_LONGEST_NAME = 200  # in bytes, before what is added to it
+# Where a file is cut into the pieces that the Hub stores once: at content, so that most of a changed file is
+# not stored again.
+_PIECES = {"min_chunk_size": 256 << 10, "max_chunk_size": 1 << 20, "norm_level": 0}
+
+
+@dataclass(frozen=True)
+class Config:
+    """The pairs of one degradation at one scale."""
+
+    degradation: str
+    scale: Scale
+
+    @property
+    def name(self) -> str:
+        """What is given to `load_dataset`: bicubic_x4."""
+        return f"{self.degradation}_{self.scale.label}"
+
+    @property
+    def facts(self) -> dict[str, Any]:
+        """What is the same for each of its pairs."""
+        whole = self.scale.denominator == 1
+        return {"scale": int(self.scale) if whole else float(self.scale), "degradation": self.degradation}
+
+    @property
+    def features(self) -> dict[str, str]:
+        """The columns and their types, in the words of `datasets`."""
+        number = "int64" if self.scale.denominator == 1 else "float64"
+        return {
+            "lr": "image",
+            "hr": "image",
+            "key": "string",
+            "scale": number,
+            "degradation": "string",
+            "params": "string",
+        }
+
+
+def write_parquet(
+    folder: Path, split: str, entries: Iterable[Entry], config: Config, shard_bytes: int
+) -> None:
+    """Shards with the PNG files as they are, in row groups that the viewer takes."""
+    schema = _schema(config)
+    for number, shard in enumerate(chunked(entries, _size, most_bytes=shard_bytes)):
+        with pq.ParquetWriter(
+            folder / f"{split}-{number:05d}.parquet",
+            schema,
+            compression="none",  # PNG is
+            use_dictionary=["degradation"],
+            write_statistics=["key"],
+            write_page_index=True,
+            use_content_defined_chunking=_PIECES,
+        ) as writer:
+            for group in chunked(shard, _size, most_bytes=ROW_GROUP_BYTES, most=_ROW_GROUP_ROWS):
+                rows = [_row(entry, config) for entry in group]
+                writer.write_table(pa.Table.from_pylist(rows, schema), row_group_size=len(rows))
+
+
+def _row(entry: Entry, config: Config) -> dict[str, Any]:
+    named = {"lr": f"{entry.key}{config.scale.label}.png", "hr": f"{entry.key}.png"}
+    images = {side: {"bytes": getattr(entry, side), "path": name} for side, name in named.items()}
+    return {**images, "key": entry.key, **config.facts, "params": entry.params}
+
+
+def _schema(config: Config) -> pa.Schema:
+    """The columns, with the types that `datasets` reads from the metadata of the file."""
+    image = pa.struct([("bytes", pa.binary()), ("path", pa.string())])
+    types = {name: image if kind == "image" else kind for name, kind in config.features.items()}
+    features = {
+        name: {"_type": "Image"} if kind == "image" else {"dtype": kind, "_type": "Value"}
+        for name, kind in config.features.items()
+    }
+    return pa.schema(list(types.items()), {"huggingface": json.dumps({"info": {"features": features}})})
+
+
+def write_imagefolder(
+    folder: Path, split: str, entries: Iterable[Entry], config: Config, shard_bytes: int
+) -> None:
+    """PNG files in folders of the number that the Hub takes, and a line on each pair."""
+    with (_made(folder / split) / "metadata.jsonl").open("w", encoding="utf-8", newline="\n") as lines:
+        for number, entry in enumerate(entries):
+            part = f"-{number // _FOLDER_FILES}" if number >= _FOLDER_FILES else ""
+            named = {side: f"{side}{part}/{file_stem(entry.key)}.png" for side in ("lr", "hr")}
+            for side, name in named.items():
+                path = folder / split / name
+                _made(path.parent)
+                path.write_bytes(getattr(entry, side))
+            files = {f"{side}_file_name": name for side, name in named.items()}
+            lines.write(_json({**files, "key": entry.key, **config.facts, "params": entry.params}) + "\n")
+
+
+def _made(folder: Path) -> Path:
+    folder.mkdir(exist_ok=True)
+    return folder
+
+
+def write_webdataset(
+    folder: Path, split: str, entries: Iterable[Entry], config: Config, shard_bytes: int
+) -> None:
+    """Tar files of pairs, without times and owners."""
+    for number, shard in enumerate(chunked(entries, _size, most_bytes=shard_bytes)):
+        with tarfile.open(folder / f"{split}-{number:05d}.tar", "w", format=tarfile.PAX_FORMAT) as archive:
+            for entry in shard:
+                facts = _json({"key": entry.key, **config.facts, "params": entry.params}).encode()
+                parts = {"lr.png": entry.lr, "hr.png": entry.hr, "json": facts}
+                for suffix, data in parts.items():
+                    member = tarfile.TarInfo(f"{file_stem(entry.key)}.{suffix}")
+                    member.size = len(data)
+                    archive.addfile(member, io.BytesIO(data))
+
+
+def file_stem(key: str) -> str:
+    """A key as the name of a file, another one for each key: without folders, and without dots for tar.
+
+    >>> file_stem("0001_s001"), file_stem("beach/a b.v2")
+    ('0001_s001', 'beach=2Fa=20b=2Ev2')
+    """
+    name = quote(key, safe="").replace(".", "%2E").replace("~", "%7E").replace("%", "=")
+    if len(name) <= _LONGEST_NAME:
+        return name
+    return f"{name[: _LONGEST_NAME // 2]}={hashlib.sha256(key.encode()).hexdigest()[:32]}"
+
+
+def _size(entry: Entry) -> int:
+    return entry.bytes
+
+
+def _json(fields: dict[str, Any]) -> str:
+    return json.dumps(fields, ensure_ascii=False)
+
+
+Write = Callable[[Path, str, Iterable[Entry], Config, int], None]  # folder, split, …, bytes of a shard
+
+
+class Kind(NamedTuple):
+    """How a form is written, and how the card says where its files are."""
+
+    write: Write
+    files: str  # of a split, relative to the folder of its config
+    settings: dict[str, Any]  # of `datasets`, beside the files
+
+
+FORMS: dict[Form, Kind] = {
+    "parquet": Kind(write_parquet, "{split}-*.parquet", {}),
+    "imagefolder": Kind(write_imagefolder, "{split}/**", {"drop_labels": True}),
+    "webdataset": Kind(write_webdataset, "{split}-*.tar", {}),
+}

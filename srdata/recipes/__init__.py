@@ -1,0 +1,1 @@
+"""Recipes of sets: how a prepared set is made."""

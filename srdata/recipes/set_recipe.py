@@ -1,0 +1,329 @@
+"""A recipe says how a set is made: its source, scales, degradation, windows and store.
+
+Recipes are YAML files, checked whole before any work. `Recipe.resolved()` spells out every default and every
+op of the degradation; it is itself a recipe, and its digest names the set that the recipe makes.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+from functools import cached_property
+from pathlib import Path
+from typing import Annotated, Any, Literal, Self
+
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    PlainSerializer,
+    ValidationError,
+    WithJsonSchema,
+    field_validator,
+    model_validator,
+)
+
+from srdata import catalog
+from srdata.catalog import Shelf
+from srdata.common.files import inside
+from srdata.common.strict_yaml import Document, check, read_yaml
+from srdata.degrade.chain import Chain, load_chain
+from srdata.errors import RecipeError, UnknownNameError, UsageError
+from srdata.fetch.manifest import Split, load_manifest
+from srdata.hub.address import REPOSITORY, HubName, hub_name, is_hub_name
+from srdata.hub.repository import look
+from srdata.images import ImagePolicy
+from srdata.recipes.multiscale_copies import COPIES, CopiesField
+from srdata.scale import Scale, covered
+from srdata.store.windows import Windows
+
+Layout = Literal["folder", "lmdb", "basicsr"]
+__all__ = ["NAME", "Layout", "Recipe", "Split", "Store", "load_recipe", "schema"]
+NAME = r"[A-Za-z0-9][A-Za-z0-9._-]*"
+PUBLISHED = "published:"  # "published:unknown" takes the LR images that the data set's authors made
+
+
+def _scale(value: Any) -> Scale:
+    try:
+        return Scale(value)
+    except UsageError as error:
+        raise ValueError(str(error)) from error
+
+
+ScaleField = Annotated[
+    Scale,
+    BeforeValidator(_scale),
+    PlainSerializer(str),
+    WithJsonSchema({"type": ["number", "string"], "examples": [2, 3, 4, 1.5]}),
+]
+
+Key = Annotated[  # of an image; a number in YAML is the text that it is written as
+    str, BeforeValidator(lambda key: str(key) if type(key) is int else key, json_schema_input_type=str | int)
+]
+KeysField = Annotated[
+    tuple[Key, ...] | None, AfterValidator(lambda keys: tuple(sorted(set(keys or ()))) or None)
+]
+
+
+class _Part(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True, arbitrary_types_allowed=True)
+
+
+class Store(_Part):
+    """How the images are kept."""
+
+    layout: Layout = "folder"
+    codec: Literal["raw", "png", "jxl"] = "raw"
+    block_size: Annotated[int, Field(ge=16, le=4096)] | None = None  # side in pixels; none: the codec's own
+    shard_bytes: Annotated[int, Field(ge=1)] = (
+        128 << 20
+    )  # HR and LR samples in one shard file, before the codec
+
+
+class Pairs(_Part):
+    """How the images of a folder are called, relative to it, with {key} for the key of an image.
+
+    Without {key} it is the path of an LMDB. `lr` may hold {scale}; without `lr` the LR images are made.
+    """
+
+    hr: str
+    lr: str | None = None
+
+
+class HubSource(_Part):
+    """A data set of the Hugging Face Hub with HR images in a column."""
+
+    repository: Annotated[str, Field(pattern=rf"^{REPOSITORY}$")]  # ORG/NAME
+    revision: str | None = None  # a branch, tag or commit; the commit is looked up when the recipe is read
+    config: str | None = None  # none: the only one, or the default
+    column: str | None = None  # of the images; none: hr or image
+    key: str | None = None  # the column of their names; none: key, the names of their files, or numbers
+
+    @property
+    def name(self) -> HubName:
+        """The data set."""
+        return HubName(self.repository, self.revision)
+
+    @property
+    def columns(self) -> dict[str, str]:
+        """The columns that are named."""
+        named = {"hr": self.column, "key": self.key}
+        return {role: column for role, column in named.items() if column is not None}
+
+
+class Recipe(_Part):
+    """One way to make one prepared set."""
+
+    name: Annotated[str, Field(pattern=rf"^({NAME})?$")] = ""  # none: the file's
+    title: str = ""
+    prefix: str = ""  # in the names of folders: DIV2K_train_HR; none: the name
+    source: str | None = None  # the name of a manifest
+    folder: str | None = None  # or a folder of images, relative to the recipe file
+    pairs: Pairs | None = None  # the names in that folder, where they are none that the field uses
+    hub: HubSource | None = None  # or a data set of the Hugging Face Hub
+    splits: tuple[Split, ...] = ()  # none: all that the source has
+    exclude: KeysField = None  # images that are left out, with their copies
+    scales: Annotated[tuple[ScaleField, ...], Field(min_length=1)]
+    degradation: str | list[Any] | dict[str, Any] = "bicubic"  # a dict: a chain, or scale → chain
+    multiple: Annotated[int, Field(ge=1)] | None = None  # of HR sides, which are cut to it; 12 is GTmod12
+    copies: CopiesField = None  # of every training image, at other sizes
+    windows: Windows | None = Windows()
+    store: Store = Store()
+    images: ImagePolicy = ImagePolicy()
+    seed: Annotated[int, Field(ge=0, lt=2**63)] = 0
+
+    @field_validator("scales")
+    @classmethod
+    def _in_order(cls, scales: tuple[Scale, ...]) -> tuple[Scale, ...]:
+        return tuple(sorted(scales))
+
+    @model_validator(mode="after")
+    def _consistent(self) -> Self:
+        if sum(one is not None for one in (self.source, self.folder, self.hub)) != 1:
+            raise ValueError("give one of source (a data set's name), folder (of images) and hub")
+        if self.hub is not None and self.published is not None:
+            raise ValueError("a data set of the Hub gives HR images only: take another degradation")
+        if self.copies is not None and self.published is not None:
+            raise ValueError("copies have no published LR images: take a degradation that makes them")
+        if self.pairs is not None and self.folder is None:
+            raise ValueError("pairs says how the images of a folder are called: give the folder")
+        if self.multiple is not None and self.published is not None:
+            raise ValueError("published LR images belong to whole HR images: leave multiple out")
+        if len(set(self.scales)) < len(self.scales):
+            raise ValueError("a scale stands twice in scales; remove one of them")
+        return self
+
+    @property
+    def published(self) -> str | None:
+        """The track of published LR images that this recipe takes, None where it makes its own."""
+        if isinstance(self.degradation, str) and self.degradation.startswith(PUBLISHED):
+            return self.degradation.removeprefix(PUBLISHED)
+        return None
+
+    @property
+    def degradation_name(self) -> str:
+        """A word for the degradation, for names of folders and files."""
+        if self.published:
+            return self.published
+        return Path(self.degradation).stem if isinstance(self.degradation, str) else "custom"
+
+    @cached_property
+    def chains(self) -> dict[Scale, Chain]:
+        """The degradation that makes the LR images of each scale; empty where they are published ones.
+
+        `bicubic` is MATLAB's in the variant that made the published LR images of the source, where its
+        manifest knows which that is: its rounding and its border.
+        """
+        if self.published:
+            return {}
+        return {scale: load_chain(self._bicubic(scale) or self._given(scale)) for scale in self.scales}
+
+    def _given(self, scale: Scale) -> str | list[Any] | dict[str, Any]:
+        """The degradation as it was given, which in a resolved recipe is a chain for each scale."""
+        given = self.degradation
+        if not isinstance(given, dict) or "steps" in given:
+            return given
+        if str(scale) not in given:
+            raise UnknownNameError.among("scale of this recipe's degradation", str(scale), given)
+        chain: dict[str, Any] = given[str(scale)]
+        return chain
+
+    def _bicubic(self, scale: Scale) -> list[dict[str, str]] | None:
+        if self.degradation != "bicubic" or self.source is None or scale.denominator != 1:
+            return None
+        for _, published in load_manifest(self.source).find(scale=int(scale)):
+            if (variant := published.bicubic) is not None:
+                return [{"op": "imresize", "rounding": variant.rounding, "border": variant.border}]
+        return None
+
+    def stored(self, hr_size: int) -> int:
+        """The part of an HR side that is kept: a multiple of `multiple`, as far as LR images reach."""
+        return covered(hr_size - hr_size % (self.multiple or 1), self.scales)
+
+    @property
+    def set_name(self) -> str:
+        """The name of the folder that a set made by this recipe gets: div2k-x4, div2k-bsrgan-x2x4-folder."""
+        middle = [] if self.exclude is None else [f"without-{len(self.exclude)}"]
+        middle += [] if self.copies is None else [self._copies_name]
+        middle += [] if self.degradation_name == "bicubic" else [self.degradation_name]
+        layout = [] if self.store.layout == "lmdb" else [self.store.layout]
+        return "-".join([self.name, *middle, "".join(scale.label for scale in self.scales), *layout])
+
+    @property
+    def _copies_name(self) -> str:
+        return next((f"{name}-copies" for name, known in COPIES.items() if known == self.copies), "copies")
+
+    @property
+    def windows_fit(self) -> bool:
+        """Whether size and step of the windows are whole LR pixels at every scale."""
+        sides = [] if self.windows is None else [self.windows.size, self.windows.step]
+        return not any(side % scale.numerator for side in sides for scale in self.scales)
+
+    def without_windows(self) -> Recipe:
+        """This recipe with whole images only."""
+        return Recipe(**{**self._settings(), "windows": None})
+
+    def _settings(self) -> dict[str, Any]:
+        return {name: getattr(self, name) for name in self.model_fields_set}
+
+    def changed(self, **fields: Any) -> Recipe:
+        """This recipe with other values in `fields`, checked again."""
+        given = {name: value for name, value in fields.items() if value is not None}
+        try:
+            return Recipe(**{**self._settings(), **given})
+        except ValidationError as error:
+            problems = (": ".join(map(str, (*one["loc"][:1], one["msg"]))) for one in error.errors())
+            raise UsageError("; ".join(problems).replace("Value error, ", "")) from error
+
+    def resolved(self) -> dict[str, Any]:
+        """Every setting spelled out, as plain JSON values."""
+        # where a folder lies on this machine changes nothing
+        plain = self.model_dump(mode="json", exclude={"title", "folder"}, exclude_none=True)
+        if not self.published:
+            plain["degradation"] = {str(scale): chain.resolved() for scale, chain in self.chains.items()}
+        return plain
+
+    @cached_property
+    def digest(self) -> str:
+        """The SHA-256 of the resolved form: recipes with one digest make the same set of the same images."""
+        text = json.dumps(self.resolved(), sort_keys=True, separators=(",", ":"))
+        return hashlib.sha256(text.encode()).hexdigest()
+
+
+def load_recipe(name: str | Path) -> Recipe:
+    """The recipe with a name of the catalogue, in a YAML file, or for a folder of images or hf://ORG/NAME.
+
+    Of a data set of the Hub the commit is looked up. Raises UnknownNameError with the nearest name, or
+    RecipeError with every problem of the file; for the Hub what `srdata.hub.repository.look` raises.
+    """
+    if is_hub_name(name):
+        return _of_hub(hub_name(str(name)))
+    path = Path(name)
+    if path.suffix in {".yaml", ".yml"}:
+        return _read(path)
+    known = catalog.names(Shelf.RECIPES)
+    if str(name).lower() in known:
+        return _read(catalog.find(Shelf.RECIPES, str(name)))
+    if _is_of_a_paper(str(name).lower()):
+        raise UsageError(
+            f"{name} is the recipe of a paper, not of one set: srdata prepare {name} makes all that it reads"
+        )
+    if name == "benchmarks":
+        raise UsageError(f"{name} stands for several sets: srdata prepare {name} makes them")
+    if path.exists():
+        return Recipe(name=_set_name(_stem(path.resolve())), folder=str(path.resolve()), scales=(Scale(4),))
+    raise UnknownNameError.among("recipe, recipe file or folder", str(name), known)
+
+
+def _is_of_a_paper(name: str) -> bool:
+    return any(f"{name}-".startswith(f"{stem}-") for stem in catalog.names(Shelf.PAPERS))
+
+
+def _read(path: Path) -> Recipe:
+    document = read_yaml(path)
+    recipe = check(Recipe, document)
+    if recipe.folder:
+        recipe = recipe.changed(folder=str(_folder_of(recipe.folder, document)))
+    if recipe.hub:
+        recipe = recipe.changed(hub=_pinned(recipe.hub))
+    return recipe if recipe.name else recipe.changed(name=_set_name(path.stem))
+
+
+def _of_hub(name: HubName) -> Recipe:
+    hub = HubSource(repository=name.repository, revision=name.revision)
+    return Recipe(name=_set_name(name.repository.rpartition("/")[2]), hub=_pinned(hub), scales=(Scale(4),))
+
+
+def _pinned(hub: HubSource) -> HubSource:
+    """The same with the commit for a revision, so that the recipe says which images it is of."""
+    if hub.revision is not None and re.fullmatch("[0-9a-f]{40}", hub.revision):
+        return hub
+    return hub.model_copy(update={"revision": look(hub.name).commit})
+
+
+def _folder_of(folder: str, document: Document) -> Path:
+    try:
+        path = inside(document.path.parent, folder)
+    except UsageError as error:
+        raise RecipeError([document.problem(("folder",), str(error))]) from error
+    if not path.is_dir():
+        raise RecipeError([document.problem(("folder",), f"there is no folder {path}")])
+    return path
+
+
+def _stem(path: Path) -> str:
+    """The name of a folder, and of a file or LMDB without its suffix."""
+    return path.name if path.is_dir() and path.suffix != ".lmdb" else path.stem
+
+
+def _set_name(text: str) -> str:
+    """`text` as the name of a set: what file systems and shells take without quoting."""
+    return re.sub(r"[^A-Za-z0-9._-]+", "-", text).strip("-._") or "images"
+
+
+def schema() -> dict[str, Any]:
+    """The JSON Schema of recipe files, for completion and checks in an editor."""
+    return {"$schema": "https://json-schema.org/draft/2020-12/schema", **Recipe.model_json_schema()}

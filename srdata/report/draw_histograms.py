@@ -1,0 +1,112 @@
+"""A page of histograms of what a degradation draws."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from PIL import Image, ImageDraw
+
+from srdata.degrade.chain import Chain, Delta, load_chain
+from srdata.degrade.model.composite import Step
+from srdata.images import natural
+from srdata.report.bars import Value, bars_of, spread_of
+from srdata.report.canvas import Cell, in_rows, page
+from srdata.report.delta_steps import INSIDE, inside, letter, shown
+from srdata.report.steps import name_of
+
+Where = tuple[str, str]  # the step, as its place and name, and the parameter
+
+_COLUMNS = 6
+_WIDTH, _HEIGHT = 190, 90  # of a histogram, in pixels
+_LISTED = 6  # so many texts are listed with their shares
+_SEPARATE = 4  # lists that are longer count as many draws of one number
+_HIDDEN = frozenset({"key"})  # a name of noise says nothing
+_CHOICES = ("branch", "order")  # their numbers stand for parts of the recipe
+_BAR, _GROUND = (66, 113, 174), (240, 240, 240)
+
+
+def histograms(
+    degradation: str | Path | dict[str, Any] | list[Any] | Chain, *, draws: int = 1000, seed: int = 1
+) -> Image.Image:
+    """A page with a histogram of every number and name that a degradation draws, over `draws` images.
+
+    Steps are numbered as in the recipe: 3b.1 is the first step of the second branch of the third step, and
+    "hr 1" what is first done to HR. What is the same for all images is left out. Raises what `load_chain`
+    raises.
+    """
+    chain = load_chain(degradation)
+    values = collected(chain, draws, seed)
+    cells = [_histogram(where, values[where], draws) for where in varying(values)]
+    return page(f"{name_of(degradation, chain)}   {draws:,} draws", in_rows(cells, _COLUMNS))
+
+
+def collected(chain: Chain, draws: int, seed: int) -> dict[Where, list[Value]]:
+    """Every value that a chain draws for `draws` images, by step and parameter."""
+    return values_of((chain.sample(seed, number) for number in range(draws)), len(chain.hr))
+
+
+def values_of(deltas: Iterable[Delta], on_hr: int) -> dict[Where, list[Value]]:
+    """Every value in δ of many images, by step and parameter; the first `on_hr` steps are done to HR."""
+    values: dict[Where, list[Value]] = defaultdict(list)
+    for delta in deltas:
+        for steps, start in ((delta[:on_hr], "hr "), (delta[on_hr:], "")):
+            for where, value in _drawn(steps, start):
+                values[where].append(value)
+    return dict(values)
+
+
+def varying(values: dict[Where, list[Value]]) -> list[Where]:
+    """What is not the same for all images, in the order of the steps."""
+    places = sorted(values, key=lambda where: (*natural(where[0]), *natural(where[1])))
+    return [where for where in places if len(set(values[where])) > 1]
+
+
+def _drawn(steps: Sequence[Step], place: str) -> Iterator[tuple[Where, Value]]:
+    for number, step in enumerate(steps, 1):
+        params, here = step["params"], f"{place}{number}"
+        for name, value in params.items():
+            if name not in _HIDDEN | INSIDE:
+                yield from (((f"{here} {step['op']}", label), one) for label, one in _plain(name, value))
+        for inner, below in inside(params, here):
+            yield from _drawn(inner, below)
+
+
+def _plain(name: str, value: Any) -> Iterator[tuple[str, Value]]:
+    if isinstance(value, list):
+        for number, one in enumerate(value):
+            yield from _plain(f"{name}[{number}]" if len(value) <= _SEPARATE else name, one)
+    elif isinstance(value, bool | str):
+        yield name, shown(value)
+    elif name.startswith(_CHOICES):
+        yield name, letter(value)
+    elif isinstance(value, int | float):
+        yield name, float(value)
+
+
+def _histogram(where: Where, drawn: Sequence[Value], draws: int) -> Cell:
+    step, name = where
+    often = "" if len(drawn) == draws else f"   {len(drawn):,} draws"
+    bars = bars_of(drawn)
+    numbers = [value for value in drawn if not isinstance(value, str)]
+    if len(numbers) == len(drawn):
+        low, high, mean, median = spread_of(numbers)
+        lines = [name + often, f"{low} to {high}", f"mean {mean}, median {median}"]
+        return Cell(_bars(bars.counts), step, lines)
+    pairs = zip(bars.labels[:_LISTED], bars.counts, strict=False)
+    shares = [f"{text}  {count / len(drawn):.0%}" for text, count in pairs]
+    return Cell(_bars(bars.counts), step, [name + often, *shares])
+
+
+def _bars(counts: Sequence[int]) -> Image.Image:
+    picture = Image.new("RGB", (_WIDTH, _HEIGHT), _GROUND)
+    draw = ImageDraw.Draw(picture)
+    edges = np.linspace(0, _WIDTH, len(counts) + 1).round()
+    for left, right, count in zip(edges[:-1], edges[1:], counts, strict=True):
+        top = _HEIGHT - round((_HEIGHT - 4) * count / max(counts))
+        if count:
+            draw.rectangle((left, top, right - 2, _HEIGHT - 1), _BAR)
+    return picture

@@ -1,0 +1,224 @@
+"""The LMDB folders of BasicSR and its relatives: NAME.lmdb/{data.mdb, lock.mdb, meta_info.txt}.
+
+A value is a PNG file, its key the image's name without suffix; meta_info.txt has a line `KEY.png (H,W,C)
+LEVEL` for each key. The format is that of `basicsr/utils/lmdb_util.py`; what is written here BasicSR reads
+unmodified.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from srdata.common.closing import Closing
+from srdata.common.files import PART, part_name, publish, storage_errors, sync_folder
+from srdata.errors import CorruptRecordError, ImageError, SetError, UsageError
+from srdata.images import decode_image, encode_png
+from srdata.store.blocks import CHANNELS, Pixels
+from srdata.store.lmdb_file import LmdbWriter, check_structure
+from srdata.store.lmdb_pool import Lease
+from srdata.store.shards import lock_part
+
+DATA_FILE, LOCK_FILE, META_FILE = "data.mdb", "lock.mdb", "meta_info.txt"
+LEVEL = 1  # of PNG compression
+_LONGEST_KEY = 511  # bytes, LMDB's limit
+_FLUSH_BYTES = 32 << 20  # of values in one transaction
+_SHOWN = 5
+_META = re.compile(r"(?P<name>.+?)(?: \((?P<height>\d+), ?(?P<width>\d+), ?\d+\))?(?: \d+)?")
+
+
+class BasicsrWriter(Closing):
+    """Writes the LMDB folder `path`, whose name ends in ".lmdb": add every image, then seal.
+
+    Nothing stands at `path` before `seal`; what stood there is then replaced. Values are in the order of
+    their keys in the file and in the order of writing in meta_info.txt. Raises UsageError for a key that the
+    format cannot hold, StorageFullError and StoreError.
+    """
+
+    def __init__(self, path: Path, map_bytes: int = 1 << 30) -> None:
+        if path.suffix != ".lmdb":
+            raise UsageError(f"{path}: the name of an LMDB folder of BasicSR ends in .lmdb")
+        self._path = path
+        self._sizes: dict[str, tuple[int, int]] = {}
+        self._waiting: list[tuple[bytes, bytes]] = []
+        with storage_errors(path):
+            path.parent.mkdir(parents=True, exist_ok=True)
+            _remove_leftovers(path)
+            self._part, self._lock = _new_folder(path)
+        self._file = LmdbWriter(self._part, map_bytes, subdir=True)
+
+    def add(self, key: str, image: Pixels) -> None:
+        """Store an image, RGB uint8 (height, width, 3)."""
+        self.add_png(key, encode_png(image, LEVEL), image.shape[0], image.shape[1])
+
+    def add_png(self, key: str, png: bytes, height: int, width: int) -> None:
+        """Store an image that is an RGB PNG file already."""
+        check_key(key)
+        if key in self._sizes:
+            raise UsageError(f"{self._path}: key {key!r} stands twice: give one of the images another name")
+        self._sizes[key] = height, width
+        self._waiting.append((key.encode("ascii"), png))
+        if sum(len(value) for _, value in self._waiting) >= _FLUSH_BYTES:
+            self._flush()
+
+    def seal(self) -> int:
+        """Make the folder durable and give it its name; returns the number of images."""
+        self._flush()
+        self._file.sync()
+        self._file.close()
+        with storage_errors(self._path):
+            lines = (f"{key}.png ({h},{w},{CHANNELS}) {LEVEL}\n" for key, (h, w) in self._sizes.items())
+            (self._part / META_FILE).write_text("".join(lines), encoding="ascii", newline="\n")
+            (self._part / LOCK_FILE).touch()  # LMDB fills it when somebody opens the folder with locking
+            _publish_folder(self._part, self._path)
+        self.close()
+        return len(self._sizes)
+
+    def close(self) -> None:
+        """Let go of the files; without `seal` before it, nothing is left."""
+        self._file.close()
+        if self._lock >= 0:
+            shutil.rmtree(self._part, ignore_errors=True)
+            os.close(self._lock)
+            self._lock = -1
+
+    def _flush(self) -> None:
+        self._file.put(self._waiting)
+        self._waiting = []
+
+
+class BasicsrReader:
+    """An LMDB folder of BasicSR, KAIR, MMagic or their relatives, opened for reading.
+
+    `keys` are in the order of meta_info.txt, `sizes` (n, 2) the height and width that it gives, 0 where it
+    does not. Pickles as its path; threads, forks and shared files as for `SetReader`. Raises SetError when
+    the folder is none, CorruptRecordError when its data are damaged.
+    """
+
+    def __init__(self, path: Path | str) -> None:
+        self.path = Path(path)
+        self.keys, self.sizes = read_meta(self.path)
+        check_structure(self.path / DATA_FILE)
+        self._lease = Lease()
+
+    def __len__(self) -> int:
+        return len(self.keys)
+
+    def png(self, key: str) -> bytes:
+        """The image file stored under `key`."""
+        with self._lease.reading(self.path) as reading:
+            value = reading.get(key.encode())
+            if value is None:
+                raise CorruptRecordError(f"{self.path}: key {key!r} of {META_FILE} is not in {DATA_FILE}")
+            return bytes(value)
+
+    def image(self, key: str) -> Pixels:
+        """The image stored under `key`, RGB uint8 (h, w, 3)."""
+        try:
+            return decode_image(self.png(key), f"{self.path}: {key}")
+        except ImageError as error:
+            raise CorruptRecordError(str(error)) from error
+
+    def close(self) -> None:
+        """Close the file unless another reader uses it; the next read opens it again."""
+        self._lease.close()
+        self._lease = Lease()
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {name: value for name, value in vars(self).items() if name != "_lease"}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        vars(self).update(state)
+        self._lease = Lease()
+
+
+def read_meta(folder: Path) -> tuple[tuple[str, ...], NDArray[np.int64]]:
+    """The keys of meta_info.txt, and height and width of each (0 where it has none); raises SetError.
+
+    As in BasicSR a key ends at the first dot.
+    """
+    found = meta_lines(folder)
+    keys = tuple(name.split(".")[0] for name, _ in found)
+    if not keys or len(set(keys)) < len(keys):
+        path = folder / META_FILE
+        raise SetError(f"{path} {'names a key twice' if keys else 'names no key'}: write the folder again")
+    return keys, np.array([size for _, size in found], np.int64)
+
+
+def meta_lines(folder: Path) -> list[tuple[str, tuple[int, int]]]:
+    """The names in meta_info.txt with their suffixes, and height and width of each; raises SetError.
+
+    Known dialects: `0001_s001.png (480,480,3) 1` (BasicSR), `0001_s001.png (480, 480, 3)` (MMagic), bare
+    names.
+    """
+    path = folder / META_FILE
+    if not (folder / DATA_FILE).is_file() or not path.is_file():
+        raise SetError(f"{folder} is no LMDB folder of BasicSR: it needs {DATA_FILE} and {META_FILE}")
+    try:
+        lines = path.read_text(encoding="utf-8").splitlines()
+    except UnicodeDecodeError as error:
+        raise SetError(f"{path} is no text in UTF-8: {error.reason}") from error
+    found = [match for line in lines if line.strip() and (match := _META.fullmatch(line.strip()))]
+    return [(match["name"], (int(match["height"] or 0), int(match["width"] or 0))) for match in found]
+
+
+def paired_keys(hr: BasicsrReader, lr: BasicsrReader) -> list[str]:
+    """The keys that an HR and an LR folder have in common, sorted; raises SetError if one has others."""
+    only_hr, only_lr = set(hr.keys) - set(lr.keys), set(lr.keys) - set(hr.keys)
+    if only_hr or only_lr:
+        raise SetError(
+            f"{hr.path} and {lr.path} are no pair: {_names(only_hr)} only in the first, "
+            f"{_names(only_lr)} only in the second"
+        )
+    return sorted(hr.keys)
+
+
+def check_key(key: str) -> None:
+    """Raise UsageError unless BasicSR can read an image of this name."""
+    if "." in key:
+        raise UsageError(f"key {key!r} has a dot, at which BasicSR would cut it: rename the image")
+    if not key.isascii() or not key.isprintable():
+        raise UsageError(f"key {key!r} is not plain ASCII, which BasicSR needs: rename the image")
+    if not 1 <= len(key) <= _LONGEST_KEY:
+        raise UsageError(
+            f"key {key[:40]!r}… has {len(key)} bytes, LMDB takes 1 to {_LONGEST_KEY}: shorten it"
+        )
+
+
+def _names(keys: set[str]) -> str:
+    shown = ", ".join(sorted(keys)[:_SHOWN])
+    return f"{len(keys)} keys ({shown}{', …' if len(keys) > _SHOWN else ''})" if keys else "no key"
+
+
+def _new_folder(path: Path) -> tuple[Path, int]:
+    """A new folder beside `path` with an empty data file, and the handle that marks it as in use."""
+    while True:
+        part = part_name(path)
+        part.mkdir()
+        (part / DATA_FILE).touch()
+        if (handle := lock_part(part / DATA_FILE)) is not None:
+            return part, handle
+
+
+def _remove_leftovers(path: Path) -> None:
+    """Delete what killed runs left beside `path`."""
+    for part in path.parent.glob(f"{path.name}{PART}*"):
+        if (handle := lock_part(part / DATA_FILE)) is not None:
+            shutil.rmtree(part, ignore_errors=True)
+            os.close(handle)
+
+
+def _publish_folder(part: Path, path: Path) -> None:
+    """Give a finished folder its name; what has that name goes."""
+    for name in (DATA_FILE, LOCK_FILE, META_FILE):
+        publish(part / name, part / name)
+    if path.exists():
+        shutil.rmtree(path)
+    part.rename(path)
+    sync_folder(path.parent)

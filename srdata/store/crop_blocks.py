@@ -1,0 +1,89 @@
+"""Gathering: a crop of one layer, put together from the stored blocks that it touches."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import lmdb
+
+from srdata.errors import CorruptRecordError
+from srdata.store.blocks import Layout, Pixels, copy_rows, pieces
+from srdata.store.codecs import Codec
+from srdata.store.index import Index
+from srdata.store.lmdb_pool import Reading
+from srdata.store.records import HASH_BYTES, block_hash, block_key
+
+REMEDY = "prepare the set again, which keeps what is right"
+
+# Row in the index, number in the shard, height and width of the image, top and left of the crop, in pixels of
+# the layer.
+Crop = tuple[int, int, int, int, int, int]
+
+
+class LayerBlocks:
+    """The blocks of one layer of a set; with `verify` each is compared with its hash before it is used."""
+
+    def __init__(self, layer: str, layout: Layout, codec: Codec, index: Index, verify: bool) -> None:
+        self.name = layer
+        self.scale = layout.scale(layer)
+        self._layout = layout
+        self._level = layout.layers.index(layer)
+        self._side = layout.block
+        self._codec = codec
+        self._index = index
+        self._verify = verify
+
+    def copy(self, shard: Reading, crop: Crop, out: Pixels) -> None:
+        """Fill `out` (height, width, 3) with a crop of that size; raises CorruptRecordError."""
+        _, _, _, image_width, top, left = crop
+        side = self._side
+        columns = -(-image_width // side)
+        height, width, _ = out.shape
+        blocks = self._kept(shard, crop, columns)
+        y, x = top % side, left % side
+        if y + height <= side and x + width <= side:  # most LR crops, and a good part of HR's
+            number = top // side * columns + left // side
+            if blocks[number] is None:
+                blocks[number] = self._block(shard, crop, number, columns)
+            copy_rows(blocks[number][y : y + height, x : x + width], out)
+            return
+        for number, part, place in pieces(top, left, height, width, columns, side):
+            block = blocks[number]
+            if block is None:
+                block = blocks[number] = self._block(shard, crop, number, columns)
+            copy_rows(block[part], out[place])
+
+    def _kept(self, shard: Reading, crop: Crop, columns: int) -> list[Any]:
+        """A place for every block of an image; blocks that are views stay there while the shard is open."""
+        _, image, height, *_ = crop
+        name = (image << 8 | self._level) << 1 | self._verify
+        kept = shard.kept.get(name)
+        if kept is None:
+            kept = [None] * (columns * -(-height // self._side))
+            if self._codec.view:
+                shard.keep(name, kept)
+        return kept
+
+    def _block(self, shard: Reading, crop: Crop, number: int, columns: int) -> Pixels:
+        row, image, image_height, image_width, *_ = crop
+        height = min(self._side, image_height - number // columns * self._side)
+        width = min(self._side, image_width - number % columns * self._side)
+        try:
+            value = shard.get(block_key(image, self._level, number))
+            if value is None:
+                raise CorruptRecordError("is missing")
+            if self._verify and block_hash(value) != self._hash(row, number):
+                raise CorruptRecordError("has not the hash it was sealed with")
+            return self._codec.decode(value, height, width)
+        except (CorruptRecordError, lmdb.Error) as error:
+            raise CorruptRecordError(
+                f"{self._index.path.parent}: image {self._index.key(row)!r}, layer {self.name}, "
+                f"block {number} {error}: {REMEDY}"
+            ) from error
+
+    def _hash(self, row: int, number: int) -> bytes:
+        """The hash that a block was stored with."""
+        size = int(self._index.heights[row]), int(self._index.widths[row])
+        earlier = self._layout.layers[: self._level]
+        position = sum(len(self._layout.shapes(layer, *size)) for layer in earlier) + number
+        return self._index.block_hashes(row)[position * HASH_BYTES :][:HASH_BYTES]

@@ -1,0 +1,136 @@
+"""Salvage: what an earlier run left of a shard, taken over where every hash is right."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from contextlib import suppress
+from pathlib import Path
+
+from srdata.common.closing import Closing
+from srdata.common.files import PART, sha256_of
+from srdata.errors import CorruptRecordError
+from srdata.store.lmdb_file import check_structure
+from srdata.store.lmdb_pool import Lease, Reading
+from srdata.store.records import Record, Row, block_keys, damaged_blocks, row_key, unpack_row
+from srdata.store.shards import HEADER_KEY, ShardInfo, ShardPlan, lock_part
+
+_Name = tuple[str, str]  # key and source SHA-256
+
+
+class Salvage(Closing):
+    """The good records in what earlier runs left of the shard `path`: unfinished part files, a damaged shard.
+
+    A record is good when it was made by the same plan from a source file of the same bytes, and the hash of
+    each of its blocks is right. Part files that another process is writing are left alone; those that hold
+    nothing of use are deleted at once.
+    """
+
+    def __init__(self, path: Path, plan: ShardPlan) -> None:
+        self._plan = plan
+        self._lease = Lease()
+        self._leftovers: dict[Path, int] = {}  # path → the handle of its lock
+        self._places: dict[_Name, tuple[Path, int]] = {}  # → file and number in it
+        for part in path.parent.glob(f"{path.name}{PART}*"):
+            if (handle := lock_part(part)) is not None:
+                self._leftovers[part] = handle
+        surveys = [(self._survey(file), file) for file in [*sorted(self._leftovers), path]]
+        for names, file in sorted(surveys, key=lambda survey: -len(survey[0])):
+            new = {name: (file, number) for name, number in names.items() if name not in self._places}
+            self._places |= new
+            if not new and file in self._leftovers:
+                self._delete(file)
+
+    def __len__(self) -> int:
+        return len(self._places)
+
+    def get(self, key: str, source_sha256: str) -> Record | None:
+        """The record of the image `key` made from a source file with this hash, or None."""
+        if (key, source_sha256) not in self._places:
+            return None
+        path, number = self._places[key, source_sha256]
+        with self._lease.reading(path) as shard:
+            return _read_record(shard, number, self._plan)
+
+    def discard(self) -> None:
+        """Delete the leftovers: call it when the shard is sealed."""
+        self._lease.close()
+        for path in list(self._leftovers):
+            self._delete(path)
+
+    def close(self) -> None:
+        """Let go of the files."""
+        self._lease.close()
+        while self._leftovers:
+            os.close(self._leftovers.popitem()[1])
+
+    def _survey(self, file: Path) -> dict[_Name, int]:
+        """The number of every record of `file` that this plan made and whose row is whole."""
+        names: dict[_Name, int] = {}
+        with suppress(CorruptRecordError):
+            check_structure(file)
+            with self._lease.reading(file) as shard:
+                if _made_by(shard, self._plan):
+                    for number, data in _packed_rows(shard):
+                        with suppress(CorruptRecordError):
+                            row = unpack_row(data)
+                            names[row.key, row.source_sha256] = number
+        return names
+
+    def _delete(self, leftover: Path) -> None:
+        leftover.unlink(missing_ok=True)
+        os.close(self._leftovers.pop(leftover))
+
+
+def sealed_shard(path: Path, plan: ShardPlan) -> ShardInfo | None:
+    """The shard at `path` if it is there, was made by `plan`, and its blocks have the right hashes."""
+    lease = Lease()
+    try:
+        check_structure(path)
+        with lease.reading(path) as shard:
+            if not _made_by(shard, plan):
+                return None
+            images = 0
+            for number, _ in _packed_rows(shard):
+                if _read_record(shard, number, plan) is None:
+                    return None
+                images += 1
+    except CorruptRecordError:
+        return None
+    finally:
+        lease.close()
+    return ShardInfo(path, images, path.stat().st_size, sha256_of(path))
+
+
+def shard_rows(path: Path) -> list[Row]:
+    """The row of every image of a sealed shard, in order; raises CorruptRecordError."""
+    lease = Lease()
+    try:
+        with lease.reading(path) as shard:
+            return [unpack_row(data) for _, data in _packed_rows(shard)]
+    finally:
+        lease.close()
+
+
+def _made_by(shard: Reading, plan: ShardPlan) -> bool:
+    return bytes(shard.get(HEADER_KEY, b"")) == plan.header
+
+
+def _packed_rows(shard: Reading) -> Iterator[tuple[int, memoryview]]:
+    number = 0
+    while (data := shard.get(row_key(number))) is not None:
+        yield number, data
+        number += 1
+
+
+def _read_record(shard: Reading, number: int, plan: ShardPlan) -> Record | None:
+    """The record with this number, or None if its row or one of its blocks is missing or damaged."""
+    try:
+        row = unpack_row(shard.get(row_key(number)))
+    except CorruptRecordError:
+        return None
+    keys = block_keys(number, plan.layout, row.height, row.width)
+    values = [shard.get(key) for key in keys]
+    if damaged_blocks(row, values):
+        return None
+    return Record(row, tuple(map(bytes, values)))

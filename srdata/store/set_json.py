@@ -1,0 +1,174 @@
+"""set.json: what a prepared set is, and the size and hash of every file in it.
+
+It is written last, so a folder that has one is whole.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, Final, Literal, NamedTuple
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from srdata.common.files import inside, sha256_of, write_file
+from srdata.errors import SetError
+from srdata.scale import Scale
+from srdata.store.blocks import Layout
+from srdata.store.windows import Windows
+
+FORMAT: Final = 1
+SET_FILE = "set.json"
+INDEX_FILE = "index.parquet"
+UNFINISHED = ".unfinished"  # stands in a folder while a set is made there
+
+
+class _Part(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
+
+
+class FileEntry(_Part):
+    """The size and SHA-256 of one file of a set."""
+
+    bytes: int = Field(ge=0)
+    sha256: str = Field(pattern="^[0-9a-f]{64}$")
+
+
+class Quarantined(_Part):
+    """An image of the source that was left out, and why."""
+
+    key: str
+    reason: str
+
+
+class SetFile(_Part):
+    """The content of set.json."""
+
+    format: Literal[1] = FORMAT
+    name: str
+    layout: Literal["lmdb", "folder", "basicsr"] = "lmdb"
+    recipe: dict[str, Any]  # resolved
+    digest: str  # of the resolved recipe
+    scales: tuple[str, ...]  # "4", "1.5"
+    codec: str | None = None  # of the blocks; None where the layout has none
+    block: int | None = None  # the side of a block in pixels of its layer
+    windows: Windows | None = None
+    templates: dict[str, dict[str, str]] = {}  # split → layer → path of an image file with {key} in it
+    seed: int
+    versions: dict[str, str]  # of srdata and of the libraries that made the pixels
+    counts: dict[str, int]  # split → images
+    files: dict[str, FileEntry]  # path relative to the folder, with "/" → what must be there
+    quarantine: tuple[Quarantined, ...] = ()
+
+    @property
+    def left_out(self) -> tuple[Quarantined, ...]:
+        """The images of the source that are not in the set: those that the recipe excludes, and bad ones."""
+        excluded = self.recipe.get("exclude", ())
+        return (
+            *(Quarantined(key=key, reason="excluded by the recipe") for key in excluded),
+            *self.quarantine,
+        )
+
+    @property
+    def store_layout(self) -> Layout:
+        """How the images are cut into blocks; raises SetError where they are not."""
+        if self.block is None:
+            raise SetError(f"set {self.name} holds {self.layout} files, not shards: prepare it with --lmdb")
+        return Layout(tuple(map(Scale, self.scales)), self.block)
+
+
+class FileCheck(NamedTuple):
+    """What a check of one file found; `problem` is None where it is right."""
+
+    path: str
+    problem: str | None
+
+
+def shard_name(number: int) -> str:
+    """The path of a shard in a set's folder.
+
+    >>> shard_name(7)
+    'shards/00007.lmdb'
+    """
+    return f"shards/{number:05d}.lmdb"
+
+
+def file_entry(path: Path) -> FileEntry:
+    """The size and hash of a file as it is now."""
+    return FileEntry(bytes=path.stat().st_size, sha256=sha256_of(path))
+
+
+def write_set(folder: Path, content: SetFile) -> None:
+    """Declare the set in `folder` finished: every file that it names must be durable already.
+
+    Raises StoreError or StorageFullError.
+    """
+    write_file(folder / SET_FILE, content.model_dump_json(indent=2).encode() + b"\n")
+
+
+def read_set(folder: Path) -> SetFile:
+    """What the set in `folder` says of itself; raises SetError with what to do about it."""
+    path = folder / SET_FILE
+    try:
+        text = path.read_bytes()
+    except OSError as error:
+        raise SetError(_no_set(folder)) from error
+    try:
+        found = json.loads(text)
+        if isinstance(found, dict) and found.get("format", FORMAT) != FORMAT:
+            raise SetError(f"{path} has format {found['format']}, not {FORMAT}: use the srdata that made it")
+        return SetFile.model_validate_json(text)
+    except (ValueError, RecursionError) as error:
+        what = _first_line(error)
+        raise SetError(f"{path} is damaged ({what}): delete it and prepare the set again") from error
+
+
+def add_file(folder: Path, name: str) -> None:
+    """Declare one more file, which must be durable already, a part of the finished set in `folder`.
+
+    The set is whole before and after, and at every moment between. Raises SetError, StoreError or
+    StorageFullError.
+    """
+    content = read_set(folder)
+    files = {**content.files, name: file_entry(folder / name)}
+    write_set(folder, content.model_copy(update={"files": files}))
+
+
+def has_file(folder: Path, content: SetFile, name: str) -> bool:
+    """Whether a file is part of the set, and there with the hash that it must have."""
+    entry = content.files.get(name)
+    return entry is not None and _problem(inside(folder, name), entry, full=True) is None
+
+
+def check_files(folder: Path, content: SetFile, *, full: bool) -> Iterator[FileCheck]:
+    """Compare every file of a set with set.json: sizes only, or with `full` the hashes too."""
+    for name, entry in content.files.items():
+        yield FileCheck(name, _problem(inside(folder, name), entry, full))
+
+
+def _problem(path: Path, entry: FileEntry, full: bool) -> str | None:
+    try:
+        size = path.stat().st_size
+        if size != entry.bytes:
+            return f"has {size} bytes, not {entry.bytes}"
+        if full and (found := sha256_of(path)) != entry.sha256:
+            return f"has SHA-256 {found}, not {entry.sha256}"
+    except FileNotFoundError:
+        return "is missing"
+    except OSError as error:
+        return f"cannot be read: {error.strerror}"
+    return None
+
+
+def _no_set(folder: Path) -> str:
+    if not folder.is_dir():
+        return f"{folder}: no such folder"
+    return f"{folder} is no prepared set, or not a finished one (it has no {SET_FILE}): run srdata prepare"
+
+
+def _first_line(error: Exception) -> str:
+    if isinstance(error, ValidationError):
+        first = error.errors()[0]
+        return f"{'.'.join(map(str, first['loc']))}: {first['msg']}"
+    return str(error).splitlines()[0]

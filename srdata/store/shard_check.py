@@ -1,0 +1,53 @@
+"""Checking what is stored: every record of a shard against the hashes that it was sealed with."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import NamedTuple
+
+import numpy as np
+
+from srdata.errors import CorruptRecordError
+from srdata.store.lmdb_file import check_structure
+from srdata.store.reader import SetReader
+from srdata.store.records import pixel_hash
+
+
+class ImageCheck(NamedTuple):
+    """What a check of one stored image found; `problem` is None where it is right."""
+
+    row: int  # -1 for the shard as a whole
+    problem: str | None
+
+
+def check_shard(reader: SetReader, shard: int) -> Iterator[ImageCheck]:
+    """Check the structure of a shard's file and then every image in it; the reader must have been made with
+    `verify`.
+
+    Of an image: its blocks have the hashes that the index has, its layers decode to the pixels that were
+    stored, and it is the image that the index says it is. A shard whose structure is damaged is not read any
+    further.
+    """
+    path, _ = reader.shard_file(shard)
+    try:
+        check_structure(path)
+    except CorruptRecordError as error:
+        yield ImageCheck(-1, str(error))
+        return
+    for row in np.flatnonzero(reader.index.shards == shard).tolist():
+        try:
+            yield ImageCheck(row, _problem(reader, row))
+        except CorruptRecordError as error:
+            yield ImageCheck(row, str(error))
+
+
+def _problem(reader: SetReader, row: int) -> str | None:
+    stored, index = reader.stored_row(row), reader.index
+    size = int(index.heights[row]), int(index.widths[row])
+    same_hashes = bytes.fromhex(stored.blocks) == index.block_hashes(row)
+    if stored.key != index.key(row) or (stored.height, stored.width) != size or not same_hashes:
+        return f"{reader.path}: the shard holds image {stored.key!r} where the index has {index.key(row)!r}"
+    for layer in reader.layers:
+        if pixel_hash(reader.image(row, layer)) != stored.pixels.get(layer):
+            return f"{reader.path}: image {stored.key!r}, layer {layer} has not the pixels it was stored with"
+    return None
