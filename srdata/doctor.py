@@ -8,15 +8,13 @@ import os
 import platform
 import shutil
 from collections.abc import Iterator
-from dataclasses import dataclass
 from importlib import metadata
 from pathlib import Path
-from typing import Literal
 
 import lmdb
 from tqdm import tqdm
 
-Verdict = Literal["ok", "note", "warning", "problem"]
+from srdata.common.finding import Finding
 
 _LIBRARIES = (
     "numpy",
@@ -39,15 +37,6 @@ _EXTRAS = {
 _NETWORK_FILE_SYSTEMS = {"nfs", "nfs4", "cifs", "smb3", "smbfs", "lustre", "gpfs", "ceph", "9p", "fuse.sshfs"}
 _LEAST_FREE_BYTES = 20 << 30  # DIV2K at x4 as raw blocks, and the archives it comes from
 _LEAST_OPEN_FILES = 1024
-
-
-@dataclass(frozen=True)
-class Finding:
-    """One line of the report."""
-
-    verdict: Verdict
-    what: str
-    detail: str
 
 
 def examine(root: Path) -> list[Finding]:

@@ -31,7 +31,7 @@ ROWS = [
     {"__main__"},
 ]
 ROW = {room: number for number, row in enumerate(ROWS) for room in row}
-MAY_USE_WITHIN_ROW = {("discovery", "exporting"), ("inference", "discovery"), ("duplicates", "doctor")}
+MAY_USE_WITHIN_ROW = {("inference", "discovery")}
 
 
 def loaded(statement: str) -> set[str]:

@@ -14,8 +14,8 @@ from typing import Any, Protocol
 
 import numpy as np
 
+from srdata.common.hdf5_file import hdf5_library, open_hdf5
 from srdata.errors import CorruptRecordError, ImageError
-from srdata.exporting.hdf5 import hdf5_library, open_hdf5
 from srdata.images import PILLOW_LIMIT, Pixels, encode_png
 from srdata.store.lmdb_pool import Lease
 

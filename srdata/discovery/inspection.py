@@ -13,8 +13,8 @@ from srdata.discovery.image_bytes import ImageFile, LmdbImage
 from srdata.discovery.known_forms import find_parts
 from srdata.discovery.lmdb_folders import stored_keys
 from srdata.errors import SrdataError
-from srdata.exporting.export_set import read_export
 from srdata.images import decode_image, probe
+from srdata.store.export_json import read_export
 from srdata.store.set_json import SET_FILE, check_files, read_set
 
 SHOWN = 10  # problems of one kind, and names in one

@@ -8,11 +8,11 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from srdata.common.hdf5_file import GROUPS, open_hdf5
 from srdata.common.safe_names import NewNames
 from srdata.discovery.found_parts import GIVEN, SPLITS, Lr, Part, Pile, Track, scale_between
 from srdata.discovery.image_bytes import Hdf5Image, ImageFile, TarImage, own_data
 from srdata.errors import SourceError
-from srdata.exporting.hdf5 import GROUPS, open_hdf5
 from srdata.fetch.archive_members import refuse, tar_places
 from srdata.images import IMAGE_SUFFIXES, natural
 from srdata.recipes.set_recipe import Split

@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 
 from srdata import catalog
 from srdata.catalog import Shelf
-from srdata.doctor import Finding
+from srdata.common.finding import Finding
 from srdata.duplicates.copies import Copies, Gallery, find_copies, sketches_of
 from srdata.duplicates.perceptual_hash import ALIKE, NEAR, TURNS, Near
 from srdata.errors import SetError, StoreError, UsageError

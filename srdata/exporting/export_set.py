@@ -9,15 +9,13 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final, Literal, NamedTuple
-
-from pydantic import BaseModel, ConfigDict, ValidationError
+from typing import NamedTuple
 
 from srdata.common.files import PART, part_name, publish_folder, storage_errors, write_file
 from srdata.common.parallel import Backend
 from srdata.common.progress import progress
 from srdata.degrade.image_files import DELTAS_FILE
-from srdata.errors import SetError, StorageFullError, UnknownNameError, UsageError
+from srdata.errors import StorageFullError, UnknownNameError, UsageError
 from srdata.exporting.escaped_keys import (
     Check,
     any_key,
@@ -33,12 +31,11 @@ from srdata.exporting.sinks import SHARD_BYTES, LmdbSink, Sink, Where, folder_si
 from srdata.exporting.webdataset import TarSink
 from srdata.prepared.set_images import PreparedImages
 from srdata.store.blocks import HR
+from srdata.store.export_json import EXPORT_FILE, ExportFile, read_export
 from srdata.store.folder_names import Names
 from srdata.store.shards import lock_part
 from srdata.store.windows import Windows
 
-FORMAT: Final = 1
-EXPORT_FILE = "export.json"
 _BUSY = ".exporting"  # stands in the part folder; its lock says that a process writes there
 
 
@@ -61,24 +58,6 @@ FORMS = {
     "webdataset": Form(TarSink, check_tar_key),
     "hdf5": Form(Hdf5Sink, any_key, png=False),
 }
-
-
-class ExportFile(BaseModel):
-    """The content of export.json: what was exported, and how."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
-
-    format: Literal[1] = FORMAT
-    form: str
-    name: str  # of the set
-    stem: str  # of the names of files: DIV2K
-    track: str  # how LR was made: bicubic
-    digest: str  # of the recipe
-    recipe: dict[str, Any]
-    scales: tuple[str, ...]
-    windows: Windows | None  # into which the training split is cut
-    counts: dict[str, int]  # split → images or sub-images
-    keys: dict[str, str]  # a key as it is written → the key that it stands for, where they differ
 
 
 @dataclass(frozen=True)
@@ -169,17 +148,6 @@ def export(
         content = content.model_copy(update={"counts": counts, "keys": renamed})
         write_file(part / EXPORT_FILE, content.model_dump_json(indent=2).encode() + b"\n")
     return content
-
-
-def read_export(folder: Path) -> ExportFile | None:
-    """What export.json in `folder` says; None if there is none. Raises SetError when it is damaged."""
-    path = folder / EXPORT_FILE
-    if not path.is_file():
-        return None
-    try:
-        return ExportFile.model_validate_json(path.read_bytes())
-    except (ValidationError, OSError) as error:
-        raise SetError(f"{path} is damaged: delete it, or export the set again") from error
 
 
 def _content(plan: Export, to: str) -> ExportFile:

@@ -8,19 +8,16 @@ from __future__ import annotations
 
 import os
 from contextlib import suppress
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from srdata.common.files import storage_errors
-from srdata.errors import MissingExtraError
+from srdata.common.hdf5_file import GROUPS, open_hdf5
 from srdata.exporting.samples import Picture, Sample
 from srdata.exporting.sinks import Sink, Where
 from srdata.scale import Scale
 from srdata.store.blocks import CHANNELS, HR
-
-GROUPS = ("lr", "hr")
 
 
 class Hdf5Sink(Sink):
@@ -62,20 +59,6 @@ class Hdf5Sink(Sink):
 def file_name(where: Where, scale: Scale) -> str:
     """The name of a file: DIV2K_train_bicubic_X4.h5, bicubic_X4.h5 for a benchmark."""
     return f"{where.names.prefix(where.split)}{where.names.track}_X{scale}.h5"
-
-
-def open_hdf5(path: Path, mode: str) -> Any:
-    """Open an HDF5 file; raises MissingExtraError, or OSError when it is none."""
-    return hdf5_library().File(path, mode)
-
-
-def hdf5_library() -> Any:
-    """h5py; raises MissingExtraError."""
-    try:
-        import h5py
-    except ImportError as error:
-        raise MissingExtraError.of("h5py", "hdf5") from error
-    return h5py
 
 
 def _array(picture: Picture) -> np.ndarray[Any, np.dtype[np.uint8]]:
