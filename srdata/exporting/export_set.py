@@ -11,11 +11,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final, Literal, NamedTuple
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import ValidationError
 
 from srdata.common.files import PART, part_name, publish_folder, storage_errors, write_file
 from srdata.common.parallel import Backend
 from srdata.common.progress import progress
+from srdata.common.strict_model import StrictModel
 from srdata.degrade.image_files import DELTAS_FILE
 from srdata.errors import SetError, StorageFullError, UnknownNameError, UsageError
 from srdata.exporting.escaped_keys import (
@@ -63,10 +64,8 @@ FORMS = {
 }
 
 
-class ExportFile(BaseModel):
+class ExportFile(StrictModel):
     """The content of export.json: what was exported, and how."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
 
     format: Literal[1] = FORMAT
     form: str

@@ -9,8 +9,9 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal, Self
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
+from pydantic import BeforeValidator, Field, model_validator
 
+from srdata.common.strict_model import StrictModel
 from srdata.errors import UnknownNameError
 from srdata.fetch.manifest import Split
 from srdata.recipes.multiscale_copies import Named
@@ -33,11 +34,7 @@ def _listed(value: Any) -> Any:
     return (value,) if isinstance(value, str) else tuple(value) if isinstance(value, list) else value
 
 
-class _Part(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid", strict=True, arbitrary_types_allowed=True)
-
-
-class Corpus(_Part):
+class Corpus(StrictModel):
     """Images of one prepared set."""
 
     set: str  # the name of its recipe: div2k; or of the folder of images that it is prepared from
@@ -58,7 +55,7 @@ class Corpus(_Part):
         return self
 
 
-class Data(_Part):
+class Data(StrictModel):
     """What is trained on."""
 
     sets: Annotated[tuple[Corpus, ...], Field(min_length=1)]
@@ -68,7 +65,7 @@ class Data(_Part):
     views: tuple[str, str] | None = None  # of stereo: the marks in the names of left and right images
 
 
-class Crop(_Part):
+class Crop(StrictModel):
     """The training patch."""
 
     size: ByEpoch
@@ -87,7 +84,7 @@ class Crop(_Part):
         return {epoch: size * scale.numerator // scale.denominator for epoch, size in sizes.items()}
 
 
-class Look(_Part):
+class Look(StrictModel):
     """What the network gets: low + (high - low) * (x - mean) / std of x in 0–1, if the loader does that."""
 
     color: Literal["rgb", "y", "ycbcr", "grey"] = "rgb"
@@ -97,7 +94,7 @@ class Look(_Part):
     normalised: Literal["loader", "network"] = "network"  # where mean and std are applied
 
 
-class BatchRule(_Part):
+class BatchRule(StrictModel):
     """How many pairs make a step, and how many steps an epoch."""
 
     size: ByEpoch  # over all GPUs
@@ -107,7 +104,7 @@ class BatchRule(_Part):
     replacement: bool = False  # items are drawn with replacement
 
 
-class Difficulty(_Part):
+class Difficulty(StrictModel):
     """How hard each window is, by the scores of `srdata classify`: a batch's `difficulty`.
 
     That is its class where there are classes, else its score.
@@ -128,7 +125,7 @@ class Difficulty(_Part):
         return self
 
 
-class Setting(_Part):
+class Setting(StrictModel):
     """All that the batches of one kind are made from."""
 
     scale: ScaleField = Scale(1)
@@ -189,7 +186,7 @@ class Stage(Setting):
         return open_stage(self, Path(root), split, device, options)
 
 
-class Status(_Part):
+class Status(StrictModel):
     """How certain each group of settings is."""
 
     data: Certainty
@@ -224,7 +221,7 @@ class Status(_Part):
         return next(word for word in _WEAKEST if word in words)
 
 
-class Evaluation(_Part):
+class Evaluation(StrictModel):
     """Test sets, and how the paper's table measures them."""
 
     sets: tuple[str, ...]
@@ -232,7 +229,7 @@ class Evaluation(_Part):
     note: str | None = None
 
 
-class Paper(_Part):
+class Paper(StrictModel):
     """The training and evaluation of one network at one scale, or for one task."""
 
     name: str

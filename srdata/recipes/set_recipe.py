@@ -15,9 +15,7 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import (
     AfterValidator,
-    BaseModel,
     BeforeValidator,
-    ConfigDict,
     Field,
     PlainSerializer,
     ValidationError,
@@ -29,6 +27,7 @@ from pydantic import (
 from srdata import catalog
 from srdata.catalog import Shelf
 from srdata.common.files import inside
+from srdata.common.strict_model import StrictModel
 from srdata.common.strict_yaml import Document, check, read_yaml
 from srdata.degrade.chain import Chain, load_chain
 from srdata.errors import RecipeError, UnknownNameError, UsageError
@@ -68,11 +67,7 @@ KeysField = Annotated[
 ]
 
 
-class _Part(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid", strict=True, arbitrary_types_allowed=True)
-
-
-class Store(_Part):
+class Store(StrictModel):
     """How the images are kept."""
 
     layout: Layout = "folder"
@@ -83,7 +78,7 @@ class Store(_Part):
     )  # HR and LR samples in one shard file, before the codec
 
 
-class Pairs(_Part):
+class Pairs(StrictModel):
     """How the images of a folder are called, relative to it, with {key} for the key of an image.
 
     Without {key} it is the path of an LMDB. `lr` may hold {scale}; without `lr` the LR images are made.
@@ -93,7 +88,7 @@ class Pairs(_Part):
     lr: str | None = None
 
 
-class HubSource(_Part):
+class HubSource(StrictModel):
     """A data set of the Hugging Face Hub with HR images in a column."""
 
     repository: Annotated[str, Field(pattern=rf"^{REPOSITORY}$")]  # ORG/NAME
@@ -114,7 +109,7 @@ class HubSource(_Part):
         return {role: column for role, column in named.items() if column is not None}
 
 
-class Recipe(_Part):
+class Recipe(StrictModel):
     """One way to make one prepared set."""
 
     name: Annotated[str, Field(pattern=rf"^({NAME})?$")] = ""  # none: the file's

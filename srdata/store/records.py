@@ -15,8 +15,9 @@ from typing import Any
 
 import numpy as np
 import xxhash
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import Field, ValidationError
 
+from srdata.common.strict_model import StrictModel
 from srdata.errors import CorruptRecordError, StoreError
 from srdata.images import Channels
 from srdata.store.blocks import CHANNELS, HR, Layout, Pixels, cut
@@ -27,10 +28,8 @@ _ROW = 255  # the layer number under which a row stands
 HASH_BYTES = 8  # of one stored block: xxh3-64
 
 
-class Facts(BaseModel):
+class Facts(StrictModel):
     """What is known of an image before it is stored."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
 
     key: str = Field(min_length=1)  # unique in the set
     split: str
@@ -38,7 +37,7 @@ class Facts(BaseModel):
     source_sha256: str  # of the source file
     channels: Channels = 3  # of the source file: 1 where it is grey; RGB is stored
     # For each LR layer the δ that made it, JSON-able, absent where it was given; for HR the copy that it is.
-    params: dict[str, Any] = {}
+    params: dict[str, Any] = Field(default={})
 
 
 class Row(Facts):

@@ -10,9 +10,10 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Final, Literal, NamedTuple
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import Field, ValidationError
 
 from srdata.common.files import inside, sha256_of, write_file
+from srdata.common.strict_model import StrictModel
 from srdata.errors import SetError
 from srdata.scale import Scale
 from srdata.store.blocks import Layout
@@ -24,25 +25,21 @@ INDEX_FILE = "index.parquet"
 UNFINISHED = ".unfinished"  # stands in a folder while a set is made there
 
 
-class _Part(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
-
-
-class FileEntry(_Part):
+class FileEntry(StrictModel):
     """The size and SHA-256 of one file of a set."""
 
     bytes: int = Field(ge=0)
     sha256: str = Field(pattern="^[0-9a-f]{64}$")
 
 
-class Quarantined(_Part):
+class Quarantined(StrictModel):
     """An image of the source that was left out, and why."""
 
     key: str
     reason: str
 
 
-class SetFile(_Part):
+class SetFile(StrictModel):
     """The content of set.json."""
 
     format: Literal[1] = FORMAT
@@ -54,7 +51,8 @@ class SetFile(_Part):
     codec: str | None = None  # of the blocks; None where the layout has none
     block: int | None = None  # the side of a block in pixels of its layer
     windows: Windows | None = None
-    templates: dict[str, dict[str, str]] = {}  # split → layer → path of an image file with {key} in it
+    # split → layer → path of an image file with {key} in it
+    templates: dict[str, dict[str, str]] = Field(default={})
     seed: int
     versions: dict[str, str]  # of srdata and of the libraries that made the pixels
     counts: dict[str, int]  # split → images
