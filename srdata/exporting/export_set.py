@@ -14,7 +14,6 @@ from typing import Any, Final, Literal, NamedTuple
 from pydantic import ValidationError
 
 from srdata.common.files import PART, part_name, publish_folder, storage_errors, write_file
-from srdata.common.parallel import Backend
 from srdata.common.progress import progress
 from srdata.common.strict_model import StrictModel
 from srdata.degrade.image_files import DELTAS_FILE
@@ -37,6 +36,7 @@ from srdata.store.blocks import HR
 from srdata.store.folder_names import Names
 from srdata.store.shards import lock_part
 from srdata.store.windows import Windows
+from srdata.vocabulary import Backend
 
 FORMAT: Final = 1
 EXPORT_FILE = "export.json"

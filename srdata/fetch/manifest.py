@@ -18,8 +18,8 @@ from srdata import catalog
 from srdata.common.strict_model import StrictModel
 from srdata.common.strict_yaml import check, read_yaml
 from srdata.errors import UnknownNameError
+from srdata.vocabulary import Split
 
-Split = Literal["train", "validation", "test"]
 Sha256 = Annotated[str, Field(pattern="^[0-9a-f]{64}$")]
 Md5 = Annotated[str, Field(pattern="^[0-9a-f]{32}$")]
 Url = Annotated[str, Field(pattern="^https?://[^ ]+$")]

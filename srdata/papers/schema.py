@@ -13,11 +13,11 @@ from pydantic import BeforeValidator, Field, model_validator
 
 from srdata.common.strict_model import StrictModel
 from srdata.errors import UnknownNameError
-from srdata.fetch.manifest import Split
 from srdata.recipes.multiscale_copies import Named
 from srdata.recipes.set_recipe import ScaleField
 from srdata.scale import Scale
 from srdata.store.windows import Windows
+from srdata.vocabulary import Color, Pad, Score, Split, Upsample
 
 if TYPE_CHECKING:
     from srdata.data.loading.loader import Loader
@@ -73,7 +73,7 @@ class Crop(StrictModel):
     margin: Annotated[int, Field(ge=0)] = 0  # HR pixels around it that are degraded with it, then cut off
     loose: Annotated[int, Field(ge=0)] = 0  # HR pixels more, of which a corner or a place at random is taken
     mirrored: bool = False  # the margin beyond an image is mirrored; else it keeps patches off the border
-    pad: Literal["reflect", "edge", "constant", "enlarge", "flat"] | None = None  # of images that are smaller
+    pad: Pad | None = None  # of images that are smaller
     per_image: Count = 1  # crops in a row of the same image
 
     def hr_sizes(self, scale: Scale) -> dict[int, int]:
@@ -87,7 +87,7 @@ class Crop(StrictModel):
 class Look(StrictModel):
     """What the network gets: low + (high - low) * (x - mean) / std of x in 0–1, if the loader does that."""
 
-    color: Literal["rgb", "y", "ycbcr", "grey"] = "rgb"
+    color: Color = "rgb"
     range: tuple[float, float] = (0.0, 1.0)
     mean: tuple[float, ...] | None = None
     std: tuple[float, ...] | None = None
@@ -110,7 +110,7 @@ class Difficulty(StrictModel):
     That is its class where there are classes, else its score.
     """
 
-    by: Literal["psnr", "psnr-y", "edges", "gradients", "deviation"]
+    by: Score
     # ClassSR's three (0 is hard, 2 easy); or so many of equally many windows, from the lowest score (0) up
     classes: Literal["classsr"] | Count | None = None
     only: int | None = None  # this class alone
@@ -139,7 +139,7 @@ class Setting(StrictModel):
     one_image: dict[str, Any] | None = None  # {"zero_shot": preset} or {"deep_prior": {settings}}
     difficulty: Difficulty | None = None
     augment: tuple[str | dict[str, Any], ...] = ()
-    upsample: Literal["nearest", "bicubic"] | None = None
+    upsample: Upsample | None = None
     look: Look = Look()
     batch: BatchRule
     outputs: tuple[Output, ...] = ()  # besides lr and hr, and what augmentations and tasks add

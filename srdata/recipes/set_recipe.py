@@ -11,7 +11,7 @@ import json
 import re
 from functools import cached_property
 from pathlib import Path
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Any, Self
 
 from pydantic import (
     AfterValidator,
@@ -31,16 +31,15 @@ from srdata.common.strict_model import StrictModel
 from srdata.common.strict_yaml import Document, check, read_yaml
 from srdata.degrade.chain import Chain, load_chain
 from srdata.errors import RecipeError, UnknownNameError, UsageError
-from srdata.fetch.manifest import Split, load_manifest
+from srdata.fetch.manifest import load_manifest
 from srdata.hub.address import REPOSITORY, HubName, hub_name, is_hub_name
 from srdata.hub.repository import look
 from srdata.images import ImagePolicy
 from srdata.recipes.multiscale_copies import COPIES, CopiesField
 from srdata.scale import Scale, covered
 from srdata.store.windows import Windows
+from srdata.vocabulary import CodecName, Layout, Split
 
-Layout = Literal["folder", "lmdb", "basicsr"]
-__all__ = ["NAME", "Layout", "Recipe", "Split", "Store", "load_recipe", "schema"]
 NAME = r"[A-Za-z0-9][A-Za-z0-9._-]*"
 PUBLISHED = "published:"  # "published:unknown" takes the LR images that the data set's authors made
 
@@ -71,7 +70,7 @@ class Store(StrictModel):
     """How the images are kept."""
 
     layout: Layout = "folder"
-    codec: Literal["raw", "png", "jxl"] = "raw"
+    codec: CodecName = "raw"
     block_size: Annotated[int, Field(ge=16, le=4096)] | None = None  # side in pixels; none: the codec's own
     shard_bytes: Annotated[int, Field(ge=1)] = (
         128 << 20

@@ -16,8 +16,9 @@ from srdata.common.files import inside, sha256_of, write_file
 from srdata.common.strict_model import StrictModel
 from srdata.errors import SetError
 from srdata.scale import Scale
-from srdata.store.blocks import Layout
+from srdata.store.blocks import BlockLayout
 from srdata.store.windows import Windows
+from srdata.vocabulary import Layout
 
 FORMAT: Final = 1
 SET_FILE = "set.json"
@@ -44,7 +45,7 @@ class SetFile(StrictModel):
 
     format: Literal[1] = FORMAT
     name: str
-    layout: Literal["lmdb", "folder", "basicsr"] = "lmdb"
+    layout: Layout = "lmdb"
     recipe: dict[str, Any]  # resolved
     digest: str  # of the resolved recipe
     scales: tuple[str, ...]  # "4", "1.5"
@@ -69,11 +70,11 @@ class SetFile(StrictModel):
         )
 
     @property
-    def store_layout(self) -> Layout:
+    def store_layout(self) -> BlockLayout:
         """How the images are cut into blocks; raises SetError where they are not."""
         if self.block is None:
             raise SetError(f"set {self.name} holds {self.layout} files, not shards: prepare it with --lmdb")
-        return Layout(tuple(map(Scale, self.scales)), self.block)
+        return BlockLayout(tuple(map(Scale, self.scales)), self.block)
 
 
 class FileCheck(NamedTuple):
