@@ -22,9 +22,10 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageCms, ImageOps, UnidentifiedImageError
 from PIL.TiffImagePlugin import TiffImageFile
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
 from srdata.common.files import write_file
+from srdata.common.strict_model import StrictModel
 from srdata.errors import ImageError
 
 Pixels = NDArray[np.uint8]
@@ -44,13 +45,11 @@ TRANSPOSES = 4  # the bit of a turn that swaps height and width
 _GREY_MODES = frozenset({"1", "L", "LA", "La", "I", "I;16", "I;16B", "I;16L", "I;16N"})
 
 
-class ImagePolicy(BaseModel):
+class ImagePolicy(StrictModel):
     """What to do with images that are not plain 8-bit RGB. EXIF orientation is always applied, once.
 
     Grey, 1-bit and palette images become RGB without loss. A bad image raises ImageError with the remedy.
     """
-
-    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
 
     alpha: Literal["error", "drop", "white", "black"] = "error"  # an opaque alpha channel is always dropped
     depth16: Literal["error", "round"] = "error"  # round: to the nearest of 256 levels

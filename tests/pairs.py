@@ -9,7 +9,7 @@ import numpy as np
 from srdata.images import Pixels, write_png
 from srdata.scale import Scale
 from srdata.store.basicsr_lmdb import BasicsrWriter
-from srdata.store.blocks import HR, Layout
+from srdata.store.blocks import HR, BlockLayout
 from srdata.store.codecs import CODECS
 from srdata.store.index import write_index
 from srdata.store.records import Facts, make_record
@@ -54,7 +54,7 @@ def write_shards(
     splits: dict[str, str] | None = None,
 ) -> Path:
     """A prepared set in two or more shards."""
-    layout = Layout((scale,), 48)
+    layout = BlockLayout((scale,), 48)
     plan = ShardPlan(layout, codec, digest="recipe 1", map_bytes=1 << 20)
     items = list(pairs.items())
     splits = splits or {}

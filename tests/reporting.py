@@ -12,7 +12,7 @@ import numpy as np
 from srdata.difficulty import classify
 from srdata.images import read_image
 from srdata.scale import Scale
-from srdata.store.blocks import HR, Layout
+from srdata.store.blocks import HR, BlockLayout
 from srdata.store.codecs import CODECS
 from srdata.store.index import write_index
 from srdata.store.records import Facts, make_record
@@ -32,7 +32,7 @@ EVIL = [
 def write_hostile_set(folder: Path, photographs: Path) -> Path:
     """A finished set in which every name, text and draw is written to break out of a page."""
     scale = Scale(4)
-    plan = ShardPlan(Layout((scale,), 48), "raw", digest=EVIL[1])
+    plan = ShardPlan(BlockLayout((scale,), 48), "raw", digest=EVIL[1])
     hr = read_image(photographs / "chelsea.png")[:192, :192]
     path = folder / shard_name(0)
     with ShardWriter(path, plan) as shard:

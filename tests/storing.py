@@ -9,7 +9,7 @@ import numpy as np
 
 from srdata.images import Pixels, read_image
 from srdata.scale import Scale
-from srdata.store.blocks import HR, Layout
+from srdata.store.blocks import HR, BlockLayout
 from srdata.store.codecs import CODECS
 from srdata.store.index import write_index
 from srdata.store.records import Facts, Record, make_record
@@ -26,7 +26,7 @@ def _photograph() -> Pixels:
     return read_image(PHOTOGRAPHS / "chelsea.png")
 
 
-def layers_of(number: int, layout: Layout) -> dict[str, Pixels]:
+def layers_of(number: int, layout: BlockLayout) -> dict[str, Pixels]:
     """HR and LR images, cut from a photograph at different places; LR at a whole scale is HR thinned out."""
     height, width = (max(s.crop(n) for s in layout.scales) for n in SIZES[number % len(SIZES)])
     source = np.roll(_photograph(), (number * 37, number * 91), (0, 1))
@@ -53,7 +53,7 @@ def record_of(number: int, plan: ShardPlan) -> Record:
 def plan_of(
     codec: str = "raw", scales: tuple[str, ...] = ("4",), block: int = 48, **more: object
 ) -> ShardPlan:
-    return ShardPlan(Layout(tuple(map(Scale, scales)), block), codec, digest="recipe 1", **more)  # type: ignore[arg-type]
+    return ShardPlan(BlockLayout(tuple(map(Scale, scales)), block), codec, digest="recipe 1", **more)  # type: ignore[arg-type]
 
 
 def write_shard(path: Path, plan: ShardPlan, numbers: range) -> Path:

@@ -20,7 +20,7 @@ from loopback import Loopback, digest_of, manifest_data, serve, status, zip_of
 from test_basicsr_layout import IMPORT_BASICSR
 
 from srdata import PairedDataset, catalog, evaluate, imresize, prepare
-from srdata.cli import cli, run
+from srdata.cli import run
 from srdata.errors import UsageError
 from srdata.images import Pixels, encode_png, read_image
 from srdata.papers.requirements import Need, find_set
@@ -432,9 +432,7 @@ def test_list_and_show_name_them(capsys: pytest.CaptureFixture[str]) -> None:
         prepare("benchmarks")
 
 
-def test_the_styles_of_the_command_line_are_all_there_are(capsys: pytest.CaptureFixture[str]) -> None:
-    [option] = [one for one in cli.commands["prepare"].params if one.name == "styles"]
-    assert list(option.type.choices) == list(STYLES)  # type: ignore[attr-defined]
+def test_all_styles_but_rcan_are_written_unless_chosen(capsys: pytest.CaptureFixture[str]) -> None:
     assert set(DEFAULT) == set(STYLES) - {"rcan"}
     assert run(["prepare", "--help"]) == 0
     assert "All but rcan if not given." in capsys.readouterr().out

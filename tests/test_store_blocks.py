@@ -18,7 +18,7 @@ from storing import facts_of, layers_of, plan_of
 from srdata.errors import CorruptRecordError, MissingExtraError, StoreError, UnknownNameError, UsageError
 from srdata.images import read_image
 from srdata.scale import Scale
-from srdata.store.blocks import Layout, Pixels, cut, join, pieces
+from srdata.store.blocks import BlockLayout, Pixels, cut, join, pieces
 from srdata.store.codecs import CODECS, Codec, find_codec
 from srdata.store.records import make_record, pixel_hash
 
@@ -61,7 +61,7 @@ def test_a_crop_gathered_from_blocks_is_the_slice_of_the_image(data: st.DataObje
 @pytest.mark.parametrize("scale", ["2", "3", "4", "7", "8", "1.5", "2.37"])
 def test_the_shapes_of_a_layout_are_those_of_its_blocks(scale: str) -> None:
     factor = Scale(scale)
-    layout = Layout((factor,), block=240)
+    layout = BlockLayout((factor,), block=240)
     height, width = factor.crop(1001), factor.crop(555)
     assert layout.size("hr", height, width) == (height, width)
     for layer in layout.layers:
@@ -73,11 +73,11 @@ def test_the_shapes_of_a_layout_are_those_of_its_blocks(scale: str) -> None:
 
 def test_a_layout_that_cannot_be_is_refused() -> None:
     with pytest.raises(UsageError, match="each may stand only once"):
-        Layout((Scale(4), Scale("4")), block=480)
+        BlockLayout((Scale(4), Scale("4")), block=480)
     with pytest.raises(UsageError, match="block 0"):
-        Layout((Scale(4),), block=0)
+        BlockLayout((Scale(4),), block=0)
     with pytest.raises(UnknownNameError, match=r"unknown layer 'x3' .known: hr, x4"):
-        Layout((Scale(4),), block=480).size("x3", 9, 9)
+        BlockLayout((Scale(4),), block=480).size("x3", 9, 9)
 
 
 @pytest.mark.parametrize("codec", CODECS.values(), ids=CODECS)

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from srdata import colour
-from srdata.augment.augmentation import Augmentation, Sides, flags, numbers, weighed
+from srdata.augment.augmentation import Augmentation, Per, Sides, flags, numbers, weighed
 from srdata.degrade.model.distributions import choice, uniform
 from srdata.degrade.model.op import Params
 from srdata.degrade.model.ranges import Range, between
@@ -64,7 +64,7 @@ class Blend(Augmentation):
     neutral: ClassVar[Params] = {"weight": 1.0, "colour": [0.0, 0.0, 0.0]}
 
     augment: Literal["blend"] = "blend"
-    per: Literal["image", "batch"] = "batch"
+    per: Per = "batch"
     alpha: Annotated[float, between(0, 1)] = 0.6  # the least weight of the image
 
     def sample(self, rng: np.random.Generator) -> Params:

@@ -11,7 +11,7 @@ from torch import Tensor
 from torch.nn.functional import interpolate
 
 from srdata.augment import boxes
-from srdata.augment.augmentation import Augmentation, Sides, flags, numbers
+from srdata.augment.augmentation import Augmentation, Per, Sides, flags, numbers
 from srdata.degrade.model.distributions import chance, field_key
 from srdata.degrade.model.op import Params
 from srdata.degrade.model.ranges import between
@@ -34,7 +34,7 @@ class Cutblur(Augmentation):
     neutral: ClassVar[Params] = {**boxes.NO_BOX, "outside": False}
 
     augment: Literal["cutblur"] = "cutblur"
-    per: Literal["image", "batch"] = "batch"
+    per: Per = "batch"
     ratio: Annotated[float, between(0, 1)] = 0.7
 
     def sample(self, rng: np.random.Generator) -> Params:
@@ -59,7 +59,7 @@ class Cutout(Augmentation):
     neutral: ClassVar[Params] = {"amount": 0.0, "key": 0}
 
     augment: Literal["cutout"] = "cutout"
-    per: Literal["image", "batch"] = "batch"
+    per: Per = "batch"
     amount: Annotated[float, between(0, 1)] = 0.001  # the probability of each LR pixel
 
     def sample(self, rng: np.random.Generator) -> Params:

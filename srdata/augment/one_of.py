@@ -10,7 +10,7 @@ import torch
 from pydantic import BeforeValidator, Field, model_validator
 from torch import Tensor
 
-from srdata.augment.augmentation import Augmentation, Draws, Sides
+from srdata.augment.augmentation import Augmentation, Draws, Per, Sides
 from srdata.augment.colours import Blend, ColourJitter, Invert, RgbPermute
 from srdata.augment.erasing import Cutblur, Cutout
 from srdata.augment.flips import Dihedral
@@ -56,7 +56,7 @@ class Mixture(Augmentation):
     neutral: ClassVar[Params] = {"branch": None}
 
     augment: Literal["mixture"] = "mixture"
-    per: Literal["image", "batch"] = "batch"
+    per: Per = "batch"
     of: Annotated[tuple[Plain, ...], BeforeValidator(_named), Field(min_length=1)]
     weights: tuple[float, ...] | None = None  # all alike
 

@@ -7,12 +7,13 @@ import os
 import sys
 import traceback
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import click
 
 import srdata
 from srdata.errors import SrdataError, nearest
+from srdata.vocabulary import Backend, CodecName, ExportForm, Layout, Score, StyleName, TableFormat
 
 _FOLDER = click.Path(exists=True, file_okay=False, path_type=Path)
 _ROOT = click.option(
@@ -86,11 +87,11 @@ def show(name: str, as_json: bool) -> None:
 @click.option("--config", help="Config of a data set of the Hub.")
 @click.option("--column", help="Column of its HR images; hr or image if not given.")
 @click.option("--jobs", default=-1, show_default=True, help="Processes; -1 is one a core.")
-@click.option("--codec", type=click.Choice(["raw", "png", "jxl"]), help="How blocks are stored in shards.")
-@click.option("--layout", type=click.Choice(["folder", "lmdb", "basicsr"]), help="What is written.")
+@click.option("--codec", type=click.Choice(get_args(CodecName)), help="How blocks are stored in shards.")
+@click.option("--layout", type=click.Choice(get_args(Layout)), help="What is written.")
 @click.option(
     "--backend",
-    type=click.Choice(["loky", "threading", "dask"]),
+    type=click.Choice(get_args(Backend)),
     default="loky",
     show_default=True,
     help="How --jobs run: processes, threads, or a dask cluster.",
@@ -104,7 +105,7 @@ def show(name: str, as_json: bool) -> None:
     "--style",
     "styles",
     multiple=True,
-    type=click.Choice(["edsr", "basicsr", "basicsr-mod12", "rcan"]),
+    type=click.Choice(get_args(StyleName)),
     help="Folders of benchmarks to write; repeat for several. All but rcan if not given.",
 )
 @click.option("--dry-run", is_flag=True, help="Print the plan and do nothing.")
@@ -175,7 +176,7 @@ def inspect(path: Path, full: bool) -> None:
 @_SET
 @click.option(
     "--to",
-    type=click.Choice(["basicsr", "folder", "kair", "webdataset", "hdf5"]),
+    type=click.Choice(get_args(ExportForm)),
     required=True,
     help="LMDB folders, EDSR's or KAIR's folders, tars, or super-image's HDF5.",
 )
@@ -245,7 +246,7 @@ def replay(prepared: Path, key: str, out: Path | None) -> None:
 @_SET
 @click.option(
     "--by",
-    type=click.Choice(["psnr", "psnr-y", "edges", "gradients", "deviation"]),
+    type=click.Choice(get_args(Score)),
     default="psnr",
     show_default=True,
     help="PSNR of bicubic (ClassSR), edges (ARM) or gradients (WBSR) of LR, or how far HR is from flat.",
@@ -365,7 +366,7 @@ def train_resampler(folder: Path, scale: int, out: Path, device: str, **options:
 @click.option(
     "--format",
     "form",
-    type=click.Choice(["table", "csv", "json", "markdown"]),
+    type=click.Choice(get_args(TableFormat)),
     default="table",
     show_default=True,
     help="How the numbers are printed.",

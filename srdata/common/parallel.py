@@ -5,14 +5,14 @@ from __future__ import annotations
 import importlib.util
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from typing import Any, Literal, TypeVar
+from typing import Any, TypeVar
 
 import cv2
 import joblib
 
 from srdata.errors import MissingExtraError
+from srdata.vocabulary import Backend
 
-Backend = Literal["loky", "threading", "dask"]
 T = TypeVar("T")
 R = TypeVar("R")
 

@@ -14,8 +14,8 @@ from srdata.discovery.image_bytes import ImageFile
 from srdata.discovery.pairing import guess_scale, match_names
 from srdata.errors import UsageError
 from srdata.images import probe
-from srdata.recipes.set_recipe import Split
 from srdata.scale import Scale
+from srdata.vocabulary import Split
 
 GIVEN = "given"  # the track of LR images of which nothing says how they were made
 SPLITS: dict[str, Split] = {"train": "train", "validation": "validation", "test": "test"}

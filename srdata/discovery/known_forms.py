@@ -23,9 +23,9 @@ from srdata.discovery.packed_pairs import HDF5_SUFFIXES, hdf5_parts, tar_parts
 from srdata.discovery.pair_folders import Place, by_name, is_lmdb, places
 from srdata.errors import UsageError
 from srdata.images import list_images, natural
-from srdata.recipes.set_recipe import Split
 from srdata.scale import Scale
 from srdata.store.basicsr_lmdb import DATA_FILE
+from srdata.vocabulary import Split
 
 _WINDOW = re.compile(r".+_s\d{3,}")
 

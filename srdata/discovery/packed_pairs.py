@@ -15,8 +15,8 @@ from srdata.discovery.image_bytes import Hdf5Image, ImageFile, TarImage, own_dat
 from srdata.errors import SourceError
 from srdata.fetch.archive_members import refuse, tar_places
 from srdata.images import IMAGE_SUFFIXES, natural
-from srdata.recipes.set_recipe import Split
 from srdata.scale import Scale
+from srdata.vocabulary import Split
 
 HDF5_SUFFIXES = frozenset({".h5", ".hdf5"})
 _HDF5_NAME = re.compile(r"(?:.+_(?P<split>train|valid)_)?(?P<track>.+)_X(?P<scale>\d+(?:\.\d+)?)")

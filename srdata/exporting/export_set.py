@@ -12,7 +12,6 @@ from pathlib import Path
 from typing import NamedTuple
 
 from srdata.common.files import PART, part_name, publish_folder, storage_errors, write_file
-from srdata.common.parallel import Backend
 from srdata.common.progress import progress
 from srdata.degrade.image_files import DELTAS_FILE
 from srdata.errors import StorageFullError, UnknownNameError, UsageError
@@ -35,6 +34,7 @@ from srdata.store.export_json import EXPORT_FILE, ExportFile, read_export
 from srdata.store.folder_names import Names
 from srdata.store.shards import lock_part
 from srdata.store.windows import Windows
+from srdata.vocabulary import Backend
 
 _BUSY = ".exporting"  # stands in the part folder; its lock says that a process writes there
 

@@ -11,12 +11,13 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from srdata.common.parallel import Backend, in_order
+from srdata.common.parallel import in_order
 from srdata.images import Pixels, encode_png
 from srdata.prepared.set_images import PreparedImages
 from srdata.scale import Scale
 from srdata.store.blocks import HR
 from srdata.store.windows import Windows, window_name
+from srdata.vocabulary import Backend
 
 
 class Picture(NamedTuple):

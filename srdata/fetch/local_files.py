@@ -10,10 +10,11 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from filelock import BaseFileLock, FileLock, Timeout
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import ValidationError
 
 from srdata import catalog
 from srdata.common.files import inside, sha256_of, storage_errors, write_file
+from srdata.common.strict_model import StrictModel
 from srdata.errors import HashMismatchError
 from srdata.fetch.download import agrees, describe
 from srdata.fetch.manifest import Digest, ListedFile, Listing, Manifest
@@ -23,10 +24,8 @@ _log = logging.getLogger(__name__)
 _ARCHIVE_SUFFIX = re.compile(r"\.(zip|tar|tar\.gz|tgz)$")
 
 
-class Receipt(BaseModel):
+class Receipt(StrictModel):
     """Kept beside an archive: what came. `known` says whether the manifest knew the hash before."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
 
     url: str | None
     bytes: int

@@ -12,24 +12,21 @@ from functools import cached_property
 from pathlib import Path
 from typing import Annotated, Literal, Self
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
+from pydantic import BeforeValidator, Field, model_validator
 
 from srdata import catalog
+from srdata.common.strict_model import StrictModel
 from srdata.common.strict_yaml import check, read_yaml
 from srdata.errors import UnknownNameError
+from srdata.vocabulary import Split
 
-Split = Literal["train", "validation", "test"]
 Sha256 = Annotated[str, Field(pattern="^[0-9a-f]{64}$")]
 Md5 = Annotated[str, Field(pattern="^[0-9a-f]{32}$")]
 Url = Annotated[str, Field(pattern="^https?://[^ ]+$")]
 FileName = Annotated[str, Field(pattern=r"^[\w()][\w.()+-]*$")]
 
 
-class _Model(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
-
-
-class Licence(_Model):
+class Licence(StrictModel):
     """What may be done with the images; `redistributable` is false unless it is known to be allowed."""
 
     name: str
@@ -38,7 +35,7 @@ class Licence(_Model):
     url: Url | None = None
 
 
-class Digest(_Model):
+class Digest(StrictModel):
     """One version of a file, by its hashes and size, and who says so. A file that agrees is a right file."""
 
     sha256: Sha256 | None = None
@@ -53,7 +50,7 @@ class Digest(_Model):
         return self
 
 
-class Archive(_Model):
+class Archive(StrictModel):
     """A zip or tar file: `urls` in the order to try them, and the versions of it known to be right."""
 
     urls: Annotated[tuple[Url, ...], Field(min_length=1)]
@@ -66,7 +63,7 @@ class Archive(_Model):
         return self
 
 
-class ListedFile(_Model):
+class ListedFile(StrictModel):
     """A single file of a public repository; `key` is the usual name of the image if the file has another."""
 
     path: str
@@ -91,7 +88,7 @@ def _listed(text: object) -> object:
     return tuple(files)
 
 
-class Listing(_Model):
+class Listing(StrictModel):
     """Single files with a hash each, below any of `urls`, or in a folder that comes with srdata."""
 
     evidence: str
@@ -100,7 +97,7 @@ class Listing(_Model):
     files: Annotated[tuple[ListedFile, ...], BeforeValidator(_listed, json_schema_input_type=str)]
 
 
-class Source(_Model):
+class Source(StrictModel):
     """One way to get an image set: unpack all of `archives`, or take files of `listing`.
 
     `paths` says which of the files: `*` stands for any part of a name, `**/` for any folders, `{key}` for the
@@ -118,7 +115,7 @@ class Source(_Model):
         return self
 
 
-class Bicubic(_Model):
+class Bicubic(StrictModel):
     """The MATLAB bicubic that reproduces a published LR set, in the words of `imresize`."""
 
     rounding: Literal["each-pass", "once"]
@@ -126,7 +123,7 @@ class Bicubic(_Model):
     evidence: str
 
 
-class ImageSet(_Model):
+class ImageSet(StrictModel):
     """The images of one split and track: `HR` (with a scale if each has its own), or an LR track."""
 
     split: Split
@@ -165,14 +162,14 @@ class ImageSet(_Model):
         return tuple(f"{number:0{len(first)}d}" for number in range(int(first), int(last) + 1))
 
 
-class Member(_Model):
+class Member(StrictModel):
     """Splits of another data set that a composed one is made of."""
 
     manifest: str
     splits: tuple[Split, ...]
 
 
-class Manifest(_Model):
+class Manifest(StrictModel):
     """A data set: licence, citation, image sets and the files they come from."""
 
     name: Annotated[str, Field(pattern="^[a-z0-9]+$")]
@@ -183,11 +180,11 @@ class Manifest(_Model):
     notes: tuple[str, ...] = ()  # traps, and what is not known
     by_hand: str | None = None  # what the user has to do where nothing may or can be fetched
     gate: str | None = None  # what to accept where before the files can be fetched with a Hugging Face token
-    evidence: dict[str, str] = {}  # the texts that digests name
+    evidence: dict[str, str] = Field(default={})  # the texts that digests name
     members: tuple[Member, ...] = ()
     sets: tuple[ImageSet, ...] = ()
-    archives: dict[FileName, Archive] = {}
-    listings: dict[str, Listing] = {}
+    archives: dict[FileName, Archive] = Field(default={})
+    listings: dict[str, Listing] = Field(default={})
 
     @model_validator(mode="after")
     def _names_resolve(self) -> Self:

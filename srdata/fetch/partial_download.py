@@ -8,17 +8,16 @@ from contextlib import suppress
 from pathlib import Path
 from typing import BinaryIO
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import ValidationError
 
 from srdata.common.files import publish, storage_errors, write_file
+from srdata.common.strict_model import StrictModel
 
 CHUNK_BYTES = 1 << 20
 
 
-class Mark(BaseModel):
+class Mark(StrictModel):
     """Which file the bytes are of; `validator` is the ETag or date, `total_bytes` None if not said."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
 
     url: str
     validator: str | None = None

@@ -109,9 +109,9 @@ def render_opinions(path: str | Path, form: str = "table") -> str:
     Raises what `mean_opinions` raises, and UnknownNameError.
     """
     opinions, bias = mean_opinions(path), rater_bias(read_ratings(Path(path)))
-    if form not in _FORMS:
-        raise UnknownNameError.among("format", form, _FORMS)
-    return _FORMS[form](opinions, bias)
+    if form not in FORMS:
+        raise UnknownNameError.among("format", form, FORMS)
+    return FORMS[form](opinions, bias)
 
 
 def _table(opinions: Sequence[Opinion], bias: Mapping[str, float]) -> str:
@@ -155,7 +155,7 @@ def _known(value: Any, else_: Any = "") -> Any:
     return else_ if isinstance(value, float) and math.isnan(value) else value
 
 
-_FORMS: dict[str, Callable[[Sequence[Opinion], Mapping[str, float]], str]] = {
+FORMS: dict[str, Callable[[Sequence[Opinion], Mapping[str, float]], str]] = {
     "table": _table,
     "csv": _csv,
     "json": _json,

@@ -23,11 +23,11 @@ from srdata.data.single_image.zero_shot import ZeroShot
 from srdata.data.single_image.zero_shot_crops import PRESETS
 from srdata.difficulty.classes import classes, equal_classes
 from srdata.errors import UsageError
-from srdata.fetch.manifest import Split
 from srdata.papers.derived_outputs import WithExtras
 from srdata.papers.requirements import find_set, need_of, reads_hr_alone
 from srdata.papers.schema import BatchRule, Corpus, Crop, Data, Difficulty, Setting, Stage
 from srdata.scale import Scale
+from srdata.vocabulary import Split
 
 Batches = Loader | WithExtras | Alternating | Unpaired | ZeroShot | DeepPrior
 Options = Mapping[str, Any]

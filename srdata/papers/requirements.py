@@ -10,12 +10,12 @@ from srdata import catalog
 from srdata.catalog import Shelf
 from srdata.degrade.chain import load_chain
 from srdata.errors import UsageError
-from srdata.fetch.manifest import Split
 from srdata.papers.schema import Corpus, Paper, Setting
 from srdata.recipes.multiscale_copies import COPIES, Named
 from srdata.recipes.set_recipe import PUBLISHED, load_recipe
 from srdata.scale import Scale
 from srdata.store.set_json import SET_FILE, SetFile, read_set
+from srdata.vocabulary import Split
 
 HR_ALONE = Scale(4)  # of the set that is prepared where HR alone is read: LR takes a sixteenth of it
 

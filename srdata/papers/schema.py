@@ -9,14 +9,15 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal, Self
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
+from pydantic import BeforeValidator, Field, model_validator
 
+from srdata.common.strict_model import StrictModel
 from srdata.errors import UnknownNameError
-from srdata.fetch.manifest import Split
 from srdata.recipes.multiscale_copies import Named
 from srdata.recipes.set_recipe import ScaleField
 from srdata.scale import Scale
 from srdata.store.windows import Windows
+from srdata.vocabulary import Color, Pad, Score, Split, Upsample
 
 if TYPE_CHECKING:
     from srdata.data.loading.loader import Loader
@@ -33,11 +34,7 @@ def _listed(value: Any) -> Any:
     return (value,) if isinstance(value, str) else tuple(value) if isinstance(value, list) else value
 
 
-class _Part(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid", strict=True, arbitrary_types_allowed=True)
-
-
-class Corpus(_Part):
+class Corpus(StrictModel):
     """Images of one prepared set."""
 
     set: str  # the name of its recipe: div2k; or of the folder of images that it is prepared from
@@ -58,7 +55,7 @@ class Corpus(_Part):
         return self
 
 
-class Data(_Part):
+class Data(StrictModel):
     """What is trained on."""
 
     sets: Annotated[tuple[Corpus, ...], Field(min_length=1)]
@@ -68,7 +65,7 @@ class Data(_Part):
     views: tuple[str, str] | None = None  # of stereo: the marks in the names of left and right images
 
 
-class Crop(_Part):
+class Crop(StrictModel):
     """The training patch."""
 
     size: ByEpoch
@@ -76,7 +73,7 @@ class Crop(_Part):
     margin: Annotated[int, Field(ge=0)] = 0  # HR pixels around it that are degraded with it, then cut off
     loose: Annotated[int, Field(ge=0)] = 0  # HR pixels more, of which a corner or a place at random is taken
     mirrored: bool = False  # the margin beyond an image is mirrored; else it keeps patches off the border
-    pad: Literal["reflect", "edge", "constant", "enlarge", "flat"] | None = None  # of images that are smaller
+    pad: Pad | None = None  # of images that are smaller
     per_image: Count = 1  # crops in a row of the same image
 
     def hr_sizes(self, scale: Scale) -> dict[int, int]:
@@ -87,17 +84,17 @@ class Crop(_Part):
         return {epoch: size * scale.numerator // scale.denominator for epoch, size in sizes.items()}
 
 
-class Look(_Part):
+class Look(StrictModel):
     """What the network gets: low + (high - low) * (x - mean) / std of x in 0–1, if the loader does that."""
 
-    color: Literal["rgb", "y", "ycbcr", "grey"] = "rgb"
+    color: Color = "rgb"
     range: tuple[float, float] = (0.0, 1.0)
     mean: tuple[float, ...] | None = None
     std: tuple[float, ...] | None = None
     normalised: Literal["loader", "network"] = "network"  # where mean and std are applied
 
 
-class BatchRule(_Part):
+class BatchRule(StrictModel):
     """How many pairs make a step, and how many steps an epoch."""
 
     size: ByEpoch  # over all GPUs
@@ -107,13 +104,13 @@ class BatchRule(_Part):
     replacement: bool = False  # items are drawn with replacement
 
 
-class Difficulty(_Part):
+class Difficulty(StrictModel):
     """How hard each window is, by the scores of `srdata classify`: a batch's `difficulty`.
 
     That is its class where there are classes, else its score.
     """
 
-    by: Literal["psnr", "psnr-y", "edges", "gradients", "deviation"]
+    by: Score
     # ClassSR's three (0 is hard, 2 easy); or so many of equally many windows, from the lowest score (0) up
     classes: Literal["classsr"] | Count | None = None
     only: int | None = None  # this class alone
@@ -128,7 +125,7 @@ class Difficulty(_Part):
         return self
 
 
-class Setting(_Part):
+class Setting(StrictModel):
     """All that the batches of one kind are made from."""
 
     scale: ScaleField = Scale(1)
@@ -142,7 +139,7 @@ class Setting(_Part):
     one_image: dict[str, Any] | None = None  # {"zero_shot": preset} or {"deep_prior": {settings}}
     difficulty: Difficulty | None = None
     augment: tuple[str | dict[str, Any], ...] = ()
-    upsample: Literal["nearest", "bicubic"] | None = None
+    upsample: Upsample | None = None
     look: Look = Look()
     batch: BatchRule
     outputs: tuple[Output, ...] = ()  # besides lr and hr, and what augmentations and tasks add
@@ -189,7 +186,7 @@ class Stage(Setting):
         return open_stage(self, Path(root), split, device, options)
 
 
-class Status(_Part):
+class Status(StrictModel):
     """How certain each group of settings is."""
 
     data: Certainty
@@ -224,7 +221,7 @@ class Status(_Part):
         return next(word for word in _WEAKEST if word in words)
 
 
-class Evaluation(_Part):
+class Evaluation(StrictModel):
     """Test sets, and how the paper's table measures them."""
 
     sets: tuple[str, ...]
@@ -232,7 +229,7 @@ class Evaluation(_Part):
     note: str | None = None
 
 
-class Paper(_Part):
+class Paper(StrictModel):
     """The training and evaluation of one network at one scale, or for one task."""
 
     name: str

@@ -10,9 +10,10 @@ from srdata.discovery.found_parts import GIVEN, Part, Pile, Track, is_unsafe, ke
 from srdata.discovery.image_bytes import ImageFile
 from srdata.discovery.known_forms import Found, by_template, find_parts
 from srdata.errors import SourceError, UsageError
-from srdata.recipes.set_recipe import PUBLISHED, Recipe, Split
+from srdata.recipes.set_recipe import PUBLISHED, Recipe
 from srdata.scale import Scale
 from srdata.store.export_json import EXPORT_FILE, ExportFile, read_export
+from srdata.vocabulary import Split
 
 
 def find_pairs(recipe: Recipe) -> Found:

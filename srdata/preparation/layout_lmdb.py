@@ -10,7 +10,7 @@ from srdata.errors import ImageError
 from srdata.preparation.make_layers import Source, make_layers, read_source
 from srdata.preparation.source_items import Bad, Item
 from srdata.recipes.set_recipe import Recipe
-from srdata.store.blocks import Layout
+from srdata.store.blocks import BlockLayout
 from srdata.store.codecs import find_codec
 from srdata.store.records import Record, make_record
 from srdata.store.resume import Salvage, sealed_shard, shard_rows
@@ -38,10 +38,10 @@ class ShardDone:
     bad: tuple[Bad, ...]
 
 
-def layout_of(recipe: Recipe) -> Layout:
+def layout_of(recipe: Recipe) -> BlockLayout:
     """The layers and blocks of the shards that a recipe asks for."""
     codec = find_codec(recipe.store.codec)
-    return Layout(recipe.scales, recipe.store.block_size or codec.block)
+    return BlockLayout(recipe.scales, recipe.store.block_size or codec.block)
 
 
 def shard_tasks(

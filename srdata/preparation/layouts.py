@@ -9,7 +9,7 @@ from importlib import metadata
 from pathlib import Path
 from typing import Protocol, TypeVar
 
-from srdata.common.parallel import Backend, in_order
+from srdata.common.parallel import in_order
 from srdata.common.progress import progress
 from srdata.errors import ImageError
 from srdata.preparation.layout_folder import finished, folder_tasks, names_of, write_images
@@ -18,6 +18,7 @@ from srdata.preparation.source_items import Bad, Item, sample_bytes, stored_size
 from srdata.recipes.set_recipe import Recipe
 from srdata.store.index import write_index, write_rows
 from srdata.store.set_json import INDEX_FILE, FileEntry, Quarantined, SetFile, file_entry
+from srdata.vocabulary import Backend
 
 _PIXEL_LIBRARIES = ("numpy", "opencv-python-headless", "pillow", "lmdb", "torch")
 _SHOWN = 10  # bad images named in an error

@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import TypedDict, Unpack
 
 from srdata.common.files import PART, only_one_at, storage_errors
-from srdata.common.parallel import Backend
 from srdata.errors import UsageError
 from srdata.preparation.existing_pairs import as_found
 from srdata.preparation.layout_basicsr import build_basicsr
@@ -20,7 +19,7 @@ from srdata.preparation.layouts import Built, Job, build_folder, build_lmdb
 from srdata.preparation.make_layers import read_source
 from srdata.preparation.plan import check_request, licence_text, plan_text
 from srdata.preparation.source_items import find_items
-from srdata.recipes.set_recipe import NAME, PUBLISHED, HubSource, Layout, Pairs, Recipe, load_recipe
+from srdata.recipes.set_recipe import NAME, PUBLISHED, HubSource, Pairs, Recipe, load_recipe
 from srdata.scale import Scale
 from srdata.store.index import Index
 from srdata.store.set_json import (
@@ -32,6 +31,7 @@ from srdata.store.set_json import (
     write_set,
 )
 from srdata.store.window_scores import SCORES_FOLDER
+from srdata.vocabulary import Backend, CodecName, Layout
 
 Log = Callable[[str], None]
 OneScale = Scale | int | float | str
@@ -68,7 +68,7 @@ class Settings(TypedDict, total=False):
     scale: OneScale | Sequence[OneScale] | None  # HR size over LR size, one or several
     lmdb: bool  # shards instead of image folders
     layout: Layout | None
-    codec: str | None  # of the blocks in shards: raw, png, jxl
+    codec: CodecName | None  # of the blocks in shards
     degradation: str | None  # a name, a YAML file, or published:TRACK
     copies: str | None  # of training images at other sizes: realesrgan, classsr or lapsrn
     splits: Sequence[str]

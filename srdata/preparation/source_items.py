@@ -20,8 +20,9 @@ from srdata.hub.open_table import load_all
 from srdata.images import ImageInfo, probe
 from srdata.preparation.existing_pairs import find_pairs, lr_of
 from srdata.recipes.multiscale_copies import Smaller, copy_key
-from srdata.recipes.set_recipe import HubSource, Recipe, Split
+from srdata.recipes.set_recipe import HubSource, Recipe
 from srdata.store.blocks import CHANNELS
+from srdata.vocabulary import Split
 
 _SPLITS: dict[str, Split] = {
     "train": "train",

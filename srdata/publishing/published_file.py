@@ -9,8 +9,9 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any, Final, Literal
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import ValidationError
 
+from srdata.common.strict_model import StrictModel
 from srdata.store.set_json import FileEntry
 
 FORMAT: Final = 1
@@ -18,11 +19,7 @@ POINTER = "srdata.json"
 CARD = "README.md"
 
 
-class _Part(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
-
-
-class PublishedSplit(_Part):
+class PublishedSplit(StrictModel):
     """A split of a config."""
 
     images: int
@@ -30,7 +27,7 @@ class PublishedSplit(_Part):
     pixels: str  # SHA-256 over the lines `key hash-of-hr hash-of-lr` of the set's images
 
 
-class PublishedConfig(_Part):
+class PublishedConfig(StrictModel):
     """The pairs of one degradation at one scale."""
 
     name: str
@@ -38,7 +35,7 @@ class PublishedConfig(_Part):
     splits: dict[str, PublishedSplit]
 
 
-class Published(_Part):
+class Published(StrictModel):
     """The content of srdata.json."""
 
     format: Literal[1] = FORMAT

@@ -11,13 +11,11 @@ import json
 import re
 from functools import cached_property
 from pathlib import Path
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Any, Self
 
 from pydantic import (
     AfterValidator,
-    BaseModel,
     BeforeValidator,
-    ConfigDict,
     Field,
     PlainSerializer,
     ValidationError,
@@ -29,19 +27,19 @@ from pydantic import (
 from srdata import catalog
 from srdata.catalog import Shelf
 from srdata.common.files import inside
+from srdata.common.strict_model import StrictModel
 from srdata.common.strict_yaml import Document, check, read_yaml
 from srdata.degrade.chain import Chain, load_chain
 from srdata.errors import RecipeError, UnknownNameError, UsageError
-from srdata.fetch.manifest import Split, load_manifest
+from srdata.fetch.manifest import load_manifest
 from srdata.hub.address import REPOSITORY, HubName, hub_name, is_hub_name
 from srdata.hub.repository import look
 from srdata.images import ImagePolicy
 from srdata.recipes.multiscale_copies import COPIES, CopiesField
 from srdata.scale import Scale, covered
 from srdata.store.windows import Windows
+from srdata.vocabulary import CodecName, Layout, Split
 
-Layout = Literal["folder", "lmdb", "basicsr"]
-__all__ = ["NAME", "Layout", "Recipe", "Split", "Store", "load_recipe", "schema"]
 NAME = r"[A-Za-z0-9][A-Za-z0-9._-]*"
 PUBLISHED = "published:"  # "published:unknown" takes the LR images that the data set's authors made
 
@@ -68,22 +66,18 @@ KeysField = Annotated[
 ]
 
 
-class _Part(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid", strict=True, arbitrary_types_allowed=True)
-
-
-class Store(_Part):
+class Store(StrictModel):
     """How the images are kept."""
 
     layout: Layout = "folder"
-    codec: Literal["raw", "png", "jxl"] = "raw"
+    codec: CodecName = "raw"
     block_size: Annotated[int, Field(ge=16, le=4096)] | None = None  # side in pixels; none: the codec's own
     shard_bytes: Annotated[int, Field(ge=1)] = (
         128 << 20
     )  # HR and LR samples in one shard file, before the codec
 
 
-class Pairs(_Part):
+class Pairs(StrictModel):
     """How the images of a folder are called, relative to it, with {key} for the key of an image.
 
     Without {key} it is the path of an LMDB. `lr` may hold {scale}; without `lr` the LR images are made.
@@ -93,7 +87,7 @@ class Pairs(_Part):
     lr: str | None = None
 
 
-class HubSource(_Part):
+class HubSource(StrictModel):
     """A data set of the Hugging Face Hub with HR images in a column."""
 
     repository: Annotated[str, Field(pattern=rf"^{REPOSITORY}$")]  # ORG/NAME
@@ -114,7 +108,7 @@ class HubSource(_Part):
         return {role: column for role, column in named.items() if column is not None}
 
 
-class Recipe(_Part):
+class Recipe(StrictModel):
     """One way to make one prepared set."""
 
     name: Annotated[str, Field(pattern=rf"^({NAME})?$")] = ""  # none: the file's

@@ -25,10 +25,10 @@ Piece = tuple[int, tuple[slice, slice], tuple[slice, slice]]
 
 
 @dataclass(frozen=True)
-class Layout:
+class BlockLayout:
     """The layers of a prepared set and the side of their blocks; raises UsageError for what cannot be.
 
-    >>> layout = Layout((Scale(4), Scale("1.5")), block=480)
+    >>> layout = BlockLayout((Scale(4), Scale("1.5")), block=480)
     >>> layout.layers, layout.size("x1.5", 9, 6), layout.shapes("x4", 2040, 800)
     (('hr', 'x4', 'x1.5'), (6, 4), [(480, 200), (30, 200)])
     """

@@ -7,7 +7,7 @@ from typing import Any
 import lmdb
 
 from srdata.errors import CorruptRecordError
-from srdata.store.blocks import Layout, Pixels, copy_rows, pieces
+from srdata.store.blocks import BlockLayout, Pixels, copy_rows, pieces
 from srdata.store.codecs import Codec
 from srdata.store.index import Index
 from srdata.store.lmdb_pool import Reading
@@ -23,7 +23,7 @@ Crop = tuple[int, int, int, int, int, int]
 class LayerBlocks:
     """The blocks of one layer of a set; with `verify` each is compared with its hash before it is used."""
 
-    def __init__(self, layer: str, layout: Layout, codec: Codec, index: Index, verify: bool) -> None:
+    def __init__(self, layer: str, layout: BlockLayout, codec: Codec, index: Index, verify: bool) -> None:
         self.name = layer
         self.scale = layout.scale(layer)
         self._layout = layout

@@ -5,8 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any, Final, Literal
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import ValidationError
 
+from srdata.common.strict_model import StrictModel
 from srdata.errors import SetError
 from srdata.store.windows import Windows
 
@@ -14,10 +15,8 @@ FORMAT: Final = 1
 EXPORT_FILE = "export.json"
 
 
-class ExportFile(BaseModel):
+class ExportFile(StrictModel):
     """The content of export.json: what was exported, and how."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
 
     format: Literal[1] = FORMAT
     form: str

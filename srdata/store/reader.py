@@ -13,7 +13,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from srdata.common.files import inside
 from srdata.errors import CorruptRecordError, UsageError
-from srdata.store.blocks import CHANNELS, HR, Layout, Pixels
+from srdata.store.blocks import CHANNELS, HR, BlockLayout, Pixels
 from srdata.store.codecs import Codec, find_codec
 from srdata.store.crop_blocks import REMEDY, Crop, LayerBlocks
 from srdata.store.index import Index
@@ -42,7 +42,7 @@ class SetReader:
         self.path = Path(path)
         self.verify = verify
         self.set: SetFile = read_set(self.path)
-        self.layout: Layout = self.set.store_layout
+        self.layout: BlockLayout = self.set.store_layout
         self._codec: Codec = find_codec(self.set.codec or "")
         self._shards: dict[int, tuple[Path, int]] = {}  # number → path and size
         self._layers: dict[str, LayerBlocks] = {}

@@ -15,11 +15,12 @@ from typing import Any
 
 import numpy as np
 import xxhash
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import Field, ValidationError
 
+from srdata.common.strict_model import StrictModel
 from srdata.errors import CorruptRecordError, StoreError
 from srdata.images import Channels
-from srdata.store.blocks import CHANNELS, HR, Layout, Pixels, cut
+from srdata.store.blocks import CHANNELS, HR, BlockLayout, Pixels, cut
 from srdata.store.codecs import Codec
 
 _KEY = struct.Struct(">IBI")  # number of the image in its shard, layer, block
@@ -27,10 +28,8 @@ _ROW = 255  # the layer number under which a row stands
 HASH_BYTES = 8  # of one stored block: xxh3-64
 
 
-class Facts(BaseModel):
+class Facts(StrictModel):
     """What is known of an image before it is stored."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
 
     key: str = Field(min_length=1)  # unique in the set
     split: str
@@ -38,7 +37,7 @@ class Facts(BaseModel):
     source_sha256: str  # of the source file
     channels: Channels = 3  # of the source file: 1 where it is grey; RGB is stored
     # For each LR layer the δ that made it, JSON-able, absent where it was given; for HR the copy that it is.
-    params: dict[str, Any] = {}
+    params: dict[str, Any] = Field(default={})
 
 
 class Row(Facts):
@@ -59,7 +58,7 @@ class Record:
     values: tuple[bytes, ...]
 
 
-def make_record(facts: Facts, layers: Mapping[str, Pixels], layout: Layout, codec: Codec) -> Record:
+def make_record(facts: Facts, layers: Mapping[str, Pixels], layout: BlockLayout, codec: Codec) -> Record:
     """Encode the layers of one image, uint8 RGB (h, w, 3) each; pure, and fit to run in another process.
 
     Raises StoreError when the layers are not those of `layout`, or an LR image has not the size that its HR
@@ -84,7 +83,7 @@ def make_row(facts: Facts, layers: Mapping[str, Pixels], values: Sequence[bytes]
     )
 
 
-def _check_layers(key: str, layers: Mapping[str, Pixels], layout: Layout) -> None:
+def _check_layers(key: str, layers: Mapping[str, Pixels], layout: BlockLayout) -> None:
     if set(layers) != set(layout.layers):
         raise StoreError(
             f"image {key!r} has layers {', '.join(layers)}; the set has {', '.join(layout.layers)}"
@@ -121,7 +120,7 @@ def row_key(number: int) -> bytes:
     return _KEY.pack(number, _ROW, 0)
 
 
-def block_keys(number: int, layout: Layout, height: int, width: int) -> Iterator[bytes]:
+def block_keys(number: int, layout: BlockLayout, height: int, width: int) -> Iterator[bytes]:
     """The LMDB keys of all blocks of an image, in storage order."""
     for index, layer in enumerate(layout.layers):
         for block in range(len(layout.shapes(layer, height, width))):

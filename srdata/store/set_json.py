@@ -10,13 +10,15 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Final, Literal, NamedTuple
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import Field, ValidationError
 
 from srdata.common.files import inside, sha256_of, write_file
+from srdata.common.strict_model import StrictModel
 from srdata.errors import SetError
 from srdata.scale import Scale
-from srdata.store.blocks import Layout
+from srdata.store.blocks import BlockLayout
 from srdata.store.windows import Windows
+from srdata.vocabulary import Layout
 
 FORMAT: Final = 1
 SET_FILE = "set.json"
@@ -24,37 +26,34 @@ INDEX_FILE = "index.parquet"
 UNFINISHED = ".unfinished"  # stands in a folder while a set is made there
 
 
-class _Part(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
-
-
-class FileEntry(_Part):
+class FileEntry(StrictModel):
     """The size and SHA-256 of one file of a set."""
 
     bytes: int = Field(ge=0)
     sha256: str = Field(pattern="^[0-9a-f]{64}$")
 
 
-class Quarantined(_Part):
+class Quarantined(StrictModel):
     """An image of the source that was left out, and why."""
 
     key: str
     reason: str
 
 
-class SetFile(_Part):
+class SetFile(StrictModel):
     """The content of set.json."""
 
     format: Literal[1] = FORMAT
     name: str
-    layout: Literal["lmdb", "folder", "basicsr"] = "lmdb"
+    layout: Layout = "lmdb"
     recipe: dict[str, Any]  # resolved
     digest: str  # of the resolved recipe
     scales: tuple[str, ...]  # "4", "1.5"
     codec: str | None = None  # of the blocks; None where the layout has none
     block: int | None = None  # the side of a block in pixels of its layer
     windows: Windows | None = None
-    templates: dict[str, dict[str, str]] = {}  # split → layer → path of an image file with {key} in it
+    # split → layer → path of an image file with {key} in it
+    templates: dict[str, dict[str, str]] = Field(default={})
     seed: int
     versions: dict[str, str]  # of srdata and of the libraries that made the pixels
     counts: dict[str, int]  # split → images
@@ -71,11 +70,11 @@ class SetFile(_Part):
         )
 
     @property
-    def store_layout(self) -> Layout:
+    def store_layout(self) -> BlockLayout:
         """How the images are cut into blocks; raises SetError where they are not."""
         if self.block is None:
             raise SetError(f"set {self.name} holds {self.layout} files, not shards: prepare it with --lmdb")
-        return Layout(tuple(map(Scale, self.scales)), self.block)
+        return BlockLayout(tuple(map(Scale, self.scales)), self.block)
 
 
 class FileCheck(NamedTuple):

@@ -25,7 +25,7 @@ from pathlib import Path
 from srdata.common.closing import Closing
 from srdata.common.files import part_name, publish, sha256_of, storage_errors
 from srdata.errors import SrdataError, StoreError
-from srdata.store.blocks import Layout
+from srdata.store.blocks import BlockLayout
 from srdata.store.lmdb_file import LmdbWriter
 from srdata.store.records import Record, block_keys, pack_row, row_key
 
@@ -37,7 +37,7 @@ HEADER_KEY = b"\0"  # sorts before every record
 class ShardPlan:
     """What all shards of a set have in common; each holds it in its header."""
 
-    layout: Layout
+    layout: BlockLayout
     codec: str
     digest: str  # of the resolved recipe: no record is taken over from a shard that has another
     map_bytes: int = 1 << 30  # the size of the LMDB map at first

@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from pathlib import Path
+from typing import get_args
 
 import numpy as np
 import pyarrow as pa
@@ -21,8 +22,9 @@ from srdata.scale import Scale
 from srdata.store.index import write_tables
 from srdata.store.set_json import SetFile, add_file, read_set
 from srdata.store.windows import Windows
+from srdata.vocabulary import Score
 
-SCORES = ("psnr", "psnr-y", "edges", "gradients", "deviation")
+SCORES = get_args(Score)
 SCORES_FOLDER = "scores"
 _FILE = re.compile(rf"{SCORES_FOLDER}/({'|'.join(SCORES)})-x([\d.]+)-(\d+)-(\d+)-(\d+)\.parquet")
 

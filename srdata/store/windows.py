@@ -12,23 +12,22 @@ from typing import Annotated
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
+from srdata.common.strict_model import StrictModel
 from srdata.errors import UsageError
 from srdata.scale import Scale
 
 Integers = NDArray[np.int64]
 
 
-class Windows(BaseModel):
+class Windows(StrictModel):
     """Square windows of an image, in HR pixels.
 
     >>> windows = Windows(size=480, step=240, threshold=0)
     >>> int(windows.counts(1356, 2040, Scale(4)))
     40
     """
-
-    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
 
     size: Annotated[int, Field(ge=1)] = 480
     step: Annotated[int, Field(ge=1)] = 240

@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from srdata.common.parallel import Backend
 from srdata.common.progress import progress
 from srdata.errors import LicenceError, SourceError
 from srdata.fetch.manifest import load_manifest
@@ -18,6 +17,7 @@ from srdata.recipes.set_recipe import load_recipe
 from srdata.scale import Scale
 from srdata.testsets.styles import BENCHMARKS, DEFAULT, STYLES, Folder, Style, Variant, folders, variants
 from srdata.testsets.write_folder import write_folder
+from srdata.vocabulary import Backend
 
 NAME = "benchmarks"
 SCALES = ("2", "3", "4")

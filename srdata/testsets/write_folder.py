@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from srdata.common.files import only_one_at, write_file
-from srdata.common.parallel import Backend, in_order
+from srdata.common.parallel import in_order
 from srdata.errors import UsageError
 from srdata.exporting.export_set import new_folder
 from srdata.exporting.samples import opened, stamp_of
@@ -19,6 +19,7 @@ from srdata.prepared.set_images import PreparedImages
 from srdata.scale import Scale
 from srdata.store.blocks import HR
 from srdata.testsets.styles import Folder
+from srdata.vocabulary import Backend
 
 Content = dict[str, tuple[str, int, int]]  # of each file what it shows, and height and width of that
 

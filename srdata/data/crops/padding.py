@@ -5,7 +5,7 @@ HR and LR are padded by a whole number of LR pixels and the HR pixels that face 
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, get_args
 
 import cv2
 import numpy as np
@@ -14,20 +14,19 @@ from numpy.typing import NDArray
 from srdata.errors import UnknownNameError
 from srdata.images import Pixels
 from srdata.store.windows import Integers
+from srdata.vocabulary import Pad
 
-# The name that users give, and numpy's. The mirror repeats the border pixel: without that the mirrored HR
+# numpy's names of the pads that it has. The mirror repeats the border pixel: without that the mirrored HR
 # image would lie scale - 1 pixels off the mirrored LR image. "constant" is black.
 PADS: dict[str, Any] = {"reflect": "symmetric", "edge": "edge", "constant": "constant"}
-ENLARGE = "enlarge"  # no pad: the image is resized
-FLAT = "flat"  # no pad: nothing of the image is left
 
 Levels = NDArray[Any]  # 0 to 255: uint8, or float32 where some were enlarged
 
 
 def check_pad(pad: str) -> str:
-    """`pad` if it is one of `PADS`, `ENLARGE` or `FLAT`; raises UnknownNameError."""
-    if pad not in (*PADS, ENLARGE, FLAT):
-        raise UnknownNameError.among("pad", pad, (*PADS, ENLARGE, FLAT))
+    """`pad` if it is the name of one; raises UnknownNameError."""
+    if pad not in get_args(Pad):
+        raise UnknownNameError.among("pad", pad, get_args(Pad))
     return pad
 
 
@@ -43,10 +42,10 @@ def padded(image: Pixels, height: int, width: int, pad: str | None, colour: int 
     more = (height - image.shape[0], width - image.shape[1])
     if pad is None or more == (0, 0):
         return image
-    if pad == ENLARGE:
+    if pad == "enlarge":
         larger: Levels = cv2.resize(image.astype(np.float32), (width, height), interpolation=cv2.INTER_LINEAR)
         return larger
-    if pad == FLAT:
+    if pad == "flat":
         levels = np.frombuffer(colour.to_bytes(3), np.uint8)
         return np.broadcast_to(np.resize(levels, image.shape[2]), (height, width, image.shape[2]))
     return np.pad(image, ((0, more[0]), (0, more[1]), (0, 0)), mode=PADS[pad])

@@ -6,7 +6,7 @@ from typing import Any, Literal
 
 import numpy as np
 
-from srdata.data.crops.padding import ENLARGE, Levels, filled, mirrored, padded
+from srdata.data.crops.padding import Levels, filled, mirrored, padded
 from srdata.data.crops.regions import Crops, Regions
 from srdata.data.pair_sources.sources import PairSource
 from srdata.dihedral.array_turns import turn_all
@@ -47,7 +47,7 @@ def cut(
     height, width = inside.sizes[0].tolist() if patch is None else (patch + 2 * around,) * 2
     if out is not None and height != width and crops.turns is not None:
         raise UsageError("out= takes square crops where they are turned: give patch_size=")
-    if pad == ENLARGE and only != "hr":
+    if pad == "enlarge" and only != "hr":
         raise UsageError("pad='enlarge' gives HR that no stored LR faces: give only='hr', or degrade=")
     dtype = np.float32 if enlarges(crops, patch, pad) else np.uint8
     lr, hr = _room(shapes(source, len(inside.images), height, width, only), out, dtype)
@@ -63,7 +63,7 @@ def cut(
 
 def enlarges(crops: Crops, patch: int | None, pad: str | None) -> bool:
     """Whether some are enlarged, so that they are floats."""
-    return pad == ENLARGE and bool((crops.inside.sizes < (patch or 0)).any())
+    return pad == "enlarge" and bool((crops.inside.sizes < (patch or 0)).any())
 
 
 def shapes(

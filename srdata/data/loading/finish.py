@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from itertools import repeat
-from typing import Any, Literal, NamedTuple
+from typing import Any, NamedTuple, get_args
 
 import torch
 from torch import Tensor
@@ -21,8 +21,7 @@ from srdata.data.sampling.schedule import Moment, Schedule, at, every
 from srdata.errors import UsageError
 from srdata.resize import imresize
 from srdata.scale import Scale
-
-Upsample = Literal["nearest", "bicubic"]
+from srdata.vocabulary import Upsample
 
 
 class Raw(NamedTuple):
@@ -159,7 +158,6 @@ def split_turning(augment: Pipeline) -> tuple[bool, Pipeline]:
 
 def check_upsample(upsample: str | None) -> None:
     """Raise UsageError where LR cannot be enlarged in this way."""
-    if upsample not in (None, "nearest", "bicubic"):
-        raise UsageError(
-            f"upsample {upsample!r} must be nearest or bicubic, which enlarge LR to the size of HR"
-        )
+    if upsample not in (None, *get_args(Upsample)):
+        known = " or ".join(get_args(Upsample))
+        raise UsageError(f"upsample {upsample!r} must be {known}, which enlarge LR to the size of HR")

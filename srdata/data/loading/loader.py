@@ -17,8 +17,8 @@ from srdata.data.datasets.mixed import InRatio, Mixed
 from srdata.data.datasets.paired import PairedDataset
 from srdata.data.loading.batch import Batch
 from srdata.data.loading.epoch_plan import Job, Plan, Reading
-from srdata.data.loading.finish import Finish, Raw, Upsample, check_upsample, split_turning
-from srdata.data.loading.model_input import Color, Look
+from srdata.data.loading.finish import Finish, Raw, check_upsample, split_turning
+from srdata.data.loading.model_input import Look
 from srdata.data.loading.online_lr import Degradation, load_making
 from srdata.data.loading.prefetch import ByProcesses, Kind, by_threads, check_workers
 from srdata.data.pair_sources.residency import Residency, device_of, settle
@@ -28,6 +28,7 @@ from srdata.data.sampling.ranks import my_share
 from srdata.data.sampling.schedule import Schedule, every
 from srdata.errors import StorageFullError, UsageError
 from srdata.scale import Scale
+from srdata.vocabulary import Color, Upsample
 
 Result = TypeVar("Result")
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal, get_args
+from typing import get_args
 
 import torch
 from torch import Tensor
@@ -11,8 +11,7 @@ from torch import Tensor
 from srdata.colour import luma, rgb_to_ycbcr
 from srdata.data.crops.to_tensor import check_dtype
 from srdata.errors import UnknownNameError, UsageError
-
-Color = Literal["rgb", "y", "ycbcr", "grey"]
+from srdata.vocabulary import Color
 
 DIV2K_MEAN = (0.4488, 0.4371, 0.4040)  # of the training images, R, G, B in 0–1 (EDSR)
 

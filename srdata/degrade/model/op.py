@@ -21,18 +21,19 @@ from collections.abc import Sequence
 from typing import Any, ClassVar
 
 import numpy as np
-from pydantic import BaseModel, ConfigDict, SerializerFunctionWrapHandler, model_serializer, model_validator
+from pydantic import ConfigDict, SerializerFunctionWrapHandler, model_serializer, model_validator
 
+from srdata.common.strict_model import StrictModel
 from srdata.degrade.numerics import backend
 from srdata.degrade.numerics.backend import Array, Image
 
 Params = dict[str, Any]  # what one op drew for one image: plain numbers, texts and lists of them
 
 
-class Settings(BaseModel):
-    """A frozen model of strict types, whose lists may be written as such."""
+class Settings(StrictModel):
+    """A strict model of finite numbers, whose lists may be written as such."""
 
-    model_config = ConfigDict(frozen=True, strict=True, extra="forbid", allow_inf_nan=False)
+    model_config = ConfigDict(allow_inf_nan=False)
 
     @model_validator(mode="before")
     @classmethod

@@ -1,0 +1,19 @@
+"""The names of choices that recipes, settings and the command line share, once each."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+Split = Literal["train", "validation", "test"]
+Layout = Literal["folder", "lmdb", "basicsr"]  # what a prepared set is written as
+CodecName = Literal["raw", "png", "jxl"]  # of blocks in shards
+Backend = Literal["loky", "threading", "dask"]  # joblib's, on which jobs run
+Score = Literal["psnr", "psnr-y", "edges", "gradients", "deviation"]  # of windows
+
+ExportForm = Literal["basicsr", "folder", "kair", "webdataset", "hdf5"]
+StyleName = Literal["edsr", "basicsr", "basicsr-mod12", "rcan"]  # of the folders of benchmarks
+TableFormat = Literal["table", "csv", "json", "markdown"]  # of results
+
+Color = Literal["rgb", "y", "ycbcr", "grey"]  # that a network takes
+Upsample = Literal["nearest", "bicubic"]  # of LR to the size of HR, before the network
+Pad = Literal["reflect", "edge", "constant", "enlarge", "flat"]  # of images that are smaller than a crop
