@@ -1,0 +1,45 @@
+"""From an error to a line on standard error and the exit status of the process."""
+
+from __future__ import annotations
+
+import os
+import sys
+import traceback
+
+import click
+
+from srdata.cli.verbs import cli
+from srdata.errors import SrdataError
+
+
+def main() -> None:
+    """Run the command line: errors become one line on standard error, 2 for a user's mistake, else 1."""
+    sys.exit(run(sys.argv[1:]))
+
+
+def run(arguments: list[str]) -> int:
+    """Run one command and return its exit status."""
+    verbose = "--verbose" in arguments or bool(os.environ.get("SRDATA_VERBOSE"))
+    arguments = [argument for argument in arguments if argument != "--verbose"]
+    try:
+        status = cli.main(arguments, prog_name="srdata", standalone_mode=False)
+    except click.UsageError as error:
+        where = error.ctx.command_path if error.ctx else "srdata"
+        click.echo(f"{where}: {error.format_message()} (see {where} --help)", err=True)
+        return 2
+    except (click.Abort, KeyboardInterrupt):
+        click.echo("srdata: interrupted; run the same command again to go on", err=True)
+        return 130
+    except SrdataError as error:
+        return _tell(error, error.exit_status, verbose)
+    except OSError as error:
+        return _tell(error, 1, verbose)
+    return status or 0
+
+
+def _tell(error: Exception, status: int, verbose: bool) -> int:
+    if verbose:
+        traceback.print_exception(error)
+    else:
+        click.echo(f"srdata: {error}", err=True)
+    return status

@@ -1,0 +1,174 @@
+"""The verbs that look at what there is: in the catalogue, in a folder, in a prepared set."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import click
+
+from srdata.cli.options import FOLDER, FROM, JOBS, ROOT, SET
+
+
+@click.command("list")
+@ROOT
+def list_(root: Path) -> None:
+    """List data sets, recipes, degradations, and what is already here."""
+    from srdata.describe import overview
+
+    click.echo(overview(root))
+
+
+@click.command()
+@click.argument("name")
+@click.option("--json", "as_json", is_flag=True, help="Print plain JSON.")
+def show(name: str, as_json: bool) -> None:
+    """Show a recipe or data set in full: files, bytes, licence, citation, resolved settings."""
+    from srdata.describe import describe, describe_json
+
+    click.echo(describe_json(name) if as_json else describe(name))
+
+
+@click.command()
+@click.argument("path", type=click.Path(exists=True, path_type=Path))
+@click.option("--full", is_flag=True, help="Decode every image, not only its header.")
+def inspect(path: Path, full: bool) -> None:
+    """Say what a file or folder of images is: form, counts, sizes, pairs, scale, and what is wrong."""
+    from srdata.discovery.inspection import inspect
+
+    found = inspect(path, full=full)
+    click.echo(found.text)
+    if found.problems:
+        click.get_current_context().exit(1)
+
+
+@click.command()
+@SET
+@click.option("--golden", is_flag=True, help="Compare LR with the published LR images, downloaded at need.")
+@FROM
+@click.option("--replay", type=int, default=0, metavar="N", help="Make N random LR images again and compare.")
+def verify(prepared: Path, **options: Any) -> None:
+    """Check every byte of a prepared set."""
+    from srdata.prepared.verification import verify
+
+    report = verify(prepared, **options)
+    click.echo(report.text)
+    if not report.ok:
+        click.get_current_context().exit(1)
+
+
+@click.command()
+@SET
+@click.argument("key")
+def explain(prepared: Path, key: str) -> None:
+    """Print what was drawn to make the LR images of KEY, as JSON."""
+    from srdata.prepared.set_images import explain
+
+    click.echo(json.dumps(explain(prepared, key), indent=2))
+
+
+@click.command()
+@SET
+@click.argument("key")
+@click.option("--out", type=click.Path(file_okay=False, path_type=Path), help="Write the LR images here.")
+def replay(prepared: Path, key: str, out: Path | None) -> None:
+    """Make the LR images of KEY again from what was drawn, and compare them with the stored ones."""
+    from srdata.prepared.set_images import replay
+
+    for line in replay(prepared, key, out):
+        click.echo(line)
+
+
+@click.command()
+@click.argument("target", metavar="SET|DEGRADATION")
+@click.argument("image", required=False, type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@click.option("--out", type=click.Path(dir_okay=False, path_type=Path), help="The PNG to write.")
+@click.option("--scale", type=float, help="HR size over LR size; the degradation's own, else 4.")
+@click.option("--seed", "seeds", multiple=True, type=int, default=(1, 2, 3, 4), help="A row for each.")
+def preview(target: str, image: Path | None, out: Path | None, **options: Any) -> None:
+    """Draw a contact sheet: the pairs of a set, or an image after every step of a degradation."""
+    from srdata.report import write_preview
+
+    name = Path(target).name.removesuffix(".yaml")
+    for path in write_preview(target, image, out=out or Path(f"{name}.png"), **options):
+        click.echo(path)
+
+
+@click.command()
+@SET
+@click.option(
+    "--out", type=click.Path(dir_okay=False, path_type=Path), help="The page; NAME.html if not given."
+)
+@click.option(
+    "--images", type=click.IntRange(0, 200), default=12, show_default=True, help="How many pairs to show."
+)
+@click.option(
+    "--against",
+    multiple=True,
+    type=FOLDER,
+    metavar="SET|DIR",
+    help="Search for these images in the set too; repeat for several.",
+)
+@JOBS
+def report(prepared: Path, out: Path | None, **options: Any) -> None:
+    """Write an HTML page that shows a prepared set: pairs, draws, difficulty, duplicates, licence."""
+    from srdata.report import write_report
+
+    click.echo(write_report(prepared, out or Path(f"{prepared.resolve().name}.html"), **options))
+
+
+@click.command()
+@ROOT
+@click.option(
+    "--leakage",
+    is_flag=True,
+    help="Search the training images below --root for those of its test sets instead.",
+)
+@click.option(
+    "--train",
+    multiple=True,
+    type=FOLDER,
+    metavar="SET|DIR",
+    help="All these images are trained on too; repeat for several.",
+)
+@click.option(
+    "--test",
+    multiple=True,
+    type=FOLDER,
+    metavar="SET|DIR",
+    help="All these images are tested on too; repeat for several.",
+)
+@click.option(
+    "--pairs",
+    "shown",
+    type=click.IntRange(1),
+    default=20,
+    show_default=True,
+    help="How many of two sets to name.",
+)
+@JOBS
+def doctor(root: Path, leakage: bool, train: tuple[Path, ...], test: tuple[Path, ...], **how: int) -> None:
+    """Report versions, codecs, disk, start method, and what is missing.
+
+    With --leakage: which images of test and validation splits stand in training splits, also resized,
+    compressed, mirrored or turned. Exit status 1 if there are any.
+    """
+    from srdata.doctor import examine
+    from srdata.duplicates.leakage import find_leakage
+
+    if not leakage and (train or test):
+        raise click.UsageError("--train and --test say what to compare: give --leakage too")
+    status = 0
+    for finding in find_leakage(root, train, test, **how) if leakage else examine(root):
+        click.echo(f"{finding.verdict:8} {finding.what:24} {finding.detail}")
+        status |= finding.verdict == "problem"
+    click.get_current_context().exit(status)
+
+
+@click.command()
+def schema() -> None:
+    """Print the JSON Schema of recipe files, for editors."""
+    from srdata.recipes.set_recipe import schema
+
+    click.echo(json.dumps(schema(), indent=2))

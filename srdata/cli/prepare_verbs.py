@@ -1,0 +1,125 @@
+"""The verbs that make data: a set of a data set or of images, LR images, a learned resampler."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any, get_args
+
+import click
+
+from srdata.cli.options import FOLDER, FROM, JOBS, ROOT, note
+from srdata.vocabulary import Backend, CodecName, Layout, StyleName
+
+
+@click.command()
+@click.argument("recipe", metavar="NAME|YAML|PATH|hf://ORG/NAME")
+@click.option("--scale", multiple=True, help="HR size over LR size; repeat for several.")
+@click.option("--lmdb", is_flag=True, help="Store LMDB shards instead of image folders.")
+@ROOT
+@click.option("--degradation", help="How LR is made: a name, a YAML file, or published:TRACK.")
+@click.option("--copies", help="Add smaller copies of training images, as realesrgan, classsr or lapsrn do.")
+@FROM
+@click.option("--split", "splits", multiple=True, help="Only this split; repeat for several.")
+@click.option(
+    "--exclude", multiple=True, metavar="KEY", help="Leave out this image and its copies; repeat for several."
+)
+@click.option("--config", help="Config of a data set of the Hub.")
+@click.option("--column", help="Column of its HR images; hr or image if not given.")
+@JOBS
+@click.option("--codec", type=click.Choice(get_args(CodecName)), help="How blocks are stored in shards.")
+@click.option("--layout", type=click.Choice(get_args(Layout)), help="What is written.")
+@click.option(
+    "--backend",
+    type=click.Choice(get_args(Backend)),
+    default="loky",
+    show_default=True,
+    help="How --jobs run: processes, threads, or a dask cluster.",
+)
+@click.option("--seed", type=int, help="Seed of all randomness.")
+@click.option("--name", help="Name of the prepared set's folder.")
+@click.option("--hr", help="How the HR images below PATH are called: 'HR/{key}.png', or an LMDB.")
+@click.option("--lr", help="How their LR images are called: 'LR/X{scale}/{key}.png', or an LMDB.")
+@click.option("--skip-bad", is_flag=True, help="Leave bad images out and list them in the set.")
+@click.option(
+    "--style",
+    "styles",
+    multiple=True,
+    type=click.Choice(get_args(StyleName)),
+    help="Folders of benchmarks to write; repeat for several. All but rcan if not given.",
+)
+@click.option("--dry-run", is_flag=True, help="Print the plan and do nothing.")
+def prepare(dry_run: bool, jobs: int, backend: Any, skip_bad: bool, styles: Any, **options: Any) -> None:
+    """Download, degrade, cut and store a data set; run again to resume.
+
+    A PATH holds images, or pairs of any form that `srdata inspect` knows; LR images that are there are kept.
+    The name of a paper's recipe, such as hat-x4, stands for all the sets that it reads.
+
+    `benchmarks` stands for Set5, Set14, B100, Urban100 and Manga109 at x2, x3 and x4, at x3 also blurred and
+    subsampled (BD) and noisy (DN). Each becomes prepared sets, and files in the folders that other code
+    reads: benchmark/ (EDSR), basicsr/ (GTmod2, LRbicx2), basicsr-mod12/ (GTmod12), rcan/. Manga109 may not be
+    downloaded: its pages are taken --from your folder.
+    """
+    from srdata import preparation, testsets
+    from srdata.papers.load import is_paper
+    from srdata.papers.prepare_all import prepare_sets
+
+    recipe = options.pop("recipe")
+    how = {"jobs": jobs, "backend": backend, "skip_bad": skip_bad, "log": note}
+    if styles and recipe != testsets.NAME:
+        raise click.UsageError(f"--style says how the files of {testsets.NAME} are called: leave it out")
+    if recipe == testsets.NAME:
+        for line in testsets.prepare_given(options, styles, dry_run, **how):
+            click.echo(line)
+        return
+    if is_paper(recipe):
+        root = options.pop("root")
+        for line in prepare_sets(recipe, root, options | {"lmdb": None}, dry_run, **how):
+            click.echo(line)
+        return
+    if dry_run:
+        click.echo(preparation.plan(recipe, **options))
+        return
+    built = preparation.prepare(recipe, **how, **options)
+    click.echo(f"{built.path}: {built.summary}")
+
+
+@click.command()
+@click.argument("source", metavar="IN", type=click.Path(exists=True, path_type=Path))
+@click.argument("target", metavar="OUT", type=click.Path(file_okay=False, path_type=Path))
+@click.option("--degradation", default="bicubic", show_default=True, help="A name or a YAML file.")
+@click.option("--scale", type=float, help="HR size over LR size; not needed where there is one choice.")
+@click.option("--seed", default=0, show_default=True, help="Seed of all randomness.")
+@click.option(
+    "--images",
+    multiple=True,
+    metavar="SETTING=VALUE",
+    help="How images that are not plain 8-bit RGB are read, such as alpha=white or depth16=round; repeat for "
+    "several.",
+)
+def degrade(source: Path, target: Path, images: tuple[str, ...], **options: Any) -> None:
+    """Degrade an image or a folder of images to PNG files, with what was drawn in OUT/deltas.jsonl."""
+    from srdata.degrade.image_files import degrade_files, read_policy
+
+    paths = degrade_files(source, target, policy=read_policy(images), **options)
+    click.echo(f"{target}: {len(paths)} files")
+
+
+@click.command("train-resampler")
+@click.argument("folder", type=FOLDER)
+@click.option("--scale", type=int, required=True, help="HR size over LR size: 2, 4 or 8.")
+@click.option(
+    "--out", type=click.Path(dir_okay=False, path_type=Path), required=True, help="Weights (safetensors)."
+)
+@click.option("--width", type=int, help="Channels of the network; the paper's has 64.")
+@click.option("--steps", type=int, help="Steps of training.")
+@click.option("--batch-size", type=int, help="Patches in a step.")
+@click.option("--patch-size", type=int, help="Side of a patch in HR pixels.")
+@click.option("--seed", type=int, help="Seed of all randomness.")
+@click.option("--device", default="cpu", show_default=True, help="cpu or cuda.")
+def train_resampler(folder: Path, scale: int, out: Path, device: str, **options: Any) -> None:
+    """Train a Content Adaptive Resampler on the images in FOLDER; run again to resume."""
+    from srdata.degrade.learned.car.training import train_resampler
+
+    given = {name: value for name, value in options.items() if value is not None}
+    trained = train_resampler(folder, scale, out, device=device, report=note, **given)
+    click.echo(f"{trained.weights}: use it as {trained.step}")

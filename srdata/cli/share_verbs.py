@@ -1,0 +1,63 @@
+"""The verbs that hand a prepared set on: to other training code, and to the Hub."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any, get_args
+
+import click
+
+from srdata.cli.options import JOBS, SET, note
+from srdata.vocabulary import ExportForm
+
+
+@click.command()
+@SET
+@click.option(
+    "--to",
+    type=click.Choice(get_args(ExportForm)),
+    required=True,
+    help="LMDB folders, EDSR's or KAIR's folders, tars, or super-image's HDF5.",
+)
+@click.option(
+    "--out", type=click.Path(file_okay=False, path_type=Path), required=True, help="Folder to write."
+)
+@click.option(
+    "--windows/--whole",
+    default=None,
+    help="Cut the training split into the set's sub-images or not; by default for basicsr and kair.",
+)
+@click.option("--escape", is_flag=True, help="Spell keys that the form cannot hold in a way that it can.")
+@click.option("--shard-bytes", type=int, default=1 << 30, show_default=True, help="Size of a tar.")
+@JOBS
+def export(prepared: Path, out: Path, **options: Any) -> None:
+    """Write a prepared set in a form that other training code reads."""
+    from srdata.exporting.export_set import export
+
+    done = export(prepared, out=out, **options)
+    click.echo(f"{out}: {', '.join(f'{count} {split}' for split, count in done.counts.items())} images")
+
+
+@click.command()
+@SET
+@click.option("--to", metavar="ORG/NAME", help="The data set on the Hugging Face Hub.")
+@click.option("--out", type=click.Path(path_type=Path), help="Write the repository here, upload nothing.")
+@click.option(
+    "--form",
+    type=click.Choice(["parquet", "imagefolder", "webdataset"]),
+    help="Tables, image files or tar files; else by the size of the images.",
+)
+@click.option("--windows", is_flag=True, help="Cut the training images at the windows of the set.")
+@click.option("--recipe-only", is_flag=True, help="Card, recipe and hashes, but no pixels.")
+@click.option("--i-have-the-rights", is_flag=True, help="Publish images of which this is not known.")
+@click.option("--public", is_flag=True, help="For everyone to see; private without it.")
+@JOBS
+def publish(prepared: Path, **options: Any) -> None:
+    """Publish a prepared set on the Hugging Face Hub; run again to resume.
+
+    The token is that of `hf auth login` or HF_TOKEN.
+    """
+    from srdata import publishing
+
+    outcome = publishing.publish(prepared, log=note, **options)
+    click.echo(f"{outcome.where}: {outcome.summary}")
