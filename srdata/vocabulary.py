@@ -14,6 +14,7 @@ ExportForm = Literal["basicsr", "folder", "kair", "webdataset", "hdf5"]
 StyleName = Literal["edsr", "basicsr", "basicsr-mod12", "rcan"]  # of the folders of benchmarks
 TableFormat = Literal["table", "csv", "json", "markdown"]  # of results
 
+Only = Literal["lr", "hr"]  # the side of pairs that is wanted alone; the other then has no pixels
 Color = Literal["rgb", "y", "ycbcr", "grey"]  # that a network takes
 Upsample = Literal["nearest", "bicubic"]  # of LR to the size of HR, before the network
 Pad = Literal["reflect", "edge", "constant", "enlarge", "flat"]  # of images that are smaller than a crop

@@ -26,7 +26,7 @@ from srdata.common.files import only_one_at
 from srdata.data.datasets.mixed import Mixed
 from srdata.data.datasets.paired import PairedDataset
 from srdata.data.loading.loader import Loader
-from srdata.data.pair_sources.residency import Residency
+from srdata.data.loading.residency import Residency
 from srdata.difficulty import CLASSSR, classes, classify, summary
 from srdata.difficulty.scorers import deviation, edges, gradients, psnr, psnr_y
 from srdata.errors import CorruptRecordError, SetError, UnknownNameError, UsageError

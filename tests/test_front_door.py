@@ -5,6 +5,8 @@ from __future__ import annotations
 import ast
 import subprocess
 import sys
+from collections.abc import Mapping
+from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
 
 import pytest
@@ -74,17 +76,54 @@ def room_of(path: Path) -> str:
     return path.relative_to(PACKAGE).parts[0].removesuffix(".py")
 
 
-def imported_rooms(path: Path) -> set[str]:
-    """The rooms that a file imports, wherever in it the import stands."""
-    found = set()
+def module_name(path: Path) -> str:
+    return ".".join(path.relative_to(PACKAGE.parent).with_suffix("").parts).removesuffix(".__init__")
+
+
+MODULES = {module_name(path): path for path in sorted(PACKAGE.rglob("*.py"))}
+
+
+def imported_modules(path: Path) -> set[str]:
+    """The modules of srdata that a file imports, wherever the import stands, for types alone as well."""
+    names: set[str] = set()
     for node in ast.walk(ast.parse(path.read_text())):
-        names = []
         if isinstance(node, ast.ImportFrom) and node.module:
-            names = [node.module] + [f"{node.module}.{alias.name}" for alias in node.names]
+            inner = {f"{node.module}.{alias.name}" for alias in node.names}
+            names |= {name if name in MODULES else node.module for name in inner}
         elif isinstance(node, ast.Import):
-            names = [alias.name for alias in node.names]
-        found |= {name.split(".")[1] for name in names if name.startswith("srdata.")}
-    return found & set(ROW)
+            names |= {alias.name for alias in node.names}
+    return names & MODULES.keys()
+
+
+def imported_rooms(path: Path) -> set[str]:
+    return {name.split(".")[1] for name in imported_modules(path) if name != "srdata"} & set(ROW)
+
+
+def circle(imports: Mapping[str, set[str]]) -> list[str]:
+    """Modules that import each other in a circle, if there are any."""
+    try:
+        TopologicalSorter(imports).prepare()
+    except CycleError as error:
+        return list(error.args[1])
+    return []
+
+
+def imports_within(room: str) -> dict[str, set[str]]:
+    """What each module of a room imports of that room."""
+    own = {name: path for name, path in MODULES.items() if name.split(".")[1:2] == [room]}
+    return {name: imported_modules(path) & own.keys() for name, path in own.items()}
+
+
+def between_parts(imports: Mapping[str, set[str]]) -> dict[str, set[str]]:
+    """The same for the parts of a room: its own modules, and the rooms in it as a whole."""
+    parts: dict[str, set[str]] = {}
+    for name, others in imports.items():
+        parts.setdefault(part_of(name), set()).update({part_of(other) for other in others} - {part_of(name)})
+    return parts
+
+
+def part_of(name: str) -> str:
+    return ".".join(name.split(".")[:3])
 
 
 def wrong_imports(room: str, imports: set[str]) -> set[str]:
@@ -104,3 +143,19 @@ def test_the_import_check_can_fail() -> None:
     assert wrong_imports("store", {"images", "recipes"}) == {"recipes"}
     assert wrong_imports("store", {"degrade"}) == {"degrade"}
     assert not wrong_imports("fetch", {"images", "errors"})
+
+
+@pytest.mark.parametrize("room", sorted(ROW))
+def test_no_room_imports_itself_in_a_circle(room: str) -> None:
+    within = imports_within(room)
+    assert not circle(within)
+    assert not circle(between_parts(within))
+
+
+def test_the_circle_check_can_fail() -> None:
+    data = imports_within("data")
+    source, dataset = "srdata.data.pair_sources.sources", "srdata.data.datasets.mixed"
+    assert dataset in data
+    assert circle({**data, source: {dataset}, dataset: {source}})
+    one_way_down = {**data, source: {dataset}}  # no module is in a circle, but two rooms in the room are
+    assert circle(between_parts(one_way_down))

@@ -20,8 +20,8 @@ import torch
 from pairs import position_pairs, write_folders, write_shards
 
 from srdata import Batch, Loader, PairedDataset
+from srdata.data.loading.in_memory import DeviceSource
 from srdata.data.loading.loader import finished_on
-from srdata.data.pair_sources.in_memory import DeviceSource
 from srdata.data.sampling.orders import Places, Sequential
 from srdata.errors import CorruptRecordError, ImageError, StorageFullError, StoreError, UsageError
 from srdata.scale import Scale

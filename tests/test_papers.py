@@ -29,11 +29,11 @@ from srdata.difficulty import classify
 from srdata.errors import RecipeError, UnknownNameError, UsageError
 from srdata.images import list_images, read_image, write_png
 from srdata.metrics.protocols import PROTOCOLS
-from srdata.papers import Paper, load_paper, load_recipe, paper_names
+from srdata.papers import Paper, Stage, load_paper, load_recipe, paper_names
 from srdata.papers.as_text import GROUPS
 from srdata.papers.load import names_in
 from srdata.papers.requirements import Need, find_set, need_of, needs
-from srdata.papers.schema import Corpus, Setting, Stage, Status
+from srdata.papers.schema import Corpus, Setting, Status
 from srdata.recipes.set_recipe import Recipe
 from srdata.scale import Scale
 from srdata.store.set_json import read_set
@@ -253,7 +253,7 @@ def check_any_scale(batch: Any, form: dict[str, Any], count: int) -> None:
 @pytest.mark.parametrize("name", NAMES)
 def test_every_recipe_runs(name: str, corpora: Corpora) -> None:
     paper = scaled_down(load_paper(name))
-    for need in needs(paper):
+    for need in needs(paper.stages):
         corpora.give(need)
         corpora.classify(name, need)
     for stage in paper.stages:
@@ -312,7 +312,7 @@ STATED = {
 @pytest.mark.parametrize("name", STATED)
 def test_batches_are_those_of_the_papers(name: str, corpora: Corpora) -> None:
     paper = load_paper(name)
-    for need in needs(paper):
+    for need in needs(paper.stages):
         corpora.give(need)
     batch = next(iter(paper.loader(corpora.root, workers=0)))
     count, low, high, (least, most) = STATED[name]
@@ -416,7 +416,7 @@ def test_images_are_not_counted_among_copies() -> None:
 
 def test_the_batch_is_shared_by_the_ranks(corpora: Corpora) -> None:
     paper = load_paper("hat-x4")
-    for need in needs(paper):
+    for need in needs(paper.stages):
         corpora.give(need)
     shares = [
         next(iter(paper.loader(corpora.root, workers=0, rank=rank, world_size=2, batch_size=8)))
@@ -479,7 +479,7 @@ def test_lr_of_prosr_is_pillows(corpora: Corpora) -> None:
 
 def test_progress_changes_patch_and_batch_by_epoch(corpora: Corpora) -> None:
     paper = load_paper("ramit-denoise-color")
-    for need in needs(paper):
+    for need in needs(paper.stages):
         corpora.give(need)
     loader: Any = paper.loader(corpora.root, workers=0)
     for epoch, (count, side) in {0: (64, 64), 99: (64, 64), 100: (32, 96), 200: (16, 128)}.items():
@@ -601,7 +601,7 @@ def given(stage: Stage) -> Iterator[str]:
 
 def scores_of(name: str, corpora: Corpora) -> dict[str, float]:
     """The score of each window that a recipe reads, by the name of the window."""
-    [need] = needs(load_paper(name))
+    [need] = needs(load_paper(name).stages)
     corpora.give(need)
     corpora.classify(name, need)
     by, (size, step, threshold) = SCORED[name.removesuffix("-x4")]

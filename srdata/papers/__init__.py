@@ -5,6 +5,6 @@
 """
 
 from srdata.papers.load import load_paper, load_recipe, paper_names
-from srdata.papers.schema import Paper, Stage
+from srdata.papers.paper import Paper, Stage
 
 __all__ = ["Paper", "Stage", "load_paper", "load_recipe", "paper_names"]

@@ -9,8 +9,9 @@ import click
 import yaml
 
 from srdata.papers.load import load_paper, names_in
+from srdata.papers.paper import Paper, Stage
 from srdata.papers.requirements import needs
-from srdata.papers.schema import Certainty, Paper, Setting, Stage
+from srdata.papers.schema import Certainty, Setting
 
 # The settings that a status speaks of.
 GROUPS: dict[str, tuple[str, ...]] = {
@@ -42,7 +43,7 @@ def lines(paper: Paper) -> Iterator[str]:
     yield f"# recipe {paper.name}: {paper.title}"
     for name, values in (("paper", [paper.paper]), ("evidence", paper.evidence), ("note", paper.notes)):
         yield from (f"{name:11}{value}" for value in values if value)
-    for need in dict.fromkeys(need.how() for need in needs(paper)):
+    for need in dict.fromkeys(need.how() for need in needs(paper.stages)):
         yield f"{'prepare':11}{need}"
     if guesses := paper.status.of("unverified"):
         yield _toned(

@@ -24,7 +24,8 @@ from srdata import catalog
 from srdata.catalog import Shelf
 from srdata.common.strict_yaml import Document, check, read_yaml
 from srdata.errors import RecipeError, UnknownNameError, UsageError, nearest
-from srdata.papers.schema import Paper, Setting, Stage
+from srdata.papers.paper import Paper, Stage
+from srdata.papers.schema import Setting
 from srdata.recipes.set_recipe import Recipe
 from srdata.recipes.set_recipe import load_recipe as load_set_recipe
 

@@ -10,7 +10,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from srdata.data.arbitrary_scale.scale_pairs import ArbitraryScale
-from srdata.data.crops.read_crops import Only
 from srdata.data.datasets.mixed import InRatio, Mixed
 from srdata.data.datasets.paired import PairedDataset
 from srdata.data.loading.loader import Loader
@@ -25,15 +24,15 @@ from srdata.difficulty.classes import classes, equal_classes
 from srdata.errors import UsageError
 from srdata.papers.derived_outputs import WithExtras
 from srdata.papers.requirements import find_set, need_of, reads_hr_alone
-from srdata.papers.schema import BatchRule, Corpus, Crop, Data, Difficulty, Setting, Stage
+from srdata.papers.schema import BatchRule, Corpus, Crop, Data, Difficulty, Setting, StageSettings
 from srdata.scale import Scale
-from srdata.vocabulary import Split
+from srdata.vocabulary import Only, Split
 
 Batches = Loader | WithExtras | Alternating | Unpaired | ZeroShot | DeepPrior
 Options = Mapping[str, Any]
 
 
-def open_stage(stage: Stage, root: Path, split: Split, device: Any, options: Options) -> Batches:
+def open_stage(stage: StageSettings, root: Path, split: Split, device: Any, options: Options) -> Batches:
     """The batches of a stage; see `Paper.loader`."""
     if stage.one_image is not None:
         return _of_one_image(stage.one_image, stage.scale, device, options)

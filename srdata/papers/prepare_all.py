@@ -20,7 +20,7 @@ def prepare_sets(name: str, root: Path, given: dict[str, Any], dry_run: bool, **
     which would make other sets than those of the paper.
     """
     refuse(name, given)
-    for need in needs(load_paper(name)):
+    for need in needs(load_paper(name).stages):
         if (path := known_set(root, need)) is not None:
             yield f"{path}: is here"
         elif dry_run or not need.known:

@@ -10,7 +10,7 @@ from srdata import catalog
 from srdata.catalog import Shelf
 from srdata.degrade.chain import load_chain
 from srdata.errors import UsageError
-from srdata.papers.schema import Corpus, Paper, Setting
+from srdata.papers.schema import Corpus, Setting, StageSettings
 from srdata.recipes.multiscale_copies import COPIES, Named
 from srdata.recipes.set_recipe import PUBLISHED, load_recipe
 from srdata.scale import Scale
@@ -53,9 +53,9 @@ class Need(NamedTuple):
         return str(self.degradation or "bicubic").removeprefix(PUBLISHED)
 
 
-def needs(paper: Paper) -> list[Need]:
-    """The prepared sets that the stages of a paper read."""
-    read = [one for stage in paper.stages for one in stage.settings.values() if one.one_image is None]
+def needs(stages: Iterable[StageSettings]) -> list[Need]:
+    """The prepared sets that stages read."""
+    read = [one for stage in stages for one in stage.settings.values() if one.one_image is None]
     found = [need for one in read for need in _needs(one)]
     return [need for place, need in enumerate(found) if need not in found[:place]]
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 
@@ -12,9 +12,9 @@ from srdata.data.pair_sources.sources import PairSource
 from srdata.dihedral.array_turns import turn_all
 from srdata.errors import UsageError
 from srdata.images import TRANSPOSES
+from srdata.vocabulary import Only
 
 Sides = tuple[Levels, Levels]  # LR and HR
-Only = Literal["lr", "hr"]  # the side that is wanted alone; the other then has no pixels
 
 
 def stackable(crops: Crops, patch: int | None) -> bool:

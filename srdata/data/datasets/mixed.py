@@ -9,7 +9,6 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from srdata.data.crops.read_crops import Only
 from srdata.data.datasets.paired import Drawn, PairedDataset
 from srdata.data.sampling.orders import Places, endless
 from srdata.errors import UsageError
@@ -17,6 +16,7 @@ from srdata.rng import generator
 from srdata.scale import Scale
 from srdata.store.window_scores import Scores
 from srdata.store.windows import Integers
+from srdata.vocabulary import Only
 
 
 class Part(NamedTuple):

@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import NamedTuple
 
 from srdata.common.only_choice import pick
-from srdata.data.crops.read_crops import Only
 from srdata.data.pair_sources.sources import (
     PairSource,
     SetSource,
@@ -28,6 +27,7 @@ from srdata.scale import Scale
 from srdata.store.reader import SetReader
 from srdata.store.set_json import SET_FILE, UNFINISHED, read_set
 from srdata.store.windows import Windows
+from srdata.vocabulary import Only
 
 
 @dataclass(frozen=True)

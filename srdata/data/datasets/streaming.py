@@ -12,7 +12,7 @@ import torch
 from torch.utils.data import IterableDataset, get_worker_info
 
 from srdata.data.crops.padding import check_pad
-from srdata.data.crops.read_crops import Only, cut
+from srdata.data.crops.read_crops import cut
 from srdata.data.crops.regions import WholeImages, draw
 from srdata.data.crops.to_tensor import check_dtype, to_tensor
 from srdata.data.datasets.paired import Pair, check_crops, in_cells, place_of
@@ -28,6 +28,7 @@ from srdata.rng import generator
 from srdata.rng import key as number_of
 from srdata.scale import Scale
 from srdata.store.windows import Integers
+from srdata.vocabulary import Only
 
 _POSITIVE = 2**63 - 1
 _ONE = np.zeros(1, np.int64)  # the one image of a row

@@ -1,1 +1,1 @@
-"""`Loader`: from items to batches on the device."""
+"""`Loader`: from items, in files or kept in memory, to batches on the device."""

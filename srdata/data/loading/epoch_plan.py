@@ -10,14 +10,14 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from srdata.data.crops.read_crops import Only
 from srdata.data.datasets.mixed import Mixed, Part
 from srdata.data.datasets.paired import Drawn
 from srdata.data.loading.finish import Raw
-from srdata.data.pair_sources.in_memory import DeviceSource
+from srdata.data.loading.in_memory import DeviceSource
 from srdata.data.sampling.orders import Order
 from srdata.data.sampling.schedule import Moment, Schedule, at, every
 from srdata.errors import UsageError
+from srdata.vocabulary import Only
 
 
 class Job(NamedTuple):

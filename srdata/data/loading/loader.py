@@ -12,23 +12,22 @@ from numpy.typing import ArrayLike
 
 from srdata.augment import load_augment
 from srdata.data.arbitrary_scale.scale_pairs import ArbitraryScale
-from srdata.data.crops.read_crops import Only
 from srdata.data.datasets.mixed import InRatio, Mixed
 from srdata.data.datasets.paired import PairedDataset
 from srdata.data.loading.batch import Batch
 from srdata.data.loading.epoch_plan import Job, Plan, Reading
 from srdata.data.loading.finish import Finish, Raw, check_upsample, split_turning
+from srdata.data.loading.item_scores import item_numbers
 from srdata.data.loading.model_input import Look
 from srdata.data.loading.online_lr import Degradation, load_making
 from srdata.data.loading.prefetch import ByProcesses, Kind, by_threads, check_workers
-from srdata.data.pair_sources.residency import Residency, device_of, settle
-from srdata.data.sampling.item_scores import item_numbers
+from srdata.data.loading.residency import Residency, device_of, settle
 from srdata.data.sampling.orders import Order, Sequential, Shuffled
 from srdata.data.sampling.ranks import my_share
 from srdata.data.sampling.schedule import Schedule, every
 from srdata.errors import StorageFullError, UsageError
 from srdata.scale import Scale
-from srdata.vocabulary import Color, Upsample
+from srdata.vocabulary import Color, Only, Upsample
 
 Result = TypeVar("Result")
 

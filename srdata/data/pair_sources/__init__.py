@@ -1,1 +1,1 @@
-"""Where pairs are read from: shards, folders, LMDB, tables, memory."""
+"""Where pairs are read from: shards, folders, LMDB, tables."""

@@ -7,7 +7,6 @@ from pathlib import Path
 
 import pyarrow as pa
 
-from srdata.data.crops.read_crops import Only
 from srdata.data.pair_sources.sources import DecodedSource, PairSource, paired_source
 from srdata.discovery.pairing import Sizes
 from srdata.errors import UsageError
@@ -17,6 +16,7 @@ from srdata.hub.encoded_images import EncodedColumn, Keys, Table
 from srdata.hub.open_table import load
 from srdata.images import ImagePolicy, Pixels, decode_image
 from srdata.scale import Scale
+from srdata.vocabulary import Only
 
 _SIDES: tuple[Only, ...] = ("hr", "lr")
 _SCALE = "scale"  # the column in which `srdata publish` says it

@@ -10,12 +10,12 @@ import cv2
 import numpy as np
 from pydantic import Field, field_validator, model_validator
 
+from srdata.degrade.model.by_setting import alike
 from srdata.degrade.model.distributions import chance, choice, field_key, odd, pick, uniform
 from srdata.degrade.model.op import BytesOp, Op, Params
 from srdata.degrade.model.ranges import ODDS, OddRange, Range, above, between
 from srdata.degrade.numerics import backend, blur_kernels
 from srdata.degrade.numerics.backend import Array, Image, PadRule, is_torch
-from srdata.degrade.numerics.by_setting import alike
 from srdata.degrade.numerics.filters import Kernel, filter2d
 from srdata.degrade.numerics.kernel_files import read_kernels
 from srdata.errors import UsageError

@@ -10,12 +10,12 @@ from pydantic import Field
 
 from srdata import colour
 from srdata.colour import Matrix
+from srdata.degrade.model.by_setting import alike
 from srdata.degrade.model.distributions import pick, uniform
 from srdata.degrade.model.op import Op, Params
 from srdata.degrade.model.ranges import ODDS, Range, between
 from srdata.degrade.numerics import backend
 from srdata.degrade.numerics.backend import Array, clip
-from srdata.degrade.numerics.by_setting import alike
 from srdata.degrade.numerics.gaussian import gaussian, reaching
 
 Sampling = Literal["4:4:4", "4:4:0", "4:2:2", "4:2:0", "4:1:1", "4:1:0"]

@@ -11,12 +11,12 @@ from pydantic import Field
 
 from srdata import colour
 from srdata.colour import Matrix, Span
+from srdata.degrade.model.by_setting import alike
 from srdata.degrade.model.distributions import pick, uniform
 from srdata.degrade.model.op import Op, Params
 from srdata.degrade.model.ranges import ODDS, Range, between
 from srdata.degrade.numerics import backend
 from srdata.degrade.numerics.backend import Array, clip
-from srdata.degrade.numerics.by_setting import alike
 
 Conversion = Literal["rgb-ycbcr", "ycbcr-rgb", "rgb-linear", "linear-rgb", "rgb-y", "rgb-grey"]
 Planes = Literal["rgb", "ycbcr", "cmyk"]

@@ -18,11 +18,11 @@ from srdata.degrade.lossy.still_codecs import (
     through_webp,
 )
 from srdata.degrade.lossy.video_codecs import VideoCodec, through_video
+from srdata.degrade.model.by_setting import alike
 from srdata.degrade.model.distributions import integer, pick
 from srdata.degrade.model.op import BytesOp, Params
 from srdata.degrade.model.ranges import ODDS, IntRange, between
 from srdata.degrade.numerics.backend import Array, Image, is_torch
-from srdata.degrade.numerics.by_setting import alike
 
 if TYPE_CHECKING:
     import torch

@@ -12,12 +12,12 @@ from numpy.typing import NDArray
 from pydantic import Field
 
 from srdata.colour import library
+from srdata.degrade.model.by_setting import alike
 from srdata.degrade.model.distributions import integer, pick, uniform
 from srdata.degrade.model.op import BytesOp, Op, Params
 from srdata.degrade.model.ranges import ODDS, IntRange, Range, between
 from srdata.degrade.numerics import backend
 from srdata.degrade.numerics.backend import Array, Image, Places, clip, column
-from srdata.degrade.numerics.by_setting import alike
 
 Tones = Annotated[IntRange, between(2, 256)]
 BayerMatrix = Literal["2x2", "4x4", "8x8", "16x16"]

@@ -11,12 +11,12 @@ from numpy.typing import NDArray
 from pydantic import Field
 
 from srdata.colour import cmyk_to_rgb, extremes, library, luma, rgb_to_cmyk
+from srdata.degrade.model.by_setting import alike
 from srdata.degrade.model.distributions import pick, uniform
 from srdata.degrade.model.op import Op, Params
 from srdata.degrade.model.ranges import ODDS, Range, between
 from srdata.degrade.numerics import backend
 from srdata.degrade.numerics.backend import Array, column, is_torch
-from srdata.degrade.numerics.by_setting import alike
 
 Dot = Literal["circle", "ellipse", "line", "cross"]
 Inks = Literal["rgb", "cmyk", "grey", "value"]

@@ -12,12 +12,12 @@ from typing import Annotated, Any, Literal
 import numpy as np
 from pydantic import Field, model_validator
 
+from srdata.degrade.model.by_setting import alike
 from srdata.degrade.model.distributions import chance, field_key, pick, uniform
 from srdata.degrade.model.op import Op, Params
 from srdata.degrade.model.ranges import ODDS, Range, between
 from srdata.degrade.numerics import backend
 from srdata.degrade.numerics.backend import Array
-from srdata.degrade.numerics.by_setting import alike
 
 Kind = Literal["color", "gray", "channel", "correlated"]
 Levels = Annotated[Range, between(0, 255)]

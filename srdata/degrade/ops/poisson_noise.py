@@ -9,12 +9,12 @@ import cv2
 import numpy as np
 
 from srdata.colour import luma
+from srdata.degrade.model.by_setting import alike
 from srdata.degrade.model.distributions import chance, field_key, uniform
 from srdata.degrade.model.op import Op, Params
 from srdata.degrade.model.ranges import Range, between
 from srdata.degrade.numerics import backend, noise_tables
 from srdata.degrade.numerics.backend import Array, Image, Plane, is_torch
-from srdata.degrade.numerics.by_setting import alike
 
 if TYPE_CHECKING:
     import torch

@@ -8,13 +8,13 @@ from typing import Annotated, Literal
 import numpy as np
 from pydantic import Field, model_validator
 
+from srdata.degrade.model.by_setting import alike
 from srdata.degrade.model.distributions import pick, uniform
 from srdata.degrade.model.op import Op, Params
 from srdata.degrade.model.ranges import ODDS, Range, above, between
 from srdata.degrade.numerics import backend
 from srdata.degrade.numerics.backend import Array
 from srdata.degrade.numerics.batch_resize import Method, moved, resize
-from srdata.degrade.numerics.by_setting import alike
 
 Direction = Literal["up", "down", "keep"]
 Weight = Annotated[float, between(0)]

@@ -10,12 +10,12 @@ import numpy as np
 from pydantic import Field
 
 from srdata.colour import luma
+from srdata.degrade.model.by_setting import alike
 from srdata.degrade.model.distributions import odd, pick, uniform
 from srdata.degrade.model.op import Op, Params
 from srdata.degrade.model.ranges import ODDS, OddRange, Range, between
 from srdata.degrade.numerics import backend
 from srdata.degrade.numerics.backend import Array, Places, Plane, clip, column, is_torch
-from srdata.degrade.numerics.by_setting import alike
 from srdata.degrade.numerics.gaussian import filling, gaussian, gaussian_plane, reaching
 
 if TYPE_CHECKING:

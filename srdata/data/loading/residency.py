@@ -8,10 +8,10 @@ from typing import Literal, get_args
 
 import torch
 
-from srdata.data.crops.read_crops import Only
 from srdata.data.datasets.mixed import Mixed
-from srdata.data.pair_sources.in_memory import DeviceSource, HostSource, bytes_of
+from srdata.data.loading.in_memory import DeviceSource, HostSource, bytes_of
 from srdata.errors import UnknownNameError, UsageError
+from srdata.vocabulary import Only
 
 Residency = Literal["auto", "mapped", "host", "device"]
 Settled = Literal["mapped", "host", "device"]

@@ -10,7 +10,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from srdata.data.crops.read_crops import Only, Sides, shapes
+from srdata.data.crops.read_crops import Sides, shapes
 from srdata.data.datasets.paired import Drawn
 from srdata.data.pair_sources.sources import PairSource
 from srdata.errors import StorageFullError, UsageError
@@ -18,6 +18,7 @@ from srdata.images import Pixels
 from srdata.resize.taps import reach
 from srdata.store.blocks import copy_rows
 from srdata.store.windows import Integers
+from srdata.vocabulary import Only
 
 
 class HostSource:
