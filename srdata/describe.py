@@ -18,7 +18,7 @@ from srdata.fetch.manifest import Archive, Digest, ImageSet, Manifest, load_mani
 from srdata.papers import Paper, as_text
 from srdata.papers.load import is_paper
 from srdata.preparation.plan import readable
-from srdata.recipes.set_recipe import Recipe, load_recipe
+from srdata.recipes.set_recipe import Recipe, read_set_recipe
 from srdata.store.set_json import SET_FILE, read_set
 
 
@@ -45,7 +45,7 @@ def _data_set_line(manifest: Manifest, root: Path) -> str:
 
 
 def _recipe_lines() -> Iterator[str]:
-    yield from (_recipe_line(load_recipe(name)) for name in catalog.names(Shelf.RECIPES))
+    yield from (_recipe_line(read_set_recipe(name)) for name in catalog.names(Shelf.RECIPES))
     yield f"{testsets.NAME:12} the five test sets in one go, in the folders of EDSR, BasicSR and RCAN"
 
 
@@ -126,7 +126,7 @@ def _found(name: str) -> tuple[Recipe | None, Manifest | None, dict[str, Any] | 
         or name.lower() in catalog.names(Shelf.RECIPES)
         or Path(name).is_dir()
     ):
-        recipe = load_recipe(name)
+        recipe = read_set_recipe(name)
         return recipe, load_manifest(recipe.source) if recipe.source else None, None
     if name.lower() in manifests:
         return None, load_manifest(name), None

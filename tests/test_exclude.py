@@ -19,7 +19,7 @@ from srdata.preparation import plan, prepare
 from srdata.prepared.set_images import PreparedImages
 from srdata.prepared.verification import verify
 from srdata.publishing import publish
-from srdata.recipes.set_recipe import Recipe, load_recipe
+from srdata.recipes.set_recipe import Recipe, read_set_recipe
 from srdata.report.page import report_page
 from srdata.scale import Scale
 from tests.reporting import parsed
@@ -142,7 +142,7 @@ def test_not_all_images_are_left_out(pictures: Path, tmp_path: Path) -> None:
 def test_a_recipe_names_them(pictures: Path, tmp_path: Path) -> None:
     """Numbers without quotes too; those of the command line come to them."""
     path = written(tmp_path, pictures, "[302003, 0001, 302003]")
-    recipe = load_recipe(path)
+    recipe = read_set_recipe(path)
     assert recipe.exclude == ("0001", "302003")
     assert "exclude:\n- '0001'\n- '302003'\n" in describe(str(path))
     arguments = ["prepare", str(path), "--lmdb", "--root", str(tmp_path), "--jobs", "1"]
@@ -169,7 +169,7 @@ def test_the_order_of_keys_changes_nothing_and_none_are_none(pictures: Path) -> 
 )
 def test_a_mistake_is_told_with_its_line(pictures: Path, tmp_path: Path, text: str, words: str) -> None:
     with pytest.raises(RecipeError) as caught:
-        load_recipe(written(tmp_path, pictures, text))
+        read_set_recipe(written(tmp_path, pictures, text))
     assert f"mine.yaml:3: {words}" in str(caught.value)
 
 

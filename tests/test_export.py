@@ -26,7 +26,7 @@ from srdata.exporting.sinks import kair_templates
 from srdata.images import Pixels, encode_png, list_images, read_image, write_png
 from srdata.preparation import prepare
 from srdata.prepared.set_images import PreparedImages
-from srdata.recipes.set_recipe import load_recipe
+from srdata.recipes.set_recipe import read_set_recipe
 from srdata.scale import Scale
 from srdata.store.folder_names import Names
 from srdata.store.windows import Windows
@@ -40,7 +40,7 @@ def prepared(tmp_path_factory: pytest.TempPathFactory, photographs: Path) -> Pat
     root = tmp_path_factory.mktemp("root")
     for number, path in enumerate(list_images(photographs)):
         write_png(root / f"sample/{path.stem}.png", read_image(path)[:298, : 302 + number])
-    recipe = load_recipe(root / "sample").changed(windows=Windows(size=96, step=96))
+    recipe = read_set_recipe(root / "sample").changed(windows=Windows(size=96, step=96))
     return prepare(recipe, scale=[2, 4], lmdb=True, root=root, jobs=1).path
 
 

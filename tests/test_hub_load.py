@@ -19,7 +19,7 @@ from srdata.errors import UsageError
 from srdata.hub.address import HubName, hub_name
 from srdata.prepared.set_images import PreparedImages
 from srdata.publishing import publish
-from srdata.recipes.set_recipe import load_recipe
+from srdata.recipes.set_recipe import read_set_recipe
 
 TOKEN = "hf_rightTokenForTests"
 PAIRS = noise_pairs(12, scale=2)
@@ -361,14 +361,14 @@ def test_a_recipe_names_a_data_set_of_the_hub(tmp_path: Path) -> None:
     commit = "0" * 40
     hub = {"repository": "lab/x", "revision": commit, "config": "a", "column": "gt", "key": "id"}
     (tmp_path / "mine.yaml").write_text(json.dumps({"scales": [2], "hub": hub}))
-    recipe = load_recipe(tmp_path / "mine.yaml")
+    recipe = read_set_recipe(tmp_path / "mine.yaml")
     assert recipe.resolved()["hub"] == hub
     (tmp_path / "two.yaml").write_text(json.dumps({"scales": [2], "source": "div2k", "hub": hub}))
     with pytest.raises(UsageError, match="give one of source"):
-        load_recipe(tmp_path / "two.yaml")
+        read_set_recipe(tmp_path / "two.yaml")
     published = {"scales": [2], "hub": hub, "degradation": "published:bicubic"}
     (tmp_path / "published.yaml").write_text(json.dumps(published))
     with pytest.raises(UsageError, match="a data set of the Hub gives HR images only"):
-        load_recipe(tmp_path / "published.yaml")
+        read_set_recipe(tmp_path / "published.yaml")
     other = recipe.changed(hub=recipe.hub.model_copy(update={"revision": "1" * 40}) if recipe.hub else None)
     assert other.digest != recipe.digest

@@ -33,7 +33,7 @@ from srdata.publishing import publish
 from srdata.publishing.chunks import chunked
 from srdata.publishing.formats import FORMS, Config, Form, file_stem, write_imagefolder, write_parquet
 from srdata.publishing.published_pairs import Entry
-from srdata.recipes.set_recipe import load_recipe
+from srdata.recipes.set_recipe import read_set_recipe
 from srdata.scale import Scale
 from srdata.store.windows import Windows
 
@@ -297,7 +297,7 @@ def test_a_recipe_alone_makes_the_set_again(prepared: Path, tmp_path: Path) -> N
     ]
     card = (tmp_path / "out/README.md").read_text()
     assert "srdata prepare recipe.yaml --name sample-x3x4 --root data" in card
-    again = prepare(load_recipe(tmp_path / "out/recipe.yaml"), root=tmp_path, jobs=1)
+    again = prepare(read_set_recipe(tmp_path / "out/recipe.yaml"), root=tmp_path, jobs=1)
     assert again.content.digest == PreparedImages(prepared).content.digest
     lines = map(json.loads, (tmp_path / "out/hashes.jsonl").read_text().splitlines())
     index = PreparedImages(again.path).index

@@ -12,7 +12,7 @@ from srdata import catalog
 from srdata.catalog import Shelf
 from srdata.errors import RecipeError, UnknownNameError, UsageError
 from srdata.fetch.manifest import load_manifest
-from srdata.recipes.set_recipe import Recipe, load_recipe, schema
+from srdata.recipes.set_recipe import Recipe, read_set_recipe, schema
 from srdata.scale import Scale
 
 
@@ -24,7 +24,7 @@ def written(folder: Path, text: str) -> Path:
 
 @pytest.mark.parametrize("name", catalog.names(Shelf.RECIPES))
 def test_every_recipe_resolves(name: str) -> None:
-    recipe = load_recipe(name)
+    recipe = read_set_recipe(name)
     assert recipe.name == name
     assert recipe.source in catalog.names(Shelf.MANIFESTS)
     assert json.loads(json.dumps(recipe.resolved())) == recipe.resolved()
@@ -35,7 +35,7 @@ def test_every_recipe_resolves(name: str) -> None:
 
 @pytest.mark.parametrize("name", catalog.names(Shelf.MANIFESTS))
 def test_every_data_set_has_a_recipe(name: str) -> None:
-    assert load_recipe(name).source == name
+    assert read_set_recipe(name).source == name
 
 
 def test_all_mistakes_are_told_at_once_with_their_lines(tmp_path: Path) -> None:
@@ -45,7 +45,7 @@ def test_all_mistakes_are_told_at_once_with_their_lines(tmp_path: Path) -> None:
         "store:\n  codec: webp\n  shard_bytes: 1_000\n",
     )
     with pytest.raises(RecipeError) as caught:
-        load_recipe(path)
+        read_set_recipe(path)
     text = str(caught.value)
     assert len(caught.value.problems) == 5, text
     for line, words in {
@@ -79,26 +79,26 @@ def test_all_mistakes_are_told_at_once_with_their_lines(tmp_path: Path) -> None:
 )
 def test_a_wrong_file_is_refused(tmp_path: Path, text: str, words: str) -> None:
     with pytest.raises(RecipeError, match=words):
-        load_recipe(written(tmp_path, text))
+        read_set_recipe(written(tmp_path, text))
 
 
 def test_a_recipe_may_name_a_folder_beside_it(tmp_path: Path) -> None:
     (tmp_path / "photos").mkdir()
-    recipe = load_recipe(written(tmp_path, "folder: photos\nscales: [2]\n"))
+    recipe = read_set_recipe(written(tmp_path, "folder: photos\nscales: [2]\n"))
     assert recipe.folder == str(tmp_path / "photos")
     assert recipe.name == "mine"
 
 
 def test_unknown_names_have_a_nearest() -> None:
     with pytest.raises(UnknownNameError, match="'dvi2k', did you mean 'div2k'"):
-        load_recipe("dvi2k")
+        read_set_recipe("dvi2k")
     with pytest.raises(UnknownNameError, match="'bsrgn', did you mean 'bsrgan'"):
-        load_recipe("set5").changed(degradation="bsrgn").resolved()
+        read_set_recipe("set5").changed(degradation="bsrgn").resolved()
 
 
 def test_the_digest_names_what_is_made() -> None:
-    recipe = load_recipe("div2k")
-    assert recipe.digest == load_recipe("div2k").digest
+    recipe = read_set_recipe("div2k")
+    assert recipe.digest == read_set_recipe("div2k").digest
     assert recipe.changed(title="another title").digest == recipe.digest
     assert recipe.without_windows().digest != recipe.digest
     for change in (
@@ -114,20 +114,20 @@ def test_the_digest_names_what_is_made() -> None:
 @pytest.mark.parametrize("degradation", ["bicubic", "realesrgan-x4", "published:unknown"])
 def test_a_resolved_recipe_is_itself_a_recipe(tmp_path: Path, degradation: str) -> None:
     scales = (Scale(4),) if degradation == "realesrgan-x4" else (Scale(2), Scale(4))
-    recipe = load_recipe("div2k").changed(degradation=degradation, scales=scales)
-    again = load_recipe(written(tmp_path, yaml.safe_dump(recipe.resolved())))
+    recipe = read_set_recipe("div2k").changed(degradation=degradation, scales=scales)
+    again = read_set_recipe(written(tmp_path, yaml.safe_dump(recipe.resolved())))
     assert again.digest == recipe.digest
     assert again.resolved() == recipe.resolved()
 
 
 def test_a_resolved_recipe_has_the_scales_it_has(tmp_path: Path) -> None:
-    recipe = load_recipe(written(tmp_path, yaml.safe_dump(load_recipe("set5").resolved())))
+    recipe = read_set_recipe(written(tmp_path, yaml.safe_dump(read_set_recipe("set5").resolved())))
     with pytest.raises(UnknownNameError, match="unknown scale of this recipe's degradation '8'"):
         recipe.changed(scales=(Scale(8),)).resolved()
 
 
 def test_scales_have_one_order() -> None:
-    recipe = load_recipe("div2k")
+    recipe = read_set_recipe("div2k")
     assert (
         recipe.changed(scales=(Scale(4), Scale(2))).digest
         == recipe.changed(scales=(Scale(2), Scale(4))).digest
@@ -140,7 +140,7 @@ def test_bicubic_is_the_variant_of_the_published_images() -> None:
         published = [one for _, one in load_manifest(name).find() if one.bicubic]
         assert published, name
         scales = tuple(Scale(one.scale) for one in published if one.scale)
-        chains = load_recipe(name).changed(scales=scales).chains
+        chains = read_set_recipe(name).changed(scales=scales).chains
         for one in published:
             [step] = chains[Scale(one.scale or 1)].steps
             assert one.bicubic
@@ -148,14 +148,14 @@ def test_bicubic_is_the_variant_of_the_published_images() -> None:
 
 
 def test_set_names_say_what_differs() -> None:
-    recipe = load_recipe("div2k").changed(scales=(Scale(2), Scale("1.5")))
+    recipe = read_set_recipe("div2k").changed(scales=(Scale(2), Scale("1.5")))
     assert recipe.set_name == "div2k-x1.5x2-folder"
     assert recipe.changed(degradation="published:unknown").set_name == "div2k-unknown-x1.5x2-folder"
 
 
 def test_changes_are_checked() -> None:
     with pytest.raises(UsageError, match="greater than or equal to 0"):
-        load_recipe("set5").changed(seed=-1)
+        read_set_recipe("set5").changed(seed=-1)
 
 
 def test_the_schema_knows_every_field() -> None:

@@ -29,7 +29,7 @@ from srdata.prepared.set_images import PreparedImages, explain
 from srdata.prepared.verification import verify
 from srdata.publishing import publish
 from srdata.recipes.multiscale_copies import COPIES, Smaller
-from srdata.recipes.set_recipe import Recipe, load_recipe
+from srdata.recipes.set_recipe import Recipe, read_set_recipe
 from srdata.scale import Scale
 from srdata.store.windows import Windows
 
@@ -200,7 +200,7 @@ def test_the_index_says_what_a_copy_is(built: Prepared) -> None:
 
 @pytest.mark.parametrize("layout", ["lmdb", "folder", "basicsr"])
 def test_the_bytes_do_not_depend_on_workers(pictures: Path, tmp_path: Path, layout: str) -> None:
-    recipe = recipe_of(pictures, windows=load_recipe("sample").windows)
+    recipe = recipe_of(pictures, windows=read_set_recipe("sample").windows)
     one, two = (prepare(recipe, layout=layout, root=tmp_path / str(jobs), jobs=jobs) for jobs in (1, 2))
     assert one.content.files == two.content.files
     log: list[str] = []
@@ -224,7 +224,7 @@ def test_a_changed_image_is_prepared_again_with_its_copies(pictures: Path, tmp_p
 
 
 def test_other_copies_are_another_set(pictures: Path, tmp_path: Path) -> None:
-    plain = load_recipe(pictures)
+    plain = read_set_recipe(pictures)
     names = [plain.changed(copies=copies).set_name for copies in ("classsr", COPIES["classsr"], LIST)]
     assert names == [
         f"{plain.name}-classsr-copies-x4-folder",
@@ -258,7 +258,7 @@ def test_what_leaves_a_set_has_its_copies(built: Prepared, tmp_path: Path) -> No
 def test_a_published_set_has_copies_and_its_recipe_makes_them_again(tmp_path: Path) -> None:
     first = prepare("sample", scale=4, copies="lapsrn", lmdb=True, root=tmp_path, jobs=1)
     publish(first.path, out=tmp_path / "out", recipe_only=True)
-    recipe = load_recipe(tmp_path / "out/recipe.yaml")
+    recipe = read_set_recipe(tmp_path / "out/recipe.yaml")
     assert recipe.copies == COPIES["lapsrn"]
     again = prepare(recipe, root=tmp_path / "again", jobs=1)
     assert again.content.digest == first.content.digest
@@ -296,14 +296,14 @@ def test_the_plan_counts_copies(pictures: Path, tmp_path: Path) -> None:
 def test_a_mistake_is_told_with_its_line(tmp_path: Path, text: str, words: str) -> None:
     (tmp_path / "mine.yaml").write_text(f"source: div2k\nscales: [4]\ncopies: {text}\n")
     with pytest.raises(RecipeError) as caught:
-        load_recipe(tmp_path / "mine.yaml")
+        read_set_recipe(tmp_path / "mine.yaml")
     assert words in str(caught.value)
     assert "mine.yaml:3: " in str(caught.value)
 
 
 def test_published_lr_has_no_copies() -> None:
     with pytest.raises(UsageError, match="copies have no published LR images: take a degr"):
-        load_recipe("div2k").changed(copies="classsr", degradation="published:unknown")
+        read_set_recipe("div2k").changed(copies="classsr", degradation="published:unknown")
 
 
 def test_the_page_shows_what_runs(pictures: Path, tmp_path: Path) -> None:

@@ -26,8 +26,7 @@ from srdata.common.strict_yaml import Document, check, read_yaml
 from srdata.errors import RecipeError, UnknownNameError, UsageError, nearest
 from srdata.papers.paper import Paper, Stage
 from srdata.papers.schema import Setting
-from srdata.recipes.set_recipe import Recipe
-from srdata.recipes.set_recipe import load_recipe as load_set_recipe
+from srdata.recipes.set_recipe import Recipe, read_set_recipe
 
 Raw = dict[str, Any]
 _VARIANT = re.compile(r"(?P<stem>.+)-(x[0-9.]+|[a-z0-9]+)")
@@ -44,10 +43,10 @@ def load_recipe(name: str | Path) -> Recipe | Paper:
     """
     path = Path(name)
     if path.suffix in {".yaml", ".yml"}:
-        return load_paper(str(name)) if is_paper(str(name)) else load_set_recipe(path)
+        return load_paper(str(name)) if is_paper(str(name)) else read_set_recipe(path)
     known = catalog.names(Shelf.RECIPES)
     if str(name).lower() in known or path.is_dir():
-        return load_set_recipe(name)
+        return read_set_recipe(name)
     if is_paper(str(name)):
         return load_paper(str(name))
     hint = nearest(str(name).lower(), [*known, *paper_names()])

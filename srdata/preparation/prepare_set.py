@@ -19,7 +19,7 @@ from srdata.preparation.layouts import Built, Job, build_folder, build_lmdb
 from srdata.preparation.make_layers import read_source
 from srdata.preparation.plan import check_request, licence_text, plan_text
 from srdata.preparation.source_items import find_items
-from srdata.recipes.set_recipe import NAME, PUBLISHED, HubSource, Pairs, Recipe, load_recipe
+from srdata.recipes.set_recipe import NAME, PUBLISHED, HubSource, Pairs, Recipe, read_set_recipe
 from srdata.scale import Scale
 from srdata.store.index import Index
 from srdata.store.set_json import (
@@ -106,7 +106,7 @@ def adjusted(recipe: str | Path | Recipe, **settings: Unpack[Settings]) -> Recip
 
 def _loaded(name: str | Path, scales: tuple[Scale, ...], settings: Settings) -> Recipe:
     """A recipe by its name; that of a folder takes the LR images in it, unless they are to be made."""
-    recipe = load_recipe(name)
+    recipe = read_set_recipe(name)
     hr, lr = settings.get("hr"), settings.get("lr")
     if hr is not None:
         recipe = recipe.changed(pairs=Pairs(hr=hr, lr=lr), scales=scales or None)

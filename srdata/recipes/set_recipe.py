@@ -247,7 +247,7 @@ class Recipe(StrictModel):
         return hashlib.sha256(text.encode()).hexdigest()
 
 
-def load_recipe(name: str | Path) -> Recipe:
+def read_set_recipe(name: str | Path) -> Recipe:
     """The recipe with a name of the catalogue, in a YAML file, or for a folder of images or hf://ORG/NAME.
 
     Of a data set of the Hub the commit is looked up. Raises UnknownNameError with the nearest name, or
