@@ -18,6 +18,7 @@ from srdata.fetch.manifest import Archive, Digest, ImageSet, Manifest, load_mani
 from srdata.papers import Paper, as_text
 from srdata.papers.load import is_paper
 from srdata.preparation.plan import readable
+from srdata.recipes.hub_commit import pinned
 from srdata.recipes.set_recipe import Recipe, read_set_recipe
 from srdata.store.set_json import SET_FILE, read_set
 
@@ -126,7 +127,7 @@ def _found(name: str) -> tuple[Recipe | None, Manifest | None, dict[str, Any] | 
         or name.lower() in catalog.names(Shelf.RECIPES)
         or Path(name).is_dir()
     ):
-        recipe = read_set_recipe(name)
+        recipe = pinned(read_set_recipe(name))
         return recipe, load_manifest(recipe.source) if recipe.source else None, None
     if name.lower() in manifests:
         return None, load_manifest(name), None

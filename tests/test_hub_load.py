@@ -346,6 +346,24 @@ def test_the_plan_downloads_nothing(hub: Hub, other: Elsewhere, tmp_path: Path) 
     assert not [one for one in hub.asked("resolve") if "lab/planned" in one.path]
 
 
+def test_the_hub_is_asked_when_a_set_is_planned_or_shown_and_not_before(
+    hub: Hub, other: Elsewhere, tmp_path: Path
+) -> None:
+    file = tmp_path / "mine.yaml"
+    file.write_text(json.dumps({"scales": [2], "hub": {"repository": "lab/photos"}}))
+    before = len(hub.requests)
+    other("from srdata.recipes.set_recipe import read_set_recipe")
+    assert other.value(f"read_set_recipe({str(file)!r}).hub.revision") is None
+    assert other.value("read_set_recipe('hf://lab/photos@main').hub.revision") == "main"
+    assert len(hub.requests) == before
+    commit = hub.repositories["lab/photos"].commits[-1].oid
+    pinned = json.loads(file.read_text()) | {"hub": {"repository": "lab/photos", "revision": commit}}
+    (tmp_path / "pinned.yaml").write_text(json.dumps({**pinned, "name": "mine"}))
+    other("from srdata.preparation import plan; from srdata.describe import describe")
+    for seen in ("plan({!r})", "describe({!r})"):
+        assert other.value(seen.format(str(file))) == other.value(seen.format(str(tmp_path / "pinned.yaml")))
+
+
 def test_names_of_the_hub() -> None:
     assert hub_name("hf://datasets/lab/x@v1") == HubName("lab/x", "v1")
     assert hub_name("hf://lab/x", "main") == HubName("lab/x", "main")

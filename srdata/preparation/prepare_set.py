@@ -19,6 +19,7 @@ from srdata.preparation.layouts import Built, Job, build_folder, build_lmdb
 from srdata.preparation.make_layers import read_source
 from srdata.preparation.plan import check_request, licence_text, plan_text
 from srdata.preparation.source_items import find_items
+from srdata.recipes.hub_commit import pinned
 from srdata.recipes.set_recipe import NAME, PUBLISHED, HubSource, Pairs, Recipe, read_set_recipe
 from srdata.scale import Scale
 from srdata.store.index import Index
@@ -156,7 +157,7 @@ def prepare(
     Raises UsageError for a wrong request, SourceError for bad files (see `skip_bad`) and StoreError for a
     disk that is full or cannot be written; what is finished is kept, and the same call goes on from there.
     """
-    chosen = adjusted(recipe, **settings)
+    chosen = pinned(adjusted(recipe, **settings))
     target = _target(chosen, Path(root), name)
     log(licence_text(chosen))
     with only_one_at(target):
@@ -177,7 +178,7 @@ def plan(
     **settings: Unpack[Settings],
 ) -> str:
     """What `prepare` would do with the same arguments: terms, downloads, images, windows, bytes on disk."""
-    chosen = adjusted(recipe, **settings)
+    chosen = pinned(adjusted(recipe, **settings))
     target = _target(chosen, Path(root), name)
     return plan_text(chosen, Path(root), target, Path(from_dir) if from_dir else None)
 

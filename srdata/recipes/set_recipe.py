@@ -33,7 +33,6 @@ from srdata.degrade.chain import Chain, load_chain
 from srdata.errors import RecipeError, UnknownNameError, UsageError
 from srdata.fetch.manifest import load_manifest
 from srdata.hub.address import REPOSITORY, HubName, hub_name, is_hub_name
-from srdata.hub.repository import look
 from srdata.images import ImagePolicy
 from srdata.recipes.multiscale_copies import COPIES, CopiesField
 from srdata.scale import Scale, covered
@@ -91,7 +90,7 @@ class HubSource(StrictModel):
     """A data set of the Hugging Face Hub with HR images in a column."""
 
     repository: Annotated[str, Field(pattern=rf"^{REPOSITORY}$")]  # ORG/NAME
-    revision: str | None = None  # a branch, tag or commit; the commit is looked up when the recipe is read
+    revision: str | None = None  # a branch, tag or commit; `pinned` looks up the commit
     config: str | None = None  # none: the only one, or the default
     column: str | None = None  # of the images; none: hr or image
     key: str | None = None  # the column of their names; none: key, the names of their files, or numbers
@@ -250,8 +249,7 @@ class Recipe(StrictModel):
 def read_set_recipe(name: str | Path) -> Recipe:
     """The recipe with a name of the catalogue, in a YAML file, or for a folder of images or hf://ORG/NAME.
 
-    Of a data set of the Hub the commit is looked up. Raises UnknownNameError with the nearest name, or
-    RecipeError with every problem of the file; for the Hub what `srdata.hub.repository.look` raises.
+    Raises UnknownNameError with the nearest name, or RecipeError with every problem of the file.
     """
     if is_hub_name(name):
         return _of_hub(hub_name(str(name)))
@@ -281,21 +279,12 @@ def _read(path: Path) -> Recipe:
     recipe = check(Recipe, document)
     if recipe.folder:
         recipe = recipe.changed(folder=str(_folder_of(recipe.folder, document)))
-    if recipe.hub:
-        recipe = recipe.changed(hub=_pinned(recipe.hub))
     return recipe if recipe.name else recipe.changed(name=_set_name(path.stem))
 
 
 def _of_hub(name: HubName) -> Recipe:
     hub = HubSource(repository=name.repository, revision=name.revision)
-    return Recipe(name=_set_name(name.repository.rpartition("/")[2]), hub=_pinned(hub), scales=(Scale(4),))
-
-
-def _pinned(hub: HubSource) -> HubSource:
-    """The same with the commit for a revision, so that the recipe says which images it is of."""
-    if hub.revision is not None and re.fullmatch("[0-9a-f]{40}", hub.revision):
-        return hub
-    return hub.model_copy(update={"revision": look(hub.name).commit})
+    return Recipe(name=_set_name(name.repository.rpartition("/")[2]), hub=hub, scales=(Scale(4),))
 
 
 def _folder_of(folder: str, document: Document) -> Path:
