@@ -14,11 +14,14 @@ from srdata.errors import SrdataError
 
 def main() -> None:
     """Run the command line: errors become one line on standard error, 2 for a user's mistake, else 1."""
-    sys.exit(run(sys.argv[1:]))
+    ending = EndingSignals()
+    ending.catch()
+    sys.exit(run(sys.argv[1:], ending))
 
 
-def run(arguments: list[str]) -> int:
-    """Run one command and return its exit status."""
+def run(arguments: list[str], ending: EndingSignals | None = None) -> int:
+    """Run one command and return its exit status; `ending` are the signals that may end it."""
+    ending = ending or EndingSignals()
     verbose = "--verbose" in arguments or bool(os.environ.get("SRDATA_VERBOSE"))
     arguments = [argument for argument in arguments if argument != "--verbose"]
     try:
@@ -28,8 +31,8 @@ def run(arguments: list[str]) -> int:
         click.echo(f"{where}: {error.format_message()} (see {where} --help)", err=True)
         return 2
     except (click.Abort, KeyboardInterrupt):
-        click.echo("srdata: interrupted; run the same command again to go on", err=True)
-        return 130
+        click.echo(f"srdata: {ending.line}", err=True)
+        return ending.status
     except SrdataError as error:
         return _tell(error, error.exit_status, verbose)
     except OSError as error:

@@ -6,8 +6,8 @@ import errno
 import hashlib
 import os
 import uuid
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from pathlib import Path
 
 from filelock import FileLock
@@ -15,6 +15,7 @@ from filelock import FileLock
 from srdata.errors import SrdataError, StorageFullError, StoreError, UsageError
 
 PART = ".part-"
+Guard = Callable[[], AbstractContextManager[None]]  # is entered for a rename, which it may refuse
 _FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 
 
@@ -23,10 +24,11 @@ def part_name(path: Path) -> Path:
     return path.with_name(f"{path.name}{PART}{uuid.uuid4().hex[:12]}")
 
 
-def publish(part: Path, path: Path) -> None:
+def publish(part: Path, path: Path, guard: Guard = nullcontext) -> None:
     """Give the finished file `part` its name: after this returns it survives a loss of power."""
     sync_file(part)
-    part.replace(path)
+    with guard():
+        part.replace(path)
     sync_folder(path.parent)
 
 
@@ -57,7 +59,7 @@ def publish_folder(part: Path, folder: Path) -> None:
     sync_folder(folder.parent)
 
 
-def write_file(path: Path, data: bytes) -> None:
+def write_file(path: Path, data: bytes, guard: Guard = nullcontext) -> None:
     """Write `data` under the name `path`, whole or not at all; its folder is made where it is missing.
 
     Raises StorageFullError or StoreError.
@@ -67,7 +69,7 @@ def write_file(path: Path, data: bytes) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
         try:
             part.write_bytes(data)
-            publish(part, path)
+            publish(part, path, guard)
         finally:
             part.unlink(missing_ok=True)
 

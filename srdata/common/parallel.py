@@ -3,14 +3,21 @@
 from __future__ import annotations
 
 import importlib.util
+import os
+import signal
+import sys
+import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from multiprocessing import resource_tracker
 from typing import Any, TypeVar
 
 import cv2
 import joblib
+from joblib.externals.loky.process_executor import TerminatedWorkerError
 
-from srdata.errors import MissingExtraError
+from srdata.common.worker_lifetime import end_with_parent
+from srdata.errors import MissingExtraError, SrdataError
 from srdata.vocabulary import Backend
 
 T = TypeVar("T")
@@ -24,14 +31,21 @@ def in_order(
 
     `jobs` counts processes or threads, -1 for one a core; one job runs in this process. With "dask" the
     cluster decides: the current client's, else the one at DASK_SCHEDULER_ADDRESS, else one started here. An
-    error in one task ends the others.
+    error in one task ends the others, and the end of this process, however it comes, that of its processes.
+    Raises SrdataError where one of them was ended from outside.
     """
     jobs = min(joblib.effective_n_jobs(jobs), len(tasks)) or 1
     with _engine(backend, jobs):
         parallel = joblib.Parallel(return_as="generator", pre_dispatch="2*n_jobs", batch_size=1)
-        results = parallel(joblib.delayed(_alone)(work, task) for task in tasks)
+        with _deaf_processes(backend, jobs):
+            results = parallel(joblib.delayed(_alone)(work, task) for task in tasks)
         try:
             yield from results
+        except TerminatedWorkerError as error:
+            raise SrdataError(
+                "a worker process was ended from outside, often for want of memory: "
+                "run the same command again with fewer --jobs"
+            ) from error
         finally:
             results.close()
 
@@ -43,13 +57,34 @@ def _alone(work: Callable[[T], R], task: T) -> R:
 
 
 @contextmanager
+def _deaf_processes(backend: Backend, jobs: int) -> Iterator[None]:
+    """Processes that are started here do not hear what would end this one, which ends them itself.
+
+    They inherit which signals are blocked; one that comes meanwhile reaches this process at the end.
+    """
+    if backend != "loky" or jobs == 1 or sys.platform == "win32":
+        yield
+        return
+    resource_tracker.ensure_running()  # else it is started within, and then unblocks what is blocked here
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT, signal.SIGTERM, signal.SIGHUP})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
+@contextmanager
 def _engine(backend: Backend, jobs: int) -> Iterator[None]:
     if backend == "dask":
         with _dask_client(jobs), joblib.parallel_config(backend="dask"):
             yield
-    else:
-        with joblib.parallel_config(backend=backend, n_jobs=jobs):
-            yield
+        return
+    options: dict[str, Any] = {}
+    if backend == "loky":
+        lasting = threading.current_thread() is threading.main_thread()
+        options = {"initializer": end_with_parent, "initargs": (os.getpid(), lasting)}
+    with joblib.parallel_config(backend=backend, n_jobs=jobs, **options):
+        yield
 
 
 @contextmanager

@@ -5,14 +5,16 @@
     DIV2K_valid_HR.lmdb                whole images, for splits that are not trained on
 
 The images are prepared as shards first, so that an interrupted run goes on; the folders are exported from
-those, and the shards deleted.
+those and moved into the set, and the shards deleted.
 """
 
 from __future__ import annotations
 
 import shutil
 from dataclasses import replace
+from pathlib import Path
 
+from srdata.common.files import part_name, storage_errors, sync_folder
 from srdata.exporting.export_set import FORMS, Export
 from srdata.preparation.layout_folder import names_of
 from srdata.preparation.layouts import Built, Job, build_lmdb
@@ -29,7 +31,7 @@ def build_basicsr(job: Job) -> Built:
     stage = job.target / STAGE
     staged = replace(job, target=stage, recipe=job.recipe.changed(store=_STAGED))
     built = build_lmdb(staged)
-    write_set(stage, staged.content(built))
+    write_set(stage, staged.content(built), job.claim.held)
     export = Export(
         PreparedImages(stage),
         FORMS["basicsr"],
@@ -39,10 +41,22 @@ def build_basicsr(job: Job) -> Built:
         backend=job.backend,
     )
     export.check()
-    for _ in export.write(job.target):
+    part = part_name(stage / "folders")
+    for _ in export.write(part):
         pass
+    _move(part, job)
     shutil.rmtree(stage)
     return Built(_files(job), built.bad)
+
+
+def _move(part: Path, job: Job) -> None:
+    """Put the finished folders in the place of those that earlier runs left."""
+    with storage_errors(job.target), job.claim.held():
+        for old in job.target.glob("*.lmdb"):
+            shutil.rmtree(old)
+        for folder in part.glob("*.lmdb"):
+            folder.rename(job.target / folder.name)
+        sync_folder(job.target)
 
 
 def _files(job: Job) -> dict[str, FileEntry]:

@@ -13,9 +13,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from srdata.common.files import storage_errors
+from srdata.common.files import storage_errors, write_file
+from srdata.common.run_claims import Claim
 from srdata.errors import ImageError
-from srdata.images import grey_plane, write_png
+from srdata.images import encode_png, grey_plane
 from srdata.preparation.make_layers import Source, make_layers, read_source
 from srdata.preparation.source_items import Bad, Item
 from srdata.recipes.set_recipe import Recipe
@@ -34,6 +35,7 @@ class FolderTask:
     items: tuple[Item, ...]
     recipe: Recipe
     target: Path
+    claim: Claim
 
     @property
     def journal(self) -> Path:
@@ -98,7 +100,8 @@ def _write_image(source: Source, earlier: Written | None, task: FolderTask) -> W
     grey = made.facts.channels == 1 and item.split != "train"  # as `exchange.export.Form.grey`
     for layer, relative in paths.items():
         pixels = made.layers[layer]
-        write_png(task.target / relative, grey_plane(pixels) if grey else pixels)
+        png = encode_png(grey_plane(pixels) if grey else pixels)
+        write_file(task.target / relative, png, task.claim.held)
     files = {path: file_entry(task.target / path).model_dump() for path in paths.values()}
     return Written(make_row(made.facts, made.layers), files)
 
@@ -119,6 +122,8 @@ def _read_journal(task: FolderTask) -> Iterator[Written]:
             yield Written(Row.model_validate(entry["row"]), entry["files"])
 
 
-def folder_tasks(groups: Sequence[Sequence[Item]], recipe: Recipe, target: Path) -> list[FolderTask]:
+def folder_tasks(
+    groups: Sequence[Sequence[Item]], recipe: Recipe, target: Path, claim: Claim
+) -> list[FolderTask]:
     """One task for each group of images."""
-    return [FolderTask(number, tuple(group), recipe, target) for number, group in enumerate(groups)]
+    return [FolderTask(number, tuple(group), recipe, target, claim) for number, group in enumerate(groups)]

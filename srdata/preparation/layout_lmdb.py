@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from srdata.common.run_claims import Claim
 from srdata.errors import ImageError
 from srdata.preparation.make_layers import Source, make_layers, read_source
 from srdata.preparation.source_items import Bad, Item
@@ -27,6 +28,7 @@ class ShardTask:
     recipe: Recipe
     plan: ShardPlan
     skip_bad: bool
+    claim: Claim
 
 
 @dataclass(frozen=True)
@@ -45,12 +47,12 @@ def layout_of(recipe: Recipe) -> BlockLayout:
 
 
 def shard_tasks(
-    groups: Sequence[Sequence[Item]], recipe: Recipe, target: Path, skip_bad: bool
+    groups: Sequence[Sequence[Item]], recipe: Recipe, target: Path, skip_bad: bool, claim: Claim
 ) -> list[ShardTask]:
     """One shard for each group of images."""
     plan = ShardPlan(layout_of(recipe), recipe.store.codec, recipe.digest)
     return [
-        ShardTask(target / shard_name(number), tuple(group), recipe, plan, skip_bad)
+        ShardTask(target / shard_name(number), tuple(group), recipe, plan, skip_bad, claim)
         for number, group in enumerate(groups)
     ]
 
@@ -60,7 +62,8 @@ def write_shard(task: ShardTask) -> ShardDone:
     if (info := _finished(task)) is not None:
         return ShardDone(len(task.items), info, ())
     bad: list[Bad] = []
-    with Salvage(task.path, task.plan) as earlier, ShardWriter(task.path, task.plan) as shard:
+    guard = task.claim.held
+    with Salvage(task.path, task.plan, guard) as earlier, ShardWriter(task.path, task.plan, guard) as shard:
         for item in task.items:
             try:
                 shard.add(_record(item, task, earlier))

@@ -11,6 +11,7 @@ from typing import Protocol, TypeVar
 
 from srdata.common.parallel import in_order
 from srdata.common.progress import progress
+from srdata.common.run_claims import Claim
 from srdata.errors import ImageError
 from srdata.preparation.layout_folder import finished, folder_tasks, names_of, write_images
 from srdata.preparation.layout_lmdb import layout_of, shard_tasks, write_shard
@@ -44,6 +45,7 @@ class Job:
     items: Sequence[Item]
     recipe: Recipe
     target: Path
+    claim: Claim
     skip_bad: bool = False
     workers: int = -1
     backend: Backend = "loky"
@@ -105,9 +107,9 @@ class Built:
 
 def build_lmdb(job: Job) -> Built:
     """Shards and index."""
-    tasks = shard_tasks(job.groups(), job.recipe, job.target, job.skip_bad)
+    tasks = shard_tasks(job.groups(), job.recipe, job.target, job.skip_bad, job.claim)
     done = job.run(write_shard, tasks)
-    write_index(job.target / INDEX_FILE, [task.path for task in tasks])
+    write_index(job.target / INDEX_FILE, [task.path for task in tasks], job.claim.held)
     files = {INDEX_FILE: file_entry(job.target / INDEX_FILE)}
     for task, one in zip(tasks, done, strict=True):
         if one.info is not None:
@@ -119,9 +121,10 @@ def build_lmdb(job: Job) -> Built:
 
 def build_folder(job: Job) -> Built:
     """PNG files and index."""
-    tasks = folder_tasks(job.groups(), job.recipe, job.target)
+    tasks = folder_tasks(job.groups(), job.recipe, job.target, job.claim)
     done = job.run(write_images, tasks)
-    write_rows(job.target / INDEX_FILE, (one.row for task in tasks for one in finished(task)))
+    rows = (one.row for task in tasks for one in finished(task))
+    write_rows(job.target / INDEX_FILE, rows, job.claim.held)
     files = {INDEX_FILE: file_entry(job.target / INDEX_FILE)}
     for task in tasks:
         for one in finished(task):

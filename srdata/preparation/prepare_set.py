@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TypedDict, Unpack
 
 from srdata.common.files import PART, only_one_at, storage_errors
+from srdata.common.run_claims import Claim
 from srdata.errors import UsageError
 from srdata.preparation.existing_pairs import as_found
 from srdata.preparation.layout_basicsr import build_basicsr
@@ -166,7 +167,7 @@ def prepare(
             return Prepared(target, content)
         items = find_items(chosen, Path(root), Path(from_dir) if from_dir else None)
         log(f"{target}: {len(items)} images")
-        return _build(Job(items, chosen, target, skip_bad, jobs, backend))
+        return _build(Job(items, chosen, target, _claim(target), skip_bad, jobs, backend))
 
 
 def plan(
@@ -231,24 +232,25 @@ def _same_source(target: Path, content: SetFile, recipe: Recipe) -> bool:
 
 
 def _build(job: Job) -> Prepared:
-    _claim(job.target)
     built = BUILDERS[job.recipe.store.layout](job)
     _remove_leftovers(job.target, {job.target / path for path in built.files})
     content = job.content(built)
-    write_set(job.target, content)
-    (job.target / UNFINISHED).unlink(missing_ok=True)
+    write_set(job.target, content, job.claim.held)
+    with storage_errors(job.target), job.claim.held():
+        job.claim.file.unlink()
     return Prepared(job.target, content)
 
 
-def _claim(target: Path) -> None:
-    """Mark the folder as a set in the making; raises UsageError if something else is in it."""
+def _claim(target: Path) -> Claim:
+    """Mark the folder as a set in the making, of this run; raises UsageError if something else is in it."""
     with storage_errors(target):
         target.mkdir(exist_ok=True)
         ours = any((target / name).exists() for name in (SET_FILE, UNFINISHED))
         if not ours and any(target.iterdir()):
             raise UsageError(f"{target} is not empty and no prepared set: give another --name or --root")
-        (target / UNFINISHED).touch()
+        claim = Claim.take(target / UNFINISHED)
         (target / SET_FILE).unlink(missing_ok=True)  # there is no set until all of it is right
+    return claim
 
 
 def _remove_leftovers(target: Path, kept: set[Path]) -> None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import functools
 import json
 from collections.abc import Iterable, Iterator
+from contextlib import nullcontext
 from functools import cached_property
 from itertools import islice
 from pathlib import Path
@@ -20,7 +21,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
-from srdata.common.files import part_name, publish, storage_errors
+from srdata.common.files import Guard, part_name, publish, storage_errors
 from srdata.errors import CorruptRecordError, StoreError, UnknownNameError, nearest
 from srdata.store.records import Row
 from srdata.store.resume import shard_rows
@@ -45,21 +46,23 @@ _ROW_GROUP = 16384  # rows
 _FEW = 10_000  # names among which the nearest is looked for
 
 
-def write_index(path: Path, shards: Iterable[Path]) -> int:
+def write_index(path: Path, shards: Iterable[Path], guard: Guard = nullcontext) -> int:
     """Write the index of sealed `shards`, whole or not at all; gives the number of images.
 
     The same shards give the same bytes. Raises StoreError when a key stands twice, StorageFullError, and
     CorruptRecordError.
     """
-    return write_tables(path, _tables(_places(shards)))
+    return write_tables(path, _tables(_places(shards)), guard=guard)
 
 
-def write_rows(path: Path, rows: Iterable[Row]) -> int:
+def write_rows(path: Path, rows: Iterable[Row], guard: Guard = nullcontext) -> int:
     """Write the index of images that are in no shard, as `write_index` does; their shard is -1."""
-    return write_tables(path, _tables((-1, number, row) for number, row in enumerate(rows)))
+    return write_tables(path, _tables((-1, number, row) for number, row in enumerate(rows)), guard=guard)
 
 
-def write_tables(path: Path, tables: Iterable[pa.Table], schema: pa.Schema = SCHEMA) -> int:
+def write_tables(
+    path: Path, tables: Iterable[pa.Table], schema: pa.Schema = SCHEMA, guard: Guard = nullcontext
+) -> int:
     """Write the rows of `tables`, of `schema`, whole or not at all; gives their number."""
     part = part_name(path)
     rows = 0
@@ -70,7 +73,7 @@ def write_tables(path: Path, tables: Iterable[pa.Table], schema: pa.Schema = SCH
                 for table in tables:
                     writer.write_table(table, row_group_size=_ROW_GROUP)
                     rows += len(table)
-            publish(part, path)
+            publish(part, path, guard)
         finally:
             part.unlink(missing_ok=True)
     return rows

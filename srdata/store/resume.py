@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
-from contextlib import suppress
+from contextlib import nullcontext, suppress
 from pathlib import Path
 
 from srdata.common.closing import Closing
-from srdata.common.files import PART, sha256_of
+from srdata.common.files import PART, Guard, sha256_of
 from srdata.errors import CorruptRecordError
 from srdata.store.lmdb_file import check_structure
 from srdata.store.lmdb_pool import Lease, Reading
@@ -26,8 +26,9 @@ class Salvage(Closing):
     nothing of use are deleted at once.
     """
 
-    def __init__(self, path: Path, plan: ShardPlan) -> None:
+    def __init__(self, path: Path, plan: ShardPlan, guard: Guard = nullcontext) -> None:
         self._plan = plan
+        self._guard = guard
         self._lease = Lease()
         self._leftovers: dict[Path, int] = {}  # path → the handle of its lock
         self._places: dict[_Name, tuple[Path, int]] = {}  # → file and number in it
@@ -78,7 +79,8 @@ class Salvage(Closing):
         return names
 
     def _delete(self, leftover: Path) -> None:
-        leftover.unlink(missing_ok=True)
+        with self._guard():  # where locks do not work, it may be a part that a later run writes
+            leftover.unlink(missing_ok=True)
         os.close(self._leftovers.pop(leftover))
 
 

@@ -7,12 +7,13 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any, Final, Literal, NamedTuple
 
 from pydantic import Field, ValidationError
 
-from srdata.common.files import inside, sha256_of, write_file
+from srdata.common.files import Guard, inside, sha256_of, write_file
 from srdata.common.strict_model import StrictModel
 from srdata.errors import SetError
 from srdata.scale import Scale
@@ -98,12 +99,12 @@ def file_entry(path: Path) -> FileEntry:
     return FileEntry(bytes=path.stat().st_size, sha256=sha256_of(path))
 
 
-def write_set(folder: Path, content: SetFile) -> None:
+def write_set(folder: Path, content: SetFile, guard: Guard = nullcontext) -> None:
     """Declare the set in `folder` finished: every file that it names must be durable already.
 
     Raises StoreError or StorageFullError.
     """
-    write_file(folder / SET_FILE, content.model_dump_json(indent=2).encode() + b"\n")
+    write_file(folder / SET_FILE, content.model_dump_json(indent=2).encode() + b"\n", guard)
 
 
 def read_set(folder: Path) -> SetFile:

@@ -14,16 +14,16 @@ interrupted.
 
 from __future__ import annotations
 
-import fcntl
 import json
 import os
-from contextlib import suppress
+from contextlib import nullcontext
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
 from srdata.common.closing import Closing
-from srdata.common.files import part_name, publish, sha256_of, storage_errors
+from srdata.common.file_locks import is_at, lock
+from srdata.common.files import Guard, part_name, publish, sha256_of, storage_errors
 from srdata.errors import SrdataError, StoreError
 from srdata.store.blocks import BlockLayout
 from srdata.store.lmdb_file import LmdbWriter
@@ -72,8 +72,9 @@ class ShardWriter(Closing):
     Raises StorageFullError when the device is full and StoreError when the folder cannot be written.
     """
 
-    def __init__(self, path: Path, plan: ShardPlan) -> None:
+    def __init__(self, path: Path, plan: ShardPlan, guard: Guard = nullcontext) -> None:
         self._path = path
+        self._guard = guard
         self._plan = plan
         self._images = 0
         with storage_errors(path):
@@ -111,10 +112,9 @@ class ShardWriter(Closing):
             self._lock = -1
 
     def _publish(self) -> None:
-        if self._part.exists():
-            publish(self._part, self._path)
-        elif not self._path.exists():  # where it does, another run has sealed the same shard
+        if not self._part.exists():
             raise StoreError(f"{self._part} is gone, another run took it over: run the same command again")
+        publish(self._part, self._path, self._guard)
 
 
 def lock_part(part: Path) -> int | None:
@@ -127,16 +127,8 @@ def lock_part(part: Path) -> int | None:
         handle = os.open(part, os.O_RDWR)
     except FileNotFoundError:
         return None
-    try:
-        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        os.close(handle)
-        return None
-    except OSError:
-        pass
-    with suppress(FileNotFoundError):
-        if os.fstat(handle).st_ino == part.stat().st_ino:
-            return handle
+    if lock(handle, wait=False) and is_at(handle, part):
+        return handle
     os.close(handle)
     return None
 
