@@ -25,8 +25,6 @@ from srdata.store.windows import Windows
 
 FOUR = Scale(4)
 
-pytestmark = pytest.mark.usefixtures("one_torch_thread")
-
 
 @pytest.fixture(scope="module")
 def pairs(photographs: Path) -> dict[str, Pair]:

@@ -34,8 +34,6 @@ KINDS: list[dict[str, Any]] = [
     {"residency": "host"},
 ]
 
-pytestmark = pytest.mark.usefixtures("one_torch_thread")
-
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:

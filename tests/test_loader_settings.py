@@ -27,8 +27,6 @@ from srdata.scale import Scale
 FOUR = Scale(4)
 BLURRED = [{"op": "blur", "sigma": [0.5, 3]}, {"op": "imresize"}, {"op": "jpeg", "quality": [30, 95]}]
 
-pytestmark = pytest.mark.usefixtures("one_torch_thread")
-
 
 @pytest.fixture(scope="module")
 def pairs(photographs: Path) -> dict[str, Pair]:

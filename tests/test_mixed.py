@@ -23,8 +23,6 @@ from srdata.scale import Scale
 
 FOUR = Scale(4)
 
-pytestmark = pytest.mark.usefixtures("one_torch_thread")
-
 
 @pytest.fixture(scope="module")
 def two(tmp_path_factory: pytest.TempPathFactory) -> tuple[PairedDataset, PairedDataset]:

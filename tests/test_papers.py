@@ -50,8 +50,6 @@ SCORED = {
     "wbsr": ("gradients", (128, 64, 0)),
 }
 
-pytestmark = pytest.mark.usefixtures("one_torch_thread")
-
 
 class Corpora:
     """Prepared stand-ins, made of photographs when they are first needed."""
