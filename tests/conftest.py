@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 REPOSITORY = Path(__file__).parents[1]
+# Of torch, before it is imported: threads that wait for each other make small tensors slow beside other work.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 
 @pytest.fixture(scope="session")
@@ -41,14 +42,3 @@ def basicsr(peers: Path) -> Path:
     if not (peers / "BasicSR").is_dir():
         pytest.skip(f"{peers} holds no checkout BasicSR")
     return peers / "BasicSR"
-
-
-@pytest.fixture
-def one_torch_thread() -> Iterator[None]:
-    """Threads that wait for each other make small tensors slow where other work runs."""
-    import torch
-
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(threads)

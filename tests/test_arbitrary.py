@@ -23,8 +23,6 @@ from srdata.errors import UsageError
 from srdata.images import list_images, read_image, write_png
 from srdata.rng import generator
 
-pytestmark = pytest.mark.usefixtures("one_torch_thread")
-
 SMALL = ArbitraryScale(lr_patch=8, queries=64)
 
 

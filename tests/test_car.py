@@ -32,8 +32,6 @@ from srdata.degrade.learned.car.network import (
 from srdata.errors import UsageError
 from srdata.images import read_image
 
-pytestmark = pytest.mark.usefixtures("one_torch_thread")
-
 
 def seeded(seed: int) -> torch.Generator:
     return torch.Generator().manual_seed(seed)

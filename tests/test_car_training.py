@@ -40,9 +40,6 @@ TINY = {
 }
 
 
-pytestmark = pytest.mark.usefixtures("one_torch_thread")
-
-
 @pytest.fixture
 def few(photographs: Path, tmp_path: Path) -> Path:
     """Small parts of two photographs, so that a run takes a second."""

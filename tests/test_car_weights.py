@@ -108,7 +108,10 @@ def test_other_bytes_than_were_pinned_are_refused(tmp_path: Path) -> None:
 
 def test_an_upper_case_hash_is_the_same_hash(tmp_path: Path) -> None:
     path, digest = put(tmp_path / "w.safetensors", save(random_state()))
-    load_network(path, 2, sha256=digest.upper())
+    upper, lower = (load_network(path, 2, sha256=one).state_dict() for one in (digest.upper(), digest))
+    assert {name: value.tolist() for name, value in upper.items()} == {
+        name: value.tolist() for name, value in lower.items()
+    }
 
 
 @pytest.mark.parametrize("wrong", ["", "abc", "g" * 64, "0" * 63])

@@ -17,8 +17,6 @@ from srdata.dihedral.tensor_turns import turned, unturned
 from srdata.errors import UsageError
 from srdata.inference.ensemble import TRANSFORMS, SelfEnsemble, self_ensemble
 
-pytestmark = pytest.mark.usefixtures("one_torch_thread")
-
 Array = NDArray[np.float32]
 SIZES = [(7, 7), (7, 5), (5, 8), (1, 3), (1, 1)]
 

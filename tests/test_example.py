@@ -104,7 +104,6 @@ def test_a_run_that_was_killed_ends_with_the_weights_of_one_that_was_not(
     assert any(not torch.equal(value, halted["model"][name]) for name, value in whole["model"].items())
 
 
-@pytest.mark.usefixtures("one_torch_thread")
 def test_a_checkpoint_of_other_settings_is_refused(
     trained: tuple[str, Path], few: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

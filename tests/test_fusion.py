@@ -11,8 +11,6 @@ from torch import Tensor, nn
 from srdata.errors import UsageError
 from srdata.inference.fusion import fuse_weights, model_ensemble
 
-pytestmark = pytest.mark.usefixtures("one_torch_thread")
-
 X = torch.rand(2, 3, 5, 7, generator=torch.Generator().manual_seed(1))
 
 

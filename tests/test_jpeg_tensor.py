@@ -66,9 +66,6 @@ def differences(got: torch.Tensor, expected: list[Picture]) -> int:
     return int((got != batch(*expected)).sum())
 
 
-pytestmark = pytest.mark.usefixtures("one_torch_thread")
-
-
 @pytest.fixture
 def patch(photographs: Path) -> torch.Tensor:
     return batch(photograph(photographs, "coffee.png")[120:171, 150:203])

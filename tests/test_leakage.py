@@ -209,6 +209,18 @@ def test_sets_that_cannot_be_compared_are_named(
     assert all(line.endswith(" name the images that it is made of by --train or --test") for line in warnings)
 
 
+def test_a_copy_of_a_validation_image_is_one_as_well(
+    root: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for folder, split in (("leaky", "train"), ("tested", "validation")):
+        preparation.prepare(root.parent / folder, scale=4, lmdb=True, root=tmp_path, splits=[split], jobs=1)
+    status, lines, _ = told(tmp_path, capsys=capsys)
+    assert status == 1
+    assert lines[0] == (
+        "problem  data/leaky-x4 train 1 of 4 images is in data/tested-x4 validation, 1 of its 2"
+    )
+
+
 def test_the_report_says_the_same(root: Path, tmp_path: Path) -> None:
     leaky = parsed(report_page(root / "leaky-x4", images=0, jobs=1)).one("section", id="copies")
     [title] = leaky.all("h4")

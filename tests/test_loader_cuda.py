@@ -11,6 +11,7 @@ import torch
 from pairs import write_shards
 
 from srdata import Loader, PairedDataset, imresize
+from srdata.errors import StorageFullError
 from srdata.images import list_images, read_image
 from srdata.scale import Scale
 
@@ -67,9 +68,26 @@ def test_nothing_waits_for_the_device(data: PairedDataset, residency: Any, makin
     list(islice(batches, 4))
     torch.cuda.set_sync_debug_mode("error")
     try:
-        list(islice(batches, 4))
+        batch = list(islice(batches, 4))[-1]
+        with pytest.raises(RuntimeError, match="synchroniz"):
+            batch.hr.sum().item()  # what is not allowed here is seen
     finally:
         torch.cuda.set_sync_debug_mode("default")
+    assert torch.isfinite(batch.hr).all()
+
+
+def test_a_device_without_room_is_said(photographs: Path, data: PairedDataset) -> None:
+    torch.cuda.empty_cache()
+    torch.cuda.set_per_process_memory_fraction(1e-6)
+    try:
+        for residency, message in (
+            ("mapped", "take a smaller batch_size"),
+            ("device", "take residency='host'"),
+        ):
+            with pytest.raises(StorageFullError, match=message):
+                list(Loader(data, 4, device="cuda", residency=residency))  # type: ignore[arg-type]
+    finally:
+        torch.cuda.set_per_process_memory_fraction(1.0)
 
 
 def test_batches_are_ready_for_the_stream_that_uses_them(data: PairedDataset) -> None:

@@ -20,9 +20,12 @@ import torch
 from pairs import position_pairs, write_folders, write_shards
 
 from srdata import Batch, Loader, PairedDataset
+from srdata.data.loading.finish import Raw
 from srdata.data.loading.in_memory import DeviceSource
 from srdata.data.loading.loader import finished_on
+from srdata.data.loading.prefetch import by_threads
 from srdata.data.sampling.orders import Places, Sequential
+from srdata.data.sampling.schedule import Moment
 from srdata.errors import CorruptRecordError, ImageError, StorageFullError, StoreError, UsageError
 from srdata.scale import Scale
 
@@ -33,8 +36,6 @@ KINDS: list[dict[str, Any]] = [
     {"workers": 2, "kind": "process"},
     {"residency": "host"},
 ]
-
-pytestmark = pytest.mark.usefixtures("one_torch_thread")
 
 
 @pytest.fixture
@@ -108,6 +109,22 @@ def test_a_killed_worker_process_is_no_hang(folder: Path) -> None:
     assert time.monotonic() - start < 30
 
 
+@pytest.mark.parametrize(("workers", "ahead"), [(1, 3), (2, 2), (3, 1)])
+def test_so_many_jobs_are_taken_ahead_of_their_use(workers: int, ahead: int) -> None:
+    """No fewer, so that no worker waits while there is work, and no more, which would take memory."""
+    taken: list[int] = []
+    all_at_work = threading.Barrier(workers)
+
+    def work(job: int) -> int:
+        all_at_work.wait(60)  # which breaks where a worker has nothing to do
+        return job
+
+    jobs = (taken.append(job) or job for job in range(12))  # type: ignore[func-returns-value]  # is None
+    for number, result in enumerate(by_threads(work, jobs, workers, ahead)):
+        assert result == number
+        assert len(taken) == min(12, number + workers * ahead)
+
+
 @pytest.mark.parametrize("end", ["close", "break", "forget"])
 def test_threads_end_with_the_iterator(folder: Path, end: str) -> None:
     loader = Loader(PairedDataset(folder, patch_size=48), 2, workers=3, repeat=50)
@@ -172,12 +189,12 @@ def test_a_device_without_room_is_said(folder: Path, monkeypatch: pytest.MonkeyP
     def full(*_: Any, **__: Any) -> Any:
         raise torch.OutOfMemoryError("CUDA out of memory")
 
-    raw = Loader(PairedDataset(folder, patch_size=48), 4)._reading
-    job = next(iter(Loader(PairedDataset(folder, patch_size=48), 4)._plan.jobs(0, 0, 0)))
+    images = torch.zeros(1, 4, 4, 3, dtype=torch.uint8)
+    raw = Raw(images, images, ["0001"], [0], None, False, [], None, None, 0, Moment(0, 0))
     with pytest.raises(
         StorageFullError, match="the memory of cpu has no room for another batch: take a smaller"
     ):
-        finished_on(torch.device("cpu"), raw(job), full)
+        finished_on(torch.device("cpu"), raw, full)
     monkeypatch.setattr(torch, "empty", full)
     with pytest.raises(StorageFullError, match="do not fit into the memory of cpu: take residency='host'"):
         DeviceSource(PairedDataset(folder).source, None, torch.device("cpu"))

@@ -27,8 +27,6 @@ from srdata.scale import Scale
 FOUR = Scale(4)
 BLURRED = [{"op": "blur", "sigma": [0.5, 3]}, {"op": "imresize"}, {"op": "jpeg", "quality": [30, 95]}]
 
-pytestmark = pytest.mark.usefixtures("one_torch_thread")
-
 
 @pytest.fixture(scope="module")
 def pairs(photographs: Path) -> dict[str, Pair]:
@@ -225,7 +223,7 @@ def test_a_group_shares_what_decides_sizes(data: PairedDataset) -> None:
 
 
 def test_a_margin_keeps_the_border_of_a_crop_out_of_the_patch(
-    data: PairedDataset, pairs: dict[str, Pair]
+    prepared: Path, data: PairedDataset, pairs: dict[str, Pair]
 ) -> None:
     """With a margin the LR patch is a part of the LR image, as no kernel reaches beyond what was read."""
     batch = one(data, degrade="bicubic", margin=16, patch_size=48, shuffle=False)
@@ -241,7 +239,7 @@ def test_a_margin_keeps_the_border_of_a_crop_out_of_the_patch(
     with pytest.raises(
         UsageError, match="margin= or loose= is read around a patch: give patch_size= as well"
     ):
-        Loader(PairedDataset(data.source._reader.path), 1, degrade="bicubic", margin=16)  # type: ignore[attr-defined]
+        Loader(PairedDataset(prepared), 1, degrade="bicubic", margin=16)
 
 
 def test_hr_alone_is_degraded_at_the_scale_that_is_given(

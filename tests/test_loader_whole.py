@@ -27,8 +27,6 @@ SIZES = [(163, 201), (100, 122), (97, 260), (49, 240), (250, 30), (17, 33)]  # t
 LARGE, PATCH = 3, 96
 SETTINGS: dict[str, Any] = {"degrade": "bicubic-float", "margin": 12, "mirrored": True}
 
-pytestmark = pytest.mark.usefixtures("one_torch_thread")
-
 
 @pytest.fixture(scope="module")
 def images(photographs: Path) -> dict[str, Pixels]:

@@ -144,7 +144,6 @@ def features(network: nn.Sequential, image: torch.Tensor, taps: tuple[int, ...])
     return found
 
 
-@pytest.mark.usefixtures("one_torch_thread")
 @pytest.mark.parametrize("name", ["alexnet", "vgg16"])
 def test_lpips_is_the_weighted_distance_of_unit_features(
     name: str, networks: dict[str, nn.Sequential], batches: tuple[torch.Tensor, torch.Tensor]
@@ -164,7 +163,6 @@ def test_lpips_is_the_weighted_distance_of_unit_features(
     torch.testing.assert_close(found, expected, atol=1e-6, rtol=1e-5)
 
 
-@pytest.mark.usefixtures("one_torch_thread")
 def test_dists_is_the_weighted_similarity_of_means_and_deviations(
     networks: dict[str, nn.Sequential], batches: tuple[torch.Tensor, torch.Tensor]
 ) -> None:
@@ -197,7 +195,6 @@ def test_dists_is_the_weighted_similarity_of_means_and_deviations(
     torch.testing.assert_close(found, 1 - score / (alpha.sum() + beta.sum()), atol=2e-5, rtol=0)
 
 
-@pytest.mark.usefixtures("one_torch_thread")
 def test_weights_are_files_of_the_user(
     tmp_path: Path, networks: dict[str, nn.Sequential], pair: tuple[Pixels, Pixels]
 ) -> None:

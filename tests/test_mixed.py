@@ -23,19 +23,21 @@ from srdata.scale import Scale
 
 FOUR = Scale(4)
 
-pytestmark = pytest.mark.usefixtures("one_torch_thread")
-
 
 @pytest.fixture(scope="module")
-def two(tmp_path_factory: pytest.TempPathFactory) -> tuple[PairedDataset, PairedDataset]:
+def folders(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
     """Sets of 6 and of 20 images, whose keys are a… and b…"""
     found = []
     for name, count in (("a", 6), ("b", 20)):
         pairs = position_pairs(FOUR, [(96, 120)] * count)
         named = {name + key: pair for key, pair in pairs.items()}
-        folder = write_shards(tmp_path_factory.mktemp(name), named, FOUR, per_shard=10)
-        found.append(PairedDataset(folder, patch_size=48))
-    return found[0], found[1]
+        found.append(write_shards(tmp_path_factory.mktemp(name), named, FOUR, per_shard=10))
+    return found
+
+
+@pytest.fixture(scope="module")
+def two(folders: list[Path]) -> tuple[PairedDataset, PairedDataset]:
+    return PairedDataset(folders[0], patch_size=48), PairedDataset(folders[1], patch_size=48)
 
 
 def keys_of(loader: Any) -> list[str]:
@@ -118,13 +120,13 @@ def test_mixtures_that_cannot_be(two: tuple[PairedDataset, PairedDataset], tmp_p
 
 
 @pytest.fixture
-def tasks(two: tuple[PairedDataset, PairedDataset]) -> dict[str, Loader]:
+def tasks(folders: list[Path], two: tuple[PairedDataset, PairedDataset]) -> dict[str, Loader]:
     """Loaders of different scales and batch sizes."""
     return {
         "x4": Loader(two[0], 2),
         "x2": Loader(two[1], 4, degrade="bicubic", patch_size=48, scale=2),
         "noise": Loader(
-            PairedDataset(two[1].source._reader.path, only="hr"),  # type: ignore[attr-defined]
+            PairedDataset(folders[1], only="hr"),
             3,
             patch_size=24,
             degrade="denoise-color-25",
@@ -208,13 +210,11 @@ def test_a_stream_of_tasks_resumes(two: tuple[PairedDataset, PairedDataset], sto
         Alternating({"a": Loader(two[0], 2)}, seed=2).load_state_dict(first.state_dict())
 
 
-def test_unpaired_sides_are_drawn_apart(two: tuple[PairedDataset, PairedDataset]) -> None:
-    paths = [data.source._reader.path for data in two]  # type: ignore[attr-defined]
-
+def test_unpaired_sides_are_drawn_apart(folders: list[Path]) -> None:
     def fresh() -> Unpaired:
         return Unpaired(
-            Loader(PairedDataset(paths[0], only="hr", patch_size=48), 2, seed=1),
-            Loader(PairedDataset(paths[1], only="lr", patch_size=48), 2, seed=2),
+            Loader(PairedDataset(folders[0], only="hr", patch_size=48), 2, seed=1),
+            Loader(PairedDataset(folders[1], only="lr", patch_size=48), 2, seed=2),
         )
 
     loader = fresh()

@@ -6,6 +6,7 @@ import hashlib
 import json
 import re
 import shutil
+from collections import Counter
 from collections.abc import Iterator
 from itertools import islice
 from pathlib import Path
@@ -49,8 +50,6 @@ SCORED = {
     "pcsr": ("psnr", (128, 64, 48)),
     "wbsr": ("gradients", (128, 64, 0)),
 }
-
-pytestmark = pytest.mark.usefixtures("one_torch_thread")
 
 
 class Corpora:
@@ -525,6 +524,17 @@ def test_hard_windows_come_more_often(corpora: Corpora) -> None:
         for one in (first, last)
     ]
     assert means[1] > 1.1 * means[0]
+
+
+@pytest.mark.parametrize(("name", "all_alike"), [("omni-sr-x4", False), ("craft-x4", True)])
+def test_with_replacement_images_come_by_chance(name: str, all_alike: bool, corpora: Corpora) -> None:
+    """And without it each comes as often as any other in an epoch."""
+    paper = load_paper(name)
+    for need in needs(paper):
+        corpora.give(need)
+    loader = paper.loader(corpora.root, workers=0, batch_size=2, drop_last=False)
+    counts = Counter(key for batch in loader for key in batch.keys)
+    assert (len(set(counts.values())) == 1) == all_alike, counts
 
 
 def test_a_mask_is_where_cutout_took_lr(corpora: Corpora) -> None:

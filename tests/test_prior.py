@@ -14,8 +14,6 @@ from srdata import imresize
 from srdata.data.single_image.deep_prior import DeepPrior, Downsampler
 from srdata.errors import UsageError
 
-pytestmark = pytest.mark.usefixtures("one_torch_thread")
-
 LR = np.random.default_rng(4).integers(0, 256, (12, 16, 3), dtype=np.uint8)
 
 

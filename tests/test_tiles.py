@@ -15,8 +15,6 @@ from srdata.errors import UsageError
 from srdata.inference.tiling import Tiled, Tiling, tiled
 from srdata.scale import Scale
 
-pytestmark = pytest.mark.usefixtures("one_torch_thread")
-
 REACH = 3  # pixels that the network below sees around a pixel
 
 

@@ -14,7 +14,6 @@ PAGE = (Path(__file__).parents[1] / "docs" / "training.md").read_text()
 SHOWN_IN_CODE = {"data", "device", "seed", "shuffle", "drop_last", "rank", "world_size", "scale", "ahead"}
 
 
-@pytest.mark.usefixtures("one_torch_thread")
 def test_the_code_of_the_page_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     prepare("sample", scale=4, lmdb=True, root=tmp_path / "data", jobs=1)
     monkeypatch.chdir(tmp_path)

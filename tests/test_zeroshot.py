@@ -20,8 +20,6 @@ from srdata.images import Pixels, list_images, read_image
 from srdata.rng import generator
 from srdata.scale import Scale
 
-pytestmark = pytest.mark.usefixtures("one_torch_thread")
-
 SMALL = Fathers(crop=32)
 
 

@@ -1,0 +1,32 @@
+"""Work on many processes: each keeps to one core, and what they give comes in order."""
+
+from __future__ import annotations
+
+import time
+
+import cv2
+import pytest
+
+from srdata.common.parallel import Backend, in_order
+
+
+def late_number(task: int) -> int:
+    """The task, the later the smaller it is."""
+    time.sleep((3 - task) * 0.03)
+    return task
+
+
+def threads_of_opencv(_: int) -> int:
+    return int(cv2.getNumThreads())
+
+
+@pytest.mark.parametrize("backend", ["loky", "threading"])
+def test_results_come_in_the_order_of_the_tasks(backend: Backend) -> None:
+    assert list(in_order(late_number, range(4), jobs=4, backend=backend)) == [0, 1, 2, 3]
+
+
+def test_a_process_of_many_takes_one_core() -> None:
+    """Or OpenCV would take all cores in each."""
+    code_by_default = cv2.getNumThreads()
+    assert list(in_order(threads_of_opencv, range(4), jobs=2)) == [1, 1, 1, 1]
+    assert cv2.getNumThreads() == code_by_default
