@@ -18,6 +18,7 @@ from srdata.images.folder_listing import (
     printable,
 )
 from srdata.images.image_policy import MOST_PIXELS, USUAL_PIXELS, ImagePolicy
+from srdata.images.pair_orientation import check_same_way
 from srdata.images.pixels import TRANSPOSES, Pixels, encode_png, grey_plane, turned, write_png
 
 __all__ = [
@@ -32,6 +33,7 @@ __all__ = [
     "LeftOut",
     "Pixels",
     "admit",
+    "check_same_way",
     "decode_image",
     "describe_left_out",
     "encode_png",

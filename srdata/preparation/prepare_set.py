@@ -17,7 +17,7 @@ from srdata.preparation.layout_basicsr import build_basicsr
 from srdata.preparation.layout_folder import JOURNAL
 from srdata.preparation.layouts import Built, Job, build_folder, build_lmdb
 from srdata.preparation.make_layers import read_source
-from srdata.preparation.plan import check_request, licence_text, plan_text
+from srdata.preparation.plan import check_request, licence_text, plan_text, unused_lines
 from srdata.preparation.source_items import find_items
 from srdata.recipes.set_recipe import NAME, PUBLISHED, HubSource, Pairs, Recipe, load_recipe
 from srdata.scale import Scale
@@ -165,6 +165,8 @@ def prepare(
             return Prepared(target, content)
         items = find_items(chosen, Path(root), Path(from_dir) if from_dir else None)
         log(f"{target}: {len(items)} images")
+        for line in unused_lines(chosen):
+            log(line)
         return _build(Job(items, chosen, target, skip_bad, jobs, backend))
 
 
