@@ -144,7 +144,10 @@ def test_a_cut_file_is_an_error(cat: Image.Image, form: str, kept: float) -> Non
     [
         (b"", "an empty file"),
         (b"<!DOCTYPE html><p>Sign in", "an HTML page, not an image"),
-        (b"%PDF-1.7 whatever", "not an image of a known format"),
+        (b"%PDF-1.7 whatever", "a PDF document, not an image"),
+        (b"\0\0\0\x20ftypavif\0\0\0\0", "an AVIF image, which is not read"),
+        (b"version https://git-lfs.github.com/spec/v1", "a pointer of Git LFS, to be had by `git lfs pull`"),
+        (b"plain text", "not an image of a known format"),
     ],
 )
 def test_what_is_no_image_is_named(data: bytes, text: str) -> None:

@@ -16,7 +16,7 @@ import numpy as np
 
 from srdata.common.hdf5_file import hdf5_library, open_hdf5
 from srdata.errors import CorruptRecordError, ImageError
-from srdata.images import PILLOW_LIMIT, Pixels, encode_png
+from srdata.images import USUAL_PIXELS, Pixels, encode_png
 from srdata.store.lmdb_pool import Lease
 
 ARRAY_SUFFIXES = frozenset({".npy", ".pt"})
@@ -166,7 +166,7 @@ def _as_png(array: Any, name: str) -> bytes:
     shape = tuple(array.shape)
     if array.dtype != np.uint8 or len(shape) not in (2, 3) or shape[2:] not in ((), (1,), (3,)):
         raise ImageError(f"{name}: is {array.dtype} {shape}, not uint8 (height, width, RGB): convert it")
-    if not 0 < shape[0] * shape[1] <= PILLOW_LIMIT:
+    if not 0 < shape[0] * shape[1] <= USUAL_PIXELS:
         raise ImageError(f"{name}: is {shape[1]}x{shape[0]} pixels: leave it out")
     pixels: Pixels = np.ascontiguousarray(array[:])
     return encode_png(pixels)

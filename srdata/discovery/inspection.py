@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -12,8 +12,9 @@ from srdata.discovery.found_parts import Lr, Part, Pile, Track, key_problem
 from srdata.discovery.image_bytes import ImageFile, LmdbImage
 from srdata.discovery.known_forms import find_parts
 from srdata.discovery.lmdb_folders import stored_keys
+from srdata.discovery.unused_files import unused_files
 from srdata.errors import SrdataError
-from srdata.images import decode_image, probe
+from srdata.images import ImageInfo, ImagePolicy, admit, decode_image, describe_left_out, probe
 from srdata.store.export_json import read_export
 from srdata.store.set_json import SET_FILE, check_files, read_set
 
@@ -62,6 +63,18 @@ def _inspect(path: Path, told: Inspection, full: bool) -> None:
     with progress("inspect", total, "images") as advance:
         for part in found.parts:
             _inspect_part(part, told, full, advance)
+    _tell_unused(path, found.parts, told)
+
+
+def _tell_unused(path: Path, parts: Sequence[Part], told: Inspection) -> None:
+    """What lies beside the images; a problem where it is, or may hold, an image."""
+    unused = unused_files(path, parts)
+    told.lines += [
+        f"not used  {line}" for line in describe_left_out(path, (one for one in unused if not one.picture))
+    ]
+    told.problems += [
+        f"not used: {line}" for line in describe_left_out(path, (one for one in unused if one.picture))
+    ]
 
 
 def _inspect_set(path: Path, told: Inspection) -> None:
@@ -89,28 +102,46 @@ def _inspect_part(part: Part, told: Inspection, full: bool, advance: Advance) ->
 
 def _inspect_pile(pile: Pile, what: str, told: Inspection, full: bool, advance: Advance) -> dict[str, Size]:
     """Describe a pile; gives the size of each image that has one."""
+    infos: dict[str, ImageInfo] = {}
     sizes: dict[str, Size] = {}
     problems: list[str] = []
     for key, file in pile.images.items():
         try:
-            sizes[key] = _size(file, full)
+            infos[key] = info = _header(file)
+            sizes[key] = info.height, info.width
             problems += _listed_otherwise(file, sizes[key])
+            if full:
+                decode_image(file.read_bytes(), str(file))
+            else:
+                admit(info, ImagePolicy(), str(file))
         except (SrdataError, OSError) as error:
             problems.append(str(error))
         advance(1)
-    told.lines.append(f"{what}: {len(pile.images)} images in {pile.where}, {_range(sizes)}")
+    told.lines.append(
+        f"{what}: {len(pile.images)} images in {pile.where}, {_range(sizes)}{_kinds(infos.values())}"
+    )
     bad_key = key_problem(pile)
     told.problems += _few([*problems, *_unlisted(pile), *([bad_key] if bad_key else [])])
     return sizes
 
 
-def _size(file: ImageFile, full: bool) -> Size:
-    """Height and width by the header, or of what is decoded."""
-    if full:
-        image = decode_image(file.read_bytes(), str(file))
-        return image.shape[0], image.shape[1]
-    info = probe(file) if isinstance(file, Path) else probe(file.read_bytes(), str(file))
-    return info.height, info.width
+def _header(file: ImageFile) -> ImageInfo:
+    return probe(file) if isinstance(file, Path) else probe(file.read_bytes(), str(file))
+
+
+def _kinds(infos: Iterable[ImageInfo]) -> str:
+    """How many images are not plain RGB of 8 bits, or lie on their side."""
+    found = Counter(kind for info in infos for kind in _kinds_of(info))
+    return "".join(f", {count} {kind}" for kind, count in found.items())
+
+
+def _kinds_of(info: ImageInfo) -> Iterator[str]:
+    if info.channels == 1:
+        yield "grey"
+    if info.deep:
+        yield f"of {info.maxval.bit_length()} bits" if info.maxval else "of samples that are not read"
+    if info.orientation != 1:
+        yield "turned by EXIF orientation"
 
 
 def _listed_otherwise(file: ImageFile, size: Size) -> Iterator[str]:

@@ -22,7 +22,7 @@ from srdata.discovery.lmdb_folders import lmdb_images
 from srdata.discovery.packed_pairs import HDF5_SUFFIXES, hdf5_parts, tar_parts
 from srdata.discovery.pair_folders import Place, by_name, is_lmdb, places
 from srdata.errors import UsageError
-from srdata.images import list_images, natural
+from srdata.images import list_folder, natural
 from srdata.scale import Scale
 from srdata.store.basicsr_lmdb import DATA_FILE
 from srdata.vocabulary import Split
@@ -122,7 +122,7 @@ def _hdf5(path: Path) -> list[Part]:
 
 
 def _images(path: Path) -> list[Part]:
-    return [Part(None, _folder(path))] if list_images(path) else []
+    return [Part(None, _folder(path))] if list_folder(path).images else []
 
 
 def _arrays(path: Path) -> list[Part]:
@@ -152,8 +152,8 @@ def _folder(folder: Path) -> Pile:
 
 def _files(folder: Path) -> list[Path]:
     """Image files, or saved arrays where there are none, in natural order."""
-    if images := list_images(folder):
-        return images
+    if images := list_folder(folder).images:
+        return list(images)
     arrays = (path for path in folder.rglob("*") if path.suffix in ARRAY_SUFFIXES and path.is_file())
     return sorted(arrays, key=lambda path: natural(path.as_posix()))
 

@@ -9,7 +9,7 @@ from pathlib import Path, PurePosixPath
 
 from srdata.errors import SourceError
 from srdata.fetch.manifest import ImageSet, Listing, Manifest, Source, path_pattern
-from srdata.images import list_images, natural
+from srdata.images import list_folder, natural
 
 SHOWN = 5  # names in an error
 
@@ -33,7 +33,7 @@ class Matched:
 
 def images_below(folder: Path) -> dict[str, Path]:
     """Every image file below `folder` by its relative path."""
-    return {path.relative_to(folder).as_posix(): path for path in list_images(folder)}
+    return {path.relative_to(folder).as_posix(): path for path in list_folder(folder).images}
 
 
 def listed(listing: Listing, paths: str) -> dict[str, str]:

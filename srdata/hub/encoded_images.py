@@ -8,18 +8,16 @@ from __future__ import annotations
 import io
 import os
 import zipfile
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import PurePosixPath
 from typing import Any, BinaryIO, overload
 
 import fsspec
-import numpy as np
 import pyarrow as pa
-from numpy.typing import NDArray
 
 from srdata.errors import ImageError
-from srdata.images import probe
+from srdata.images import ImageInfo, probe
 
 Table = Any  # of pyarrow or of `datasets`: both have column(name)
 
@@ -56,14 +54,11 @@ class EncodedColumn:
             raise ImageError(f"{self.name(row)}: holds no image")
         return self._open_file(path, row)
 
-    def sizes(self) -> NDArray[np.int64]:
-        """Height and width of every image, by its header, (rows, 2); raises ImageError."""
-        sizes = np.empty((len(self), 2), np.int64)
+    def headers(self) -> Iterator[ImageInfo]:
+        """What the header of every image says; raises ImageError."""
         for row in range(len(self)):
             with self.open(row) as file:
-                info = probe(file, self.name(row))
-            sizes[row] = info.height, info.width
-        return sizes
+                yield probe(file, self.name(row))
 
     def path(self, row: int) -> str | None:
         """The path or name of an image file, where the table has it."""

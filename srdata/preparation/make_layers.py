@@ -10,7 +10,7 @@ from typing import Any
 
 from srdata.degrade.whole_images import EPOCH
 from srdata.errors import ImageError
-from srdata.images import Pixels, decode_image, probe
+from srdata.images import Pixels, check_same_way, decode_image, probe
 from srdata.preparation.source_items import Item
 from srdata.recipes.set_recipe import Recipe
 from srdata.scale import Scale
@@ -50,7 +50,7 @@ def read_source(item: Item) -> Source:
 def make_layers(source: Source, recipe: Recipe) -> Made:
     """Decode HR, crop it to what LR covers, and make or read LR for every scale; raises ImageError."""
     item = source.item
-    hr = decode_image(source.data, str(item.hr), recipe.images)
+    hr = whole = decode_image(source.data, str(item.hr), recipe.images)
     params: dict[str, Any] = {}
     if item.copy is not None:
         hr = item.copy.of(hr)
@@ -63,7 +63,7 @@ def make_layers(source: Source, recipe: Recipe) -> Made:
     for scale in recipe.scales:
         chain = recipe.chains.get(scale)
         if chain is None:
-            layers[scale.label] = _published_lr(item, hr, scale, recipe)
+            layers[scale.label] = _published_lr(source, whole, hr, scale, recipe)
         else:
             part = hr[: scale.crop(height), : scale.crop(width)]
             params[scale.label] = chain.sample(recipe.seed, EPOCH, item.key)
@@ -86,12 +86,15 @@ def _facts(source: Source, params: dict[str, Any]) -> Facts:
     )
 
 
-def _published_lr(item: Item, hr: Pixels, scale: Scale, recipe: Recipe) -> Pixels:
-    path = item.lr[scale.label]
+def _published_lr(source: Source, whole: Pixels, hr: Pixels, scale: Scale, recipe: Recipe) -> Pixels:
+    item, path = source.item, source.item.lr[scale.label]
     try:
-        lr = decode_image(path.read_bytes(), str(path), recipe.images)
+        data = path.read_bytes()
     except OSError as error:
         raise ImageError(f"{path}: cannot be read: {error.strerror}") from error
+    lr = decode_image(data, str(path), recipe.images)
+    turns = probe(source.data).orientation, probe(data).orientation
+    check_same_way(whole, lr, turns, (item.hr, path))
     expected = scale.lr(hr.shape[0]), scale.lr(hr.shape[1])
     if lr.shape[:2] != expected:
         raise ImageError(

@@ -8,16 +8,28 @@ from typing import Any
 
 from tqdm import tqdm
 
+from srdata.discovery.unused_files import unused_files
 from srdata.errors import UsageError
 from srdata.fetch import Planned, have
 from srdata.fetch import plan as downloads
 from srdata.fetch.manifest import ImageSet, Manifest, load_manifest
 from srdata.hub.repository import Repository, look
+from srdata.images import describe_left_out
+from srdata.preparation.existing_pairs import find_pairs
 from srdata.preparation.layout_lmdb import layout_of
-from srdata.preparation.source_items import find_items, hr_sets, published_sets, sample_bytes, stored_sizes
+from srdata.preparation.source_items import (
+    Item,
+    find_items,
+    header_problem,
+    hr_sets,
+    published_sets,
+    sample_bytes,
+    stored_sizes,
+)
 from srdata.recipes.set_recipe import Recipe
 
 _FLAGS = {"from_dir": "from", "splits": "split"}  # options whose flags have another name
+SHOWN = 10  # bad images named in a plan
 _STORED_PER_PACKED = 2  # raw samples for each byte of PNG archive; DIV2K's training HR: 6.6 of 3.5 GB
 
 
@@ -115,15 +127,32 @@ def _total(planned: Sequence[Planned]) -> str:
 
 
 def _image_lines(recipe: Recipe, root: Path, from_dir: Path | None) -> list[str]:
-    sizes = stored_sizes(find_items(recipe, root, from_dir), recipe)
+    items = find_items(recipe, root, from_dir)
+    sizes = stored_sizes(items, recipe)
     samples = sum(sample_bytes(*size, recipe) for size in sizes)
-    lines = [f"images    {len(sizes)}"]
+    lines = [f"images    {len(sizes)}", *unused_lines(recipe), *_bad_lines(items, recipe)]
     if recipe.windows and sizes:
         heights, widths = zip(*sizes, strict=True)
         for scale in recipe.scales:
             count = int(recipe.windows.counts(heights, widths, scale).sum())
             lines.append(f"windows   {count} of {recipe.windows.size} pixels at {scale.label}")
     return [*lines, f"disk      {readable(samples)} as raw samples, less with another codec"]
+
+
+def unused_lines(recipe: Recipe) -> list[str]:
+    """What lies in the folder of a recipe and is not used: how many, and the first names."""
+    if recipe.folder is None:
+        return []
+    folder = Path(recipe.folder)
+    unused = unused_files(folder, find_pairs(recipe).parts)
+    return [f"not used  {line}" for line in describe_left_out(folder, unused)]
+
+
+def _bad_lines(items: Sequence[Item], recipe: Recipe) -> list[str]:
+    """The images that their headers show to be unusable: they end the run, or are skipped by --skip-bad."""
+    bad = [str(problem) for item in items if (problem := header_problem(item, recipe)) is not None]
+    more = [f"bad       and {len(bad) - SHOWN} more"] if len(bad) > SHOWN else []
+    return [*(f"bad       {problem}" for problem in bad[:SHOWN]), *more]
 
 
 def readable(count: int | None) -> str:

@@ -18,7 +18,7 @@ from srdata.preparation.layout_basicsr import build_basicsr
 from srdata.preparation.layout_folder import JOURNAL
 from srdata.preparation.layouts import Built, Job, build_folder, build_lmdb
 from srdata.preparation.make_layers import read_source
-from srdata.preparation.plan import check_request, licence_text, plan_text
+from srdata.preparation.plan import check_request, licence_text, plan_text, unused_lines
 from srdata.preparation.source_items import find_items
 from srdata.recipes.hub_commit import pinned
 from srdata.recipes.set_recipe import NAME, PUBLISHED, HubSource, Pairs, Recipe, read_set_recipe
@@ -167,6 +167,8 @@ def prepare(
             return Prepared(target, content)
         items = find_items(chosen, Path(root), Path(from_dir) if from_dir else None)
         log(f"{target}: {len(items)} images")
+        for line in unused_lines(chosen):
+            log(line)
         return _build(Job(items, chosen, target, _claim(target), skip_bad, jobs, backend))
 
 

@@ -17,7 +17,7 @@ from srdata.fetch.manifest import ImageSet, Manifest, load_manifest
 from srdata.hub.columns import choose_columns
 from srdata.hub.encoded_images import EncodedColumn, EncodedImage, Keys
 from srdata.hub.open_table import load_all
-from srdata.images import ImageInfo, probe
+from srdata.images import ImageInfo, admit, probe
 from srdata.preparation.existing_pairs import find_pairs, lr_of
 from srdata.recipes.multiscale_copies import Smaller, copy_key
 from srdata.recipes.set_recipe import HubSource, Recipe
@@ -96,6 +96,16 @@ def stored_sizes(items: Iterable[Item], recipe: Recipe) -> list[tuple[int, int]]
                 height, width = item.copy.size(height, width)
             sizes.append((recipe.stored(height), recipe.stored(width)))
     return sizes
+
+
+def header_problem(item: Item, recipe: Recipe) -> ImageError | None:
+    """Why an image cannot be used, so far as the headers of its files show it."""
+    try:
+        for file in (item.hr, *item.lr.values()):
+            admit(_header(file), recipe.images, str(file))
+    except ImageError as error:
+        return error
+    return None
 
 
 def _header(file: ImageFile) -> ImageInfo:

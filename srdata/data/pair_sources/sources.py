@@ -7,10 +7,10 @@ the other has no pixels, and nothing is read for it.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol, Self
 
 import numpy as np
 
@@ -18,7 +18,7 @@ from srdata.common.files import inside
 from srdata.discovery.pair_folders import images_by_name
 from srdata.discovery.pairing import Sizes, check_sizes, guess_scale, match_names
 from srdata.errors import ImageError
-from srdata.images import ImagePolicy, Pixels, decode_image, probe, read_image
+from srdata.images import ImageInfo, ImagePolicy, Pixels, check_same_way, decode_image, probe, read_image
 from srdata.scale import Scale
 from srdata.store.basicsr_lmdb import BasicsrReader
 from srdata.store.blocks import CHANNELS, HR
@@ -115,14 +115,32 @@ class DecodedSource:
                 _copy_crop(side.image(image), corner, target, self._keys[image])
 
 
+class Headers(NamedTuple):
+    """What the headers of images say."""
+
+    sizes: Sizes
+    turns: Integers  # EXIF orientations, (images,)
+
+    @classmethod
+    def of(cls, infos: Iterable[ImageInfo]) -> Self:
+        """Those of some images."""
+        return cls.of_rows((one.height, one.width, one.orientation) for one in infos)
+
+    @classmethod
+    def of_rows(cls, rows: Iterable[tuple[int, int, int]]) -> Self:
+        """Of height, width and orientation of each."""
+        found = np.array(list(rows), np.int64).reshape(-1, 3)
+        return cls(found[:, :2], found[:, 2])
+
+
 class Images(Protocol):
     """Encoded images, numbered from 0."""
 
     def image(self, number: int) -> Pixels:
         """One of them, decoded."""
 
-    def sizes(self) -> Sizes:
-        """Height and width of each, without decoding them."""
+    def headers(self) -> Headers:
+        """What is known of each without decoding it."""
 
 
 @dataclass(frozen=True)
@@ -132,10 +150,9 @@ class FileImages:
     paths: Sequence[Path]
     policy: ImagePolicy | None
 
-    def sizes(self) -> Sizes:
-        """What their headers say."""
-        infos = (probe(path) for path in self.paths)
-        return np.array([(info.height, info.width) for info in infos], np.int64)
+    def headers(self) -> Headers:
+        """What the files say."""
+        return Headers.of(probe(path) for path in self.paths)
 
     def image(self, number: int) -> Pixels:
         return read_image(self.paths[number], self.policy)
@@ -149,19 +166,19 @@ class LmdbImages:
     names: Sequence[str]
     policy: ImagePolicy | None
 
-    def sizes(self) -> Sizes:
+    def headers(self) -> Headers:
         """What meta_info.txt says, or else the headers of the images."""
         given = dict(zip(self.reader.keys, self.reader.sizes.tolist(), strict=True))
-        sizes = (given[name] if all(given[name]) else self._probed(name) for name in self.names)
-        return np.array(list(sizes), np.int64)
+        found = ((*given[name], 1) if all(given[name]) else self._probed(name) for name in self.names)
+        return Headers.of_rows(found)
 
     def image(self, number: int) -> Pixels:
         name = self.names[number]
         return decode_image(self.reader.png(name), f"{self.reader.path}: {name}", self.policy)
 
-    def _probed(self, name: str) -> tuple[int, int]:
+    def _probed(self, name: str) -> tuple[int, int, int]:
         info = probe(self.reader.png(name), f"{self.reader.path}: {name}")
-        return info.height, info.width
+        return info.height, info.width, info.orientation
 
 
 def prepared_source(folder: Path, split: str, scale: Scale, policy: ImagePolicy | None) -> PairSource:
@@ -191,7 +208,7 @@ def single_source(folder: Path, scale: Scale, policy: ImagePolicy | None) -> Pai
     """The images of one folder, to be read as HR, or as LR at scale 1."""
     found = images_by_name(folder)
     images = FileImages(list(found.values()), policy)
-    return DecodedSource(list(found), images.sizes(), scale, images, images)
+    return DecodedSource(list(found), images.headers().sizes, scale, images, images)
 
 
 def lmdb_source(
@@ -205,11 +222,14 @@ def lmdb_source(
 
 
 def paired_source(keys: Sequence[str], hr: Images, lr: Images, scale: Scale | None) -> PairSource:
-    """The pairs of these images; raises UsageError when their sizes do not match."""
-    hr_sizes, lr_sizes = hr.sizes(), lr.sizes()
-    scale = scale or guess_scale(hr_sizes, lr_sizes)
-    check_sizes(keys, hr_sizes, lr_sizes, scale)
-    return DecodedSource(keys, hr_sizes, scale, hr, lr)
+    """The pairs of these images; UsageError when sizes do not match, ImageError when one lies another way."""
+    high, low = hr.headers(), lr.headers()
+    for number in (high.turns != low.turns).nonzero()[0].tolist():
+        turns, key = (int(high.turns[number]), int(low.turns[number])), keys[number]
+        check_same_way(hr.image(number), lr.image(number), turns, (f"HR image {key}", f"LR image {key}"))
+    scale = scale or guess_scale(high.sizes, low.sizes)
+    check_sizes(keys, high.sizes, low.sizes, scale)
+    return DecodedSource(keys, high.sizes, scale, hr, lr)
 
 
 def _copy_crop(image: Pixels, corner: list[int], out: Pixels, key: str) -> None:

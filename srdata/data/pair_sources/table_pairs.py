@@ -7,8 +7,7 @@ from pathlib import Path
 
 import pyarrow as pa
 
-from srdata.data.pair_sources.sources import DecodedSource, PairSource, paired_source
-from srdata.discovery.pairing import Sizes
+from srdata.data.pair_sources.sources import DecodedSource, Headers, PairSource, paired_source
 from srdata.errors import UsageError
 from srdata.hub.address import HubName
 from srdata.hub.columns import Columns, Given, choose_columns
@@ -29,9 +28,9 @@ class TableImages:
     column: EncodedColumn
     policy: ImagePolicy | None
 
-    def sizes(self) -> Sizes:
-        """What their headers say."""
-        return self.column.sizes()
+    def headers(self) -> Headers:
+        """What the files say."""
+        return Headers.of(self.column.headers())
 
     def image(self, number: int) -> Pixels:
         return decode_image(self.column.data(number), self.column.name(number), self.policy)
@@ -61,7 +60,7 @@ class TableReading:
         if more:
             return paired_source(keys, images, more[0], scale)
         scale = scale if scale and self.columns.hr else Scale(1)
-        return DecodedSource(keys, images.sizes(), scale, images, images)
+        return DecodedSource(keys, images.headers().sizes, scale, images, images)
 
 
 def choose_reading(

@@ -1,0 +1,45 @@
+"""What of a folder is not used, once it is known which of its images are."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+
+from srdata.degrade.image_files import DELTAS_FILE
+from srdata.discovery.found_parts import Part
+from srdata.discovery.image_bytes import ArrayFile, Hdf5Image, ImageFile, LmdbImage, TarImage
+from srdata.images import LeftOut, list_folder
+from srdata.store.export_json import EXPORT_FILE
+
+_KNOWN = frozenset({EXPORT_FILE, DELTAS_FILE})  # that srdata writes beside images, and reads
+
+
+def unused_files(folder: Path, parts: Iterable[Part]) -> list[LeftOut]:
+    """Everything in `folder` but the images of `parts`, and the files that hold them; none of a file."""
+    used = {_place(file) for part in parts for pile in _piles(part) for file in pile}
+    listing = list_folder(folder)
+    idle = (LeftOut(path, "images that are not part of this", True) for path in listing.images)
+    return [
+        one
+        for one in (*idle, *listing.left_out)
+        if one.path.name not in _KNOWN and used.isdisjoint((one.path, *one.path.parents))
+    ]
+
+
+def _piles(part: Part) -> Iterator[Iterable[ImageFile]]:
+    yield part.hr.images.values()
+    yield from (lr.pile.images.values() for lr in part.lr.values())
+
+
+def _place(file: ImageFile) -> Path | None:
+    """The file or folder on this disk that an image is in."""
+    match file:
+        case LmdbImage():
+            return file.folder
+        case TarImage():
+            return file.archive
+        case ArrayFile() | Hdf5Image():
+            return file.path
+        case Path():
+            return file
+    return None

@@ -1,0 +1,49 @@
+"""Image files in and out: the only place that decodes, and so the only one that knows of colour order,
+orientation, alpha, bit depth and the like. What comes out is RGB, uint8, (height, width, 3).
+
+A file is judged by its first bytes, never by its name, and its header is read before its pixels: format,
+size, mode and number of frames are checked against an `ImagePolicy` while nothing large is in memory yet.
+"""
+
+from srdata.images.decode_pixels import decode_image, read_image
+from srdata.images.file_header import Channels, ImageInfo, admit, probe
+from srdata.images.file_kinds import IMAGE_SUFFIXES
+from srdata.images.folder_listing import (
+    ImageListing,
+    LeftOut,
+    describe_left_out,
+    list_folder,
+    list_images,
+    natural,
+    printable,
+)
+from srdata.images.image_policy import MOST_PIXELS, USUAL_PIXELS, ImagePolicy
+from srdata.images.pair_orientation import check_same_way
+from srdata.images.pixels import TRANSPOSES, Pixels, encode_png, grey_plane, turned, write_png
+
+__all__ = [
+    "IMAGE_SUFFIXES",
+    "MOST_PIXELS",
+    "TRANSPOSES",
+    "USUAL_PIXELS",
+    "Channels",
+    "ImageInfo",
+    "ImageListing",
+    "ImagePolicy",
+    "LeftOut",
+    "Pixels",
+    "admit",
+    "check_same_way",
+    "decode_image",
+    "describe_left_out",
+    "encode_png",
+    "grey_plane",
+    "list_folder",
+    "list_images",
+    "natural",
+    "printable",
+    "probe",
+    "read_image",
+    "turned",
+    "write_png",
+]

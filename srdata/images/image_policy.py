@@ -1,0 +1,26 @@
+"""What to do with images that are not plain 8-bit RGB."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from srdata.common.strict_model import StrictModel
+
+USUAL_PIXELS = 178_956_970  # the most that is read unless a policy says more; Pillow's own limit for files
+MOST_PIXELS = 1 << 30  # the most that OpenCV reads
+
+
+class ImagePolicy(StrictModel):
+    """What to do with images that are not plain 8-bit RGB. EXIF orientation is always applied, once.
+
+    Grey, 1-bit and palette images become RGB without loss. A bad image raises ImageError with the remedy.
+    """
+
+    alpha: Literal["error", "drop", "white", "black"] = "error"  # an opaque alpha channel is always dropped
+    depth16: Literal["error", "round"] = "error"  # round: to the nearest of 256 levels
+    cmyk: Literal["error", "convert"] = "error"  # convert: Pillow's formula, no colour profile
+    frames: Literal["error", "first"] = "error"
+    icc: Literal["ignore", "srgb"] = "ignore"  # srgb: convert from the embedded profile
+    max_pixels: Annotated[int, Field(ge=1, le=MOST_PIXELS)] = USUAL_PIXELS
