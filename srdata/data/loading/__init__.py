@@ -1,1 +1,11 @@
-"""`Loader`: from items to batches on the device."""
+"""`Loader`: from items to batches on the device.
+
+batch         `Batch`: what a loader yields
+epoch_plan    which batches an epoch has, what is in each, and reading it
+finish        from crops to what the network gets: floats, degraded, augmented, in its range
+loader        `Loader`, its settings, and where it stands
+model_input   colour, range, type and memory format of what the network gets
+multi_loader  `Alternating` and `Unpaired`: several loaders as one
+online_lr     LR that is made of HR crops instead of being read
+prefetch      batches ahead of their use: in line, by threads, by processes
+"""

@@ -1,1 +1,8 @@
-"""Where pairs are read from: shards, folders, LMDB, tables, memory."""
+"""Where pairs are read from: shards, folders, LMDB, tables, memory.
+
+in_memory    whole images kept on the host or on the device
+residency    where a loader has its images: mapped shards, host or device
+sources      a kind of source each: prepared sets, image files, LMDB folders
+stereo       two views of a scene as one image of six channels
+table_pairs  pairs in a table of encoded images, as `datasets` reads it
+"""
