@@ -22,6 +22,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from srdata.common.lazy_names import lazy_names
+from srdata.moved import keep_old_paths
 
 __version__ = "0.1.0"
 
@@ -58,3 +59,5 @@ else:
             "srdata.resize": "imresize",
         },
     )
+
+keep_old_paths()

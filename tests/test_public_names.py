@@ -21,7 +21,7 @@ FENCED = re.compile(r"^```(?:python|py)\n(.*?)^```", re.DOTALL | re.MULTILINE)
 NAMED = re.compile(r"(?<![\w/.-])srdata(?:\.\w+)+(?![\w/-])(?<!\.json)")  # in prose; no file and no address
 PUBLIC = ["srdata", *(f"srdata.{name}" for name in LISTED.findall(srdata.__doc__ or ""))]
 PACKAGES = [name for name in PUBLIC if (REPOSITORY / name.replace(".", "/") / "__init__.py").is_file()]
-PAGES = [REPOSITORY / "README.md", REPOSITORY / "CHANGELOG.md", *sorted((REPOSITORY / "docs").glob("*.md"))]
+PAGES = [REPOSITORY / "README.md", *sorted((REPOSITORY / "docs").glob("*.md"))]
 EXAMPLES = sorted((REPOSITORY / "examples").glob("*"))
 ROOMS = sorted(path.parent for path in PACKAGE.rglob("__init__.py") if path.parent != PACKAGE)
 
