@@ -30,7 +30,6 @@ if TYPE_CHECKING:
     from srdata.data.loading.batch import Batch as Batch
     from srdata.data.loading.loader import Loader as Loader
     from srdata.data.loading.model_input import DIV2K_MEAN as DIV2K_MEAN
-    from srdata.data.loading.model_input import Color as Color
     from srdata.data.loading.multi_loader import Alternating as Alternating
     from srdata.data.loading.multi_loader import Unpaired as Unpaired
     from srdata.data.sampling.epoch_sampler import EpochSampler as EpochSampler
@@ -47,6 +46,7 @@ if TYPE_CHECKING:
     from srdata.images import ImagePolicy as ImagePolicy
     from srdata.scale import Scale as Scale
     from srdata.store.windows import Windows as Windows
+    from srdata.vocabulary import Color as Color
 else:
     __all__, __getattr__, __dir__ = lazy_names(
         __name__,
@@ -57,7 +57,7 @@ else:
             "srdata.data.datasets.streaming": "StreamedPairs",
             "srdata.data.loading.batch": "Batch",
             "srdata.data.loading.loader": "Loader",
-            "srdata.data.loading.model_input": "Color DIV2K_MEAN",
+            "srdata.data.loading.model_input": "DIV2K_MEAN",
             "srdata.data.loading.multi_loader": "Alternating Unpaired",
             "srdata.data.sampling.epoch_sampler": "EpochSampler",
             "srdata.data.sampling.orders": "Order Sequential Several Shuffled Weighted",
@@ -67,5 +67,6 @@ else:
             "srdata.images": "IMAGE_SUFFIXES ImagePolicy",
             "srdata.scale": "Scale",
             "srdata.store.windows": "Windows",
+            "srdata.vocabulary": "Color",
         },
     )

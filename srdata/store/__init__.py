@@ -4,6 +4,7 @@ basicsr_lmdb   the LMDB folders of BasicSR and its relatives
 blocks         how an image is cut into blocks, and which of them a crop touches
 codecs         how a block becomes bytes and comes back
 crop_blocks    a crop, put together from blocks
+export_json    export.json: what was exported into a folder
 folder_names   what the field calls the files and folders of a set
 index          index.parquet: a row for every image
 lmdb_file      writing and checking LMDB files
