@@ -49,7 +49,11 @@ else:
 
 
 class _Degrade(ModuleType):
-    """A package that is a function too, as `from srdata import degrade` finds one or the other."""
+    """A package that is a function too, as `from srdata import degrade` finds one or the other.
+
+    Nothing is plainer while package and verb share a name: Python's data model lets a module be called by its
+    class alone, and a function in its place would have to pose as a package in sys.modules.
+    """
 
     def __call__(self, *arguments: Any, **settings: Any) -> Any:
         from srdata.degrade.whole_images import degrade
