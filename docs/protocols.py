@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from srdata.metrics.measures.measure_table import MEASURES, ROLES
+from srdata.metrics.measures import MEASURES, ROLES
 from srdata.metrics.protocols import PROTOCOLS, Protocol
 
 

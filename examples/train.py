@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import argparse
-import io
 import math
+import os
 import time
 from pathlib import Path
 from typing import Any
@@ -15,9 +15,8 @@ from torch import Tensor, nn
 
 from srdata import Loader, PairedDataset, prepare
 from srdata.colour import luma
-from srdata.common.files import write_file
+from srdata.data import IMAGE_SUFFIXES
 from srdata.errors import SrdataError, UnknownNameError, UsageError
-from srdata.images import IMAGE_SUFFIXES
 
 WARM_UP = 50  # steps in which the learning rate rises: Adam's first ones are coarse
 L2_RATE = 0.2  # of --lr, where fine-tuning begins
@@ -141,9 +140,13 @@ class Training:
             "step": self.step,
             "seconds": self.seconds,
         }
-        data = io.BytesIO()
-        torch.save(state, data)
-        write_file(self.args.checkpoint, data.getvalue())  # whole or not at all
+        path: Path = self.args.checkpoint
+        path.parent.mkdir(parents=True, exist_ok=True)
+        part = path.with_name(f"{path.name}.part")
+        with part.open("wb") as file:
+            torch.save(state, file)
+            os.fsync(file.fileno())
+        part.replace(path)  # whole or not at all
 
     def restore(self, path: Path) -> None:
         saved = load(path, self.args, DECIDING)
@@ -194,5 +197,5 @@ def main() -> None:
 if __name__ == "__main__":
     try:
         main()
-    except SrdataError as error:
+    except (SrdataError, OSError) as error:
         raise SystemExit(f"train.py: {error}") from error

@@ -1,9 +1,30 @@
-"""Training data for image super-resolution: from the name of a data set to batches on the device."""
+"""Training data for image super-resolution: from the name of a data set to batches on the device.
+
+What is public: the names below, and those of these packages and modules.
+
+data        data sets, loaders, and the orders, schedules and kinds of data that they take
+augment     augmentations on the batch
+degrade     degradations, chains, ops, the learned resampler; `srdata.degrade(image, …)` makes one LR image
+inference   self-ensemble, tiles, several networks as one
+metrics     PSNR and SSIM under named protocols, further measures, opinion scores
+recipes     recipes of sets
+papers      recipes of papers
+difficulty  how hard each window of a set is, and classes of it
+prepared    the images of a prepared set, what made them, whether they are what they were
+duplicates  images that show the same, within a set and between training and test sets
+report      pages for a person
+colour      colour spaces
+errors      the errors that srdata raises on purpose
+"""
 
 from __future__ import annotations
 
-import importlib
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from srdata.common.lazy_names import lazy_names
+from srdata.moved import keep_old_paths
+
+__version__ = "0.1.0"
 
 if TYPE_CHECKING:
     from srdata.data.datasets.paired import PairedDataset as PairedDataset
@@ -19,51 +40,24 @@ if TYPE_CHECKING:
     from srdata.prepared.verification import verify as verify
     from srdata.publishing import publish as publish
     from srdata.resize import imresize as imresize
+else:
+    __all__, __getattr__, __dir__ = lazy_names(
+        __name__,
+        {
+            "srdata.data.datasets.paired": "PairedDataset",
+            "srdata.data.loading.batch": "Batch",
+            "srdata.data.loading.loader": "Loader",
+            "srdata.degrade": "degrade",
+            "srdata.discovery.inspection": "inspect",
+            "srdata.exporting.export_set": "export",
+            "srdata.inference.ensemble": "self_ensemble",
+            "srdata.metrics.evaluation": "evaluate",
+            "srdata.papers": "load_recipe",
+            "srdata.preparation": "prepare",
+            "srdata.prepared.verification": "verify",
+            "srdata.publishing": "publish",
+            "srdata.resize": "imresize",
+        },
+    )
 
-__version__ = "0.1.0"
-
-# Where each public name lives. Resolved on first use: importing srdata loads neither torch nor datasets.
-_HOMES = {
-    "degrade": "srdata.degrade",  # a package that can be called
-    "evaluate": "srdata.metrics.evaluation",
-    "export": "srdata.exporting.export_set",
-    "imresize": "srdata.resize",
-    "inspect": "srdata.discovery.inspection",
-    "load_recipe": "srdata.papers",
-    "prepare": "srdata.preparation",
-    "publish": "srdata.publishing",
-    "verify": "srdata.prepared.verification",
-    "Batch": "srdata.data.loading.batch",
-    "Loader": "srdata.data.loading.loader",
-    "PairedDataset": "srdata.data.datasets.paired",
-    "self_ensemble": "srdata.inference.ensemble",
-}
-
-__all__ = [
-    "Batch",
-    "Loader",
-    "PairedDataset",
-    "degrade",
-    "evaluate",
-    "export",
-    "imresize",
-    "inspect",
-    "load_recipe",
-    "prepare",
-    "publish",
-    "self_ensemble",
-    "verify",
-]
-
-
-def __getattr__(name: str) -> Any:
-    if name not in _HOMES:
-        raise AttributeError(f"module 'srdata' has no attribute {name!r}")
-    home = importlib.import_module(_HOMES[name])
-    value = home if home.__name__ == f"{__name__}.{name}" else getattr(home, name)
-    globals()[name] = value
-    return value
-
-
-def __dir__() -> list[str]:
-    return sorted({*globals(), *_HOMES})
+keep_old_paths()

@@ -13,6 +13,16 @@ from numpy.typing import NDArray
 
 from srdata.errors import UnknownNameError, UsageError
 
+__all__ = [
+    "cmyk_to_rgb",
+    "linear_to_srgb",
+    "luma",
+    "rgb_to_cmyk",
+    "rgb_to_ycbcr",
+    "srgb_to_linear",
+    "ycbcr_to_rgb",
+]
+
 Matrix = Literal["bt601", "bt709", "bt2020", "smpte240m"]
 Span = Literal["studio", "full"]
 Coefficients = NDArray[np.floating[Any]]

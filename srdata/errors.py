@@ -26,6 +26,25 @@ import difflib
 from collections.abc import Iterable, Sequence
 from typing import Self
 
+__all__ = [
+    "ArchiveError",
+    "CorruptRecordError",
+    "DownloadError",
+    "HashMismatchError",
+    "HubError",
+    "ImageError",
+    "LicenceError",
+    "MissingExtraError",
+    "RecipeError",
+    "SetError",
+    "SourceError",
+    "SrdataError",
+    "StorageFullError",
+    "StoreError",
+    "UnknownNameError",
+    "UsageError",
+]
+
 
 class SrdataError(Exception):
     """Any error that srdata raises on purpose."""

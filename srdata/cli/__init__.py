@@ -1,12 +1,13 @@
 """The command line: one short function per verb, no logic.
 
-verbs           the command `srdata` and its groups of verbs
-prepare_verbs   prepare, degrade, train-resampler
-look_verbs      list, show, inspect, verify, explain, replay, preview, report, doctor, schema
-score_verbs     classify, evaluate; evaluate_request is what evaluate is asked for
-share_verbs     export, publish
-options         arguments and options that several verbs have
-exit_status     from an error to a line and an exit status
+verbs             the command `srdata` and its groups of verbs
+prepare_verbs     prepare, degrade, train-resampler
+look_verbs        list, show, inspect, verify, explain, replay, preview, report, doctor, schema
+score_verbs       classify, evaluate
+evaluate_request  what `evaluate` is asked for
+share_verbs       export, publish
+options           arguments and options that several verbs have
+exit_status       from an error to a line and an exit status
 """
 
 from srdata.cli.exit_status import main, run

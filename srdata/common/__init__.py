@@ -1,1 +1,15 @@
-"""Small things that every room may use: files, processes, words for mistakes."""
+"""Small things that every room may use: files, processes, words for mistakes.
+
+closing              what is closed when its `with` block ends
+files                files that are right when they have their name
+finding              what a check of a machine or of sets found
+hdf5_file            HDF5 files, which need h5py
+lazy_names           names that are imported on first use
+only_choice          the one that is meant of several
+parallel             work on many processes, results in order
+progress             how far long work has come
+safe_names           names that mean one file on every system
+strict_model         files and settings that are checked whole
+strict_yaml          YAML read strictly, with the line of every value
+validation_messages  what pydantic found wrong, in the user's words
+"""

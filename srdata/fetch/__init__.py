@@ -1,4 +1,16 @@
-"""From a name and an address to verified files."""
+"""From a name and an address to verified files.
+
+archive_members   the files inside a zip or tar, hostile ones refused
+bring             download, check, unpack the files of a source
+download          a verified file from the first address that gives it
+http              one request: where it may lead, how long to wait
+local_files       what of a data set is on this disk
+manifest          what a data set holds, and what is known of its bytes
+match_files       which files are the images of a set
+obtain            from an image set to image files
+partial_download  what has come so far, to go on with
+unpack            all files of an archive, checked, or nothing
+"""
 
 from srdata.fetch.http import Patience as Patience
 from srdata.fetch.match_files import SourceImage as SourceImage

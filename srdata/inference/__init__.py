@@ -1,1 +1,30 @@
-"""Running a network: self-ensemble, tiles, several networks as one."""
+"""Running a network: self-ensemble, tiles, several networks as one.
+
+averages  means and medians of outputs, and checks of what a network gives
+ensemble  `self_ensemble`, `SelfEnsemble`: the image turned in several ways
+fusion    `model_ensemble`, `fuse_weights`: several networks as one
+tiling    `tiled`, `Tiled`: images that do not fit into memory
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from srdata.common.lazy_names import lazy_names
+
+if TYPE_CHECKING:
+    from srdata.inference.ensemble import SelfEnsemble as SelfEnsemble
+    from srdata.inference.ensemble import self_ensemble as self_ensemble
+    from srdata.inference.fusion import fuse_weights as fuse_weights
+    from srdata.inference.fusion import model_ensemble as model_ensemble
+    from srdata.inference.tiling import Tiled as Tiled
+    from srdata.inference.tiling import tiled as tiled
+else:
+    __all__, __getattr__, __dir__ = lazy_names(
+        __name__,
+        {
+            "srdata.inference.ensemble": "SelfEnsemble self_ensemble",
+            "srdata.inference.fusion": "fuse_weights model_ensemble",
+            "srdata.inference.tiling": "Tiled tiled",
+        },
+    )

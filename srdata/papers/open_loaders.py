@@ -20,7 +20,7 @@ from srdata.data.sampling.schedule import Schedule
 from srdata.data.single_image.deep_prior import DeepPrior
 from srdata.data.single_image.zero_shot import ZeroShot
 from srdata.data.single_image.zero_shot_crops import PRESETS
-from srdata.difficulty.classes import classes, equal_classes
+from srdata.difficulty.thresholds import classes, equal_classes
 from srdata.errors import UsageError
 from srdata.papers.derived_outputs import WithExtras
 from srdata.papers.requirements import find_set, need_of, reads_hr_alone

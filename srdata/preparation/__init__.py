@@ -1,4 +1,15 @@
-"""From a recipe to a prepared set: download, degrade, cut, store, and declare it finished."""
+"""From a recipe to a prepared set: download, degrade, cut, store, and declare it finished.
+
+existing_pairs  pairs that others made, taken as they are
+layout_basicsr  LMDB folders of sub-images
+layout_folder   PNG files in EDSR's folders
+layout_lmdb     shards
+layouts         each layout's way from images to files
+make_layers     one image of the source becomes its layers
+plan            what a preparation would do, before it does it
+prepare_set     `prepare`: once, however often it is interrupted
+source_items    an item for each HR image of the source
+"""
 
 from srdata.preparation.prepare_set import Prepared, plan, prepare
 

@@ -1,1 +1,27 @@
-"""A prepared set as a whole: its images with their δ, whether it is what it says, its licences."""
+"""A prepared set as a whole: its images with their δ, whether it is what it says, its licences.
+
+licences      whether its images may be passed on
+set_images    `PreparedImages` of any layout; `explain` and `replay` what made LR
+verification  `verify`: files, records and pairs against their hashes, δ and the published set
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from srdata.common.lazy_names import lazy_names
+
+if TYPE_CHECKING:
+    from srdata.prepared.set_images import PreparedImages as PreparedImages
+    from srdata.prepared.set_images import explain as explain
+    from srdata.prepared.set_images import replay as replay
+    from srdata.prepared.verification import Report as Report
+    from srdata.prepared.verification import verify as verify
+else:
+    __all__, __getattr__, __dir__ = lazy_names(
+        __name__,
+        {
+            "srdata.prepared.set_images": "PreparedImages explain replay",
+            "srdata.prepared.verification": "Report verify",
+        },
+    )

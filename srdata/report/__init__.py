@@ -1,42 +1,36 @@
-"""Pages for a person: what a degradation does, what it draws, and what a prepared set holds."""
+"""Pages for a person: what a degradation does, what it draws, and what a prepared set holds.
+
+bars             the bars of a histogram
+canvas           pages of labelled pictures
+delta_steps      the steps of a δ, and what was applied
+draw_histograms  `histograms` of what a degradation draws
+page             `write_report`: one HTML file on a prepared set
+preview_files    `write_preview`: the pages below as PNG files
+sheets           `contact_sheet` of a set or folder
+steps            `preview`: an image on its way through a degradation
+"""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from pathlib import Path
+from typing import TYPE_CHECKING
 
-import numpy as np
+from srdata.common.lazy_names import lazy_names
 
-from srdata.images import write_png
-from srdata.report.draw_histograms import histograms
-from srdata.report.page import report_page, write_report
-from srdata.report.sheets import contact_sheet
-from srdata.report.steps import preview
-from srdata.scale import Scale
-
-__all__ = ["contact_sheet", "histograms", "preview", "report_page", "write_preview", "write_report"]
-
-
-def write_preview(
-    target: str | Path,
-    image: str | Path | None = None,
-    *,
-    out: str | Path,
-    scale: Scale | float | None = None,
-    seeds: Sequence[int] = (1, 2, 3, 4),
-) -> list[Path]:
-    """Write the pages of a degradation or of a folder as PNG files; gives their paths.
-
-    A folder (a prepared set, or images) makes one page, `out`. A degradation (a name or a YAML file) makes
-    two: `out` follows `image` through its steps, and beside it NAME-draws.png shows what it draws. Raises
-    what `contact_sheet` and `preview` raise, and StoreError.
-    """
-    out = Path(out)
-    if Path(target).is_dir():
-        pages = {out: contact_sheet(target)}
-    else:
-        steps = preview(target, image, scale=scale, seeds=seeds)
-        pages = {out: steps, out.with_stem(f"{out.stem}-draws"): histograms(target)}
-    for path, sheet in pages.items():
-        write_png(path, np.asarray(sheet), level=6)
-    return list(pages)
+if TYPE_CHECKING:
+    from srdata.report.draw_histograms import histograms as histograms
+    from srdata.report.page import report_page as report_page
+    from srdata.report.page import write_report as write_report
+    from srdata.report.preview_files import write_preview as write_preview
+    from srdata.report.sheets import contact_sheet as contact_sheet
+    from srdata.report.steps import preview as preview
+else:
+    __all__, __getattr__, __dir__ = lazy_names(
+        __name__,
+        {
+            "srdata.report.draw_histograms": "histograms",
+            "srdata.report.page": "report_page write_report",
+            "srdata.report.preview_files": "write_preview",
+            "srdata.report.sheets": "contact_sheet",
+            "srdata.report.steps": "preview",
+        },
+    )

@@ -1,4 +1,14 @@
-"""MATLAB-compatible resizing, sample for sample as the published super-resolution benchmarks were made."""
+"""MATLAB-compatible resizing, sample for sample as the published super-resolution benchmarks were made.
+
+fast_uint8             uint8 rows by float32 matrix products, equal in every sample
+interpolation_kernels  box, triangle, cubic, lanczos
+on_arrays              both passes over a numpy image
+on_tensors             both passes over a torch batch
+output_sizes           what is asked for, checked
+pillow_bicubic         Pillow's bicubic in whole numbers
+reference              the definition in float64
+taps                   which input pixels make an output pixel
+"""
 
 from __future__ import annotations
 

@@ -1,1 +1,20 @@
-"""The store of a prepared set: blocks, codecs, LMDB shards, index, and the BasicSR format."""
+"""The store of a prepared set: blocks, codecs, LMDB shards, index, and the BasicSR format.
+
+basicsr_lmdb   the LMDB folders of BasicSR and its relatives
+blocks         how an image is cut into blocks, and which of them a crop touches
+codecs         how a block becomes bytes and comes back
+crop_blocks    a crop, put together from blocks
+export_json    export.json: what was exported into a folder
+folder_names   what the field calls the files and folders of a set
+index          index.parquet: a row for every image
+lmdb_file      writing and checking LMDB files
+lmdb_pool      LMDB files open for reading, each once in a process
+reader         crops and whole images out of a set
+records        what is stored of an image, and its hashes
+resume         what an earlier run left of a shard
+set_json       set.json: what a set is, and the hash of every file
+shard_check    every record of a shard against its hash
+shards         writing shards, sealed by a rename
+window_scores  a number for each window
+windows        sub-images as positions
+"""

@@ -63,7 +63,7 @@ class Loader:
         plain_hr     HR as it was before what the degradation does to it (Real-ESRGAN sharpens it), as
                      `batch.hr_plain` beside `batch.hr`
         upsample     "nearest" or "bicubic": LR is enlarged to the size of HR
-        dtype, channels_last, color, mean, std, value_range: see `srdata.data.loading.model_input.Look`
+        dtype, channels_last, color, mean, std, value_range: see `Look` in model_input.py
     by
         device       where batches are
         workers      0: in line; more: as many threads, or processes by kind="process", each `ahead` batches

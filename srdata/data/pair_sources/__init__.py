@@ -1,1 +1,6 @@
-"""Where pairs are read from: shards, folders, LMDB, tables."""
+"""Where pairs are read from: shards, folders, LMDB, tables.
+
+sources      a kind of source each: prepared sets, image files, LMDB folders
+stereo       two views of a scene as one image of six channels
+table_pairs  pairs in a table of encoded images, as `datasets` reads it
+"""

@@ -1,1 +1,8 @@
-"""What ops are made of: their contract, their settings, their draws."""
+"""What ops are made of: their contract, their settings, their draws.
+
+composite      ops made of ops: one_of, maybe, shuffled, repeat
+distributions  draws from ranges and odds
+op             the contract of an op
+op_generators  a generator for every occurrence of every op
+ranges         the types of settings: ranges, odds, kernel sizes
+"""

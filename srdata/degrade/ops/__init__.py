@@ -1,4 +1,22 @@
-"""The table of ops: every name that a chain may use."""
+"""The table of ops: every name that a chain may use.
+
+blur                by kernels of many shapes, from a file, by the median
+camera              noise of photons and read-out behind a colour mosaic
+chroma_subsampling  without a codec
+colour_planes       conversion, and planes out of register
+compression         JPEG, WebP, AVIF, JPEG XL, video
+dither              ordered, error diffusion, Hilbert curve
+halftone            screens of printed pictures
+imresize            MATLAB's, to the LR size
+network_downscale   by a network
+noise               Gaussian, speckle, salt and pepper, uniform
+pillow_resize       Pillow's
+poisson_noise       of counting photons
+rain                rain streaks
+resizing            resize, and every n-th pixel
+sharpen             unsharp mask, halo, pixelate
+tone                levels, gamma, saturation, banding
+"""
 
 from __future__ import annotations
 

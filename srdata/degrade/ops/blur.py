@@ -42,7 +42,7 @@ class Blur(Op):
     """Blur by a kernel whose shape is drawn by its odds.
 
     Source of the Gaussian, generalized, plateau and sinc shapes: Real-ESRGAN (arXiv 2107.10833); of the disk,
-    box, line and path see `srdata.degrade.numerics.blur_kernels`.
+    box, line and path see `numerics/blur_kernels.py`.
     """
 
     version: ClassVar[int] = 2

@@ -36,7 +36,7 @@ class Jpeg(BytesOp):
     """Save as JPEG and read again: libjpeg-turbo on the CPU, the same arithmetic in tensor code on a device.
 
     `gradient` is for tensors that need one, where the tensor code then runs on any device; see
-    `srdata.degrade.lossy.jpeg.jpeg`. Without, no gradient passes.
+    `srdata.degrade.jpeg`. Without, no gradient passes.
     """
 
     op: Literal["jpeg"] = "jpeg"

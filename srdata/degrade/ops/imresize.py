@@ -15,8 +15,8 @@ from srdata.resize import imresize
 class Imresize(BytesOp):
     """MATLAB's `imresize` to the LR size, bit for bit: the degradation of DIV2K and the usual benchmarks.
 
-    Source: srdata.resize. `rounding` "each-pass" is what MATLAB does to uint8, "once" what it does to doubles
-    that are rounded at the end.
+    Source: srdata.imresize. `rounding` "each-pass" is what MATLAB does to uint8, "once" what it does to
+    doubles that are rounded at the end.
     """
 
     op: Literal["imresize"] = "imresize"

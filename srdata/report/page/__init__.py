@@ -1,4 +1,15 @@
-"""One HTML file that shows a person what a prepared set is; it loads nothing from anywhere."""
+"""One HTML file that shows a person what a prepared set is; it loads nothing from anywhere.
+
+about             what a set is, its licence, what was left out, how to load it
+charts            histograms as SVG
+counts            images, windows and sizes by split
+drawn_parameters  what was drawn for the images
+duplicate_images  images that stand there twice, and those of test sets
+hardest_windows   how hard the windows are, and which are at either end
+html              HTML from values, escaped
+pair_tiles        tiles of HR beside LR, and their viewer
+pictures          pictures inside the page
+"""
 
 from __future__ import annotations
 

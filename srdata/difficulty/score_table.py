@@ -8,8 +8,8 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 
-from srdata.difficulty.classes import CLASSSR
 from srdata.difficulty.scorers import MEASURES
+from srdata.difficulty.thresholds import CLASSSR
 from srdata.store.window_scores import ScoreKind, Scores, read_table
 from srdata.store.windows import window_name
 
