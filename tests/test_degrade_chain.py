@@ -18,7 +18,7 @@ from degrade_examples import photographs
 from srdata.degrade.chain import Chain, load_chain, load_device_chain
 from srdata.degrade.model.composite import Step
 from srdata.degrade.numerics import backend
-from srdata.degrade.whole_images import make_lr, replay
+from srdata.degrade.whole_images import degrade, replay
 from srdata.errors import RecipeError, UnknownNameError, UsageError
 from srdata.images import read_image
 from srdata.resize import imresize
@@ -54,7 +54,7 @@ def test_bicubic_is_imresize_and_never_leaves_uint8(
 ) -> None:
     hr = read_image(photographs / "rocket.jpg")
     monkeypatch.setattr(backend, "from_levels", None)
-    lr, delta = make_lr(hr, load_chain("bicubic"), scale, 0, 0, "rocket")
+    lr, _, delta = degrade(hr, "bicubic", scale, key="rocket")
     covered = hr[: hr.shape[0] // scale * scale, : hr.shape[1] // scale * scale]
     assert np.array_equal(lr, imresize(covered, 1 / scale))
     assert delta == [{"op": "imresize", "version": 1, "params": {}}]
@@ -179,7 +179,7 @@ def test_stages_end_at_lr() -> None:
 
 def test_replay_from_the_kept_hr_and_json() -> None:
     chain, hr = load_chain("realesrgan-x4"), backend.to_levels(backend.images(photographs(80, 96))[0])
-    lr, delta = make_lr(hr, chain, 4, 0, "a")
+    lr, _, delta = degrade(hr, chain, 4, key="a")
     told = json.loads(json.dumps(delta))
     assert np.array_equal(replay(hr, load_chain(chain.resolved()), told, 4), lr)
     kept = chain.pair_image(hr, delta, 4).hr
@@ -205,7 +205,7 @@ def test_chains_survive_pickle_and_their_resolved_form() -> None:
 
 def test_a_chain_must_end_at_the_lr_size() -> None:
     with pytest.raises(UsageError, match=r"ends at 16x8 instead of 4x2.*to: lr"):
-        make_lr(np.zeros((8, 16, 3), np.uint8), load_chain([JPEG]), 4, 0)
+        degrade(np.zeros((8, 16, 3), np.uint8), [JPEG], 4)
     with pytest.raises(UsageError, match="ends at 16x8"):
         load_chain([JPEG]).apply(np.zeros((1, 3, 8, 16), np.float32), [load_chain([JPEG]).sample(0)], 4)
 
@@ -213,11 +213,11 @@ def test_a_chain_must_end_at_the_lr_size() -> None:
 def test_a_scale_or_size_that_does_not_fit_is_refused() -> None:
     chain = load_chain("bsrgan")
     with pytest.raises(UsageError, match="made for x4, not for x3"):
-        make_lr(np.zeros((12, 12, 3), np.uint8), chain, 3, 0)
+        degrade(np.zeros((12, 12, 3), np.uint8), chain, 3)
     with pytest.raises(UsageError, match="crop it to 4x8"):
         chain.pair(np.zeros((1, 3, 9, 7), np.float32), [chain.sample(0)], 4)
     with pytest.raises(UsageError, match="smaller than an LR pixel"):
-        make_lr(np.zeros((3, 12, 3), np.uint8), chain, 4, 0)
+        degrade(np.zeros((3, 12, 3), np.uint8), chain, 4)
 
 
 WRONG = """\

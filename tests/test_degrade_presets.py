@@ -25,7 +25,7 @@ from srdata.catalog import Shelf
 from srdata.degrade.chain import load_chain, load_device_chain
 from srdata.degrade.model.composite import Step
 from srdata.degrade.numerics import backend
-from srdata.degrade.whole_images import make_lr, replay
+from srdata.degrade.whole_images import degrade, replay
 
 NAMES = catalog.names(Shelf.DEGRADATIONS)
 ASKED = {
@@ -68,7 +68,7 @@ def test_preset_makes_lr_and_makes_it_again(name: str) -> None:
     scale = chain.scales[0] if chain.scales else 2
     hr = backend.to_levels(backend.images(photographs(72, 96))[0])
     for number in range(3):
-        lr, delta = make_lr(hr, chain, scale, 0, number)
+        lr, _, delta = degrade(hr, chain, scale, key=str(number))
         assert lr.shape == (72 / scale, 96 / scale, 3)
         assert lr.dtype == np.uint8
         again = replay(hr, load_chain(chain.resolved()), json.loads(json.dumps(delta)), scale)

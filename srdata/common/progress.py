@@ -16,15 +16,13 @@ Advance = Callable[[int], None]
 
 
 @contextmanager
-def progress(
-    what: str, total: int | None, unit: str, stream: TextIO | None = None, scaled: bool = False
-) -> Iterator[Advance]:
+def progress(what: str, total: int | None, unit: str, scaled: bool = False) -> Iterator[Advance]:
     """Yield a function to call with the number of units just done.
 
     `total` is None where it is not known; `scaled` writes large numbers with k, M, G (for bytes). Everything
-    goes to `stream`, standard error if None.
+    goes to standard error.
     """
-    stream = stream or sys.stderr
+    stream = sys.stderr
     if stream.isatty():
         with tqdm(total=total, desc=what, unit=unit, unit_scale=scaled, file=stream) as bar:
 

@@ -8,7 +8,6 @@ from typing import Any, NamedTuple
 from srdata.degrade.chain import Chain, Delta, load_chain
 from srdata.degrade.numerics.backend import Image
 from srdata.errors import UsageError
-from srdata.rng import Address
 from srdata.scale import Scale
 
 EPOCH = 0  # what is made once and kept is drawn as if for the first epoch
@@ -62,15 +61,6 @@ def scale_of(chain: Chain, scale: Scale | float | None) -> Scale:
             "say for which scale, by scale= or --scale: the degradation is not made for one alone"
         )
     return Scale(chain.scales[0])
-
-
-def make_lr(hr: Image, chain: Chain, scale: Scale | float, *address: Address) -> tuple[Image, Delta]:
-    """The LR of an HR image (both uint8 HWC) by what is drawn at `address`, and that δ.
-
-    HR is cropped (bottom and right) to what the LR grid covers.
-    """
-    delta = chain.sample(*address)
-    return replay(hr, chain, delta, scale), delta
 
 
 def replay(hr: Image, chain: Chain, delta: Delta, scale: Scale | float) -> Image:

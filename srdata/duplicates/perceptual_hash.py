@@ -50,17 +50,12 @@ def sketch(image: Pixels) -> Sketch:
     return np.asarray(grey)
 
 
-def phash(image: Pixels) -> np.uint64:
-    """The perceptual hash of an RGB image (height, width, 3), uint8; the bits of `imagehash.phash`.
-
-    A bit for each of the 8x8 lowest frequencies of its sketch: whether it is above their median. Source:
-    Zauner, Implementation and benchmarking of perceptual image hash functions, 2010.
-    """
-    return hash_of(sketch(image))
-
-
 def hash_of(small: Sketch) -> np.uint64:
-    """The perceptual hash of the image that has this sketch."""
+    """The perceptual hash of the image that has this sketch; the bits of `imagehash.phash`.
+
+    A bit for each of its 8x8 lowest frequencies: whether it is above their median. Source: Zauner,
+    Implementation and benchmarking of perceptual image hash functions, 2010.
+    """
     low = cv2.dct(small.astype(np.float64))[:_KEPT, :_KEPT]
     low[0] *= np.sqrt(2)  # imagehash does not norm its transform
     low[:, 0] *= np.sqrt(2)

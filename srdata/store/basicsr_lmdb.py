@@ -29,7 +29,6 @@ DATA_FILE, LOCK_FILE, META_FILE = "data.mdb", "lock.mdb", "meta_info.txt"
 LEVEL = 1  # of PNG compression
 _LONGEST_KEY = 511  # bytes, LMDB's limit
 _FLUSH_BYTES = 32 << 20  # of values in one transaction
-_SHOWN = 5
 _META = re.compile(r"(?P<name>.+?)(?: \((?P<height>\d+), ?(?P<width>\d+), ?\d+\))?(?: \d+)?")
 
 
@@ -168,17 +167,6 @@ def meta_lines(folder: Path) -> list[tuple[str, tuple[int, int]]]:
     return [(match["name"], (int(match["height"] or 0), int(match["width"] or 0))) for match in found]
 
 
-def paired_keys(hr: BasicsrReader, lr: BasicsrReader) -> list[str]:
-    """The keys that an HR and an LR folder have in common, sorted; raises SetError if one has others."""
-    only_hr, only_lr = set(hr.keys) - set(lr.keys), set(lr.keys) - set(hr.keys)
-    if only_hr or only_lr:
-        raise SetError(
-            f"{hr.path} and {lr.path} are no pair: {_names(only_hr)} only in the first, "
-            f"{_names(only_lr)} only in the second"
-        )
-    return sorted(hr.keys)
-
-
 def check_key(key: str) -> None:
     """Raise UsageError unless BasicSR can read an image of this name."""
     if "." in key:
@@ -189,11 +177,6 @@ def check_key(key: str) -> None:
         raise UsageError(
             f"key {key[:40]!r}… has {len(key)} bytes, LMDB takes 1 to {_LONGEST_KEY}: shorten it"
         )
-
-
-def _names(keys: set[str]) -> str:
-    shown = ", ".join(sorted(keys)[:_SHOWN])
-    return f"{len(keys)} keys ({shown}{', …' if len(keys) > _SHOWN else ''})" if keys else "no key"
 
 
 def _new_folder(path: Path) -> tuple[Path, int]:
