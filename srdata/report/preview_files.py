@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from srdata.images import write_png
+from srdata.recipes.name_meaning import Kind, meaning
 from srdata.report.draw_histograms import histograms
 from srdata.report.sheets import contact_sheet
 from srdata.report.steps import preview
@@ -28,12 +29,13 @@ def write_preview(
     two: `out` follows `image` through its steps, and beside it NAME-draws.png shows what it draws. Raises
     what `contact_sheet` and `preview` raise, and StoreError.
     """
+    meant = meaning(target, (Kind.DEGRADATION, Kind.RECIPE_FILE, Kind.PATH))
     out = Path(out)
-    if Path(target).is_dir():
-        pages = {out: contact_sheet(target)}
+    if meant.kind is Kind.PATH:
+        pages = {out: contact_sheet(meant.name)}
     else:
-        steps = preview(target, image, scale=scale, seeds=seeds)
-        pages = {out: steps, out.with_stem(f"{out.stem}-draws"): histograms(target)}
+        steps = preview(meant.name, image, scale=scale, seeds=seeds)
+        pages = {out: steps, out.with_stem(f"{out.stem}-draws"): histograms(meant.name)}
     for path, sheet in pages.items():
         write_png(path, np.asarray(sheet), level=6)
     return list(pages)
