@@ -118,7 +118,13 @@ def unknown(name: str | Path, among: Sequence[Kind]) -> UsageError:
         "recipe, data set or degradation" if Kind.DEGRADATION in among else "recipe, recipe file or folder"
     )
     hint = nearest(_bare(str(name)).lower(), known)
-    return UnknownNameError(f"unknown {called} {str(name)!r}{hint}: srdata list shows what there is")
+    return UnknownNameError(f"unknown {_asked_for(among)} {str(name)!r}{hint}: srdata list shows what there is")
+
+
+def _asked_for(among: Sequence[Kind]) -> str:
+    if Kind.DEGRADATION in among:
+        return "recipe, data set or degradation"
+    return "recipe, recipe file or folder" if Kind.RECIPE in among else Kind.DATA_SET.value
 
 
 def paper_file(name: str) -> str | None:
