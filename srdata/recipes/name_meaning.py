@@ -114,11 +114,9 @@ def unknown(name: str | Path, among: Sequence[Kind]) -> UsageError:
         return UsageError(f"{name}: there is no such file or folder")
     known = [one for kind in among for one in _listed(kind)]
     known += [f"{one}-{variant}" for one in known for variant in _variant_of(str(name))]
-    called = (
-        "recipe, data set or degradation" if Kind.DEGRADATION in among else "recipe, recipe file or folder"
-    )
     hint = nearest(_bare(str(name)).lower(), known)
-    return UnknownNameError(f"unknown {_asked_for(among)} {str(name)!r}{hint}: srdata list shows what there is")
+    what = f"{_asked_for(among)} {str(name)!r}"
+    return UnknownNameError(f"unknown {what}{hint}: srdata list shows what there is")
 
 
 def _asked_for(among: Sequence[Kind]) -> str:
