@@ -9,18 +9,17 @@ import argparse
 import inspect
 import re
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
-from docs import augments, papers, protocols
+from docs import augments, papers, protocols, rooms
 from docs.pictures import as_png, picture
 from docs.settings import as_yaml
-from docs.shown import FAMILIES, OTHERS
 from srdata import catalog
 from srdata.catalog import Shelf
 from srdata.degrade.chain import Chain, load_chain
 from srdata.degrade.model.op import Op, name_of
-from srdata.degrade.ops import OPS
+from srdata.degrade.ops import FAMILIES, OPS
 from srdata.images import write_png
 
 DOCS = Path(__file__).parent
@@ -76,19 +75,10 @@ def _preset(name: str, chain: Chain) -> str:
 
 def ops() -> str:
     """Every op, family by family."""
-    return "\n\n".join(part for title, kinds in families().items() for part in _family(title, kinds))
+    return "\n\n".join(part for title, kinds in FAMILIES.items() for part in _family(title, kinds))
 
 
-def families() -> dict[str, list[type[Op]]]:
-    """The ops of each family, in the order of the table of ops."""
-    home = {module: title for title, modules in FAMILIES.items() for module in modules}
-    found: dict[str, list[type[Op]]] = {title: [] for title in (*FAMILIES, OTHERS)}
-    for kind in OPS.values():
-        found[home.get(kind.__module__.rpartition(".")[2], OTHERS)].append(kind)
-    return {title: kinds for title, kinds in found.items() if kinds}
-
-
-def _family(title: str, kinds: list[type[Op]]) -> Iterator[str]:
+def _family(title: str, kinds: Sequence[type[Op]]) -> Iterator[str]:
     yield f"### {title}"
     yield " · ".join(f"[`{name_of(kind)}`](#{name_of(kind)})" for kind in kinds)
     for kind in kinds:
@@ -130,6 +120,7 @@ def _unwrapped(text: str) -> str:
 
 # The generated parts of each page.
 PAGES: dict[str, dict[str, Callable[[], str]]] = {
+    "architecture.md": {"rooms": rooms.picture},
     "degradations.md": {"presets": presets, "ops": ops},
     "recipes.md": {"systems": papers.systems},
     "augmentations.md": {"presets": augments.presets, "augmentations": augments.augmentations},

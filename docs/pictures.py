@@ -8,11 +8,12 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-from docs.shown import NEEDED, PICTURES, PLACES, USUAL_PLACE
+from docs.shown import PICTURES, PLACES, USUAL_PLACE, needed
 from srdata import catalog
 from srdata.catalog import Shelf
 from srdata.degrade.chain import load_chain
 from srdata.degrade.model.op import Params
+from srdata.degrade.ops import OPS
 from srdata.images import Pixels, read_image
 from srdata.report.canvas import GAP, LINE, Cell, page, scaled
 from srdata.report.delta_steps import shown
@@ -40,8 +41,8 @@ def _hr(name: str) -> Pixels:
 
 
 def _cell(name: str, settings: dict[str, Any], hr: Pixels, number: int) -> Cell:
-    needed = NEEDED.get(name, {}) | ({"file": str(KERNELS)} if name == "kernel_blur" else {})
-    chain = load_chain([{"op": name, **needed, **settings}])
+    fixed = needed(OPS[name]) | ({"file": str(KERNELS)} if name == "kernel_blur" else {})
+    chain = load_chain([{"op": name, **fixed, **settings}])
     stages = list(chain.stages(hr, chain.sample(SEED, number), SCALE))
     result = stages[-1][2] if stages else hr
     title, *lines = _told(name, settings, stages)

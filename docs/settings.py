@@ -13,7 +13,7 @@ from typing import Any, Literal, get_args, get_origin
 import yaml
 from pydantic.fields import FieldInfo
 
-from docs.shown import NEEDED
+from docs.shown import needed
 from srdata.degrade.model.op import Op, name_of
 
 
@@ -28,7 +28,7 @@ def as_yaml(kind: type[Op]) -> str:
 
 
 def _setting(kind: type[Op], name: str, field: FieldInfo, comment: str) -> list[str]:
-    value = NEEDED.get(name_of(kind), {}).get(name, None if field.is_required() else field.default)
+    value = needed(kind).get(name, None if field.is_required() else field.default)
     text = _plain({name: _short(value)}).splitlines()
     names = _alternatives(field.annotation)
     told = [comment] if comment else []

@@ -1,30 +1,16 @@
-"""What docs/degradations.md shows of each op: its family, its settings, and what its picture is made with."""
+"""What docs/degradations.md shows of each op: its settings, and what its picture is made with."""
 
 from __future__ import annotations
 
 from typing import Any
 
-# The families of the page, by the modules that hold their ops. What stands in no family comes last.
-FAMILIES: dict[str, tuple[str, ...]] = {
-    "Resizing": ("imresize", "pillow_resize", "resizing"),
-    "Blur": ("blur",),
-    "Noise": ("noise", "poisson_noise", "camera"),
-    "Compression": ("compression",),
-    "Tone and colour": ("tone", "colour_planes", "chroma_subsampling"),
-    "Edges, grids and weather": ("sharpen", "dither", "halftone", "rain"),
-    "Learned downscalers": ("network_downscale",),
-    "Choices: ops made of ops": ("composite",),
-}
-OTHERS = "Others"
+from srdata.degrade.model.op import Op, name_of
 
-# Values for settings that have no default, or whose default alone does nothing.
-NEEDED: dict[str, dict[str, Any]] = {
+# Values over the examples and defaults that stand at the settings of an op.
+_OTHERS: dict[str, dict[str, Any]] = {
     "resize": {"to": "lr"},
     "kernel_blur": {"file": "kernels.npy"},
-    "gaussian_noise": {"sigma": [1, 30]},
     "speckle_noise": {"sigma": [2, 25]},
-    "uniform_noise": {"amplitude": [5, 30]},
-    "colour_space": {"convert": "rgb-y"},
     "car": {"weights": "car-x4.safetensors", "sha256": "0" * 64, "scale": 4},
     "network": {"weights": "mine.pt2", "sha256": "0" * 64, "scale": 4, "trust": True},
     "one_of": {
@@ -45,7 +31,15 @@ NEEDED: dict[str, dict[str, Any]] = {
     "repeat": {"times": [1, 3], "steps": [{"op": "jpeg", "quality": [10, 60]}]},
 }
 
-# The settings of each picture, over those of NEEDED; where there are none, the defaults are drawn thrice.
+
+def needed(kind: type[Op]) -> dict[str, Any]:
+    """Values for settings that have no default, or whose default alone does nothing."""
+    fields = kind.model_fields.items()
+    examples = {name: field.examples[0] for name, field in fields if field.examples}
+    return examples | _OTHERS.get(name_of(kind), {})
+
+
+# The settings of each picture, over those that it needs; where there are none, the defaults are drawn thrice.
 PICTURES: dict[str, list[dict[str, Any]]] = {
     "imresize": [{"kernel": "bicubic"}, {"kernel": "lanczos3"}, {"antialias": False}],
     "pillow_resize": [{"kernel": "bicubic"}, {"kernel": "box"}, {"kernel": "hamming"}],

@@ -3,23 +3,24 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
 import yaml
 
-from srdata import catalog, papers, testsets
+from srdata import catalog, testsets
 from srdata.catalog import Shelf
 from srdata.degrade.chain import load_chain
-from srdata.errors import SetError, UnknownNameError, nearest
+from srdata.errors import SetError
 from srdata.fetch import have
 from srdata.fetch.manifest import Archive, Digest, ImageSet, Manifest, load_manifest
-from srdata.papers import Paper, as_text
-from srdata.papers.load import is_paper
+from srdata.papers import Paper, as_text, load_paper
+from srdata.papers.load import names_in
 from srdata.preparation.plan import readable
 from srdata.recipes.hub_commit import pinned
-from srdata.recipes.set_recipe import Recipe, read_set_recipe
+from srdata.recipes.name_meaning import Kind, Meaning, meanings, paper_file, unknown
+from srdata.recipes.set_recipe import Recipe, known_recipe, read_set_recipe
 from srdata.store.set_json import SET_FILE, read_set
 
 
@@ -46,7 +47,7 @@ def _data_set_line(manifest: Manifest, root: Path) -> str:
 
 
 def _recipe_lines() -> Iterator[str]:
-    yield from (_recipe_line(read_set_recipe(name)) for name in catalog.names(Shelf.RECIPES))
+    yield from (_recipe_line(known_recipe(name)) for name in catalog.names(Shelf.RECIPES))
     yield f"{testsets.NAME:12} the five test sets in one go, in the folders of EDSR, BasicSR and RCAN"
 
 
@@ -72,42 +73,85 @@ def _prepared_lines(root: Path) -> Iterator[str]:
 
 
 def describe(name: str) -> str:
-    """A recipe in its resolved form and the data set it takes, or a data set, or a degradation, as text."""
-    if name == testsets.NAME:
-        return testsets.summary()
-    if (paper := _paper(name)) is not None:
-        return "\n".join(as_text.lines(paper))
-    parts = [_yaml(part) if isinstance(part, dict) else part for part in _parts(name)]
-    return "\n".join(part.rstrip() for part in parts)
+    """A recipe in its resolved form and the data set it takes, or a data set, or a degradation, as text.
+
+    Of a name that stands for several things, and of a paper whose recipes differ by scale, what they are in
+    short, and how to name each.
+    """
+    found = _found(name)
+    if len(found) > 1:
+        lines = (f"  {one.exact:28} {_in_short(one)}" for one in found)
+        return "\n".join([f"{name} could be {len(found)} things; name one:", *lines])
+    return _DESCRIBED.get(found[0].kind, _described)(found[0])
 
 
 def describe_json(name: str) -> str:
-    """The same as JSON."""
-    if (paper := _paper(name)) is not None:
-        return json.dumps({"paper": paper.model_dump(mode="json", exclude_none=True)}, indent=2)
-    recipe, manifest, chain = _found(name)
-    return json.dumps(
-        {
-            **({"recipe": recipe.resolved(), "digest": recipe.digest} if recipe else {}),
-            **({"data_set": manifest.model_dump(mode="json", exclude_none=True)} if manifest else {}),
-            **({"degradation": chain} if chain else {}),
-        },
-        indent=2,
-    )
+    """The same as JSON; of a name that stands for several things all of them."""
+    parts: dict[str, Any] = {}
+    for one in _found(name):
+        parts |= _PLAIN.get(one.kind, _plain_parts)(one)
+    return json.dumps(parts, indent=2)
 
 
-def _paper(name: str) -> Paper | None:
-    """The recipe of a paper with that name or in that file, if it is one."""
-    others = {one for shelf in (Shelf.MANIFESTS, Shelf.DEGRADATIONS) for one in catalog.names(shelf)}
-    in_a_file = Path(name).suffix in {".yaml", ".yml"}
-    if not in_a_file and (name.lower() in others or not is_paper(name)):
-        return None
-    found = papers.load_recipe(name)
-    return found if isinstance(found, Paper) else None
+def _found(name: str) -> list[Meaning]:
+    if not (found := meanings(name, SHOWN)):
+        raise unknown(name, SHOWN)
+    return found
 
 
-def _parts(name: str) -> Iterator[str | dict[str, Any]]:
-    recipe, manifest, chain = _found(name)
+def _in_short(meant: Meaning) -> str:
+    """What a thing is, in a line."""
+    lines = {
+        Kind.RECIPE: lambda: _recipe_line(known_recipe(meant.name)),
+        Kind.DATA_SET: lambda: load_manifest(meant.name).title,
+        Kind.DEGRADATION: lambda: f"degradation: {load_chain(meant.name).title}",
+        Kind.PAPER: lambda: f"recipe of a paper: {as_text.line(str(paper_file(meant.name))).strip()}",
+    }
+    return lines.get(meant.kind, lambda: meant.what)()
+
+
+def _paper_text(meant: Meaning) -> str:
+    return "\n".join(as_text.common_lines(meant.name) if _several(meant) else as_text.lines(_paper(meant)))
+
+
+def _several(meant: Meaning) -> list[str]:
+    """The recipes of a paper that a name stands for, where they are several."""
+    names = [] if meant.file else names_in(str(paper_file(meant.name)))
+    return names if len(names) > 1 and meant.name not in names else []
+
+
+def _paper(meant: Meaning) -> Paper:
+    """The recipe of that name, or the only one in the file of that name."""
+    names = [meant.name] if meant.file else names_in(str(paper_file(meant.name)))
+    return load_paper(names[0] if len(names) == 1 else meant.name)
+
+
+def _described(meant: Meaning) -> str:
+    parts = [_yaml(part) if isinstance(part, dict) else part for part in _parts(meant)]
+    return "\n".join(part.rstrip() for part in parts)
+
+
+def _plain_parts(meant: Meaning) -> dict[str, Any]:
+    recipe, manifest, chain = _loaded(meant)
+    return {
+        **({"recipe": recipe.resolved(), "digest": recipe.digest} if recipe else {}),
+        **({"data_set": _dumped(manifest)} if manifest else {}),
+        **({"degradation": chain} if chain else {}),
+    }
+
+
+def _plain_paper(meant: Meaning) -> dict[str, Any]:
+    if names := _several(meant):
+        return {"papers": {name: _dumped(load_paper(name)) for name in names}}
+    return {"paper": _dumped(_paper(meant))}
+
+
+def _dumped(model: Paper | Manifest) -> dict[str, Any]:
+    return model.model_dump(mode="json", exclude_none=True)
+
+
+def _parts(meant: Meaning) -> Iterator[str | dict[str, Any]]:
+    recipe, manifest, chain = _loaded(meant)
     if recipe:
         yield f"# recipe {recipe.name}, digest {recipe.digest}"
         yield {"title": recipe.title, **recipe.resolved()}
@@ -115,30 +159,18 @@ def _parts(name: str) -> Iterator[str | dict[str, Any]]:
     if manifest:
         yield from _manifest_lines(manifest)
     if chain:
-        yield f"# degradation {name}"
+        yield f"# degradation {meant.name}"
         yield chain
 
 
-def _found(name: str) -> tuple[Recipe | None, Manifest | None, dict[str, Any] | None]:
-    """What `name` is: a recipe (and its data set), a data set, a degradation; raises UnknownNameError."""
-    manifests, degradations = catalog.names(Shelf.MANIFESTS), catalog.names(Shelf.DEGRADATIONS)
-    if (
-        Path(name).suffix in {".yaml", ".yml"}
-        or name.lower() in catalog.names(Shelf.RECIPES)
-        or Path(name).is_dir()
-    ):
-        recipe = pinned(read_set_recipe(name))
-        return recipe, load_manifest(recipe.source) if recipe.source else None, None
-    if name.lower() in manifests:
-        return None, load_manifest(name), None
-    if name.lower() in degradations:
-        chain = load_chain(name.lower())
-        return None, None, chain.model_dump(mode="json")
-    known = {*manifests, *degradations, *catalog.names(Shelf.RECIPES), *papers.paper_names()}
-    hint = nearest(name.lower(), known)
-    raise UnknownNameError(
-        f"unknown recipe, data set or degradation {name!r}{hint}: srdata list shows what there is"
-    )
+def _loaded(meant: Meaning) -> tuple[Recipe | None, Manifest | None, dict[str, Any] | None]:
+    """A recipe and its data set, or a data set, or a degradation."""
+    if meant.kind is Kind.DEGRADATION:
+        return None, None, load_chain(meant.name).model_dump(mode="json")
+    if meant.kind is Kind.DATA_SET:
+        return None, load_manifest(meant.name), None
+    recipe = pinned(read_set_recipe(meant.exact))
+    return recipe, load_manifest(recipe.source) if recipe.source else None, None
 
 
 def _manifest_lines(manifest: Manifest) -> Iterator[str]:
@@ -189,3 +221,22 @@ def _hashes(digest: Digest) -> str:
 
 def _yaml(values: dict[str, Any]) -> str:
     return yaml.safe_dump(values, sort_keys=False, allow_unicode=True, width=110)
+
+
+SHOWN = (
+    Kind.RECIPE,
+    Kind.RECIPE_FILE,
+    Kind.DATA_SET,
+    Kind.DEGRADATION,
+    Kind.PAPER,
+    Kind.BENCHMARKS,
+    Kind.PATH,
+)
+_DESCRIBED: dict[Kind, Callable[[Meaning], str]] = {
+    Kind.PAPER: _paper_text,
+    Kind.BENCHMARKS: lambda meant: testsets.summary(),
+}
+_PLAIN: dict[Kind, Callable[[Meaning], dict[str, Any]]] = {
+    Kind.PAPER: _plain_paper,
+    Kind.BENCHMARKS: lambda meant: {"benchmarks": testsets.summary().splitlines()},
+}

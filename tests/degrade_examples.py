@@ -10,6 +10,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from docs.shown import needed
 from srdata.degrade.model.op import Op, Params
 from srdata.degrade.model.op_generators import Draws
 from srdata.degrade.numerics import backend
@@ -77,7 +78,7 @@ CASES = [
 def op_of(case: tuple[str, int]) -> Op:
     """The op of a case, read from JSON as a recipe is."""
     name, number = case
-    settings = {"op": name, **EXAMPLES.get(name, [{}])[number]}
+    settings = {"op": name, **EXAMPLES.get(name, [needed(OPS[name])])[number]}
     return OPS[name].model_validate_json(json.dumps(settings), strict=True)
 
 

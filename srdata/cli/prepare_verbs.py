@@ -60,18 +60,19 @@ def prepare(dry_run: bool, jobs: int, backend: Any, skip_bad: bool, styles: Any,
     downloaded: its pages are taken --from your folder.
     """
     from srdata import preparation, testsets
-    from srdata.papers.load import is_paper
     from srdata.papers.prepare_all import prepare_sets
+    from srdata.recipes.name_meaning import Kind, meaning
 
     recipe = options.pop("recipe")
+    kind = meaning(recipe).kind
     how = {"jobs": jobs, "backend": backend, "skip_bad": skip_bad, "log": note}
-    if styles and recipe != testsets.NAME:
+    if styles and kind is not Kind.BENCHMARKS:
         raise click.UsageError(f"--style says how the files of {testsets.NAME} are called: leave it out")
-    if recipe == testsets.NAME:
+    if kind is Kind.BENCHMARKS:
         for line in testsets.prepare_given(options, styles, dry_run, **how):
             click.echo(line)
         return
-    if is_paper(recipe):
+    if kind is Kind.PAPER:
         root = options.pop("root")
         for line in prepare_sets(recipe, root, options | {"lmdb": None}, dry_run, **how):
             click.echo(line)

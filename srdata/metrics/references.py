@@ -16,6 +16,7 @@ from srdata.fetch.manifest import Bicubic, ImageSet, Manifest, load_manifest
 from srdata.images import ImageInfo, Pixels, probe, read_image
 from srdata.metrics.sr_names import hr_keys
 from srdata.prepared.set_images import PreparedImages
+from srdata.recipes.name_meaning import Kind, meaning
 from srdata.resize import imresize
 from srdata.scale import Scale
 from srdata.store.blocks import HR
@@ -63,14 +64,15 @@ def find_references(
 
     A data set is taken from `from_dir` or downloaded below `root`. Raises UsageError, SetError, SourceError.
     """
-    folder = Path(name)
     if hr is not None:
         return _in_folder(Path(hr), str(hr))
+    meant = meaning(name, (Kind.DATA_SET, Kind.PATH))
+    if meant.kind is Kind.DATA_SET:
+        return _known(meant.name, scale, Path(root), Path(from_dir) if from_dir else None, split)
+    folder = Path(meant.name)
     if (folder / SET_FILE).is_file():
         return _prepared(folder, scale, split)
-    if folder.is_dir():
-        return _in_folder(_hr_folder(folder, scale), folder.name)
-    return _known(str(name), scale, Path(root), Path(from_dir) if from_dir else None, split)
+    return _in_folder(_hr_folder(folder, scale), folder.name)
 
 
 def read_as_stored(path: Path) -> Pixels:

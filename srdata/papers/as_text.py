@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterator, Sequence
 from typing import Any
 
@@ -56,6 +57,18 @@ def lines(paper: Paper) -> Iterator[str]:
         yield from _group(
             paper, "evaluation", [one.model_dump(exclude_none=True) for one in paper.evaluation]
         )
+
+
+def common_lines(stem: str) -> Iterator[str]:
+    """What the recipes of one file have in common, and how to see each."""
+    names = names_in(stem)
+    first, *others = (list(lines(load_paper(one))) for one in names)
+    shared = [one for one in first[1:] if all(one in other for other in others)]
+    yield f"# {stem} stands for {', '.join(names)}, which have in common:"
+    for one, following in itertools.pairwise([*shared, ""]):
+        if one.startswith(" ") or following.startswith(" ") or not one.endswith(")"):  # no title alone
+            yield one
+    yield f"# what differs: srdata show {names[0]}"
 
 
 def _stage(paper: Paper, stage: Stage) -> Iterator[str]:

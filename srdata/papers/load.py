@@ -14,7 +14,6 @@ Mappings are put together by key, everything else is replaced. Fragments use no 
 
 from __future__ import annotations
 
-import re
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -23,13 +22,13 @@ from typing import Any
 from srdata import catalog
 from srdata.catalog import Shelf
 from srdata.common.strict_yaml import Document, check, read_yaml
-from srdata.errors import RecipeError, UnknownNameError, UsageError, nearest
+from srdata.errors import RecipeError, UnknownNameError, UsageError
 from srdata.papers.paper import Paper, Stage
 from srdata.papers.schema import Setting
+from srdata.recipes.name_meaning import Kind, meaning, meanings, paper_file
 from srdata.recipes.set_recipe import Recipe, read_set_recipe
 
 Raw = dict[str, Any]
-_VARIANT = re.compile(r"(?P<stem>.+)-(x[0-9.]+|[a-z0-9]+)")
 _OWN = {"uses", "scales", "variants", "at"}  # what is used up here
 _RUN = {*Stage.model_fields, "stages"}  # what belongs to stages, the rest to the paper
 _TASK = set(Setting.model_fields)
@@ -41,43 +40,28 @@ def load_recipe(name: str | Path) -> Recipe | Paper:
 
     Raises UnknownNameError with the nearest name, or RecipeError with every problem of the file.
     """
-    path = Path(name)
-    if path.suffix in {".yaml", ".yml"}:
-        return load_paper(str(name)) if is_paper(str(name)) else read_set_recipe(path)
-    known = catalog.names(Shelf.RECIPES)
-    if str(name).lower() in known or path.is_dir():
-        return read_set_recipe(name)
-    if is_paper(str(name)):
-        return load_paper(str(name))
-    hint = nearest(str(name).lower(), [*known, *paper_names()])
-    raise UnknownNameError(f"unknown recipe {str(name)!r}{hint}: srdata list shows what there is")
+    meant = meaning(name)
+    return load_paper(name) if meant.kind is Kind.PAPER else read_set_recipe(name)
 
 
-def load_paper(name: str) -> Paper:
+def load_paper(name: str | Path) -> Paper:
     """The paper recipe of that name, hat-x4, or in that YAML file.
 
     UnknownNameError names the nearest, or the scales there are.
     """
     if Path(name).suffix in {".yaml", ".yml"}:
         document = read_yaml(Path(name))
-        return read_paper(document, Path(name).stem, _only_variant(document))
-    name = name.lower()
-    stem = _stem(name)
-    if stem is None:
-        raise UnknownNameError.among("recipe of a paper", name, paper_names())
+        return read_paper(document, document.path.stem, _only_variant(document))
+    if not (found := meanings(name, [Kind.PAPER])):
+        raise UnknownNameError.among("recipe of a paper", str(name), paper_names())
+    called = found[0].name
+    stem = str(paper_file(called))
     document = read_yaml(catalog.find(Shelf.PAPERS, stem))
     variants = _variants(document, stem)
-    if name not in variants:
-        what = f"{stem} stands for several recipes" if len(variants) > 1 else f"no recipe is called {name}"
+    if called not in variants:
+        what = f"{stem} stands for several recipes" if len(variants) > 1 else f"no recipe is called {called}"
         raise UnknownNameError(f"{what}: take {', '.join(variants)}")
-    return read_paper(document, name, variants[name])
-
-
-def is_paper(name: str) -> bool:
-    """Whether that is the name of a paper recipe, or of one without its scale, or a file that holds one."""
-    if Path(name).suffix in {".yaml", ".yml"}:
-        return Path(name).is_file() and _holds_paper(read_yaml(Path(name)))
-    return _stem(name.lower()) is not None
+    return read_paper(document, called, variants[called])
 
 
 def paper_names() -> list[str]:
@@ -150,10 +134,6 @@ def _over(base: Mapping[str, Any], above: Any, place: str = "") -> Raw:
     return merged
 
 
-def _holds_paper(document: Document) -> bool:
-    return isinstance(document.data, dict) and bool({"uses", "batch"} & set(document.data))
-
-
 def _only_variant(document: Document) -> str:
     """The scale or variant that a file is for; raises RecipeError where it names several."""
     variants = list(_variants(document, document.path.stem).values())
@@ -162,13 +142,6 @@ def _only_variant(document: Document) -> str:
     key = "scales" if _listed(document, "scales") else "variants"
     what = f"a file of yours is one recipe: leave one of {', '.join(variants)}"
     raise RecipeError([document.problem((key,), what)])
-
-
-def _stem(name: str) -> str | None:
-    """The file in which a recipe of that name would be; None if there is none."""
-    stems = catalog.names(Shelf.PAPERS)
-    found = _VARIANT.fullmatch(name)
-    return next((one for one in (name, found["stem"] if found else "") if one in stems), None)
 
 
 def _variants(document: Document, stem: str) -> dict[str, str]:

@@ -10,6 +10,7 @@ from srdata.papers.load import load_paper
 from srdata.papers.requirements import known_set, needs
 from srdata.preparation import prepare
 from srdata.preparation.plan import refuse
+from srdata.recipes.set_recipe import known_recipe
 
 
 def prepare_sets(name: str, root: Path, given: dict[str, Any], dry_run: bool, **how: Any) -> Iterator[str]:
@@ -27,5 +28,5 @@ def prepare_sets(name: str, root: Path, given: dict[str, Any], dry_run: bool, **
             yield f"to do: {need.how(root)}"
         else:
             made = {"degradation": need.degradation, "copies": need.copies}
-            built = prepare(need.corpus, root=root, scale=need.scale, lmdb=True, **made, **how)
+            built = prepare(known_recipe(need.corpus), root=root, scale=need.scale, lmdb=True, **made, **how)
             yield f"{built.path}: {built.summary}"

@@ -12,7 +12,7 @@ from srdata.degrade.chain import load_chain
 from srdata.errors import UsageError
 from srdata.papers.schema import Corpus, Setting, StageSettings
 from srdata.recipes.multiscale_copies import COPIES, Named
-from srdata.recipes.set_recipe import PUBLISHED, read_set_recipe
+from srdata.recipes.set_recipe import PUBLISHED, known_recipe
 from srdata.scale import Scale
 from srdata.store.set_json import SET_FILE, SetFile, read_set
 from srdata.vocabulary import Split
@@ -122,6 +122,6 @@ def _accepted(need: Need) -> Iterable[Any]:
         return [need.degradation]
     accepted = [load_chain(need.degradation).resolved()]
     if need.corpus in catalog.names(Shelf.RECIPES):
-        recipe = read_set_recipe(need.corpus).changed(scales=(need.scale,), degradation=need.degradation)
+        recipe = known_recipe(need.corpus).changed(scales=(need.scale,), degradation=need.degradation)
         accepted.append(recipe.resolved()["degradation"][str(need.scale)])
     return accepted

@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 import re
+from collections.abc import Callable
 from functools import cached_property
 from pathlib import Path
 from typing import Annotated, Any, Self
@@ -32,9 +33,10 @@ from srdata.common.strict_yaml import Document, check, read_yaml
 from srdata.degrade.chain import Chain, load_chain
 from srdata.errors import RecipeError, UnknownNameError, UsageError
 from srdata.fetch.manifest import load_manifest
-from srdata.hub.address import REPOSITORY, HubName, hub_name, is_hub_name
+from srdata.hub.address import REPOSITORY, HubName, hub_name
 from srdata.images import ImagePolicy
 from srdata.recipes.multiscale_copies import COPIES, CopiesField
+from srdata.recipes.name_meaning import Kind, meaning
 from srdata.scale import Scale, covered
 from srdata.store.windows import Windows
 from srdata.vocabulary import CodecName, Layout, Split
@@ -249,40 +251,39 @@ class Recipe(StrictModel):
 def read_set_recipe(name: str | Path) -> Recipe:
     """The recipe with a name of the catalogue, in a YAML file, or for a folder of images or hf://ORG/NAME.
 
-    Raises UnknownNameError with the nearest name, or RecipeError with every problem of the file.
+    What a name stands for says `name_meaning`. Raises UnknownNameError with the nearest name, UsageError
+    where a name is that of several things, or RecipeError with every problem of the file.
     """
-    if is_hub_name(name):
-        return _of_hub(hub_name(str(name)))
-    path = Path(name)
-    if path.suffix in {".yaml", ".yml"}:
-        return _read(path)
-    known = catalog.names(Shelf.RECIPES)
-    if str(name).lower() in known:
-        return _read(catalog.find(Shelf.RECIPES, str(name)))
-    if _is_of_a_paper(str(name).lower()):
+    meant = meaning(name)
+    if meant.kind is Kind.PAPER:
         raise UsageError(
             f"{name} is the recipe of a paper, not of one set: srdata prepare {name} makes all that it reads"
         )
-    if name == "benchmarks":
+    if meant.kind is Kind.BENCHMARKS:
         raise UsageError(f"{name} stands for several sets: srdata prepare {name} makes them")
-    if path.exists():
-        return Recipe(name=_set_name(_stem(path.resolve())), folder=str(path.resolve()), scales=(Scale(4),))
-    raise UnknownNameError.among("recipe, recipe file or folder", str(name), known)
+    return _LOADED[meant.kind](meant.name)
 
 
-def _is_of_a_paper(name: str) -> bool:
-    return any(f"{name}-".startswith(f"{stem}-") for stem in catalog.names(Shelf.PAPERS))
+def known_recipe(name: str) -> Recipe:
+    """The recipe of that name in the catalogue, whatever lies in the working folder."""
+    return _read(catalog.find(Shelf.RECIPES, name))
 
 
-def _read(path: Path) -> Recipe:
-    document = read_yaml(path)
+def _of_path(name: str) -> Recipe:
+    path = Path(name).resolve()
+    return Recipe(name=_set_name(_stem(path)), folder=str(path), scales=(Scale(4),))
+
+
+def _read(path: str | Path) -> Recipe:
+    document = read_yaml(Path(path))
     recipe = check(Recipe, document)
     if recipe.folder:
         recipe = recipe.changed(folder=str(_folder_of(recipe.folder, document)))
-    return recipe if recipe.name else recipe.changed(name=_set_name(path.stem))
+    return recipe if recipe.name else recipe.changed(name=_set_name(document.path.stem))
 
 
-def _of_hub(name: HubName) -> Recipe:
+def _of_hub(address: str) -> Recipe:
+    name = hub_name(address)
     hub = HubSource(repository=name.repository, revision=name.revision)
     return Recipe(name=_set_name(name.repository.rpartition("/")[2]), hub=hub, scales=(Scale(4),))
 
@@ -305,6 +306,14 @@ def _stem(path: Path) -> str:
 def _set_name(text: str) -> str:
     """`text` as the name of a set: what file systems and shells take without quoting."""
     return re.sub(r"[^A-Za-z0-9._-]+", "-", text).strip("-._") or "images"
+
+
+_LOADED: dict[Kind, Callable[[str], Recipe]] = {
+    Kind.RECIPE: known_recipe,
+    Kind.RECIPE_FILE: _read,
+    Kind.PATH: _of_path,
+    Kind.HUB: _of_hub,
+}
 
 
 def schema() -> dict[str, Any]:

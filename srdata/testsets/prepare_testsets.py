@@ -13,13 +13,14 @@ from srdata.fetch.manifest import load_manifest
 from srdata.preparation import plan, prepare
 from srdata.preparation.plan import refuse
 from srdata.prepared.set_images import PreparedImages
-from srdata.recipes.set_recipe import read_set_recipe
+from srdata.recipes.name_meaning import TEST_SETS
+from srdata.recipes.set_recipe import known_recipe
 from srdata.scale import Scale
 from srdata.testsets.styles import BENCHMARKS, DEFAULT, STYLES, Folder, Style, Variant, folders, variants
 from srdata.testsets.write_folder import write_folder
 from srdata.vocabulary import Backend
 
-NAME = "benchmarks"
+NAME = TEST_SETS
 SCALES = ("2", "3", "4")
 _ALSO_CALLED = {"b100": ("bsd100", "bsds100")}
 
@@ -69,7 +70,7 @@ def prepare_benchmarks(
         except LicenceError as error:
             yield f"to do: {error}"
         except SourceError as error:
-            failed.append(f"\n  {read_set_recipe(benchmark).prefix}: {error}")
+            failed.append(f"\n  {known_recipe(benchmark).prefix}: {error}")
     if failed:
         raise SourceError(
             f"{len(failed)} of {len(BENCHMARKS)} benchmarks are not made, what is made stays: run the same "
@@ -89,7 +90,7 @@ def prepare_given(
 
 def summary() -> str:
     """What the name stands for, and how the files of each style are called."""
-    sets = ", ".join(read_set_recipe(one).prefix for one in BENCHMARKS)
+    sets = ", ".join(known_recipe(one).prefix for one in BENCHMARKS)
     paths = (
         line for name, style in STYLES.items() for line in (f"{name:14} {style.hr}", f"{'':14} {style.lr}")
     )
@@ -115,7 +116,7 @@ def _made(benchmark: str, given: Path | None, request: Request) -> Iterator[str]
         if found := list(folders(style, benchmark, request.scales)):
             new = _written(found, images, request)
             state = f"{new} folders written" if new else "is here"
-            yield f"{request.root / style.folder}: {read_set_recipe(benchmark).prefix} {state}"
+            yield f"{request.root / style.folder}: {known_recipe(benchmark).prefix} {state}"
 
 
 def _written(found: Sequence[Folder], images: Mapping[Variant, PreparedImages], request: Request) -> int:

@@ -12,7 +12,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
-from srdata.recipes.set_recipe import Recipe, Store, read_set_recipe
+from srdata.recipes.set_recipe import Recipe, Store, known_recipe
 from srdata.scale import Scale
 from srdata.store.blocks import HR
 
@@ -37,7 +37,7 @@ class Variant:
     def recipe(self, benchmark: str, scales: Sequence[Scale]) -> Recipe:
         """How the set of a benchmark is made."""
         given = self.degradation
-        return read_set_recipe(benchmark).changed(
+        return known_recipe(benchmark).changed(
             scales=self.at(scales),
             degradation=given if isinstance(given, str) else [dict(step) for step in given],
             multiple=self.multiple,
@@ -124,7 +124,7 @@ class Folder(NamedTuple):
 
 def folders(style: Style, benchmark: str, scales: Sequence[Scale]) -> Iterator[Folder]:
     """Every folder that a style has of a benchmark."""
-    name = style.sets.get(benchmark, read_set_recipe(benchmark).prefix)
+    name = style.sets.get(benchmark, known_recipe(benchmark).prefix)
     first = next(iter(style.kinds.values()))
     for cut in _cuts(style, first.at(scales)):
         path = style.hr.format(set=name, scale=cut, key="{key}")

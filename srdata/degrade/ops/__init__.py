@@ -43,47 +43,27 @@ from srdata.degrade.ops.resizing import Resize, Subsample
 from srdata.degrade.ops.sharpen import Halo, Pixelate, UnsharpMask
 from srdata.degrade.ops.tone import Banding, Gamma, Levels, Saturation
 
-_KINDS: tuple[type[Op], ...] = (
-    Imresize,
-    Resize,
-    Subsample,
-    PillowResize,
-    Blur,
-    KernelBlur,
-    MedianBlur,
-    GaussianNoise,
-    PoissonNoise,
-    SpeckleNoise,
-    SaltPepper,
-    UniformNoise,
-    CameraNoise,
-    Jpeg,
-    Webp,
-    Avif,
-    Jxl,
-    Video,
-    Levels,
-    Gamma,
-    Saturation,
-    Banding,
-    UnsharpMask,
-    Halo,
-    Pixelate,
-    OrderedDither,
-    ErrorDiffusion,
-    RiemersmaDither,
-    Halftone,
-    ColourSpace,
-    ChromaShift,
-    ChromaSubsampling,
-    RainStreaks,
-    Car,
-    Network,
-    OneOf,
-    Maybe,
-    Shuffled,
-    Repeat,
-)
+# By what they do; a family is a chapter of docs/degradations.md.
+FAMILIES: dict[str, tuple[type[Op], ...]] = {
+    "Resizing": (Imresize, Resize, Subsample, PillowResize),
+    "Blur": (Blur, KernelBlur, MedianBlur),
+    "Noise": (GaussianNoise, PoissonNoise, SpeckleNoise, SaltPepper, UniformNoise, CameraNoise),
+    "Compression": (Jpeg, Webp, Avif, Jxl, Video),
+    "Tone and colour": (Levels, Gamma, Saturation, Banding, ColourSpace, ChromaShift, ChromaSubsampling),
+    "Edges, grids and weather": (
+        UnsharpMask,
+        Halo,
+        Pixelate,
+        OrderedDither,
+        ErrorDiffusion,
+        RiemersmaDither,
+        Halftone,
+        RainStreaks,
+    ),
+    "Learned downscalers": (Car, Network),
+    "Choices: ops made of ops": (OneOf, Maybe, Shuffled, Repeat),
+}
+_KINDS = tuple(kind for kinds in FAMILIES.values() for kind in kinds)
 
 OPS: dict[str, type[Op]] = {name_of(kind): kind for kind in _KINDS}
 HOST_ONLY = frozenset(name for name, kind in OPS.items() if kind.host_only)

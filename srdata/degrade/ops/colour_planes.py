@@ -35,7 +35,7 @@ class ColourSpace(Op):
     """
 
     op: Literal["colour_space"] = "colour_space"
-    convert: Conversion
+    convert: Conversion = Field(examples=["rgb-y"])
     matrix: Matrix = "bt601"
     span: Span = "studio"
 

@@ -34,7 +34,7 @@ class _NormalNoise(Op):
     L = 25/255, D diagonal and U orthogonal, both random; it draws no sigma.
     """
 
-    sigma: Levels  # 8-bit levels
+    sigma: Levels = Field(examples=[[1, 30]])  # 8-bit levels
     whole: bool = False  # draw whole levels only
     kind: Annotated[dict[Kind, Annotated[float, between(0)]], *ODDS] = Field(default={"color": 1.0})
     clip: bool = True  # without it, the last step of a chain that does not round gives values beyond 0–1
@@ -150,7 +150,7 @@ class UniformNoise(Op):
     """
 
     op: Literal["uniform_noise"] = "uniform_noise"
-    amplitude: Levels  # 8-bit levels
+    amplitude: Levels = Field(examples=[[5, 30]])  # 8-bit levels
     gray: Probability = 0.0  # probability that all channels get one field
 
     def sample(self, rng: np.random.Generator) -> Params:
