@@ -5,7 +5,10 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
+import numpy as np
 import pytest
+from numpy.typing import NDArray
+from PIL import Image
 
 REPOSITORY = Path(__file__).parents[1]
 # Of torch, before it is imported: threads that wait for each other make small tensors slow beside other work.
@@ -16,6 +19,14 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 def photographs() -> Path:
     """The folder of the five packaged photographs."""
     return REPOSITORY / "manifests" / "sample"
+
+
+@pytest.fixture(scope="session")
+def batch(photographs: Path) -> NDArray[np.float32]:
+    """Three crops of photographs, N3HW in 0–1, of odd sizes."""
+    names = ("coffee.png", "chelsea.png", "rocket.jpg")
+    crops = [np.asarray(Image.open(photographs / name).convert("RGB"))[99:176, 200:301] for name in names]
+    return np.stack(crops).transpose(0, 3, 1, 2).astype(np.float32) / np.float32(255)
 
 
 @pytest.fixture(scope="session")

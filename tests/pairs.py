@@ -5,15 +5,15 @@ from __future__ import annotations
 from pathlib import Path
 
 import numpy as np
+from storing import write_content
 
 from srdata.images import Pixels, write_png
 from srdata.scale import Scale
 from srdata.store.basicsr_lmdb import BasicsrWriter
 from srdata.store.blocks import HR, BlockLayout
 from srdata.store.codecs import CODECS
-from srdata.store.index import write_index
 from srdata.store.records import Facts, make_record
-from srdata.store.set_json import INDEX_FILE, SetFile, file_entry, shard_name, write_set
+from srdata.store.set_json import shard_name
 from srdata.store.shards import ShardPlan, ShardWriter
 from srdata.store.windows import Windows
 
@@ -65,25 +65,9 @@ def write_shards(
                 facts = Facts(key=key, split=splits.get(key, "train"), source="test", source_sha256="0" * 64)
                 shard.add(make_record(facts, {HR: hr, scale.label: lr}, layout, CODECS[codec]))
             shard.seal()
-    write_index(folder / INDEX_FILE, shards)
     kinds = [splits.get(key, "train") for key in pairs]
-    content = SetFile(
-        name="test",
-        recipe={},
-        digest="recipe 1",
-        scales=(str(scale),),
-        codec=codec,
-        block=layout.block,
-        windows=windows,
-        seed=0,
-        versions={},
-        counts={split: kinds.count(split) for split in sorted(set(kinds))},
-        files={
-            path.relative_to(folder).as_posix(): file_entry(path) for path in [*shards, folder / INDEX_FILE]
-        },
-    )
-    write_set(folder, content)
-    return folder
+    counts = {split: kinds.count(split) for split in sorted(set(kinds))}
+    return write_content(folder, plan, shards, name="test", recipe={}, counts=counts, windows=windows)
 
 
 def write_folders(

@@ -8,15 +8,15 @@ from html.parser import HTMLParser
 from pathlib import Path
 
 import numpy as np
+from storing import write_content
 
 from srdata.difficulty import classify
 from srdata.images import read_image
 from srdata.scale import Scale
 from srdata.store.blocks import HR, BlockLayout
 from srdata.store.codecs import CODECS
-from srdata.store.index import write_index
 from srdata.store.records import Facts, make_record
-from srdata.store.set_json import INDEX_FILE, Quarantined, SetFile, file_entry, shard_name, write_set
+from srdata.store.set_json import Quarantined, shard_name
 from srdata.store.shards import ShardPlan, ShardWriter
 from srdata.store.windows import Windows
 
@@ -44,23 +44,18 @@ def write_hostile_set(folder: Path, photographs: Path) -> Path:
             turned = np.ascontiguousarray(np.rot90(hr, number % 2))  # the third is a copy of the first
             shard.add(make_record(facts, {HR: turned, "x4": turned[::4, ::4]}, plan.layout, CODECS["raw"]))
         shard.seal()
-    write_index(folder / INDEX_FILE, [path])
     chain = {"hr": [], "steps": [{"op": EVIL[0], "text": EVIL[3]}, {"op": EVIL[1]}]}
-    content = SetFile(
+    write_content(
+        folder,
+        plan,
+        [path],
         name=EVIL[1],
         recipe={"source": EVIL[0], EVIL[1]: EVIL[2], "degradation": {"4": chain}},
-        digest=EVIL[1],
-        scales=("4",),
-        codec="raw",
-        block=48,
         windows=Windows(size=96, step=96),
-        seed=0,
         versions={EVIL[0]: EVIL[1]},
         counts={EVIL[0]: len(EVIL)},
-        files={one.relative_to(folder).as_posix(): file_entry(one) for one in (path, folder / INDEX_FILE)},
         quarantine=tuple(Quarantined(key=one, reason=one) for one in EVIL),
     )
-    write_set(folder, content)
     for by in ("psnr", "deviation"):
         classify(folder, by, jobs=1)
     return folder

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -71,20 +72,22 @@ def write_small_set(folder: Path, plan: ShardPlan, images: int = 12, per_shard: 
         write_shard(folder / shard_name(i), plan, range(start, min(start + per_shard, images)))
         for i, start in enumerate(starts)
     ]
+    counts = {"train": images - images // 4, "validation": images // 4}
+    windows = Windows(size=48, step=24, threshold=0)
+    return write_content(folder, plan, shards, name="small", counts=counts, windows=windows)
+
+
+def write_content(folder: Path, plan: ShardPlan, shards: list[Path], **fields: Any) -> Path:
+    """Make a set of the sealed shards in a folder; `fields` are those of set.json."""
     write_index(folder / INDEX_FILE, shards)
-    files = [*shards, folder / INDEX_FILE]
-    content = SetFile(
-        name="small",
-        recipe={"source": "sample"},
-        digest=plan.digest,
-        scales=tuple(map(str, plan.layout.scales)),
-        codec=plan.codec,
-        block=plan.layout.block,
-        windows=Windows(size=48, step=24, threshold=0),
-        seed=0,
-        versions={"srdata": "test"},
-        counts={"train": images - images // 4, "validation": images // 4},
-        files={path.relative_to(folder).as_posix(): file_entry(path) for path in files},
-    )
-    write_set(folder, content)
+    files = {path.relative_to(folder).as_posix(): file_entry(path) for path in [*shards, folder / INDEX_FILE]}
+    made = {
+        "digest": plan.digest,
+        "scales": tuple(map(str, plan.layout.scales)),
+        "codec": plan.codec,
+        "block": plan.layout.block,
+        "files": files,
+    }
+    usual = {"recipe": {"source": "sample"}, "seed": 0, "versions": {"srdata": "test"}}
+    write_set(folder, SetFile(**{**usual, **made, **fields}))
     return folder

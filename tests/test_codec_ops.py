@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-import json
 import sys
 from dataclasses import replace
 from pathlib import Path
@@ -15,7 +14,6 @@ import pytest
 import torch
 from numpy.typing import NDArray
 from PIL import Image
-from pydantic import ValidationError
 
 from srdata.degrade.lossy import video_codecs
 from srdata.degrade.lossy.still_codecs import butteraugli_distance, through_jxl, through_webp
@@ -64,21 +62,6 @@ def psnr(a: Picture, b: Picture) -> float:
 
 def drawn(op: BytesOp, count: int) -> list[dict[str, Any]]:
     return [op.sample(generator(image, op.op)) for image in range(count)]
-
-
-@pytest.mark.parametrize("name", OPS)
-def test_alone_or_in_a_batch_and_once_more_the_result_is_the_same(name: str, picture: Picture) -> None:
-    op = OPS[name]
-    x = backend.to_batch([backend.from_levels(picture), backend.from_levels(picture[:, ::-1])] * 2)
-    params = json.loads(json.dumps(drawn(op, 4)))
-    kept = x.copy()
-    together = op.apply(x, params)
-    assert together.shape == x.shape
-    assert together.dtype == np.float32
-    for place in range(4):
-        assert np.array_equal(op.apply(x[place : place + 1], params[place : place + 1])[0], together[place])
-    assert np.array_equal(x, kept)
-    assert np.array_equal(op.apply(torch.from_numpy(x.copy()), params).numpy(), together)
 
 
 @pytest.mark.parametrize("name", WORSE_AND_WORSE)
@@ -160,29 +143,6 @@ def test_avif_keeps_colour_edges_only_in_444(picture: Picture) -> None:
         for kind in ("4:4:4", "4:2:0")
     )
     assert full > half + 15
-
-
-@pytest.mark.parametrize(
-    ("kind", "settings", "where", "why"),
-    [
-        (Jpeg, {"quality": 0}, "quality", "within 1 … 100"),
-        (Webp, {"quality": [50, 101]}, "quality", "within 1 … 100"),
-        (Avif, {"quality": [90, 30]}, "quality", "is empty"),
-        (Avif, {"speed": 11}, "speed", "within 0 … 10"),
-        (Jxl, {"effort": 0}, "effort", "within 1 … 9"),
-        (Jpeg, {"subsampling": "4:2:1"}, "subsampling", "'4:2:0'"),
-        (Jpeg, {"quality": 75.5}, "quality", "integer"),
-        (Video, {"crf": [20, 52]}, "crf", "within 0 … 51"),
-        (Video, {"qscale": 0}, "qscale", "within 1 … 31"),
-        (Video, {"codec": ["h264", "av1"]}, "codec", "'vp9'"),
-        (Video, {"frames": 0}, "frames", "within 1 … 250"),
-    ],
-)
-def test_wrong_settings_are_refused_at_once(kind: type[BytesOp], settings: Any, where: str, why: str) -> None:
-    with pytest.raises(ValidationError) as caught:
-        kind(**settings)
-    assert where in str(caught.value)
-    assert why in str(caught.value)
 
 
 def test_draws_cover_their_ranges() -> None:

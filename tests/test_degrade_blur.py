@@ -190,23 +190,6 @@ def test_kernel_size_is_what_is_drawn() -> None:
     assert sizes == {7, 9, 11}
 
 
-@pytest.mark.parametrize(
-    ("settings", "what"),
-    [
-        ({"size": 4}, "odd"),
-        ({"sigma": -1}, "must be within 0"),
-        ({"shape": "disk", "size": 7, "length": 9}, "does not fit in a kernel of 7"),
-        ({"shape": "sinc", "cutoff": 4}, "must be within"),
-        ({"shape": "bell"}, "must be one of"),
-        ({"shape": {"iso": 0}}, "positive"),
-        ({"border": "mirror"}, "must be one of reflect"),
-    ],
-)
-def test_wrong_settings_are_refused(settings: dict[str, Any], what: str) -> None:
-    with pytest.raises(RecipeError, match=what):
-        load_chain([{"op": "blur", **settings}])
-
-
 def test_median_is_scipys() -> None:
     x = photographs(20, 24)
     for size in (3, 5, 7):

@@ -10,12 +10,10 @@ import torch
 from scipy import stats
 
 from srdata.colour import srgb_to_linear
-from srdata.degrade.chain import load_chain
 from srdata.degrade.numerics import backend
 from srdata.degrade.ops.camera import CameraNoise
 from srdata.degrade.ops.noise import GaussianNoise, SaltPepper, SpeckleNoise, UniformNoise
 from srdata.degrade.ops.poisson_noise import PoissonNoise
-from srdata.errors import RecipeError
 from srdata.rng import generator
 
 SIDE = 128
@@ -153,19 +151,3 @@ def test_fields_depend_on_their_key_alone() -> None:
         one, other = (np.asarray(backend.normal_field(keys, (3, 8, 8), batch)) for keys in ([5, 6], [6]))
         assert np.array_equal(one[1], other[0])
         assert not np.array_equal(one[0], one[1])
-
-
-@pytest.mark.parametrize(
-    ("step", "what"),
-    [
-        ({"op": "gaussian_noise", "sigma": -5}, "must be within 0"),
-        ({"op": "gaussian_noise"}, "sigma: is missing"),
-        ({"op": "gaussian_noise", "sigma": [1.5, 3], "whole": True}, "whole levels"),
-        ({"op": "salt_pepper", "amount": 1.5}, "must be within 0"),
-        ({"op": "poisson_noise", "scale": [2, 1]}, "is empty"),
-        ({"op": "camera_noise", "shot": 0}, "above 0"),
-    ],
-)
-def test_wrong_settings_are_refused(step: dict[str, Any], what: str) -> None:
-    with pytest.raises(RecipeError, match=what):
-        load_chain([step])

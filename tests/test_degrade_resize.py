@@ -16,7 +16,6 @@ from srdata.degrade.chain import load_chain
 from srdata.degrade.numerics import backend
 from srdata.degrade.numerics.batch_resize import moved, resize
 from srdata.degrade.ops.resizing import Resize, scaled
-from srdata.errors import RecipeError
 from srdata.resize import imresize
 from srdata.rng import generator
 
@@ -123,21 +122,6 @@ def test_pillow_resize_is_pillows() -> None:
     chain = load_chain([{"op": "pillow_resize", "kernel": "lanczos"}])
     expected = np.asarray(Image.fromarray(image).resize((15, 10), Image.Resampling.LANCZOS))
     assert np.array_equal(chain.apply_image(image, chain.sample(0), 4), expected)
-
-
-@pytest.mark.parametrize(
-    ("settings", "what"),
-    [
-        ({}, "changes nothing"),
-        ({"factor": 0}, "above 0"),
-        ({"factor": [2, 1]}, "is empty"),
-        ({"to": "lr", "method": "cubic"}, "did you mean 'bicubic'|must be one of"),
-        ({"factor": [2, 3], "odds": {"up": 1}}, "needs? a factor range that holds 1"),
-    ],
-)
-def test_wrong_settings_are_refused(settings: dict[str, Any], what: str) -> None:
-    with pytest.raises(RecipeError, match=what):
-        load_chain([{"op": "resize", **settings}])
 
 
 def test_without_clip_it_is_imresize_of_floats() -> None:

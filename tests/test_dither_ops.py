@@ -4,16 +4,12 @@ from __future__ import annotations
 
 import hashlib
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
-import torch
 from PIL import Image
-from pydantic import ValidationError
 from scipy.ndimage import uniform_filter
 
-from srdata.degrade.model.op import Op
 from srdata.degrade.ops.dither import ErrorDiffusion, OrderedDither, RiemersmaDither
 from srdata.degrade.ops.halftone import Halftone
 from srdata.rng import generator
@@ -63,22 +59,6 @@ MANY = np.arange(64 * 64)
 LARGE_GRAIN = ((MANY * MANY * 7 + MANY * 2) % 251).reshape(64, 64).astype(np.float32) / np.float32(255)
 KERNELS = list(DIFFUSED)
 SIZES = ["2x2", "4x4", "8x8", "16x16"]
-ALL = [
-    *(ErrorDiffusion(kernel=kernel, levels=(2, 6)) for kernel in KERNELS[:2]),
-    ErrorDiffusion(kernel=KERNELS, levels=(2, 256)),
-    OrderedDither(matrix=SIZES),
-    RiemersmaDither(),
-    *(Halftone(dot=dot, inks=["rgb", "cmyk", "grey", "value"]) for dot in ("circle", "line")),
-    Halftone(dot=["ellipse", "cross"], inks="cmyk", strength=(0.5, 1), size=(3, 9)),
-]
-
-
-@pytest.fixture(scope="module")
-def batch(photographs: Path) -> np.ndarray:
-    """Four crops of photographs, N3HW in 0–1, of odd sizes."""
-    coffee = np.asarray(Image.open(photographs / "coffee.png"))
-    crops = [coffee[top : top + 45, 200:271] for top in (10, 90, 170, 250)]
-    return np.stack(crops).transpose(0, 3, 1, 2).astype(np.float32) / np.float32(255)
 
 
 def tones(text: str) -> np.ndarray:
@@ -87,21 +67,6 @@ def tones(text: str) -> np.ndarray:
 
 def digest(image: np.ndarray) -> str:
     return hashlib.sha256(image.round().astype(np.uint8).tobytes()).hexdigest()[:16]
-
-
-@pytest.mark.parametrize("op", ALL)
-@pytest.mark.parametrize("channels", [1, 3])
-def test_torch_gives_what_numpy_gives_alone_or_in_a_batch(op: Op, channels: int, batch: np.ndarray) -> None:
-    x = batch[:, :channels]
-    params = [op.sample(generator(5, place)) for place in range(4)]
-    before = x.copy()
-    ours = op.apply(x, params)
-    assert ours.dtype == np.float32
-    assert ours.shape == x.shape
-    assert np.abs(ours - op.apply(torch.from_numpy(x), params).numpy()).max() < 1e-5
-    assert np.array_equal(op.apply(x[2:3], params[2:3]), ours[2:3])
-    assert np.array_equal(x, before)
-    assert 0 <= ours.min() <= ours.max() <= 1
 
 
 @pytest.mark.parametrize("kernel", KERNELS)
@@ -182,7 +147,7 @@ def test_tones_that_are_exact_stay(levels: int) -> None:
 
 def test_riemersma_keeps_the_mean_tone(batch: np.ndarray) -> None:
     op = RiemersmaDither(levels=2, ratio=0.0625, history=16)
-    ours = op.apply(batch, [op.sample(generator(1, place)) for place in range(4)])
+    ours = op.apply(batch, [op.sample(generator(1, place)) for place in range(3)])
     assert set(np.unique(ours)) <= {0.0, 1.0}
     assert np.abs(ours.mean((0, 2, 3)) - batch.mean((0, 2, 3))).max() < 0.02
 
@@ -229,22 +194,3 @@ def test_screens_of_grey_and_value(batch: np.ndarray) -> None:
     assert np.allclose(
         (value * batch.max(1, keepdims=True)).transpose(0, 2, 3, 1)[lit], batch.transpose(0, 2, 3, 1)[lit]
     )
-
-
-@pytest.mark.parametrize(
-    ("kind", "settings"),
-    [
-        (OrderedDither, {"matrix": "3x3"}),
-        (OrderedDither, {"levels": 1}),
-        (ErrorDiffusion, {"kernel": "floyd"}),
-        (ErrorDiffusion, {"levels": [9, 3]}),
-        (RiemersmaDither, {"ratio": 1}),
-        (RiemersmaDither, {"history": 1}),
-        (Halftone, {"size": 1}),
-        (Halftone, {"inks": "pantone"}),
-        (Halftone, {"strength": 1.5}),
-    ],
-)
-def test_wrong_settings_are_refused(kind: type[Op], settings: dict[str, Any]) -> None:
-    with pytest.raises(ValidationError):
-        kind.model_validate(settings)

@@ -2,50 +2,19 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import cv2
 import numpy as np
 import pytest
-import torch
-from PIL import Image
-from pydantic import ValidationError
+from degrade_examples import hwc
 from scipy.spatial import KDTree
 
-from srdata.degrade.model.op import Op
 from srdata.degrade.ops.tone import Banding, Gamma, Levels, Saturation
 from srdata.rng import generator
 
 
-@pytest.fixture(scope="module")
-def batch(photographs: Path) -> np.ndarray:
-    """Two crops of photographs, N3HW in 0–1."""
-    crops = [
-        np.asarray(Image.open(photographs / name))[99:162, 200:291] for name in ("coffee.png", "chelsea.png")
-    ]
-    return np.stack(crops).transpose(0, 3, 1, 2).astype(np.float32) / np.float32(255)
-
-
-def hwc(batch: np.ndarray, place: int = 0) -> np.ndarray:
-    return np.ascontiguousarray(batch[place].transpose(1, 2, 0))
-
-
-@pytest.mark.parametrize("op", [Levels(), Gamma(), Saturation(factor=(0, 2)), Banding()])
-def test_torch_gives_what_numpy_gives(op: Op, batch: np.ndarray) -> None:
-    params = [op.sample(generator(7, place)) for place in range(2)]
-    before = batch.copy()
-    ours = op.apply(batch, params)
-    theirs = op.apply(torch.from_numpy(batch), params)
-    assert ours.dtype == np.float32
-    assert np.abs(ours - theirs.numpy()).max() < 1e-5
-    assert np.array_equal(op.apply(batch[1:], params[1:]), ours[1:])
-    assert np.array_equal(batch, before)
-    assert 0 <= ours.min() <= ours.max() <= 1
-
-
 def test_gamma_is_scikit_images(batch: np.ndarray) -> None:
     exposure = pytest.importorskip("skimage.exposure")
-    ours = Gamma().apply(batch, [{"exponent": 0.6}, {"exponent": 2.2}])
+    ours = Gamma().apply(batch, [{"exponent": 0.6}, {"exponent": 2.2}, {"exponent": 1.0}])
     assert np.allclose(ours[0], exposure.adjust_gamma(batch[0], 0.6), atol=1e-6)
     assert np.allclose(ours[1], exposure.adjust_gamma(batch[1], 2.2), atol=1e-6)
 
@@ -59,7 +28,7 @@ def test_levels_are_scikit_images_rescale_intensity(batch: np.ndarray) -> None:
 
 def test_levels_without_change_give_the_image_back(batch: np.ndarray) -> None:
     op = Levels(output_black=0, output_white=255)
-    assert np.array_equal(op.apply(batch, [op.sample(generator(0))] * 2), batch)
+    assert np.array_equal(op.apply(batch, [op.sample(generator(0))] * 3), batch)
 
 
 @pytest.mark.parametrize("factor", [0.0, 0.3, 0.75, 1.0])
@@ -67,7 +36,7 @@ def test_saturation_is_opencvs_way_through_hsv(batch: np.ndarray, factor: float)
     hsv = cv2.cvtColor(hwc(batch), cv2.COLOR_RGB2HSV)
     hsv[..., 1] *= factor
     expected = cv2.cvtColor(hsv, cv2.COLOR_HSV2RGB)
-    ours = Saturation().apply(batch, [{"factor": factor}] * 2)
+    ours = Saturation().apply(batch, [{"factor": factor}] * 3)
     assert np.abs(hwc(ours) - expected).max() < 1e-4
 
 
@@ -92,26 +61,8 @@ def test_banding_of_a_ramp_by_hand() -> None:
 def test_banding_takes_the_nearest_tone_that_scipy_finds(batch: np.ndarray, levels: int) -> None:
     tones = np.linspace(0, 1, levels)
     _, nearest = KDTree(tones[:, None]).query(batch.reshape(-1, 1))
-    ours = Banding().apply(batch, [{"levels": levels}] * 2)
+    ours = Banding().apply(batch, [{"levels": levels}] * 3)
     assert np.abs(ours.ravel() - tones[nearest]).max() < 1e-6
-
-
-@pytest.mark.parametrize(
-    ("kind", "settings"),
-    [
-        (Gamma, {"exponent": 0}),
-        (Gamma, {"exponent": [2, 1]}),
-        (Saturation, {"factor": -0.1}),
-        (Banding, {"levels": 1}),
-        (Banding, {"levels": 2.5}),
-        (Levels, {"output_white": 256}),
-        (Levels, {"output_black": [0, 100], "output_white": [90, 255]}),
-        (Levels, {"blacks": 3}),
-    ],
-)
-def test_wrong_settings_are_refused(kind: type[Op], settings: dict[str, object]) -> None:
-    with pytest.raises(ValidationError):
-        kind.model_validate(settings)
 
 
 def test_draws_stay_within_their_ranges() -> None:

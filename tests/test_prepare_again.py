@@ -1,0 +1,110 @@
+"""Preparing once more: what an earlier run left is taken where it is still right; what is no pair is not."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from srdata.errors import ImageError, UsageError
+from srdata.images import read_image, write_png
+from srdata.preparation import Prepared, prepare
+from srdata.recipes.set_recipe import Recipe, Store
+from srdata.scale import Scale
+from tests.storing import PHOTOGRAPHS
+
+KEYS = ("a", "b", "c", "d")
+
+
+@pytest.fixture
+def pictures(tmp_path: Path) -> Path:
+    """Four images, of which the last is damaged."""
+    whole = read_image(PHOTOGRAPHS / "coffee.png")
+    for number, key in enumerate(KEYS):
+        write_png(tmp_path / f"pictures/{key}.png", whole[number * 50 :, number * 60 :][:96, :120])
+    damaged = tmp_path / "pictures/d.png"
+    damaged.write_bytes(damaged.read_bytes()[:-500])
+    return tmp_path / "pictures"
+
+
+def prepared(pictures: Path, layout: str, root: Path) -> Prepared:
+    """In shards of two images each."""
+    store = Store(layout=layout, shard_bytes=80_000)  # type: ignore[arg-type]  # one of them
+    recipe = Recipe(name="mine", folder=str(pictures), scales=(Scale(4),), store=store)
+    return prepare(recipe, root=root, jobs=1)
+
+
+def mend(pictures: Path) -> None:
+    write_png(pictures / "d.png", read_image(pictures / "a.png")[::-1].copy())
+
+
+def swap_pixels(path: Path) -> None:
+    write_png(path, np.flip(read_image(path), 1).copy())
+
+
+def cut(path: Path) -> None:
+    path.write_bytes(path.read_bytes()[:-100])
+
+
+@pytest.mark.parametrize("harm", [Path.unlink, cut, swap_pixels])
+def test_a_file_that_changed_since_it_was_finished_is_made_again(
+    pictures: Path, tmp_path: Path, harm: Callable[[Path], None]
+) -> None:
+    with pytest.raises(ImageError, match=r"d\.png"):
+        prepared(pictures, "folder", tmp_path / "again")
+    [path] = (tmp_path / "again").rglob("bx4.png")
+    harm(path)
+    mend(pictures)
+    again, whole = (prepared(pictures, "folder", tmp_path / root) for root in ("again", "whole"))
+    assert again.content.files == whole.content.files
+    assert path.read_bytes() == (whole.path / path.relative_to(again.path)).read_bytes()
+
+
+@pytest.mark.parametrize("layout", ["folder", "lmdb"])
+def test_an_image_whose_source_changed_since_is_made_again(
+    pictures: Path, tmp_path: Path, layout: str
+) -> None:
+    with pytest.raises(ImageError, match=r"d\.png"):
+        prepared(pictures, layout, tmp_path / "again")
+    swap_pixels(pictures / "b.png")
+    mend(pictures)
+    again, whole = (prepared(pictures, layout, tmp_path / root) for root in ("again", "whole"))
+    assert again.content.files == whole.content.files
+
+
+@pytest.mark.parametrize("layout", ["folder", "lmdb"])
+def test_there_is_no_set_until_all_of_it_is_right(pictures: Path, tmp_path: Path, layout: str) -> None:
+    """A set whose source changed is none any more, also where the new one cannot be made."""
+    mend(pictures)
+    built = prepared(pictures, layout, tmp_path)
+    cut(pictures / "c.png")
+    with pytest.raises(ImageError, match=r"c\.png"):
+        prepared(pictures, layout, tmp_path)
+    assert not (built.path / "set.json").exists()
+
+
+def write_pair(folder: Path, prefix: str, key: str, lr_size: tuple[int, int] = (24, 30)) -> None:
+    hr = read_image(PHOTOGRAPHS / "coffee.png")
+    write_png(folder / f"{prefix}HR/{key}.png", hr[:96, :120])
+    write_png(folder / f"{prefix}LR_bicubic/X4/{key}x4.png", hr[: lr_size[0], : lr_size[1]])
+
+
+@pytest.mark.parametrize("size", [(24, 31), (25, 30), (23, 30), (30, 24)])
+def test_lr_of_another_size_is_no_pair(tmp_path: Path, size: tuple[int, int]) -> None:
+    write_pair(tmp_path / "pairs", "", "one")
+    write_pair(tmp_path / "pairs", "", "two", size)
+    message = (
+        rf"twox4\.png: is {size[1]}x{size[0]}, but two\.png at x4 asks for 30x24: the two files are no pair"
+    )
+    with pytest.raises(ImageError, match=message):
+        prepare(tmp_path / "pairs", root=tmp_path, jobs=1)
+
+
+def test_two_images_of_one_name_in_two_splits_are_refused(tmp_path: Path) -> None:
+    for split in ("train", "valid"):
+        write_pair(tmp_path / "pairs", f"x_{split}_", "one")
+    with pytest.raises(UsageError, match=r"two images have the key 'one': .*train.* and .*valid.*rename one"):
+        prepare(tmp_path / "pairs", root=tmp_path, jobs=1)
+    assert prepare(tmp_path / "pairs", root=tmp_path, splits=["train"], jobs=1).content.counts == {"train": 1}
