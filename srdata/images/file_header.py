@@ -169,7 +169,7 @@ def _info(image: ImageFile.ImageFile, stream: BinaryIO) -> ImageInfo:
         width=width,
         frames=getattr(image, "n_frames", 1),
         maxval=maxval,
-        grey=image.mode in _GREY_MODES or raw_mode(image).startswith("LA"),
+        grey=image.mode in _GREY_MODES or raw_mode(image).startswith("LA;"),  # 16 bits
         alpha=image.mode in _ALPHA_MODES or "transparency" in image.info,
         orientation=turn,
         icc="icc_profile" in image.info,

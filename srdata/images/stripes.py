@@ -22,11 +22,11 @@ def rows_of(image: ImageFile.ImageFile, info: ImageInfo, data: bytes, name: str)
     """What gives the rows of an opened file, whose whole content is `data`; raises ImageError."""
     if re.match(rb"P[56]", data):
         return _rows_of_pnm(image, info, data, name)
-    if info.deep and (info.format == "PNG" or image.mode in ("RGB", "RGBA")):
+    if info.deep and (info.format == "PNG" or (info.format == "TIFF" and image.mode in ("RGB", "RGBA"))):
         return _rows_by_opencv(image, info, data, name)
     image.load()
     width = image.size[0]
-    if info.deep:
+    if image.mode.startswith("I"):  # of more than 8 bits
         return lambda top, bottom: _from_deep(image.crop((0, top, width, bottom)), info, white_is_zero(image))
     return lambda top, bottom: image.crop((0, top, width, bottom))
 
