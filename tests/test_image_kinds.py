@@ -523,22 +523,25 @@ def test_a_scan_of_400_megapixels_can_be_let_in() -> None:
 
 
 DECODE = """
-import resource, sys
+import re, sys
 from pathlib import Path
 from srdata.images import ImagePolicy, decode_image
+def peak():
+    return int(re.search(r"VmHWM:\\s+(\\d+)", Path("/proc/self/status").read_text())[1])
 data = Path(sys.argv[1]).read_bytes()
 policy = ImagePolicy(depth16="round", alpha="white", cmyk="convert", icc="srgb")
-before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+before = peak()
 decode_image(data, "large", policy)
-print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before)
+print(peak() - before)
 """
 
 
-@pytest.mark.parametrize(("kind", "most"), [("deep", 10.5), ("RGBA", 8.5), ("grey", 6.5), ("turned", 10.5)])
+@pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="the kernel tells no peak of memory")
+@pytest.mark.parametrize(("kind", "most"), [("deep", 12.5), ("RGBA", 8), ("grey", 5), ("turned", 12.5)])
 def test_a_large_image_takes_little_more_than_its_samples_and_the_result(
     kind: str, most: float, tmp_path: Path
 ) -> None:
-    """6 bytes a pixel of 16-bit RGB and 3 of the result, and so on; stripes come to some 60 MB."""
+    """12 bytes a pixel while OpenCV reads 16-bit RGB, else those of the file and 3; stripes take 20 MB."""
     height, width = 5000, 6000
     if kind in ("deep", "turned"):
         data = cv2.imencode(".png", np.zeros((height, width, 3), np.uint16))[1].tobytes()
@@ -549,5 +552,5 @@ def test_a_large_image_takes_little_more_than_its_samples_and_the_result(
     (tmp_path / "large").write_bytes(data)
     command = [sys.executable, "-c", DECODE, str(tmp_path / "large")]
     output = subprocess.run(command, capture_output=True, text=True, check=True).stdout
-    per_pixel = (int(output) * 1024 - 60e6) / (height * width)
+    per_pixel = (int(output) * 1024 - 20e6) / (height * width)
     assert per_pixel < most, f"{per_pixel:.1f} bytes a pixel"

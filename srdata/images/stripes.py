@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from functools import cache
 from typing import Any
 
 import cv2
@@ -44,7 +45,13 @@ def by_opencv(data: bytes, flags: int, name: str) -> NDArray[Any]:
 
 def to_8_bits(samples: NDArray[Any], maxval: int) -> NDArray[np.uint8]:
     """The nearest of 256 levels: round(255 · sample / maxval), halves up, as netpbm has it."""
-    return ((samples.astype(np.uint32) * 255 + maxval // 2) // maxval).astype(np.uint8)
+    return _nearest(maxval)[samples]
+
+
+@cache
+def _nearest(maxval: int) -> NDArray[np.uint8]:
+    """The level of each sample from 0 to `maxval`."""
+    return ((np.arange(maxval + 1) * 255 + maxval // 2) // maxval).astype(np.uint8)
 
 
 def _rows_of_pnm(image: ImageFile.ImageFile, info: ImageInfo, data: bytes, name: str) -> Rows:

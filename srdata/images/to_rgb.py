@@ -70,7 +70,9 @@ class ToRgb:
             space = profile.profile.xcolor_space.strip()
             mode = _SPACES.get(space, space)
             srgb = ImageCms.createProfile("sRGB")
-            return mode, ImageCms.buildTransform(profile, srgb, mode, "RGB", flags=_FLAGS.get(mode, ImageCms.Flags.NONE))
+            return mode, ImageCms.buildTransform(
+                profile, srgb, mode, "RGB", flags=_FLAGS.get(mode, ImageCms.Flags.NONE)
+            )
         except (ImageCms.PyCMSError, OSError, ValueError, TypeError) as error:
             raise ImageError(
                 f"{self.name}: its colour profile cannot be used ({error}): {_WITHOUT}"
