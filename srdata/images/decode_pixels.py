@@ -18,7 +18,7 @@ from srdata.images.pixels import Pixels
 from srdata.images.stripes import Rows, by_opencv, rows_of
 from srdata.images.to_rgb import ToRgb
 
-_STRIPE = 1 << 22  # pixels
+_STRIPE = 1 << 20  # pixels
 
 
 def read_image(path: Path, policy: ImagePolicy | None = None) -> Pixels:

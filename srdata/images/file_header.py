@@ -27,9 +27,9 @@ from PIL.TiffImagePlugin import TiffImageFile
 from PIL.WebPImagePlugin import WebPImageFile
 
 from srdata.errors import ImageError
-from srdata.images import orientation
 from srdata.images.file_kinds import FORMATS, HEAD_BYTES, format_of, what_it_is
 from srdata.images.image_policy import MOST_PIXELS, ImagePolicy
+from srdata.images.orientation import SIDEWAYS, TAG, exif_orientation, known, png_orientation, xmp_orientation
 
 Channels = Literal[1, 3]  # of a file: grey or colours, where alpha does not count
 
@@ -161,7 +161,7 @@ def admit(info: ImageInfo, policy: ImagePolicy, name: str) -> None:
 
 def _info(image: ImageFile.ImageFile, stream: BinaryIO) -> ImageInfo:
     maxval, turn = _maxval(image), _orientation(image, stream)
-    width, height = reversed(image.size) if turn in orientation.SIDEWAYS else image.size
+    width, height = reversed(image.size) if turn in SIDEWAYS else image.size
     return ImageInfo(
         format=image.format or "",
         mode=image.mode,
@@ -169,7 +169,7 @@ def _info(image: ImageFile.ImageFile, stream: BinaryIO) -> ImageInfo:
         width=width,
         frames=getattr(image, "n_frames", 1),
         maxval=maxval,
-        grey=image.mode in _GREY_MODES or raw_mode(image).startswith("LA"),
+        grey=image.mode in _GREY_MODES or raw_mode(image).startswith("LA;"),  # 16 bits
         alpha=image.mode in _ALPHA_MODES or "transparency" in image.info,
         orientation=turn,
         icc="icc_profile" in image.info,
@@ -216,12 +216,12 @@ def _orientation(image: ImageFile.ImageFile, stream: BinaryIO) -> int:
     """The orientation by the header alone (Pillow would decode a whole PNG to look for it)."""
     if isinstance(image, PngImageFile):
         place = stream.tell()
-        found = orientation.in_png(stream)
+        found = png_orientation(stream)
         stream.seek(place)
     elif isinstance(image, TiffImageFile):
-        found = orientation.known(image.tag_v2.get(orientation.TAG))
+        found = known(image.tag_v2.get(TAG))
     else:
-        found = orientation.in_exif(image.info.get("exif", b""))
+        found = exif_orientation(image.info.get("exif", b""))
     if found is None and isinstance(packet := image.info.get("xmp"), bytes):
-        found = orientation.in_xmp(packet)
+        found = xmp_orientation(packet)
     return found or 1

@@ -98,7 +98,7 @@ def _walk(folder: Path, above: tuple[Path, ...]) -> Iterator[Path | LeftOut]:
             yield LeftOut(path, _HIDDEN, picture=False)
         elif not _is_text(entry.name):
             yield LeftOut(path, "a name that is not UTF-8: rename it", picture=True)
-        elif entry.is_dir():
+        elif path.is_dir() if entry.is_symlink() else entry.is_dir():
             yield from _walk(path, (*above, real))
         else:
             yield _judged(path)

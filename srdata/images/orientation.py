@@ -52,23 +52,23 @@ def known(number: object) -> int | None:
     return number if isinstance(number, int) and number in _UPRIGHT else None
 
 
-def in_exif(block: bytes) -> int | None:
+def exif_orientation(block: bytes) -> int | None:
     """The orientation in a block of EXIF."""
     field = _field(block.removeprefix(b"Exif\0\0"))
     return known(field.value) if field else None
 
 
-def in_xmp(packet: bytes) -> int | None:
+def xmp_orientation(packet: bytes) -> int | None:
     """The orientation in a packet of XMP."""
     match = _XMP.search(packet)
     return int(match[1]) if match else None
 
 
-def in_png(stream: BinaryIO) -> int | None:
+def png_orientation(stream: BinaryIO) -> int | None:
     """The orientation in a PNG file, whose chunks are walked over and whose pixels are not read."""
     metadata = dict(_png_metadata(stream))
     exif = metadata.get(b"eXIf") or _raw_profile(metadata.get(b"Raw profile type exif", b""))
-    return in_exif(exif) or in_xmp(metadata.get(b"XML:com.adobe.xmp", b""))
+    return exif_orientation(exif) or xmp_orientation(metadata.get(b"XML:com.adobe.xmp", b""))
 
 
 def without_orientation(tiff: bytes) -> bytes:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from functools import cache
 from typing import Any
 
 import cv2
@@ -22,11 +23,11 @@ def rows_of(image: ImageFile.ImageFile, info: ImageInfo, data: bytes, name: str)
     """What gives the rows of an opened file, whose whole content is `data`; raises ImageError."""
     if re.match(rb"P[56]", data):
         return _rows_of_pnm(image, info, data, name)
-    if info.deep and (info.format == "PNG" or image.mode in ("RGB", "RGBA")):
+    if info.deep and (info.format == "PNG" or (info.format == "TIFF" and image.mode in ("RGB", "RGBA"))):
         return _rows_by_opencv(image, info, data, name)
     image.load()
     width = image.size[0]
-    if info.deep:
+    if image.mode.startswith("I"):  # of more than 8 bits
         return lambda top, bottom: _from_deep(image.crop((0, top, width, bottom)), info, white_is_zero(image))
     return lambda top, bottom: image.crop((0, top, width, bottom))
 
@@ -44,7 +45,13 @@ def by_opencv(data: bytes, flags: int, name: str) -> NDArray[Any]:
 
 def to_8_bits(samples: NDArray[Any], maxval: int) -> NDArray[np.uint8]:
     """The nearest of 256 levels: round(255 · sample / maxval), halves up, as netpbm has it."""
-    return ((samples.astype(np.uint32) * 255 + maxval // 2) // maxval).astype(np.uint8)
+    return _nearest(maxval)[samples]
+
+
+@cache
+def _nearest(maxval: int) -> NDArray[np.uint8]:
+    """The level of each sample from 0 to `maxval`."""
+    return ((np.arange(maxval + 1) * 255 + maxval // 2) // maxval).astype(np.uint8)
 
 
 def _rows_of_pnm(image: ImageFile.ImageFile, info: ImageInfo, data: bytes, name: str) -> Rows:

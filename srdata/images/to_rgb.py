@@ -14,6 +14,7 @@ from srdata.images.image_policy import ImagePolicy
 
 _SPACES = {"GRAY": "L", "RGB": "RGB", "CMYK": "CMYK"}  # of profiles, and the mode that each is for
 _PLAIN = {"1": "L", "L": "L", "LA": "L", "CMYK": "CMYK", "YCbCr": "RGB"}  # the colours alone; else RGB
+_FLAGS = {"L": ImageCms.Flags.NOOPTIMIZE}  # else dark greys are up to 10 levels off
 _STRAIGHT = {"La": "LA", "RGBa": "RGBA"}  # where colours were multiplied by alpha
 
 
@@ -68,7 +69,10 @@ class ToRgb:
             profile = ImageCms.ImageCmsProfile(io.BytesIO(self.profile or b""))
             space = profile.profile.xcolor_space.strip()
             mode = _SPACES.get(space, space)
-            return mode, ImageCms.buildTransform(profile, ImageCms.createProfile("sRGB"), mode, "RGB")
+            srgb = ImageCms.createProfile("sRGB")
+            return mode, ImageCms.buildTransform(
+                profile, srgb, mode, "RGB", flags=_FLAGS.get(mode, ImageCms.Flags.NONE)
+            )
         except (ImageCms.PyCMSError, OSError, ValueError, TypeError) as error:
             raise ImageError(
                 f"{self.name}: its colour profile cannot be used ({error}): {_WITHOUT}"

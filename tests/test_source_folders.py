@@ -1,0 +1,252 @@
+"""Folders that people bring: what in them is an image, what is not used, and pairs that lie another way."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import numpy as np
+import pytest
+from foreign_images import ORIENTATION, exif, in_mode, saved
+from PIL import Image
+
+from srdata import PairedDataset, prepare
+from srdata.cli import run
+from srdata.discovery.inspection import inspect
+from srdata.errors import ImageError
+from srdata.images import list_folder, list_images, read_image, write_png
+from srdata.preparation import plan
+from srdata.prepared.set_images import PreparedImages
+
+NAMES = {
+    "a.png": "PNG",
+    "b.jfif": "JPEG",
+    "c.jpe": "JPEG",
+    "d.pnm": "PPM",
+    "e": "TIFF",  # no suffix: by its content
+    "F.PNG": "JPEG",  # judged by its name here, and by its content when it is read
+    "g.apng": "PNG",
+    "h.dib": "BMP",
+}
+NOT_READ = {
+    "i.avif": b"\0\0\0\x20ftypavif\0\0\0\0",
+    "j.heic": b"whatever",
+    "k.jp2": b"\0\0\0\x0cjP  \r\n\x87\n",
+    "l.tga": b"\0\0\2",
+    "m.dng": b"II*\0",
+    "n": b"\0\0\0\x20ftypheic\0\0\0\0",
+}
+RENAMED = "o.png.bak", "p.jpg_large"
+
+
+def write_all(folder: Path) -> None:
+    """Images of every name, and much else."""
+    folder.mkdir()
+    for name, form in NAMES.items():
+        (folder / name).write_bytes(saved(in_mode("RGB"), form))
+    for name, data in NOT_READ.items():
+        (folder / name).write_bytes(data)
+    for name in RENAMED:
+        (folder / name).write_bytes(saved(in_mode("RGB"), "PNG"))
+    for name in ("notes.txt", "README", ".DS_Store", "BM", "P5"):
+        (folder / name).write_text("BM P5 P6 and other words")
+
+
+def test_images_are_known_by_name_or_where_there_is_no_suffix_by_content(tmp_path: Path) -> None:
+    write_all(tmp_path / "in")
+    listing = list_folder(tmp_path / "in")
+    assert {path.name for path in listing.images} == set(NAMES)
+    for path in listing.images:
+        assert read_image(path).shape == (11, 14, 3)
+    wanted = {one.path.name for one in listing.left_out if one.picture}
+    assert wanted == {*NOT_READ, *RENAMED}
+    others = {one.path.name for one in listing.left_out if not one.picture}
+    assert others == {"notes.txt", "README", ".DS_Store", "BM", "P5"}
+
+
+def test_what_is_not_used_is_counted_and_named(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    write_all(tmp_path / "in")
+    lines: list[str] = []
+    prepare(tmp_path / "in", scale=2, lmdb=True, root=tmp_path / "data", jobs=1, log=lines.append)
+    told = inspect(tmp_path / "in")
+    planned = plan(tmp_path / "in", scale=2, lmdb=True, root=tmp_path / "data")
+    for text in ("\n".join(lines), told.text, planned):
+        assert "1 (an AVIF image, which is not read: convert it to PNG): i.avif" in text
+        assert "2 (a HEIF image, which is not read: convert it to PNG): j.heic, n" in text
+        assert "2 (PNG by content, but not by its name: rename it): o.png.bak, p.jpg_large" in text
+        assert "4 (no image): BM, P5, README, notes.txt" in text
+        assert "1 (hidden): .DS_Store" in text
+    assert f"images    {len(NAMES)}" in planned
+    assert sum("HEIF" in problem for problem in told.problems) == 1
+    assert not any("notes.txt" in problem for problem in told.problems)
+    assert run(["degrade", str(tmp_path / "in"), str(tmp_path / "out"), "--scale", "2"]) == 0
+    capsys.readouterr()
+
+
+def test_other_verbs_name_the_images_that_they_leave_out(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    write_all(tmp_path / "in")
+    list_images(tmp_path / "in")
+    assert "j.heic" in caplog.text
+    assert "notes.txt" not in caplog.text
+
+
+def test_folders_that_are_links_are_entered_but_never_in_a_circle(tmp_path: Path) -> None:
+    far = tmp_path / "far"
+    far.mkdir()
+    (far / "1.png").write_bytes(saved(in_mode("RGB"), "PNG"))
+    (far / "back").symlink_to(tmp_path / "in")
+    near = tmp_path / "in" / "deep"
+    near.mkdir(parents=True)
+    (near / "linked").symlink_to(far)
+    (near / "up").symlink_to(tmp_path / "in")
+    (near / "self").symlink_to(near)
+    (near / "gone.png").symlink_to(tmp_path / "nowhere.png")
+    (near / "file.png").symlink_to(far / "1.png")
+    listing = list_folder(tmp_path / "in")
+    names = [path.relative_to(tmp_path / "in").as_posix() for path in listing.images]
+    assert names == ["deep/file.png", "deep/linked/1.png"]
+    why = {one.path.relative_to(tmp_path / "in").as_posix(): one.why for one in listing.left_out}
+    assert why == {
+        "deep/linked/back": "a link back to a folder above it",
+        "deep/up": "a link back to a folder above it",
+        "deep/self": "a link back to a folder above it",
+        "deep/gone.png": "a link that leads nowhere",
+    }
+
+
+def test_links_that_name_themselves_end(tmp_path: Path) -> None:
+    (tmp_path / "a").symlink_to(tmp_path / "b")
+    (tmp_path / "b").symlink_to(tmp_path / "a")
+    assert {one.why for one in list_folder(tmp_path).left_out} == {"a link that leads nowhere"}
+
+
+@pytest.mark.skipif(os.name != "posix", reason="names are bytes on POSIX alone")
+def test_a_name_that_is_no_text_is_left_out_with_a_word(tmp_path: Path) -> None:
+    for name in (b"caf\xe9.png", b"fine.png"):
+        try:
+            Path(os.fsdecode(os.fsencode(tmp_path) + b"/" + name)).write_bytes(saved(in_mode("RGB"), "PNG"))
+        except OSError:
+            pytest.skip("this file system takes names in UTF-8 only")
+    lines: list[str] = []
+    built = prepare(tmp_path, scale=2, lmdb=True, root=tmp_path.parent / "data", jobs=1, log=lines.append)
+    assert built.content.counts == {"train": 1}
+    assert any(line == r"not used  1 (a name that is not UTF-8: rename it): caf\xe9.png" for line in lines)
+    assert any(r"caf\xe9.png" in problem for problem in inspect(tmp_path).problems)
+
+
+def test_images_outside_of_pairs_are_named(tmp_path: Path) -> None:
+    hr, lr = tmp_path / "in/DIV2K_train_HR", tmp_path / "in/DIV2K_train_LR_bicubic/X2"
+    image = np.asarray(in_mode("RGB"))[:10]
+    write_png(hr / "1.png", image)
+    write_png(lr / "1x2.png", image[::2, ::2])
+    write_png(tmp_path / "in/preview.png", image)
+    assert inspect(tmp_path / "in").problems == [
+        "not used: 1 (images that are not part of this): preview.png"
+    ]
+
+
+def test_a_damaged_image_never_ends_a_run_that_skips_them(tmp_path: Path) -> None:
+    """A GIF whose second frame is cut raised IndexError out of Pillow."""
+    source = tmp_path / "in"
+    source.mkdir()
+    first, second = in_mode("P"), in_mode("P").transpose(Image.Transpose.ROTATE_180)
+    film = saved(first, "GIF", save_all=True, append_images=[second])
+    for number, length in enumerate(range(20, len(film), 9)):
+        (source / f"{number}.gif").write_bytes(film[:length])
+    (source / "fine.png").write_bytes(saved(in_mode("RGB"), "PNG"))
+    (source / "empty.png").write_bytes(b"")
+    built = prepare(source, scale=2, lmdb=True, root=tmp_path / "data", jobs=1, skip_bad=True)
+    assert built.content.counts == {"train": 1}
+    problems = inspect(source).problems
+    assert any("fine.png" not in problem and "damaged image" in problem for problem in problems)
+
+
+def test_plan_and_inspect_know_what_the_header_shows(tmp_path: Path) -> None:
+    source = tmp_path / "in"
+    source.mkdir()
+    (source / "deep.ppm").write_bytes(b"P6 8 8 1023\n" + bytes(8 * 8 * 6))
+    (source / "grey.png").write_bytes(saved(in_mode("L"), "PNG", exif=exif(6)))
+    told = inspect(source)
+    assert "1 of 10 bits" in told.text
+    assert "1 grey, 1 turned by EXIF orientation" in told.text
+    assert "1 of 8x8, 1 of 11x14" in told.text
+    wanted = f"{source}/deep.ppm: has 10 bits a sample: set images.depth16 to 'round' to take 8 of them"
+    assert told.problems == [wanted]
+    assert f"bad       {wanted}" in plan(source, scale=2, lmdb=True, root=tmp_path / "data")
+
+
+# Pairs that lie another way
+
+
+def write_pair(folder: Path, hr: bytes, lr: bytes) -> Path:
+    for name, data in (("HR/1.png", hr), ("LR/X2/1.png", lr)):
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).write_bytes(data)
+    return folder
+
+
+def photograph(photographs: Path, side: tuple[int, int] = (96, 96)) -> Image.Image:
+    with Image.open(photographs / "chelsea.png") as image:
+        return image.convert("RGB").crop((100, 40, 100 + side[0], 40 + side[1]))
+
+
+def tagged(image: Image.Image, orientation: int) -> bytes:
+    return saved(image, "PNG", exif=exif(orientation))
+
+
+def smaller(image: Image.Image) -> Image.Image:
+    return image.resize((image.width // 2, image.height // 2), Image.Resampling.BICUBIC)
+
+
+def take(folder: Path, root: Path) -> np.ndarray:
+    built = prepare(
+        folder,
+        hr="HR/{key}.png",
+        lr="LR/X{scale}/{key}.png",
+        scale=2,
+        lmdb=True,
+        root=root,
+        jobs=1,
+        skip_bad=False,
+    )
+    images = PreparedImages(built.path)
+    return images.read(0, "hr")
+
+
+@pytest.mark.parametrize("side", [(96, 96), (96, 64)])
+@pytest.mark.parametrize("orientation", range(2, 9))
+def test_a_pair_of_which_one_is_turned_is_refused(
+    side: tuple[int, int], orientation: int, photographs: Path, tmp_path: Path
+) -> None:
+    image = photograph(photographs, side)
+    hr_turned = write_pair(tmp_path / "a", tagged(image, orientation), saved(smaller(image), "PNG"))
+    lr_turned = write_pair(tmp_path / "b", saved(image, "PNG"), tagged(smaller(image), orientation))
+    for folder in (hr_turned, lr_turned):
+        with pytest.raises(ImageError, match=r"lies another way than .* EXIF orientations are"):
+            take(folder, tmp_path / "data")
+        with pytest.raises(ImageError, match="LR image 1: lies another way than HR image 1"):
+            PairedDataset(hr=folder / "HR", lr=folder / "LR/X2", scale=2)
+
+
+@pytest.mark.parametrize("orientation", range(1, 9))
+def test_a_pair_that_is_turned_alike_or_for_good_is_taken(
+    orientation: int, photographs: Path, tmp_path: Path
+) -> None:
+    image = photograph(photographs, (96, 64))
+    alike = write_pair(tmp_path / "a", tagged(image, orientation), tagged(smaller(image), orientation))
+    with Image.open(alike / "HR/1.png") as opened:
+        assert opened.getexif()[ORIENTATION] == orientation
+    baked = write_pair(tmp_path / "b", tagged(image, orientation), b"")
+    upright = read_image(baked / "HR/1.png")
+    write_png(baked / "LR/X2/1.png", np.asarray(smaller(Image.fromarray(upright))))
+    for folder in (alike, baked):
+        assert np.array_equal(take(folder, tmp_path / f"data-{folder.name}"), upright)
+        assert len(PairedDataset(hr=folder / "HR", lr=folder / "LR/X2", scale=2)) == 1
+
+
+def test_flat_pairs_lie_either_way(tmp_path: Path) -> None:
+    flat = Image.new("RGB", (32, 32), (90, 90, 90))
+    folder = write_pair(tmp_path / "a", tagged(flat, 3), saved(smaller(flat), "PNG"))
+    assert take(folder, tmp_path / "data").shape == (32, 32, 3)
