@@ -212,8 +212,9 @@ def test_interrupt_stops_within_two_seconds(pictures: Path, tmp_path: Path) -> N
     time.sleep(0.7)
     started = time.monotonic()
     os.killpg(process.pid, signal.SIGINT)
-    process.communicate(timeout=10)
+    process.wait(timeout=10)
     assert time.monotonic() - started < 2
+    process.communicate(timeout=10)
     assert process.returncode != 0
     assert not (tmp_path / "out/many-x4/set.json").exists()
 

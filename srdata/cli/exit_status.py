@@ -17,7 +17,9 @@ def main() -> None:
     """Run the command line: errors become one line on standard error, 2 for a user's mistake, else 1."""
     ending = EndingSignals()
     ending.catch()
-    sys.exit(run(sys.argv[1:], ending))
+    status = run(sys.argv[1:], ending)
+    ending.release()
+    sys.exit(status)
 
 
 def run(arguments: list[str], ending: EndingSignals | None = None) -> int:

@@ -1,11 +1,12 @@
-"""The signals that end a run: by Ctrl-C, a batch system, a closed terminal.
+"""The signals that end a run: of Ctrl-C, a batch system, a terminal that was closed.
 
-All of them unwind the run like Ctrl-C, so that what is finished is kept and part files stay for the next run.
-A run that takes longer for it, within a library or while Python shuts down, is ended from a thread.
+Each unwinds the run as Ctrl-C does, so that what is finished is kept and part files stay for the next run. A
+run that needs longer for that, in a library or while Python shuts down, is ended by a thread.
 """
 
 from __future__ import annotations
 
+import atexit
 import contextlib
 import os
 import signal
@@ -13,53 +14,72 @@ import socket
 import sys
 import threading
 import time
+from collections.abc import Callable
 from types import FrameType
 
-_GRACE_S = 1.5
+_GRACE_S = 1.3
+_NUMBERS = tuple(
+    getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name)
+)  # Windows has no SIGHUP
 
 
 class EndingSignals:
-    """What this process was told by signals since they were caught."""
+    """What signals told this process since it catches them."""
 
     def __init__(self) -> None:
-        self._number: int = signal.SIGINT
+        self._first: signal.Signals | None = None
+        self._running = True
 
     @property
     def status(self) -> int:
-        """The exit status of a run that a signal ended: 130 after Ctrl-C, 143 after SIGTERM."""
-        return 128 + self._number
+        """The exit status of a run that was interrupted: 130 by Ctrl-C, 143 by SIGTERM."""
+        return 128 + (self._first or signal.SIGINT)
 
     @property
     def line(self) -> str:
-        """What a user is told."""
-        how = "" if self._number == signal.SIGINT else f" by {signal.Signals(self._number).name}"
+        """What the user is told then."""
+        how = "" if self._first in (None, signal.SIGINT) else f" by {self._first.name}"
         return f"interrupted{how}; run the same command again to go on"
 
     def catch(self) -> None:
-        """Turn the signals into KeyboardInterrupt from now on; those that are ignored (nohup) stay so."""
-        names = ("SIGINT", "SIGTERM", "SIGHUP")
-        known = {getattr(signal, name) for name in names if hasattr(signal, name)}
-        for number in known:
-            if signal.getsignal(number) not in (signal.SIG_IGN, None):
-                signal.signal(number, self._raise)
+        """Turn the signals into KeyboardInterrupt from now on; one that is ignored (nohup) stays so."""
+        atexit.register(self._finish)  # the first to be registered runs last
+        self._set(self._heed)
         woken, wakes = socket.socketpair()
         wakes.setblocking(False)
         signal.set_wakeup_fd(wakes.fileno(), warn_on_full_buffer=False)
-        threading.Thread(target=self._end_late, args=(woken, wakes, known), daemon=True).start()
+        threading.Thread(target=_end_late, args=(woken, wakes), daemon=True).start()
 
-    def _raise(self, number: int, frame: FrameType | None) -> None:
-        for other in (signal.SIGINT, signal.SIGTERM):  # nothing shall disturb the unwinding
-            signal.signal(other, signal.SIG_IGN)
-        if hasattr(signal, "SIGHUP"):
-            signal.signal(signal.SIGHUP, signal.SIG_IGN)
-        self._number = number
-        raise KeyboardInterrupt
+    def release(self) -> None:
+        """Interrupt nothing any more: the run is over, and Python is about to shut down."""
+        self._running = False
 
-    def _end_late(self, woken: socket.socket, wakes: socket.socket, known: set[int]) -> None:
-        """Wait in a thread for a signal, which the main thread may be too busy to see; `wakes` stays open."""
-        while (number := woken.recv(1)[0]) not in known:
-            pass
-        time.sleep(_GRACE_S)
-        with contextlib.suppress(OSError, ValueError):
-            sys.stderr.flush()
-        os._exit(128 + number)
+    def _heed(self, number: int, frame: FrameType | None) -> None:
+        self._first = self._first or signal.Signals(number)
+        if self._running:
+            self._running = False  # nothing shall disturb the unwinding
+            raise KeyboardInterrupt
+
+    def _finish(self) -> None:
+        """End a process that was told to end; one that was not finishes as it is, whatever comes now."""
+        if self._first is None:
+            self._set(signal.SIG_IGN)
+            return
+        for stream in (sys.stdout, sys.stderr):
+            with contextlib.suppress(OSError, ValueError):
+                stream.flush()
+        os._exit(self.status)  # the rest may take a second
+
+    def _set(self, handler: Callable[[int, FrameType | None], None] | signal.Handlers) -> None:
+        for number in _NUMBERS:
+            if signal.getsignal(number) != signal.SIG_IGN:
+                signal.signal(number, handler)
+
+
+def _end_late(woken: socket.socket, wakes: socket.socket) -> None:
+    """End the process some time after a signal, which the main thread may be too busy to see."""
+    number = 0
+    while number not in _NUMBERS:
+        number = woken.recv(1)[0]  # `wakes`, at the other end, stays open for as long as this waits
+    time.sleep(_GRACE_S)
+    os._exit(128 + number)

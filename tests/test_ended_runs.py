@@ -1,0 +1,310 @@
+"""Runs that are ended from outside: their workers end too, and none writes into what another run has made."""
+
+from __future__ import annotations
+
+import os
+import random
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+import cv2
+import pytest
+
+from srdata.common.run_claims import Claim
+from srdata.errors import StoreError
+from srdata.images import read_image
+from srdata.prepared.verification import verify
+from srdata.store.set_json import read_set
+
+LAYOUTS = ["folder", "lmdb", "basicsr"]
+ENDS = [signal.SIGTERM, signal.SIGKILL, signal.SIGINT, signal.SIGHUP]
+
+PREPARE = """
+import sys
+from contextlib import nullcontext
+from srdata.common import parallel
+from srdata.common.run_claims import Claim
+from srdata.preparation import prepare, prepare_set
+from srdata.recipes.set_recipe import Recipe, Store
+from srdata.scale import Scale
+
+def outlive(*_):
+    "Stands in for what ends a worker with its parent."
+
+class Free(Claim):
+    "A claim that no other run takes away."
+    def held(self):
+        return nullcontext()
+
+if __name__ == "__main__":
+    folder, root, layout, seed, *without = sys.argv[1:]
+    if "ends" in without:
+        parallel.end_with_parent = outlive
+    if "claims" in without:
+        prepare_set.Claim = Free
+    store = Store(layout=layout, shard_bytes=150_000)
+    recipe = Recipe(
+        name="set", folder=folder, scales=(Scale(4),), degradation="bsrgan", seed=int(seed), store=store
+    )
+    prepare(recipe, root=root, name="set", jobs=2)
+"""
+
+
+@pytest.fixture(scope="module")
+def pictures(photographs: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Enough small photographs for many shards."""
+    folder = tmp_path_factory.mktemp("pictures")
+    image = read_image(photographs / "chelsea.png")
+    for number in range(24):
+        part = image[4 * number : 4 * number + 160, 8 * number : 8 * number + 160, ::-1]
+        cv2.imwrite(str(folder / f"{number:04d}.png"), part)
+    return folder
+
+
+@contextmanager
+def running(*arguments: object) -> Iterator[subprocess.Popen[bytes]]:
+    """A run in a session of its own, of which nothing is left in the end."""
+    command = [sys.executable, "-c", PREPARE, *map(str, arguments)]
+    process = subprocess.Popen(
+        command, start_new_session=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+    )
+    try:
+        yield process
+    finally:
+        with suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)
+        process.wait()
+
+
+def workers(session: int) -> list[int]:
+    """The worker processes of a session that live."""
+    found = []
+    for folder in Path("/proc").glob("[0-9]*"):
+        try:
+            state, _, _, owner = (folder / "stat").read_text().rpartition(")")[2].split()[:4]
+            if int(owner) == session and state != "Z" and b"popen_loky" in (folder / "cmdline").read_bytes():
+                found.append(int(folder.name))
+        except OSError:
+            continue
+    return found
+
+
+def wait_until(true: Callable[[], object], limit_s: float = 60) -> None:
+    deadline = time.monotonic() + limit_s
+    while not true():
+        assert time.monotonic() < deadline, "it did not come in time"
+        time.sleep(0.01)
+
+
+def written(root: Path) -> list[Path]:
+    """What of the images has its name."""
+    return [path for path in root.rglob("*") if path.suffix in {".png", ".lmdb"} and path.is_file()]
+
+
+def snapshot(root: Path) -> dict[Path, tuple[int, int]]:
+    return {
+        path: (path.stat().st_mtime_ns, path.stat().st_size) for path in root.rglob("*") if path.is_file()
+    }
+
+
+def digests(root: Path) -> dict[str, str]:
+    return {name: entry.sha256 for name, entry in read_set(root / "set").files.items()}
+
+
+@pytest.fixture(scope="module")
+def whole(pictures: Path, tmp_path_factory: pytest.TempPathFactory) -> Callable[[str, int], dict[str, str]]:
+    """The hashes of the files of a set that nothing disturbed."""
+    known: dict[tuple[str, int], dict[str, str]] = {}
+
+    def hashes(layout: str, seed: int) -> dict[str, str]:
+        if (layout, seed) not in known:
+            root = tmp_path_factory.mktemp("whole")
+            with running(pictures, root, layout, seed) as run:
+                assert run.wait() == 0
+            known[layout, seed] = digests(root)
+        return known[layout, seed]
+
+    return hashes
+
+
+def race(pictures: Path, root: Path, layout: str, draw: random.Random, *without: str) -> None:
+    """End a run at some moment and start one with another seed at once; let workers, if any, finish."""
+    with running(pictures, root, layout, 1, *without) as first:
+        wait_until(lambda: first.poll() is not None or (root / "set/.unfinished").exists())
+        time.sleep(draw.uniform(0, 4))
+        os.kill(first.pid, draw.choice(ENDS))
+        first.wait()
+        if (root / "set/set.json").exists():  # it was faster: then its folder is not to be had
+            (root / "set/set.json").unlink()
+            (root / "set/.unfinished").touch()
+        with running(pictures, root, layout, 2) as second:
+            assert second.wait() == 0
+        settle(root, first.pid)
+
+
+def settle(root: Path, session: int) -> None:
+    """Wait until workers that outlived their parent have done what they had to do."""
+    before: dict[Path, tuple[int, int]] = {}
+    while workers(session) and (now := snapshot(root)) != before:
+        before = now
+        time.sleep(2)
+
+
+@pytest.mark.parametrize("layout", LAYOUTS)
+@pytest.mark.parametrize("turns", [2, pytest.param(17, marks=pytest.mark.slow)])
+def test_what_a_killed_run_leaves_does_not_reach_the_next(
+    pictures: Path,
+    tmp_path: Path,
+    whole: Callable[[str, int], dict[str, str]],
+    layout: str,
+    turns: int,
+) -> None:
+    for turn in range(turns):
+        root = tmp_path / str(turn)
+        race(pictures, root, layout, random.Random(f"{layout} {turns} {turn}"))
+        report = verify(root / "set")
+        assert report.ok, report.text
+        assert digests(root) == whole(layout, 2)
+
+
+@pytest.mark.parametrize("end", ENDS)
+def test_workers_end_with_their_parent_at_once(pictures: Path, tmp_path: Path, end: signal.Signals) -> None:
+    with running(pictures, tmp_path, "folder", 1, "claims") as run:
+        wait_until(lambda: written(tmp_path))
+        assert workers(run.pid)
+        os.kill(run.pid, end)
+        run.wait()
+        wait_until(lambda: not workers(run.pid), 2)
+        before = snapshot(tmp_path)
+        time.sleep(1)
+        assert snapshot(tmp_path) == before
+
+
+def test_without_that_they_go_on(pictures: Path, tmp_path: Path) -> None:
+    """The guard can fail."""
+    with running(pictures, tmp_path, "folder", 1, "claims", "ends") as run:
+        wait_until(lambda: written(tmp_path))
+        run.kill()
+        run.wait()
+        before = snapshot(tmp_path)
+        wait_until(lambda: snapshot(tmp_path) != before)
+        assert workers(run.pid)
+
+
+def left_asleep(pictures: Path, root: Path, layout: str, *without: str) -> dict[str, str]:
+    """What a set holds when the workers of a killed run slept while the next made it, and then go on."""
+    with running(pictures, root, layout, 1, "ends", *without) as run:
+        wait_until(lambda: workers(run.pid) and list(root.rglob("*.part-*")))
+        left = workers(run.pid)
+        for one in left:
+            os.kill(one, signal.SIGSTOP)
+        run.kill()
+        run.wait()
+        with running(pictures, root, layout, 2) as second:
+            assert second.wait() == 0
+        for one in left:
+            os.kill(one, signal.SIGCONT)
+        settle(root, run.pid)
+    return digests(root)
+
+
+@pytest.mark.parametrize("layout", LAYOUTS)
+def test_workers_that_live_on_cannot_write_into_the_next_set(
+    pictures: Path, tmp_path: Path, whole: Callable[[str, int], dict[str, str]], layout: str
+) -> None:
+    assert left_asleep(pictures, tmp_path, layout) == whole(layout, 2)
+    assert verify(tmp_path / "set").ok
+
+
+def test_without_either_a_set_is_overwritten(pictures: Path, tmp_path: Path) -> None:
+    """The guards can fail."""
+    left_asleep(pictures, tmp_path, "folder", "claims")
+    assert not verify(tmp_path / "set").ok
+
+
+def test_a_claim_is_lost_to_the_next_and_by_its_end(tmp_path: Path) -> None:
+    file = tmp_path / ".unfinished"
+    first = Claim.take(file)
+    with first.held():
+        pass
+    second = Claim.take(file)
+    with pytest.raises(StoreError, match=r"another run took .* over: this one leaves it alone"), first.held():
+        pass
+    with second.held():
+        file.unlink()
+    with pytest.raises(StoreError, match="another run"), second.held():
+        pass
+
+
+@contextmanager
+def command(*arguments: object) -> Iterator[subprocess.Popen[str]]:
+    """A run of the command line that signals reach as on a terminal."""
+    process = subprocess.Popen(
+        [sys.executable, "-m", "srdata", *map(str, arguments)],
+        start_new_session=True,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),
+    )
+    with process:
+        yield process
+        process.kill()
+
+
+def ended_by(process: subprocess.Popen[str], end: signal.Signals, whole_group: bool) -> tuple[int, str]:
+    """The exit status and what was said; asserts that it ends within two seconds."""
+    started = time.monotonic()
+    (os.killpg if whole_group else os.kill)(process.pid, end)
+    status = process.wait()
+    assert time.monotonic() - started < 2
+    return status, process.communicate()[1]
+
+
+@pytest.mark.parametrize("whole_group", [False, True])
+@pytest.mark.parametrize("end", [signal.SIGTERM, signal.SIGHUP, signal.SIGINT])
+def test_signals_end_a_command_alike(
+    pictures: Path, tmp_path: Path, end: signal.Signals, whole_group: bool
+) -> None:
+    for copy in range(10):
+        shutil.copytree(pictures, tmp_path / "many" / str(copy))
+    options = ("--lmdb", "--degradation", "bsrgan", "--name", "set", "--jobs", 2)
+    with command("prepare", tmp_path / "many", "--root", tmp_path, *options) as process:
+        wait_until(lambda: list(tmp_path.rglob("*.lmdb.part-*")))
+        status, said = ended_by(process, end, whole_group)
+    assert status == 128 + end
+    assert "Traceback" not in said
+    how = "" if end == signal.SIGINT else f" by {end.name}"
+    assert said.splitlines()[-1] == f"srdata: interrupted{how}; run the same command again to go on"
+    assert list(tmp_path.rglob("*.lmdb.part-*")), "for resuming"
+
+
+@pytest.mark.parametrize("verb", ["export", "publish"])
+def test_a_signal_at_the_very_end_is_quiet(pictures: Path, tmp_path: Path, verb: str) -> None:
+    """When Python and its workers shut down after the work."""
+    with command("prepare", pictures, "--lmdb", "--root", tmp_path, "--name", "set") as process:
+        process.communicate()
+    options = {"export": ("--to", "folder"), "publish": ("--i-have-the-rights",)}[verb]
+    for end in (signal.SIGTERM, signal.SIGHUP, signal.SIGINT):
+        with command(verb, tmp_path / "set", "--out", tmp_path / end.name, "--jobs", 2, *options) as process:
+            assert process.stdout is not None
+            assert end.name in process.stdout.readline()
+            status, said = ended_by(process, end, whole_group=True)
+        assert status in (0, 128 + end)
+        assert "Traceback" not in said
+
+
+def test_a_signal_that_is_ignored_stays_so(pictures: Path, tmp_path: Path) -> None:
+    """As under nohup."""
+    code = "import signal; signal.signal(signal.SIGHUP, signal.SIG_IGN); from srdata.cli import main; main()"
+    line = [sys.executable, "-c", code, "prepare", str(pictures), "--root", str(tmp_path), "--name", "set"]
+    with subprocess.Popen(line, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as process:
+        wait_until(lambda: written(tmp_path))
+        process.send_signal(signal.SIGHUP)
+        assert process.wait() == 0
