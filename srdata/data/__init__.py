@@ -23,9 +23,9 @@ if TYPE_CHECKING:
     from srdata.data.arbitrary_scale.scale_pairs import coordinates as coordinates
     from srdata.data.datasets.mixed import InRatio as InRatio
     from srdata.data.datasets.mixed import Mixed as Mixed
-    from srdata.data.datasets.paired import Pair as Pair
+    from srdata.data.datasets.pair_types import Pair as Pair
+    from srdata.data.datasets.pair_types import Pairs as Pairs
     from srdata.data.datasets.paired import PairedDataset as PairedDataset
-    from srdata.data.datasets.paired import Pairs as Pairs
     from srdata.data.datasets.streaming import StreamedPairs as StreamedPairs
     from srdata.data.loading.batch import Batch as Batch
     from srdata.data.loading.loader import Loader as Loader
@@ -53,7 +53,8 @@ else:
         {
             "srdata.data.arbitrary_scale.scale_pairs": "ArbitraryScale META_SR coordinates",
             "srdata.data.datasets.mixed": "InRatio Mixed",
-            "srdata.data.datasets.paired": "Pair PairedDataset Pairs",
+            "srdata.data.datasets.pair_types": "Pair Pairs",
+            "srdata.data.datasets.paired": "PairedDataset",
             "srdata.data.datasets.streaming": "StreamedPairs",
             "srdata.data.loading.batch": "Batch",
             "srdata.data.loading.loader": "Loader",

@@ -1,7 +1,8 @@
 """Crops: which region of an image, read, padded, turned, as tensors.
 
-padding     crops whose image is too small for them, or that reach beyond its border
-read_crops  crops read from a source, padded and turned as they were drawn
-regions     the items of a data set, and the crop that an epoch takes from each
-to_tensor   8-bit levels as tensors
+drawn_crops  the crops of a batch, drawn and not read yet
+padding      crops whose image is too small for them, or that reach beyond its border
+read_crops   crops read from a source, padded and turned as they were drawn
+regions      the items of a data set, and the crop that an epoch takes from each
+to_tensor    8-bit levels as tensors
 """

@@ -1,8 +1,11 @@
 """Data sets: pairs by index, several sets as one, streams.
 
-mixed         `Mixed`: several data sets as one
-open_source   which source of pairs is meant by what a user gives
-paired        `PairedDataset`: pairs by index
-shared_epoch  the number of the epoch, seen by all workers
-streaming     `StreamedPairs`: pairs that are read as they come and kept nowhere
+crop_settings  what items are cropped, padded and turned by
+given_place    where a user says that pairs are
+mixed          `Mixed`: several data sets as one
+open_source    which source of pairs is meant by what a user gives
+pair_types     what data sets give: an item, or a batch
+paired         `PairedDataset`: pairs by index
+shared_epoch   the number of the epoch, seen by all workers
+streaming      `StreamedPairs`: pairs that are read as they come and kept nowhere
 """

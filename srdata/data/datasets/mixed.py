@@ -9,7 +9,8 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from srdata.data.datasets.paired import Drawn, PairedDataset
+from srdata.data.crops.drawn_crops import Drawn
+from srdata.data.datasets.paired import PairedDataset
 from srdata.data.sampling.orders import Places, endless
 from srdata.errors import UsageError
 from srdata.rng import generator

@@ -5,93 +5,33 @@ from __future__ import annotations
 from collections.abc import Sequence
 from copy import copy
 from os import PathLike
-from pathlib import Path
-from typing import NamedTuple, TypedDict
 
 import numpy as np
 import torch
 from numpy.typing import ArrayLike
 from torch.utils.data import Dataset
 
-from srdata.data.crops.padding import check_pad
-from srdata.data.crops.read_crops import Sides, cut, enlarges, shapes, stackable
-from srdata.data.crops.regions import Crops, Regions, Turning, check_turning, draw, items_of
+from srdata.data.crops.drawn_crops import Drawn, names
+from srdata.data.crops.read_crops import Sides, stackable
+from srdata.data.crops.regions import Regions, Turning, draw, items_of
 from srdata.data.crops.to_tensor import check_dtype, to_tensor
+from srdata.data.datasets.crop_settings import crop_settings, in_cells
+from srdata.data.datasets.given_place import choose_side, path_of, place_of
 from srdata.data.datasets.open_source import Choice, choose_windows, open_given
+from srdata.data.datasets.pair_types import Pair, Pairs
 from srdata.data.datasets.shared_epoch import SharedEpoch
 from srdata.data.pair_sources.sources import PairSource
 from srdata.data.pair_sources.stereo import ViewsSource
-from srdata.degrade.numerics.backend import keep_memory
 from srdata.discovery.pairing import SHOWN, listed
-from srdata.errors import UnknownNameError, UsageError
-from srdata.hub.address import HubName, hub_name, is_hub_name
+from srdata.errors import UsageError
 from srdata.hub.columns import Given
-from srdata.images import ImagePolicy, Pixels
+from srdata.images import ImagePolicy
 from srdata.scale import Scale
 from srdata.store.window_scores import ScoreKind, Scores, read_scores
-from srdata.store.windows import Integers, Windows, window_name
+from srdata.store.windows import Integers, Windows
 from srdata.vocabulary import Only
 
 Index = int | tuple[int, int]  # the number of an item, or (epoch, number of an item)
-
-
-class Pair(TypedDict, total=False):
-    """One item: tensors (3, height, width), in 0 to 1 unless uint8, and the name of the image or window.
-
-    Where only one side is read, the other is missing.
-    """
-
-    lr: torch.Tensor
-    hr: torch.Tensor
-    key: str
-
-
-class Pairs(NamedTuple):
-    """A batch: uint8 RGB arrays (count, height, width, 3), and the name of each image or window.
-
-    Where only one side is read, the other has height and width 0.
-    """
-
-    lr: Pixels
-    hr: Pixels
-    keys: list[str]
-
-
-class Drawn(NamedTuple):
-    """The crops of a batch, before they are read."""
-
-    source: PairSource
-    crops: Crops
-    patch: int | None  # cells
-    pad: str | None
-    only: Only | None
-    around: int = 0  # cells on each side of a patch that are read with it
-
-    @property
-    def keys(self) -> list[str]:
-        """The name of each image or window."""
-        return names(self.source, self.crops.inside)
-
-    def shapes(self) -> tuple[tuple[int, ...], tuple[int, ...]]:
-        """The shapes of what `read` gives; raises UsageError for crops of different sizes."""
-        if not stackable(self.crops, self.patch):
-            raise UsageError(
-                "items of different sizes make no batch: give patch_size=, or read them one by one"
-            )
-        whole, side = self.patch is None, (self.patch or 0) + 2 * self.around
-        height, width = self.crops.inside.sizes[0].tolist() if whole else [side] * 2
-        return shapes(self.source, len(self.crops.inside.images), height, width, self.only)
-
-    @property
-    def in_floats(self) -> bool:
-        """Whether `read` gives float32."""
-        return enlarges(self.crops, self.patch, self.pad)
-
-    def read(self, out: Sides | None = None) -> Sides:
-        """LR and HR, as `cut` gives them; UsageError, CorruptRecordError or ImageError."""
-        self.shapes()
-        keep_memory()
-        return cut(self.source, self.crops, self.patch, self.pad, self.only, out, self.around)
 
 
 class PairedDataset(Dataset[Pair]):
@@ -169,25 +109,21 @@ class PairedDataset(Dataset[Pair]):
         images: ImagePolicy | None = None,
         verify: bool = False,
     ) -> None:
-        chosen_scale = None if scale is None else Scale(scale)
-        self._only = _choose_side(only, hr, lr)
-        choice = Choice(split, chosen_scale, track, template, images, verify, self._only, config, columns)
-        opened = open_given(place_of(path, revision), _path(hr), _path(lr), choice)
+        self._only = choose_side(only, hr, lr)
+        chosen = None if scale is None else Scale(scale)
+        choice = Choice(split, chosen, track, template, images, verify, self._only, config, columns)
+        opened = open_given(place_of(path, revision), path_of(hr), path_of(lr), choice)
         self._only = self._only or opened.only
         self._source = opened.source if views is None else ViewsSource(opened.source, views)
         self._prepared = opened.prepared if views is None else None  # whose scores are of single views
         self._windows = choose_windows(opened, windows)
         self._items = items_of(self._source.sizes, self.scale, self._windows)
         self._kept: Integers | None = None  # the numbers in `_items` of a subset's items
-        self._patch = None if patch_size is None else in_cells(patch_size, self.scale)
-        self._pad = None if pad is None else check_pad(pad)
-        self._dihedral = check_turning(dihedral)
-        self._seed = seed
+        self._crops = crop_settings(patch_size, pad, dihedral, seed, self.scale)
         self._dtype = check_dtype(dtype)
         self._epoch = SharedEpoch()
-        check_crops(seed, pad, patch_size)
-        if pad is None and self._patch is not None:
-            self._refuse_small(self._patch)
+        if patch_size is not None:
+            self.check_patch(patch_size)
 
     @property
     def scale(self) -> Scale:
@@ -202,7 +138,7 @@ class PairedDataset(Dataset[Pair]):
     @property
     def patch_size(self) -> int | None:
         """The side of a crop in HR pixels; None where items are whole."""
-        return None if self._patch is None else self._patch * self.scale.numerator
+        return None if self._crops.patch is None else self._crops.patch * self.scale.numerator
 
     @property
     def only(self) -> Only | None:
@@ -212,7 +148,7 @@ class PairedDataset(Dataset[Pair]):
     @property
     def pads(self) -> bool:
         """Whether images that are smaller than a patch are admitted."""
-        return self._pad is not None
+        return self._crops.pad is not None
 
     def reading(self, source: PairSource) -> PairedDataset:
         """The same data set, read from another source of the same pairs."""
@@ -314,16 +250,16 @@ class PairedDataset(Dataset[Pair]):
         What is given stands for, and `dihedral` and `only` add to, what the data set was made with. `around`
         HR pixels on each side of a patch are read with it, mirrored where they lie beyond the image.
         """
-        patch = self._patch if patch_size is None else in_cells(patch_size, self.scale)
-        numbers = self._numbers(items)
-        address = (self._seed if seed is None else seed, epochs, numbers)
-        crops = draw(self._items.regions(numbers), patch, self._dihedral or dihedral, address)
+        own, numbers = self._crops, self._numbers(items)
+        patch = own.patch if patch_size is None else in_cells(patch_size, self.scale)
+        address = (own.seed if seed is None else seed, epochs, numbers)
+        crops = draw(self._items.regions(numbers), patch, own.dihedral or dihedral, address)
         cells = around // self.scale.numerator
-        return Drawn(self._source, crops, patch, self._pad, self._only or only, cells)
+        return Drawn(self._source, crops, patch, own.pad, self._only or only, cells)
 
     def check_patch(self, patch_size: int) -> None:
         """Raise UsageError where a patch size (HR pixels) does not fit the scale, or into every image."""
-        if self._pad is None:
+        if not self.pads:
             self._refuse_small(in_cells(patch_size, self.scale))
 
     def _addresses(self, indices: Sequence[Index]) -> tuple[Integers, Integers]:
@@ -361,54 +297,3 @@ class PairedDataset(Dataset[Pair]):
                 f"{len(small)} of {len(self)} items are smaller than patch_size {patch * cell}: "
                 f"{listed(found, len(small))}; take smaller patches, or pad='reflect'"
             )
-
-
-def names(source: PairSource, regions: Regions) -> list[str]:
-    """The name of each image or window."""
-    keys = source.keys(regions.images)
-    if regions.orders is None:
-        return keys
-    return [window_name(key, order) for key, order in zip(keys, regions.orders.tolist(), strict=True)]
-
-
-def _choose_side(only: Only | None, hr: object, lr: object) -> Only | None:
-    """The side that is wanted, or that alone is given; raises UsageError."""
-    if only not in (None, "hr", "lr"):
-        raise UnknownNameError.among("side", only, ("hr", "lr"))
-    given: Only | None = None if (hr is None) == (lr is None) else "lr" if hr is None else "hr"
-    if only is not None and given not in (None, only):
-        raise UsageError(f"only={only!r}, but the other side is all that is given")
-    return only or given
-
-
-def check_crops(seed: int, pad: str | None, patch_size: int | None) -> None:
-    """Raise UsageError for settings of crops that cannot be."""
-    if not 0 <= seed < 2**63:
-        raise UsageError(f"seed {seed} must lie between 0 and 2**63 - 1")
-    if pad is not None and patch_size is None:
-        raise UsageError(f"pad={pad!r} enlarges images to the patch: give patch_size= as well")
-
-
-def in_cells(patch_size: int, scale: Scale) -> int:
-    """A patch size in cells; raises UsageError with the nearest sizes when it is no whole number of them."""
-    cells, rest = divmod(patch_size, scale.numerator)
-    if rest or cells < 1:
-        nearest = [str(n * scale.numerator) for n in (cells, cells + 1) if n > 0]
-        raise UsageError(
-            f"patch_size {patch_size} is no multiple of {scale.numerator}, which scale {scale} needs: "
-            f"take {' or '.join(nearest)}"
-        )
-    return cells
-
-
-def place_of(path: str | PathLike[str] | None, revision: str | None) -> Path | HubName | None:
-    """The data set of the Hub, or the path, that a user gives; raises UsageError."""
-    if is_hub_name(path):
-        return hub_name(str(path), revision)
-    if revision is not None:
-        raise UsageError(f"revision={revision!r} is of a data set of the Hub: give hf://ORG/NAME")
-    return _path(path)
-
-
-def _path(path: str | PathLike[str] | None) -> Path | None:
-    return None if path is None else Path(path)

@@ -11,11 +11,12 @@ import numpy as np
 import torch
 from torch.utils.data import IterableDataset, get_worker_info
 
-from srdata.data.crops.padding import check_pad
 from srdata.data.crops.read_crops import cut
 from srdata.data.crops.regions import WholeImages, draw
 from srdata.data.crops.to_tensor import check_dtype, to_tensor
-from srdata.data.datasets.paired import Pair, check_crops, in_cells, place_of
+from srdata.data.datasets.crop_settings import check_crops, crop_settings
+from srdata.data.datasets.given_place import place_of
+from srdata.data.datasets.pair_types import Pair
 from srdata.data.datasets.shared_epoch import SharedEpoch
 from srdata.data.pair_sources.sources import PairSource
 from srdata.data.pair_sources.table_pairs import choose_reading, told_scale
@@ -105,10 +106,7 @@ class StreamedPairs(IterableDataset[Pair]):
         self._stream = stream = open_stream(place, config, split)
         self._reading = choose_reading(stream.schema(), stream.where, stream.roots, columns, only, images)
         self.scale = Scale(scale) if scale is not None else self._first_scale()
-        self._patch = None if patch_size is None else in_cells(patch_size, self.scale)
-        self._pad = None if pad is None else check_pad(pad)
-        self._dihedral = dihedral
-        self._seed = seed
+        self._crops = crop_settings(patch_size, pad, dihedral, seed, self.scale)
         self._shuffle = shuffle
         self._buffer = buffer
         self._dtype = check_dtype(dtype)
@@ -157,7 +155,12 @@ class StreamedPairs(IterableDataset[Pair]):
     def _settings(self) -> dict[str, int]:
         """What decides which row stands where."""
         _, readers = self._reader()
-        return {"seed": self._seed, "readers": readers, "buffer": self._buffer, "shuffle": int(self._shuffle)}
+        return {
+            "seed": self._crops.seed,
+            "readers": readers,
+            "buffer": self._buffer,
+            "shuffle": int(self._shuffle),
+        }
 
     def _reader(self) -> tuple[int, int]:
         """The number of this reader among all of them."""
@@ -188,17 +191,17 @@ class StreamedPairs(IterableDataset[Pair]):
     def _order(self, count: int, *address: int | str) -> Integers:
         if not self._shuffle:
             return np.arange(count)
-        return generator(self._seed, *address).permutation(count).astype(np.int64)
+        return generator(self._crops.seed, *address).permutation(count).astype(np.int64)
 
     def _pair(self, source: PairSource, epoch: int) -> Pair:
         """The crop of the one image of a source; raises ImageError."""
-        items, (key,) = WholeImages(source.sizes, self.scale), source.keys(_ONE)
-        if self._pad is None and self._patch is not None and len(items.smaller_than(self._patch)):
+        own, items, (key,) = self._crops, WholeImages(source.sizes, self.scale), source.keys(_ONE)
+        if own.pad is None and own.patch is not None and len(items.smaller_than(own.patch)):
             raise ImageError(f"{key} is smaller than the patch: take a smaller patch_size, or pad='reflect'")
-        address = (self._seed, epoch, np.array([number_of(key) & _POSITIVE]))
-        crops = draw(items.regions(_ONE), self._patch, self._dihedral, address)
+        address = (own.seed, epoch, np.array([number_of(key) & _POSITIVE]))
+        crops = draw(items.regions(_ONE), own.patch, own.dihedral, address)
         pair = Pair(key=key)
-        lr, hr = cut(source, crops, self._patch, self._pad, self.only)
+        lr, hr = cut(source, crops, own.patch, own.pad, self.only)
         if lr.size:
             pair["lr"] = to_tensor(lr, self._dtype)[0]
         if hr.size:

@@ -10,8 +10,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from srdata.data.crops.drawn_crops import Drawn
 from srdata.data.datasets.mixed import Mixed, Part
-from srdata.data.datasets.paired import Drawn
 from srdata.data.loading.finish import Raw
 from srdata.data.loading.in_memory import DeviceSource
 from srdata.data.sampling.orders import Order

@@ -10,8 +10,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from srdata.data.crops.drawn_crops import Drawn
 from srdata.data.crops.read_crops import Sides, shapes
-from srdata.data.datasets.paired import Drawn
 from srdata.data.pair_sources.sources import PairSource
 from srdata.errors import StorageFullError, UsageError
 from srdata.images import Pixels

@@ -1,0 +1,58 @@
+"""The crops of a batch, drawn and not read yet."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from srdata.data.crops.read_crops import Sides, cut, enlarges, shapes, stackable
+from srdata.data.crops.regions import Crops, Regions
+from srdata.data.pair_sources.sources import PairSource
+from srdata.degrade.numerics.backend import keep_memory
+from srdata.errors import UsageError
+from srdata.store.windows import window_name
+from srdata.vocabulary import Only
+
+
+class Drawn(NamedTuple):
+    """The crops of a batch, before they are read."""
+
+    source: PairSource
+    crops: Crops
+    patch: int | None  # cells
+    pad: str | None
+    only: Only | None
+    around: int = 0  # cells on each side of a patch that are read with it
+
+    @property
+    def keys(self) -> list[str]:
+        """The name of each image or window."""
+        return names(self.source, self.crops.inside)
+
+    def shapes(self) -> tuple[tuple[int, ...], tuple[int, ...]]:
+        """The shapes of what `read` gives; raises UsageError for crops of different sizes."""
+        if not stackable(self.crops, self.patch):
+            raise UsageError(
+                "items of different sizes make no batch: give patch_size=, or read them one by one"
+            )
+        whole, side = self.patch is None, (self.patch or 0) + 2 * self.around
+        height, width = self.crops.inside.sizes[0].tolist() if whole else [side] * 2
+        return shapes(self.source, len(self.crops.inside.images), height, width, self.only)
+
+    @property
+    def in_floats(self) -> bool:
+        """Whether `read` gives float32."""
+        return enlarges(self.crops, self.patch, self.pad)
+
+    def read(self, out: Sides | None = None) -> Sides:
+        """LR and HR, as `cut` gives them; UsageError, CorruptRecordError or ImageError."""
+        self.shapes()
+        keep_memory()
+        return cut(self.source, self.crops, self.patch, self.pad, self.only, out, self.around)
+
+
+def names(source: PairSource, regions: Regions) -> list[str]:
+    """The name of each image or window."""
+    keys = source.keys(regions.images)
+    if regions.orders is None:
+        return keys
+    return [window_name(key, order) for key, order in zip(keys, regions.orders.tolist(), strict=True)]

@@ -1,0 +1,33 @@
+"""Where a user says that pairs are: a path or a name of the Hub, and one side or both."""
+
+from __future__ import annotations
+
+from os import PathLike
+from pathlib import Path
+
+from srdata.errors import UnknownNameError, UsageError
+from srdata.hub.address import HubName, hub_name, is_hub_name
+from srdata.vocabulary import Only
+
+
+def place_of(path: str | PathLike[str] | None, revision: str | None) -> Path | HubName | None:
+    """The data set of the Hub, or the path, that a user gives; raises UsageError."""
+    if is_hub_name(path):
+        return hub_name(str(path), revision)
+    if revision is not None:
+        raise UsageError(f"revision={revision!r} is of a data set of the Hub: give hf://ORG/NAME")
+    return path_of(path)
+
+
+def path_of(path: str | PathLike[str] | None) -> Path | None:
+    return None if path is None else Path(path)
+
+
+def choose_side(only: Only | None, hr: object, lr: object) -> Only | None:
+    """The side that is wanted, or that alone is given; raises UsageError."""
+    if only not in (None, "hr", "lr"):
+        raise UnknownNameError.among("side", only, ("hr", "lr"))
+    given: Only | None = None if (hr is None) == (lr is None) else "lr" if hr is None else "hr"
+    if only is not None and given not in (None, only):
+        raise UsageError(f"only={only!r}, but the other side is all that is given")
+    return only or given
