@@ -20,9 +20,9 @@ import torch
 from pairs import position_pairs, write_folders, write_shards
 
 from srdata import Batch, Loader, PairedDataset
+from srdata.data.loading.device_stream import finished_on
 from srdata.data.loading.finish import Raw
 from srdata.data.loading.in_memory import DeviceSource
-from srdata.data.loading.loader import finished_on
 from srdata.data.loading.prefetch import by_threads
 from srdata.data.sampling.orders import Places, Sequential
 from srdata.data.sampling.schedule import Moment

@@ -1,13 +1,15 @@
 """`Loader`: from items, in files or kept in memory, to batches on the device.
 
-batch         `Batch`: what a loader yields
-epoch_plan    which batches an epoch has, what is in each, and reading it
-finish        from crops to what the network gets: floats, degraded, augmented, in its range
-in_memory     whole images kept on the host or on the device
-loader        `Loader`, its settings, and where it stands
-model_input   colour, range, type and memory format of what the network gets
-multi_loader  `Alternating` and `Unpaired`: several loaders as one
-online_lr     LR that is made of HR crops instead of being read
-prefetch      batches ahead of their use: in line, by threads, by processes
-residency     where a loader has its images: mapped shards, host or device
+batch               `Batch`: what a loader yields
+device_stream       batches finished on a device while another one is used
+epoch_plan          which batches an epoch has, what is in each, and reading it
+finish              from crops to what the network gets: floats, degraded, augmented, in its range
+in_memory           whole images kept on the host or on the device
+loader              `Loader`, its settings, and where it stands
+model_input         colour, range, type and memory format of what the network gets
+multi_loader        `Alternating` and `Unpaired`: several loaders as one
+online_degradation  the settings by which LR is made of HR crops
+online_lr           LR that is made of HR crops instead of being read
+prefetch            batches ahead of their use: in line, by threads, by processes
+residency           where a loader has its images: mapped shards, host or device
 """

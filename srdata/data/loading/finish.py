@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from itertools import repeat
-from typing import Any, NamedTuple, get_args
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
@@ -15,13 +15,11 @@ from srdata.augment.flips import Dihedral
 from srdata.data.crops.regions import Spot
 from srdata.data.crops.to_tensor import opened
 from srdata.data.loading.batch import Batch
-from srdata.data.loading.model_input import Look
+from srdata.data.loading.model_input import ModelInput
 from srdata.data.loading.online_lr import Address, Making, Place, Rescaling
 from srdata.data.sampling.schedule import Moment, Schedule, at, every
-from srdata.errors import UsageError
 from srdata.resize import imresize
 from srdata.scale import Scale
-from srdata.vocabulary import Upsample
 
 
 class Raw(NamedTuple):
@@ -51,10 +49,9 @@ class Finish:
 
     seed: int
     scale: Scale
-    look: Look
+    model_input: ModelInput
     augment: Pipeline | Schedule[Pipeline]  # but for the turns that are drawn with the crops
     making: Making | Schedule[Making] | None
-    upsample: Upsample | None
 
     @property
     def light(self) -> bool:
@@ -67,7 +64,7 @@ class Finish:
         images: list[Address] = [(self.seed, *image) for image in zip(raw.visits, raw.keys, strict=True)]
         place = Place(images, (self.seed, raw.moment.epoch, raw.number), raw.spots, raw.turns)
         notes = [_turning(turn) for turn in raw.turns or repeat(None, len(raw.keys))]
-        whole = making is not None or not (self.look.bytes and augment.bytes_too)
+        whole = making is not None or not (self.model_input.bytes and augment.bytes_too)
         sides = {name: self._opened(side, whole) for name, side in (("lr", raw.lr), ("hr", raw.hr))}
         sides = {name: side for name, side in sides.items() if side.numel()}
         if isinstance(making, Rescaling):  # which turns what it makes; that is not to be altered any more
@@ -83,26 +80,26 @@ class Finish:
         return Batch(tensors, raw.keys, notes, self.scale)
 
     def _opened(self, side: Tensor, whole: bool) -> Tensor:
-        return opened(side, torch.float32 if whole else torch.uint8, self.look.channels_last)
+        return opened(side, torch.float32 if whole else torch.uint8, self.model_input.channels_last)
 
     def _upsampled(self, sides: dict[str, Tensor]) -> dict[str, Tensor]:
-        if self.upsample is None or "lr" not in sides:
+        if self.model_input.upsample is None or "lr" not in sides:
             return sides
         lr = sides["lr"]
         p, q = self.scale.as_integer_ratio()
         size = lr.shape[-2] // q * p, lr.shape[-1] // q * p
-        if self.upsample == "nearest":
+        if self.model_input.upsample == "nearest":
             return {**sides, "lr": interpolate(lr, size=size, mode="nearest")}
         return {**sides, "lr": imresize(lr, size=size)}
 
     def _finished(self, name: str, side: Tensor) -> Tensor:
         if name == "rgb":  # (count, pixels, 3)
-            return self.look(side.transpose(1, 2)[..., None])[..., 0].transpose(1, 2)
+            return self.model_input(side.transpose(1, 2)[..., None])[..., 0].transpose(1, 2)
         if name not in ("lr", "hr", "hr_plain"):
             return side
-        if self.look.bytes and side.dtype != torch.uint8:
+        if self.model_input.bytes and side.dtype != torch.uint8:
             side = (side * 255).round().to(torch.uint8)
-        return self.look(side)
+        return self.model_input(side)
 
 
 def _turning(turn: int | None) -> dict[str, Any]:
@@ -154,10 +151,3 @@ def split_turning(augment: Pipeline) -> tuple[bool, Pipeline]:
     """Whether it begins with the eight turns, all as likely, which are drawn with the crops; and the rest."""
     first, rest = augment.split_dihedral()
     return (True, rest) if first == Dihedral() else (False, augment)
-
-
-def check_upsample(upsample: str | None) -> None:
-    """Raise UsageError where LR cannot be enlarged in this way."""
-    if upsample not in (None, *get_args(Upsample)):
-        known = " or ".join(get_args(Upsample))
-        raise UsageError(f"upsample {upsample!r} must be {known}, which enlarge LR to the size of HR")

@@ -5,29 +5,32 @@ from __future__ import annotations
 from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
+from operator import itemgetter
 from typing import Any, TypeVar
 
 import torch
 from numpy.typing import ArrayLike
 
-from srdata.augment import load_augment
+from srdata.augment import Pipeline, load_augment
 from srdata.data.arbitrary_scale.scale_pairs import ArbitraryScale
 from srdata.data.datasets.mixed import InRatio, Mixed
 from srdata.data.datasets.paired import PairedDataset
 from srdata.data.loading.batch import Batch
+from srdata.data.loading.device_stream import on_device
 from srdata.data.loading.epoch_plan import Job, Plan, Reading
-from srdata.data.loading.finish import Finish, Raw, check_upsample, split_turning
+from srdata.data.loading.finish import Finish, split_turning
 from srdata.data.loading.item_scores import item_numbers
-from srdata.data.loading.model_input import Look
-from srdata.data.loading.online_lr import Degradation, load_making
-from srdata.data.loading.prefetch import ByProcesses, Kind, by_threads, check_workers
+from srdata.data.loading.model_input import ModelInput
+from srdata.data.loading.online_degradation import OnlineDegradation
+from srdata.data.loading.online_lr import Degradation
+from srdata.data.loading.prefetch import ByProcesses, Kind, Workers, by_threads
 from srdata.data.loading.residency import Residency, device_of, settle
 from srdata.data.sampling.orders import Order, Sequential, Shuffled
 from srdata.data.sampling.ranks import my_share
-from srdata.data.sampling.schedule import Schedule, every
-from srdata.errors import StorageFullError, UsageError
+from srdata.data.sampling.schedule import Schedule, every, mapped
+from srdata.errors import UsageError
 from srdata.scale import Scale
-from srdata.vocabulary import Color, Only, Upsample
+from srdata.vocabulary import Color, Upsample
 
 Result = TypeVar("Result")
 
@@ -43,7 +46,7 @@ class Loader:
     training stands, and after `load_state_dict` the very next batch comes, also with other numbers of workers
     or ranks.
 
-    What it reads
+    What it reads, and in which order
         data         a PairedDataset, or a Mixed of several
         batch_size   images in a batch of this rank; `drop_last` leaves out what does not fill the last batch
         patch_size   side of the crops in HR pixels, instead of that of the data
@@ -52,19 +55,26 @@ class Loader:
         difficulty   the name of a score of `srdata classify`, or a number for every item such as its class:
                      what batches then have as `difficulty`
         seed         of order, crops, augmentations and degradations; that of the data is not used
-    and makes of it
         augment      names, presets or settings of `srdata.augment`
-        degrade      a degradation: LR is made from HR crops on the device instead of being read, for `scale`
-                     where the data has none; `group`, `margin` and `loose` are those of `Degrading`. Or an
-                     `ArbitraryScale`, which makes LR, coordinates and the pixels there
+    How LR is made of HR crops on the device, instead of being read
+        degrade      a degradation, or an `ArbitraryScale`, which makes LR, coordinates and the pixels there
+        scale        at which, where the data has none or another one is wanted
+        group        so many images share what decides sizes; by default all of a batch do
+        margin       HR pixels on each side of a patch that are degraded with it, then cut off
         mirrored     patches reach the border of their images: what of the margin lies beyond it is mirrored.
                      With a margin of two LR pixels a bicubic LR is then a crop of that of the whole image.
                      By default the margin keeps patches off the border
+        loose        HR pixels more than a patch has that are degraded, and the patch taken at their top left or,
+                     every other time, anywhere: on the grid of JPEG's blocks or off it
         plain_hr     HR as it was before what the degradation does to it (Real-ESRGAN sharpens it), as
                      `batch.hr_plain` beside `batch.hr`
+    What the network takes
+        color        "rgb", "y", "ycbcr" (BT.601, studio range) or "grey"
+        mean, std, value_range  low + (high - low) * (x - mean) / std of x in 0–1, for value_range (low, high);
+                     a number for every channel
+        dtype        float32, float16 or bfloat16, or uint8 as stored; `channels_last` is its memory format
         upsample     "nearest" or "bicubic": LR is enlarged to the size of HR
-        dtype, channels_last, color, mean, std, value_range: see `Look` in model_input.py
-    by
+    Where, and by whom
         device       where batches are
         workers      0: in line; more: as many threads, or processes by kind="process", each `ahead` batches
                      ahead. By default threads, one for every core but one and four at most
@@ -115,60 +125,37 @@ class Loader:
     ) -> None:
         self.device = device_of(device)
         self.rank, self.world_size = my_share(rank, world_size)
-        self._workers, self._kind, self._ahead = check_workers(workers, kind, ahead), kind, ahead
+        self.seed = seed
+        self._workers = Workers(workers, kind, ahead)
         mixed = data if isinstance(data, Mixed) else Mixed([data])
         if mixed.channels != 3 and (degrade is not None or color != "rgb"):
             raise UsageError("two views are read as they are stored: leave out degrade= and color=")
-        if degrade is None:
-            _check_read(mixed, scale, group=group, margin=margin, loose=loose, plain_hr=plain_hr)
-        elif any(one.only == "lr" for one in mixed.sets):
-            raise UsageError("degrade= makes LR of HR, which only='lr' leaves out: open the data with its HR")
-        look = Look(dtype, channels_last, color, _numbers(mean), _numbers(std), value_range)
-        check_upsample(upsample)
-        loading = partial(
-            load_making,
-            scale=_scale(mixed, scale),
-            group=group,
-            margin=margin,
-            plain=plain_hr,
-            loose=loose,
-            on_device=self.device.type != "cpu",
-        )
-        making = None if degrade is None else _mapped(loading, degrade)
-        augments = _mapped(load_augment, augment)
-        self.scale = mixed.scale if making is None else next(every(making)).scale
-        if self.scale != 1 and upsample is None and any(one.same_size for one in every(augments)):
-            raise UsageError("an augmentation needs LR of the size of HR: give upsample='nearest' as well")
-        self.seed = seed
-        only: Only | None = None if degrade is None else "hr"
-        if mirrored:
-            _check_mirrored(margin, mixed.scale, self.scale)
-        self.residency, mixed = settle(residency, mixed, only, self.device, kind, self.world_size)
+        mean, std, on_host = _numbers(mean), _numbers(std), self.device.type == "cpu"
+        model_input = ModelInput(dtype, channels_last, color, mean, std, value_range, upsample)
+        online = OnlineDegradation(degrade, scale, group, margin, loose, mirrored, plain_hr)
+        making, self.scale = online.load(mixed, on_device=not on_host)
+        dihedral, augments = _load_augments(augment, self.scale, upsample)
+        self.residency, mixed = settle(residency, mixed, online.only, self.device, kind, self.world_size)
         self._plan = Plan(
-            data=mixed,
-            order=order or _order(data, shuffle, repeat),
-            batch_size=batch_size,
-            patch_size=_mapped(
-                partial(_read_size, mixed, self.scale, 2 * margin + loose, mirrored, degrade), patch_size
-            ),
-            around=margin if mirrored else 0,
-            seed=seed,
-            drop_last=drop_last,
-            ranks=self.world_size,
+            mixed,
+            order or _order(data, shuffle, repeat),
+            batch_size,
+            mapped(partial(online.drawn_size, mixed, self.scale), patch_size),
+            online.around,
+            seed,
+            drop_last,
+            self.world_size,
         )
         self._reading = Reading(
             self._plan,
-            dihedral=_mapped(lambda one: split_turning(one)[0], augments),
-            turning=self.device.type == "cpu"
-            and self.residency != "device"
-            and not isinstance(degrade, ArbitraryScale),
-            only=only,
+            dihedral,
+            turning=on_host and self.residency != "device" and not online.any_scale,
+            only=online.only,
             pin=self.device.type == "cuda",
             placing=making is not None,
             difficulty=item_numbers(difficulty, mixed, self.scale),
         )
-        rest = _mapped(lambda one: split_turning(one)[1], augments)
-        self._finish = Finish(seed, self.scale, look, rest, making, upsample)
+        self._finish = Finish(seed, self.scale, model_input, augments, making)
         self._processes: ByProcesses[Job, Any] | None = None
         self._epoch, self._next = 0, 0  # of the batch that comes next
         self._begun = False  # whether this epoch was begun
@@ -223,7 +210,7 @@ class Loader:
 
     def _batches(self, epoch: int, start: int) -> Generator[Batch, None, None]:
         jobs = self._plan.jobs(epoch, start, self.rank)
-        if self.device.type == "cpu" and self._workers and self._finish.light:
+        if self.device.type == "cpu" and self._workers.count and self._finish.light:
             yield from map(self._finish, self._ahead_of_use(self._reading, jobs))
         elif self.device.type == "cpu":
             yield from self._ahead_of_use(_Making(self._reading, self._finish), jobs)
@@ -231,10 +218,11 @@ class Loader:
             yield from on_device(self._ahead_of_use(self._reading, jobs), self._finish, self.device)
 
     def _ahead_of_use(self, work: Callable[[Job], Result], jobs: Iterable[Job]) -> Iterator[Result]:
-        if self._kind == "thread" or not self._workers:
-            return by_threads(work, jobs, self._workers, self._ahead)
+        workers = self._workers
+        if workers.kind == "thread" or not workers.count:
+            return by_threads(work, jobs, workers.count, workers.ahead)
         if self._processes is None:
-            self._processes = ByProcesses(work, self._workers, self._ahead, self._reading.pin)
+            self._processes = ByProcesses(work, workers.count, workers.ahead, self._reading.pin)
         return self._processes.run(jobs)
 
 
@@ -249,91 +237,15 @@ class _Making:
         return self.finish(self.reading(job))
 
 
-def on_device(raws: Iterator[Raw], finish: Callable[[Raw], Batch], device: torch.device) -> Iterator[Batch]:
-    """Batches finished on a stream of their own, one ahead of the one that is used."""
-    stream = torch.cuda.Stream(device)  # type: ignore[no-untyped-call]  # torch does not type it
-    ahead: tuple[Batch, torch.cuda.Event] | None = None
-    for raw in raws:
-        with torch.cuda.stream(stream):
-            batch = finished_on(device, raw, finish)
-            ready = stream.record_event()
-        if ahead is not None:
-            yield _handed_over(*ahead)
-        ahead = batch, ready
-    if ahead is not None:
-        yield _handed_over(*ahead)
-
-
-def finished_on(device: torch.device, raw: Raw, finish: Callable[[Raw], Batch]) -> Batch:
-    """The batch that `finish` makes of crops, on a device; raises StorageFullError."""
-    try:
-        return finish(raw.to(device))
-    except torch.OutOfMemoryError as error:
-        raise StorageFullError(
-            f"the memory of {device} has no room for another batch: take a smaller batch_size, or "
-            "residency='mapped'"
-        ) from error
-
-
-def _handed_over(batch: Batch, ready: torch.cuda.Event) -> Batch:
-    """The batch for the stream of the caller, whose memory is not used again before that is done with it."""
-    stream = torch.cuda.current_stream(next(iter(batch.tensors.values())).device)
-    stream.wait_event(ready)
-    for tensor in batch.tensors.values():
-        tensor.record_stream(stream)
-    return batch
-
-
-def _scale(mixed: Mixed, scale: int | float | str | Scale | None) -> Scale | None:
-    """The scale that is asked for, or that of the data; None where it is HR alone, which has none."""
-    if scale is not None:
-        return Scale(scale)
-    return None if mixed.scale == 1 else mixed.scale
-
-
-def _check_read(mixed: Mixed, scale: int | float | str | Scale | None, **settings: object) -> None:
-    """Raise UsageError for settings of a degradation where LR is read as it is stored."""
-    for name, value in settings.items():
-        if value:
-            raise UsageError(f"{name}={value} is of a degradation: give degrade= as well, or leave it out")
-    if scale is not None and Scale(scale) != mixed.scale:
-        raise UsageError(
-            f"scale={scale} is not that of the data, {mixed.scale}: give degrade= as well, or leave it out"
-        )
-
-
-def _read_size(
-    mixed: Mixed, scale: Scale, more: int, mirrored: bool, degrade: object, patch_size: int | None
-) -> int | None:
-    """The side of what is drawn for a patch, in HR pixels; None for that of the data; raises UsageError.
-
-    `more` HR pixels are degraded with a patch; mirrored ones are no part of what is drawn.
-    """
-    if isinstance(degrade, ArbitraryScale):
-        return degrade.hr_patch
-    size = mixed.sets[0].patch_size if patch_size is None else patch_size
-    if size is None and more:
-        raise UsageError("margin= or loose= is read around a patch: give patch_size= as well")
-    if size is not None and size % scale.numerator:
-        raise UsageError(f"patch_size {size} is no multiple of {scale.numerator}, which scale {scale} needs")
-    return patch_size if size is None or not more or mirrored else size + more
-
-
-def _check_mirrored(margin: int, of_data: Scale, scale: Scale) -> None:
-    """Raise UsageError where patches cannot be those of the LR of whole images."""
-    if not margin:
-        raise UsageError("mirrored= says what a margin is beyond an image: give margin= as well")
-    if of_data != scale:
-        raise UsageError(
-            f"mirrored= takes patches on the grid of LR: open the data set with scale={scale} as well"
-        )
-
-
-def _mapped(change: Callable[[Any], Any], setting: Any) -> Any:
-    """A setting, or every value of it if it is a schedule, changed."""
-    if not isinstance(setting, Schedule):
-        return change(setting)
-    return setting.mapped(change)
+def _load_augments(
+    augment: Any, scale: Scale, upsample: Upsample | None
+) -> tuple[bool | Schedule[bool], Pipeline | Schedule[Pipeline]]:
+    """Whether crops are drawn turned, and the augmentations after that; UsageError where LR is too small."""
+    augments = mapped(load_augment, augment)
+    if scale != 1 and upsample is None and any(one.same_size for one in every(augments)):
+        raise UsageError("an augmentation needs LR of the size of HR: give upsample='nearest' as well")
+    split = mapped(split_turning, augments)
+    return mapped(itemgetter(0), split), mapped(itemgetter(1), split)
 
 
 def _order(data: PairedDataset | Mixed, shuffle: bool, repeat: float) -> Order:

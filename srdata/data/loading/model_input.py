@@ -11,18 +11,19 @@ from torch import Tensor
 from srdata.colour import luma, rgb_to_ycbcr
 from srdata.data.crops.to_tensor import check_dtype
 from srdata.errors import UnknownNameError, UsageError
-from srdata.vocabulary import Color
+from srdata.vocabulary import Color, Upsample
 
 DIV2K_MEAN = (0.4488, 0.4371, 0.4040)  # of the training images, R, G, B in 0–1 (EDSR)
 
 
 @dataclass(frozen=True)
-class Look:
+class ModelInput:
     """What a network wants of x in 0–1: low + (high - low) * (x - mean) / std, for `value_range` (low, high).
 
     `color` is rgb, y (one channel) or ycbcr: BT.601, studio range, fractions of 255, as the field measures;
     or grey: one channel of images whose three are equal, which a degradation such as denoise-gray-25 makes.
-    `mean` and `std` hold a number for every channel, or are None for 0 and 1.
+    `mean` and `std` hold a number for every channel, or are None for 0 and 1. With `upsample` LR is enlarged
+    to the size of HR, before it is augmented.
     """
 
     dtype: torch.dtype = torch.float32
@@ -31,6 +32,7 @@ class Look:
     mean: tuple[float, ...] | None = None
     std: tuple[float, ...] | None = None
     value_range: tuple[float, float] = (0.0, 1.0)
+    upsample: Upsample | None = None
 
     def __post_init__(self) -> None:
         check_dtype(self.dtype)
@@ -47,6 +49,11 @@ class Look:
         if self.bytes and not self.plain:
             raise UsageError(
                 "dtype uint8 keeps the stored samples: color, mean, std and value_range need floats"
+            )
+        if self.upsample not in (None, *get_args(Upsample)):
+            known = " or ".join(get_args(Upsample))
+            raise UsageError(
+                f"upsample {self.upsample!r} must be {known}, which enlarge LR to the size of HR"
             )
 
     @property

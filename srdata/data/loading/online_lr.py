@@ -12,10 +12,9 @@ from torch import Tensor
 
 from srdata.data.arbitrary_scale.scale_pairs import ArbitraryScale
 from srdata.data.crops.regions import Spot
-from srdata.degrade.chain import Chain, Delta, load_chain, load_device_chain
+from srdata.degrade.chain import Chain, Delta
 from srdata.degrade.model.distributions import chance, integer
 from srdata.degrade.model.op import Params
-from srdata.degrade.whole_images import scale_of
 from srdata.errors import UsageError
 from srdata.rng import generator
 from srdata.scale import Scale
@@ -134,25 +133,6 @@ class Rescaling:
 
 
 Making = Degrading | Rescaling
-
-
-def load_making(
-    value: Degradation | ArbitraryScale,
-    scale: Scale | None,
-    group: int | None,
-    margin: int,
-    plain: bool,
-    loose: int,
-    on_device: bool,
-) -> Making:
-    """A degradation of the catalogue, a YAML file or plain data; RecipeError where a device cannot run it.
-
-    `scale` may be None where the degradation is made for one alone.
-    """
-    if isinstance(value, ArbitraryScale):
-        return Rescaling(value, scale or Scale(1))
-    chain = load_device_chain(value) if on_device else load_chain(value)
-    return Degrading(chain, scale_of(chain, scale), group, margin, plain, loose)
 
 
 def _inner(image: Tensor, margin: int) -> Tensor:

@@ -11,7 +11,8 @@ import pickle
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
-from functools import partial
+from dataclasses import dataclass
+from functools import cached_property, partial
 from typing import Any, Generic, Literal, TypeVar
 
 import torch
@@ -25,15 +26,31 @@ Kind = Literal["thread", "process"]
 KINDS = ("thread", "process")
 
 
-def check_workers(workers: int | None, kind: str, ahead: int) -> int:
-    """The number of workers; by default one for every core but one, four at most. Raises UsageError."""
-    if kind not in KINDS:
-        raise UnknownNameError.among("kind of worker", kind, KINDS)
-    if workers is not None and workers < 0:
-        raise UsageError(f"workers {workers} must be 0, which reads in line, or more")
-    if ahead < 1:
-        raise UsageError(f"ahead {ahead} must be at least 1: batches that each worker prepares ahead")
-    return max(1, min(4, (os.cpu_count() or 1) - 1)) if workers is None else workers
+@dataclass(frozen=True)
+class Workers:
+    """Who reads, and how far ahead of use: so many threads or processes, `ahead` batches each.
+
+    `asked` 0 reads in line; None is one for every core but one, four at most. Raises UsageError.
+    """
+
+    asked: int | None
+    kind: Kind
+    ahead: int
+
+    def __post_init__(self) -> None:
+        if self.kind not in KINDS:
+            raise UnknownNameError.among("kind of worker", self.kind, KINDS)
+        if self.asked is not None and self.asked < 0:
+            raise UsageError(f"workers {self.asked} must be 0, which reads in line, or more")
+        if self.ahead < 1:
+            raise UsageError(
+                f"ahead {self.ahead} must be at least 1: batches that each worker prepares ahead"
+            )
+
+    @cached_property
+    def count(self) -> int:
+        """How many there are."""
+        return max(1, min(4, (os.cpu_count() or 1) - 1)) if self.asked is None else self.asked
 
 
 def by_threads(

@@ -56,6 +56,11 @@ def at(setting: T | Schedule[T], moment: Moment) -> T:
     return setting.at(moment) if isinstance(setting, Schedule) else setting
 
 
+def mapped(change: Callable[[T], V], setting: T | Schedule[T]) -> V | Schedule[V]:
+    """A setting, or every value of it if it is a schedule, changed."""
+    return setting.mapped(change) if isinstance(setting, Schedule) else change(setting)
+
+
 def every(setting: T | Schedule[T]) -> Iterator[T]:
     """All values that a setting will have."""
     return setting.values() if isinstance(setting, Schedule) else iter([setting])
