@@ -64,15 +64,15 @@ class Loader:
         mirrored     patches reach the border of their images: what of the margin lies beyond it is mirrored.
                      With a margin of two LR pixels a bicubic LR is then a crop of that of the whole image.
                      By default the margin keeps patches off the border
-        loose        HR pixels more than a patch has that are degraded, and the patch taken at their top left or,
-                     every other time, anywhere: on the grid of JPEG's blocks or off it
+        loose        HR pixels more than a patch has that are degraded, and the patch taken at their top left
+                     or, every other time, anywhere: on the grid of JPEG's blocks or off it
         plain_hr     HR as it was before what the degradation does to it (Real-ESRGAN sharpens it), as
                      `batch.hr_plain` beside `batch.hr`
     What the network takes
         color        "rgb", "y", "ycbcr" (BT.601, studio range) or "grey"
         mean, std, value_range  low + (high - low) * (x - mean) / std of x in 0–1, for value_range (low, high);
                      a number for every channel
-        dtype        float32, float16 or bfloat16, or uint8 as stored; `channels_last` is its memory format
+        dtype        float32, float16, bfloat16, or uint8 as stored; `channels_last` is its memory format
         upsample     "nearest" or "bicubic": LR is enlarged to the size of HR
     Where, and by whom
         device       where batches are
@@ -136,16 +136,10 @@ class Loader:
         making, self.scale = online.load(mixed, on_device=not on_host)
         dihedral, augments = _load_augments(augment, self.scale, upsample)
         self.residency, mixed = settle(residency, mixed, online.only, self.device, kind, self.world_size)
-        self._plan = Plan(
-            mixed,
-            order or _order(data, shuffle, repeat),
-            batch_size,
-            mapped(partial(online.drawn_size, mixed, self.scale), patch_size),
-            online.around,
-            seed,
-            drop_last,
-            self.world_size,
-        )
+        order = order or _order(data, shuffle, repeat)
+        sizes = mapped(partial(online.drawn_size, mixed, self.scale), patch_size)
+        ranks, around = self.world_size, online.around
+        self._plan = Plan(mixed, order, batch_size, sizes, around, seed, drop_last, ranks)
         self._reading = Reading(
             self._plan,
             dihedral,
