@@ -70,9 +70,9 @@ class Loader:
                      `batch.hr_plain` beside `batch.hr`
     What the network takes
         color        "rgb", "y", "ycbcr" (BT.601, studio range) or "grey"
-        mean, std, value_range  low + (high - low) * (x - mean) / std of x in 0–1, for value_range (low, high);
-                     a number for every channel
-        dtype        float32, float16, bfloat16, or uint8 as stored; `channels_last` is its memory format
+        mean, std, value_range  low + (high - low) * (x - mean) / std of x in 0–1, for value_range (low, high)
+                     and a number for every channel
+        dtype        float32, float16, bfloat16, or uint8 as stored; `channels_last` is the memory format
         upsample     "nearest" or "bicubic": LR is enlarged to the size of HR
     Where, and by whom
         device       where batches are
