@@ -1,15 +1,20 @@
 """Small things that every room may use: files, processes, words for mistakes.
 
 closing              what is closed when its `with` block ends
+ending_signals       the signals that end a run
+file_locks           locks on open files, where the file system has them
 files                files that are right when they have their name
 finding              what a check of a machine or of sets found
 hdf5_file            HDF5 files, which need h5py
 lazy_names           names that are imported on first use
 only_choice          the one that is meant of several
+output_paths         never over what a user has
 parallel             work on many processes, results in order
 progress             how far long work has come
+run_claims           which of several runs may change a folder
 safe_names           names that mean one file on every system
 strict_model         files and settings that are checked whole
 strict_yaml          YAML read strictly, with the line of every value
 validation_messages  what pydantic found wrong, in the user's words
+worker_lifetime      worker processes that end with the process that started them
 """

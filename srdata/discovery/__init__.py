@@ -9,4 +9,5 @@ packed_pairs  pairs in tars and HDF5 files
 pair_folders  pairs by the names of folders
 pairing       which LR image belongs to which HR image
 plain_pickle  plain data out of a pickle file, without unpickling
+unused_files  what of a folder is not used
 """

@@ -3,6 +3,17 @@ orientation, alpha, bit depth and the like. What comes out is RGB, uint8, (heigh
 
 A file is judged by its first bytes, never by its name, and its header is read before its pixels: format,
 size, mode and number of frames are checked against an `ImagePolicy` while nothing large is in memory yet.
+
+decode_pixels     from files to RGB, the right way up
+file_header       what the header says, before pixels are read
+file_kinds        what a file is, by its first bytes and the end of its name
+folder_listing    which files of a folder are images, and what else is there
+image_policy      `ImagePolicy`: what to do with images that are not plain 8-bit RGB
+orientation       which way up an image is
+pair_orientation  whether HR and LR lie the same way
+pixels            decoded images as arrays, and PNG files of them
+stripes           the pixels of a file, a few rows at a time
+to_rgb            from other modes to RGB: profile, then alpha
 """
 
 from srdata.images.decode_pixels import decode_image, read_image

@@ -1,7 +1,9 @@
 """Recipes of sets: how a prepared set is made. Those of papers are in `srdata.papers`.
 
+hub_commit         which commit of a data set of the Hub a recipe takes
 multiscale_copies  smaller copies of HR images, which some papers train on too
-set_recipe         `Recipe`: source, scales, degradation, windows and store of a set, checked
+name_meaning       what a name stands for: a recipe, a paper's, a degradation, a path, a set of the Hub
+set_recipe         `Recipe`, `read_set_recipe`: source, scales, degradation, windows and store of a set
 """
 
 from __future__ import annotations
@@ -12,11 +14,12 @@ from srdata.common.lazy_names import lazy_names
 
 if TYPE_CHECKING:
     from srdata.recipes.set_recipe import Recipe as Recipe
+    from srdata.recipes.set_recipe import read_set_recipe as read_set_recipe
     from srdata.recipes.set_recipe import schema as schema
 else:
     __all__, __getattr__, __dir__ = lazy_names(
         __name__,
         {
-            "srdata.recipes.set_recipe": "Recipe schema",
+            "srdata.recipes.set_recipe": "Recipe read_set_recipe schema",
         },
     )

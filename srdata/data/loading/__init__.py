@@ -5,6 +5,7 @@ device_stream       batches finished on a device while another one is used
 epoch_plan          which batches an epoch has, what is in each, and reading it
 finish              from crops to what the network gets: floats, degraded, augmented, in its range
 in_memory           whole images kept on the host or on the device
+item_scores         how hard each item is, for batches that say so
 loader              `Loader`, its settings, and where it stands
 model_input         colour, range, type and memory format of what the network gets
 multi_loader        `Alternating` and `Unpaired`: several loaders as one

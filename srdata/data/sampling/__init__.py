@@ -1,7 +1,6 @@
 """In which order items come, and which share of them a process takes.
 
 epoch_sampler  `EpochSampler` for torch's DataLoader: its indices carry the epoch
-item_scores    how hard each item is, for batches that say so
 orders         `Shuffled`, `Sequential`, `Weighted`, `Several`: functions of seed, epoch and position
 ranks          the share of this process among those that train together
 schedule       `Schedule`: settings that change while training goes on

@@ -1,5 +1,6 @@
 """What ops are made of: their contract, their settings, their draws.
 
+by_setting     images that drew the same setting, together
 composite      ops made of ops: one_of, maybe, shuffled, repeat
 distributions  draws from ranges and odds
 op             the contract of an op

@@ -3,7 +3,6 @@
 backend       the one place where numpy and torch differ
 batch_resize  resizing without antialiasing as OpenCV and torch do, with it as MATLAB does
 blur_kernels  the kernels of blurs
-by_setting    images that drew the same setting, together
 filters       a kernel of its own for each image
 gaussian      the Gaussian blur inside other ops
 kernel_files  kernels in .npy and .mat files
