@@ -1,31 +1,52 @@
-"""The documentation of degradations: it covers every op and preset, is current, and its examples work."""
+"""The pages of degradations, augmentations, evaluation and training: complete, current, and they run."""
 
 from __future__ import annotations
 
+import inspect
 import re
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 import yaml
 
-from srdata import catalog
+from srdata import Loader, catalog, prepare
+from srdata.augment import AUGMENTATIONS, PRESETS, Sides, load_augment
 from srdata.catalog import Shelf
 from srdata.degrade.chain import load_chain
 from srdata.degrade.model.op import name_of
 from srdata.degrade.ops import OPS
 from srdata.images import read_image
+from srdata.metrics import PROTOCOLS, evaluate_bicubic
+from srdata.metrics.measures.measure_table import MEASURES, ROLES
 
 REPOSITORY = Path(__file__).parents[1]
-PAGE = (REPOSITORY / "docs" / "degradations.md").read_text()
+PAGE, AUGMENTING, EVALUATING, TRAINING = (
+    (REPOSITORY / f"docs/{name}.md").read_text()
+    for name in ("degradations", "augmentations", "evaluation", "training")
+)
 PARTS = dict(re.findall(r"^#### `(\w+)`\n(.*?)(?=^#{2,4} |^<!--|\Z)", PAGE, re.DOTALL | re.MULTILINE))
 LEARNED = {name for name, kind in OPS.items() if "weights" in kind.model_fields}
 
 
 def blocks(kind: str, text: str) -> list[str]:
     return re.findall(rf"^```{kind}\n(.*?)^```", text, re.DOTALL | re.MULTILINE)
+
+
+def rows(page: str) -> dict[str, str]:
+    """The rows of tables by the name in code that each begins with."""
+    return {row.split("`")[1]: row for row in page.splitlines() if row.startswith("| `")}
+
+
+def names_after(page: str) -> dict[str, Any]:
+    """What the Python of a page leaves, run block after block."""
+    names: dict[str, Any] = {}
+    for text in blocks("python", page):
+        exec(compile(text, "page.md", "exec"), names)  # our own page
+    return names
 
 
 def test_generated_parts_are_current() -> None:
@@ -91,12 +112,29 @@ def test_chains_of_the_page_load_and_make_lr(tmp_path: Path) -> None:
         assert chain.apply_image(image, chain.sample(1), 4).shape == (12, 16, 3)
 
 
-def test_python_of_the_page_runs() -> None:
-    scope: dict[str, object] = {}
-    for text in blocks("python", PAGE):
-        exec(compile(text, "degradations.md", "exec"), scope)  # our own page
-    assert np.shape(scope["pair"].lr) == (4, 3, 64, 64)
-    assert scope["made"].lr.shape == (24, 24, 3)
+def test_python_of_degradations_runs() -> None:
+    names = names_after(PAGE)
+    assert np.shape(names["pair"].lr) == (4, 3, 64, 64)
+    assert names["made"].lr.shape == (24, 24, 3)
+
+
+def test_python_and_yaml_of_augmentations_run() -> None:
+    assert isinstance(names_after(AUGMENTING)["augmented"], Sides)
+    [text] = blocks("yaml", AUGMENTING)
+    assert [one.name for one in load_augment(yaml.safe_load(text)).augmentations] == ["mixture"]
+
+
+def test_python_of_evaluation_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert len(names_after(EVALUATING)["result"].keys) == 5
+
+
+def test_python_of_training_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    prepare("sample", scale=4, lmdb=True, root=tmp_path / "data", jobs=1)
+    monkeypatch.chdir(tmp_path)
+    names = names_after(TRAINING)
+    for name in ("tasks", "easy_first", "both", "unpaired", "validation"):
+        assert next(iter(names[name])).keys
 
 
 @pytest.mark.parametrize("page", sorted((REPOSITORY / "docs").glob("*.md")), ids=lambda page: page.name)
@@ -111,3 +149,49 @@ def test_links_lead_to_files_and_headings(page: Path) -> None:
             assert link[1:] in anchors, link
         elif not link.startswith("https://"):
             assert (page.parent / link.partition("#")[0]).exists(), link
+
+
+# Rows of tables
+
+
+def test_tables_have_a_row_for_each_of_their_things_and_no_more() -> None:
+    assert set(rows(AUGMENTING)) == set(AUGMENTATIONS) | set(PRESETS)
+    assert set(rows(EVALUATING)) == {*PROTOCOLS, *MEASURES, *ROLES}
+
+
+@pytest.mark.parametrize("name", list(PRESETS))
+def test_the_row_of_a_preset_links_to_what_it_reproduces_and_shows_its_steps(name: str) -> None:
+    preset, row = PRESETS[name], rows(AUGMENTING)[name]
+    assert f"https://github.com/{preset.repository}/tree/{preset.commit})" in row
+    assert re.fullmatch("[0-9a-f]{40}", preset.commit)
+    shown = [yaml.safe_load(step) for step in re.findall(r"`([^`]+)`", row.split(" | ")[2])]
+    assert load_augment(shown) == load_augment(name)
+
+
+@pytest.mark.parametrize("name", list(AUGMENTATIONS))
+def test_the_row_of_an_augmentation_shows_every_setting(name: str) -> None:
+    shown = re.findall(r"`(\w+)(?:: [^`]*)?`", rows(AUGMENTING)[name].split(" | ")[2])
+    assert {"augment", *shown} == set(AUGMENTATIONS[name].model_fields)
+
+
+@pytest.mark.parametrize("name", list(PROTOCOLS))
+def test_the_row_of_a_protocol_says_what_it_does(name: str) -> None:
+    assert PROTOCOLS[name].what in rows(EVALUATING)[name]
+    assert PROTOCOLS[name].source in rows(EVALUATING)[name]
+
+
+def test_numbers_of_evaluation_are_those_of_set5(golden: Path, tmp_path: Path) -> None:
+    published = [
+        row.strip("| ").split(" | ") for row in EVALUATING.splitlines() if row.startswith("| Set5 |")
+    ]
+    assert len(published) == 3
+    for _, scale, _, ours, _, *others in published:
+        for protocol, told in zip(("drcn_y", "srcnn_y", "basicsr_y"), (ours, *others), strict=True):
+            found = evaluate_bicubic("set5", scale, protocol, from_dir=golden / "set5", root=tmp_path)
+            assert f"{found.psnr:.3f} / {found.ssim:.4f}" == told
+
+
+def test_training_names_every_setting_of_the_loader() -> None:
+    code = {"data", "device", "seed", "shuffle", "drop_last", "rank", "world_size", "scale", "ahead"}
+    settings = set(inspect.signature(Loader).parameters) - code
+    assert [name for name in settings if f"`{name}" not in TRAINING and f"{name}=" not in TRAINING] == []

@@ -226,6 +226,9 @@ def test_escaped_keys_are_ones_that_every_form_holds(key: str) -> None:
     escaped = escaped_key(key)
     check_lmdb_key(escaped)
     check_tar_key(escaped)
+    assert escaped.isascii()
+    assert "." not in escaped
+    assert 0 < len(escaped) <= 200 < 255 - len("_s0000.hr.png")  # of a file's name
 
 
 def test_no_two_keys_are_escaped_alike() -> None:

@@ -171,7 +171,7 @@ def test_a_busy_server_is_given_the_time_it_asks_for(server, data, tmp_path, cod
     server.next(NAME, status(code, Retry_After="1"))
     started = time.monotonic()
     fetch(server, tmp_path)
-    assert 1 <= time.monotonic() - started < 3
+    assert 1 <= time.monotonic() - started < 20  # on a busy machine too
     assert only_file(tmp_path) == data
 
 
@@ -179,7 +179,7 @@ def test_a_server_that_wants_too_much_time_is_left_for_the_next(server, data, tm
     server.always(NAME, status(429, Retry_After="3600"))
     started = time.monotonic()
     assert fetch(server, tmp_path, NAME, "mirror.png").url == server.url("mirror.png")
-    assert time.monotonic() - started < 1
+    assert time.monotonic() - started < 20  # of the 3600 s
     with pytest.raises(DownloadError, match="429 Too Many Requests, asks to wait 3600 s"):
         fetch(server, tmp_path / "again")
 
@@ -280,7 +280,7 @@ def test_a_stalled_transfer_is_left_for_the_mirror(server, data, tmp_path, behav
     server.always(NAME, behaviour)
     started = time.monotonic()
     fetch(server, tmp_path, NAME, "mirror.png")
-    assert time.monotonic() - started < 4
+    assert time.monotonic() - started < 20  # of the half minute until the first byte, and more
     assert only_file(tmp_path) == data
 
 

@@ -8,8 +8,8 @@ import pickle
 import sys
 import tarfile
 from collections.abc import Callable, Sequence
-from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
 import h5py
 import lmdb
@@ -537,13 +537,23 @@ def test_inspect_never_raises_over_damage(pairs: dict[str, Pair], tmp_path: Path
     assert found > 20
 
 
+class PlainUnpickler(pickle.Unpickler):
+    """Python's own, which may call nothing."""
+
+    def find_class(self, module: str, name: str) -> Any:
+        raise pickle.UnpicklingError(f"{module}.{name}")
+
+
 @pytest.mark.parametrize("protocol", range(6))
-def test_damaged_pickles_are_refused_without_fail(tmp_path: Path, protocol: int) -> None:
+def test_damaged_pickles_are_refused_or_read_as_python_reads_them(tmp_path: Path, protocol: int) -> None:
     whole = pickle.dumps({"keys": ["a", "b"], "resolution": ["3_96_128"] * 2}, protocol=protocol)
-    drawn = np.random.default_rng(protocol)
+    drawn, start = np.random.default_rng(protocol), 11 if protocol >= 4 else 0  # behind the length of a frame
     for _ in range(300):
         data = np.frombuffer(whole, np.uint8).copy()
-        data[drawn.integers(0, len(data), 2)] = drawn.integers(0, 256, 2)
+        data[drawn.integers(start, len(data), 2)] = drawn.integers(0, 256, 2)
         (tmp_path / "a.pkl").write_bytes(data.tobytes())
-        with suppress(SourceError):
-            read_plain_pickle(tmp_path / "a.pkl")
+        try:
+            found = read_plain_pickle(tmp_path / "a.pkl")
+        except SourceError:
+            continue
+        assert found == PlainUnpickler(io.BytesIO(data.tobytes())).load()
