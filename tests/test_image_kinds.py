@@ -31,6 +31,7 @@ from foreign_images import (
 from numpy.typing import NDArray
 from PIL import Image, ImageCms, ImageOps
 
+from srdata.degrade.image_files import read_policy
 from srdata.errors import ImageError
 from srdata.images import ImageInfo, ImagePolicy, decode_image, probe
 
@@ -322,6 +323,20 @@ def test_lab_is_refused_and_says_so() -> None:
         decode_image(lab, "lab", ANY)
 
 
+@pytest.mark.parametrize("compression", ["raw", "tiff_lzw", "tiff_adobe_deflate", "jpeg", "packbits"])
+@pytest.mark.parametrize("mode", ["L", "RGB", "YCbCr"])
+def test_tiff_of_8_bits_however_packed(mode: str, compression: str) -> None:
+    for orientation in TURNS:
+        data = saved(in_mode(mode), "TIFF", compression=compression, exif=exif(orientation))
+        assert np.array_equal(agreed(data)[0], by_pillow(data)), orientation
+
+
+def test_a_packing_of_tiff_that_is_not_read_is_named() -> None:
+    data = tiff(picture(), photometric="rgb", compression="jpegxl")
+    with pytest.raises(ImageError, match="TIFF compression 50002 is not read: save it with LZW"):
+        decode_image(data, "new")
+
+
 def test_planes_of_8_bits() -> None:
     data = tiff(picture().transpose(2, 0, 1).copy(), photometric="rgb", planarconfig="separate")
     assert np.array_equal(agreed(data)[0], picture())
@@ -554,3 +569,9 @@ def test_a_large_image_takes_little_more_than_its_samples_and_the_result(
     output = subprocess.run(command, capture_output=True, text=True, check=True).stdout
     per_pixel = (int(output) * 1024 - 20e6) / (height * width)
     assert per_pixel < most, f"{per_pixel:.1f} bytes a pixel"
+
+
+def test_max_pixels_is_a_number_on_the_command_line_too() -> None:
+    assert read_policy(["max_pixels=400000000"]).max_pixels == 400_000_000
+    with pytest.raises(ImageError, match=r"14x11 is more than 100 pixels: raise images\.max_pixels"):
+        decode_image(saved(in_mode("RGB"), "PNG"), "scan", read_policy(["max_pixels=100"]))

@@ -28,7 +28,8 @@ class Job(NamedTuple):
 
 def read_policy(settings: Iterable[str]) -> ImagePolicy:
     """How images are read, by settings such as "alpha=white"; raises RecipeError for what cannot be."""
-    given: dict[str, Any] = {name: value for name, _, value in (one.partition("=") for one in settings)}
+    told = (one.partition("=") for one in settings)
+    given: dict[str, Any] = {name: int(value) if value.isdecimal() else value for name, _, value in told}
     return check(ImagePolicy, Document(Path("--images"), given))
 
 

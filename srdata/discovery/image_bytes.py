@@ -17,10 +17,10 @@ import numpy as np
 from srdata.common.hdf5_file import hdf5_library, open_hdf5
 from srdata.errors import CorruptRecordError, ImageError
 from srdata.images import USUAL_PIXELS, Pixels, encode_png
+from srdata.images.file_kinds import HEAD_BYTES, format_of
 from srdata.store.lmdb_pool import Lease
 
 ARRAY_SUFFIXES = frozenset({".npy", ".pt"})
-_MAGIC = (b"\x89PNG", b"\xff\xd8\xff", b"RIFF", b"BM", b"II*\0", b"MM\0*", b"P5", b"P6", b"GIF8")
 _NO_ARRAY = (
     *(ValueError, TypeError, KeyError, IndexError, AttributeError, AssertionError, EOFError, RuntimeError),
     *(struct.error, pickle.UnpicklingError),
@@ -52,7 +52,7 @@ class LmdbImage:
 
     def read_bytes(self) -> bytes:
         value = self._value()
-        if value.startswith(_MAGIC):
+        if format_of(value[:HEAD_BYTES]) is not None:
             return value
         channels, rest = divmod(len(value), max(1, self.height * self.width))
         if not self.height or rest or channels not in (1, 3):

@@ -23,7 +23,7 @@ from PIL.GifImagePlugin import GifImageFile
 from PIL.JpegImagePlugin import jpeg_factory
 from PIL.PngImagePlugin import PngImageFile
 from PIL.PpmImagePlugin import PpmImageFile
-from PIL.TiffImagePlugin import TiffImageFile
+from PIL.TiffImagePlugin import COMPRESSION_INFO, TiffImageFile
 from PIL.WebPImagePlugin import WebPImageFile
 
 from srdata.errors import ImageError
@@ -33,7 +33,7 @@ from srdata.images.orientation import SIDEWAYS, TAG, exif_orientation, known, pn
 
 Channels = Literal[1, 3]  # of a file: grey or colours, where alpha does not count
 
-_BITS, _PHOTOMETRIC, _PLANAR, _SAMPLE_FORMAT = 258, 262, 284, 339  # tags of TIFF
+_COMPRESSION, _BITS, _PHOTOMETRIC, _PLANAR, _SAMPLE_FORMAT = 259, 258, 262, 284, 339  # tags of TIFF
 _UNSIGNED = frozenset({1, 4})  # sample formats of TIFF: whole numbers, and what is not told
 _ALPHA_MODES = frozenset({"RGBA", "LA", "PA", "La", "RGBa"})
 _GREY_MODES = frozenset({"1", "L", "LA", "La", "F", "I", "I;16", "I;16B", "I;16L", "I;16N"})
@@ -76,6 +76,8 @@ class _StoredTiff(TiffImageFile):
     """A TIFF file with its pixels as they are stored, where Pillow would turn them, but not its header."""
 
     def _setup(self) -> None:
+        if (compression := self.tag_v2.get(_COMPRESSION, 1)) not in COMPRESSION_INFO:
+            raise ValueError(f"TIFF compression {compression} is not read: save it with LZW")
         super()._setup()
         self._size = self._tile_size
 

@@ -16,10 +16,11 @@ class ImagePolicy(StrictModel):
     """What to do with images that are not plain 8-bit RGB. EXIF orientation is always applied, once.
 
     Grey, 1-bit and palette images become RGB without loss. A bad image raises ImageError with the remedy.
+    What is asked for is done in this order: depth, profile, alpha.
     """
 
     alpha: Literal["error", "drop", "white", "black"] = "error"  # an opaque alpha channel is always dropped
-    depth16: Literal["error", "round"] = "error"  # round: to the nearest of 256 levels
+    depth16: Literal["error", "round"] = "error"  # of more than 8 bits; round: to the nearest of 256 levels
     cmyk: Literal["error", "convert"] = "error"  # convert: Pillow's formula, no colour profile
     frames: Literal["error", "first"] = "error"
     icc: Literal["ignore", "srgb"] = "ignore"  # srgb: convert from the embedded profile

@@ -45,7 +45,7 @@ def by_opencv(data: bytes, flags: int, name: str) -> NDArray[Any]:
 
 def to_8_bits(samples: NDArray[Any], maxval: int) -> NDArray[np.uint8]:
     """The nearest of 256 levels: round(255 · sample / maxval), halves up, as netpbm has it."""
-    return _nearest(maxval)[samples]
+    return np.take(_nearest(maxval), samples)
 
 
 @cache
