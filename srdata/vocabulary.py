@@ -11,6 +11,7 @@ Backend = Literal["loky", "threading", "dask"]  # joblib's, on which jobs run
 Score = Literal["psnr", "psnr-y", "edges", "gradients", "deviation"]  # of windows
 
 ExportForm = Literal["basicsr", "folder", "kair", "webdataset", "hdf5"]
+PublishForm = Literal["parquet", "imagefolder", "webdataset"]
 StyleName = Literal["edsr", "basicsr", "basicsr-mod12", "rcan"]  # of the folders of benchmarks
 TableFormat = Literal["table", "csv", "json", "markdown"]  # of results
 

@@ -17,6 +17,7 @@ from tables import encoded, noise_pairs, rows_of, table
 from srdata import prepare
 from srdata.errors import UsageError
 from srdata.hub.address import HubName, hub_name
+from srdata.hub.repository import card_in
 from srdata.prepared.set_images import PreparedImages
 from srdata.publishing import publish
 from srdata.recipes.set_recipe import read_set_recipe
@@ -362,6 +363,21 @@ def test_the_hub_is_asked_when_a_set_is_planned_or_shown_and_not_before(
     other("from srdata.preparation import plan; from srdata.describe import describe")
     for seen in ("plan({!r})", "describe({!r})"):
         assert other.value(seen.format(str(file))) == other.value(seen.format(str(tmp_path / "pinned.yaml")))
+
+
+@pytest.mark.parametrize(
+    ("card", "metadata"),
+    [
+        (b"---\nlicense: mit\n---\n# caf\xe9", {"license": "mit"}),
+        (b"# no metadata", {}),
+        (b"---\nlicense: [\n---\n", {}),
+        (b"---\n- mit\n---\n", {}),
+        (b"---\n" + b"[" * 3000, {}),
+    ],
+)
+def test_a_card_that_cannot_be_read_says_nothing(card: bytes, metadata: object, tmp_path: Path) -> None:
+    (tmp_path / "README.md").write_bytes(card)
+    assert card_in(tmp_path) == metadata
 
 
 def test_names_of_the_hub() -> None:

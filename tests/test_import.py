@@ -279,8 +279,8 @@ def test_plain_pickles_of_every_protocol_are_read(tmp_path: Path, protocol: int)
         "name": "größe",
         "keys": ["a", "a", "b"] * 400,
         "n": [1, 300, 70000, -1, 1 << 40],
-        "t": ((), (1,)),
         "o": None,
+        "e": [[], {}],
     }
     (tmp_path / "a.pkl").write_bytes(pickle.dumps(value, protocol=protocol))
     assert read_plain_pickle(tmp_path / "a.pkl") == value
@@ -320,6 +320,32 @@ def test_a_pickle_beside_an_lmdb_is_never_run(pairs: dict[str, Pair], tmp_path: 
     refused(
         folder, tmp_path, SourceError, r"is not loaded: write meta_info\.txt beside it, with a line KEY\.png"
     )
+
+
+SHARED: list[object] = []
+for _ in range(60):
+    SHARED = [SHARED, SHARED]
+BOTH = b"".join(b"h%c\x86q%c" % (number, number + 1) for number in range(60))  # (t, t) of the tuple before
+KEYED = b"\x80\x02}X\x04\x00\x00\x00keys]s%bK\x01s."  # {"keys": [], …: 1}
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        KEYED % (b")q\x00" + BOTH),  # years to hash
+        KEYED % (b")" + b"\x85" * 1_000_000),  # too deep to hash
+        pickle.dumps({"keys": [SHARED], "resolution": ["3_96_128"]}),  # years to print
+        pickle.dumps({"keys": ["a"], "resolution": [SHARED]}),
+        b"\x80\x02" + b"N" * 200_000 + b"](e" * 100_000 + b".",  # years where each mark is sought from below
+    ],
+    ids=["wide key", "deep key", "wide name", "wide size", "marks"],
+)
+def test_a_pickle_that_would_take_years_is_refused(
+    data: bytes, pairs: dict[str, Pair], tmp_path: Path
+) -> None:
+    folder = raw_lmdb(tmp_path / "a.lmdb", {key: hr for key, (_, hr) in pairs.items()})
+    (folder / "meta_info.pkl").write_bytes(data)
+    refused(folder, tmp_path, SourceError, r"write meta_info\.txt beside it")
 
 
 @pytest.mark.parametrize("name", ["a.npy", "a.pt", "b.pt", "c.npy"])

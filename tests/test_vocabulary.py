@@ -9,12 +9,13 @@ import pytest
 
 from srdata.data.crops.padding import PADS
 from srdata.difficulty.scorers import MEASURES
-from srdata.exporting.export_set import FORMS
+from srdata.exporting import export_set
 from srdata.metrics import mos, result
 from srdata.preparation.prepare_set import BUILDERS
+from srdata.publishing import formats
 from srdata.store.codecs import CODECS
 from srdata.testsets.styles import STYLES
-from srdata.vocabulary import CodecName, ExportForm, Layout, Pad, Score, StyleName, TableFormat
+from srdata.vocabulary import CodecName, ExportForm, Layout, Pad, PublishForm, Score, StyleName, TableFormat
 
 
 @pytest.mark.parametrize(
@@ -23,7 +24,8 @@ from srdata.vocabulary import CodecName, ExportForm, Layout, Pad, Score, StyleNa
         (BUILDERS, Layout),
         (CODECS, CodecName),
         (MEASURES, Score),
-        (FORMS, ExportForm),
+        (export_set.FORMS, ExportForm),
+        (formats.FORMS, PublishForm),
         (STYLES, StyleName),
         (result.FORMS, TableFormat),
         (mos.FORMS, TableFormat),

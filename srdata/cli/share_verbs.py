@@ -8,7 +8,7 @@ from typing import Any, get_args
 import click
 
 from srdata.cli.options import JOBS, SET, note
-from srdata.vocabulary import ExportForm
+from srdata.vocabulary import ExportForm, PublishForm
 
 
 @click.command()
@@ -44,7 +44,7 @@ def export(prepared: Path, out: Path, **options: Any) -> None:
 @click.option("--out", type=click.Path(path_type=Path), help="Write the repository here, upload nothing.")
 @click.option(
     "--form",
-    type=click.Choice(["parquet", "imagefolder", "webdataset"]),
+    type=click.Choice(get_args(PublishForm)),
     help="Tables, image files or tar files; else by the size of the images.",
 )
 @click.option("--windows", is_flag=True, help="Cut the training images at the windows of the set.")

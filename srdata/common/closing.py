@@ -1,9 +1,11 @@
-"""What is closed when its `with` block ends."""
+"""What is closed when its `with` block ends.
+
+`contextlib.closing` would do it where each user thinks of it.
+"""
 
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from types import TracebackType
 from typing import Self
 
 
@@ -17,7 +19,5 @@ class Closing(ABC):
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *error: object) -> None:
         self.close()

@@ -4,6 +4,9 @@ A small and unsurprising part of YAML is read. Aliases, anchors and tags are ref
 files over 1 MiB and nesting over 64 deep. `true`/`false`, `null` and plain decimal numbers mean that;
 everything else is text, so `no`, `12:30`, `1_000` and `0801` never turn into false, 750, 1000 and 801.
 Keys are always text.
+
+On PyYAML's nodes, which all installations have: ruamel.yaml reads numbers and words as wanted and keeps lines
+too, but what is refused here would have to be refused on its nodes as well.
 """
 
 from __future__ import annotations

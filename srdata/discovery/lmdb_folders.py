@@ -69,9 +69,11 @@ def _by_pickle(path: Path) -> list[tuple[str, Size]]:
         raise SourceError(f"{error}: {remedy}") from error
     if not isinstance(meta, dict) or not isinstance(meta.get("keys"), list):
         raise SourceError(f"{path} has no list of keys: {remedy}")
-    keys, given = [str(key) for key in meta["keys"]], meta.get("resolution")
+    keys, given = meta["keys"], meta.get("resolution")
     sizes = [_resolution(one) for one in (given if isinstance(given, list) else [given])]
     sizes = sizes * len(keys) if len(sizes) == 1 else sizes
+    if not all(isinstance(key, str) for key in keys):
+        raise SourceError(f"{path} lists a key that is no text: {remedy}")
     if len(sizes) != len(keys) or not all(sizes):
         raise SourceError(f"{path} does not say the size of each image: {remedy}")
     return [(key, size) for key, size in zip(keys, sizes, strict=True) if size]
@@ -79,7 +81,7 @@ def _by_pickle(path: Path) -> list[tuple[str, Size]]:
 
 def _resolution(text: Any) -> Size | None:
     """Height and width from channels_height_width."""
-    match = re.fullmatch(r"[134]_(\d{1,6})_(\d{1,6})", str(text))
+    match = re.fullmatch(r"[134]_(\d{1,6})_(\d{1,6})", text) if isinstance(text, str) else None
     return (int(match[1]), int(match[2])) if match else None
 
 

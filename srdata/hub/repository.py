@@ -47,14 +47,17 @@ def configs_of(card: Mapping[str, Any]) -> tuple[str, ...]:
 
 
 def card_in(folder: Path) -> Mapping[str, Any]:
-    """The metadata of the card in a folder; empty where there is none that can be read."""
+    """The metadata of the card in a folder; empty where there is none that can be read.
+
+    `huggingface_hub.metadata_load` raises for that, and takes no card with a byte that is no UTF-8.
+    """
     path = folder / CARD
     text = path.read_text(encoding="utf-8", errors="replace") if path.is_file() else ""
     if not text.startswith("---"):
         return {}
     try:
         found = yaml.safe_load(text.split("\n---", 1)[0].removeprefix("---"))
-    except yaml.YAMLError:
+    except (yaml.YAMLError, RecursionError):
         return {}
     return found if isinstance(found, dict) else {}
 

@@ -13,9 +13,10 @@ from huggingface_hub import DatasetCard, DatasetCardData
 
 from srdata.fetch.manifest import Manifest
 from srdata.prepared.licences import Terms
-from srdata.publishing.formats import FORMS, Config, Form
+from srdata.publishing.formats import FORMS, Config
 from srdata.publishing.published_file import PublishedConfig
 from srdata.store.set_json import SetFile
+from srdata.vocabulary import PublishForm
 
 SHEET = "sheet.png"
 LICENCE = "LICENSE.md"
@@ -33,7 +34,7 @@ class Story:
     content: SetFile
     terms: Terms
     versions: dict[str, str]
-    form: Form | None  # None: the recipe only, no pixels
+    form: PublishForm | None  # None: the recipe only, no pixels
     configs: Sequence[Config]
     published: Sequence[PublishedConfig]
     downloads: dict[str, int]  # config → bytes of its files

@@ -17,7 +17,7 @@ import tarfile
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal, NamedTuple
+from typing import Any, NamedTuple
 from urllib.parse import quote
 
 import pyarrow as pa
@@ -26,8 +26,7 @@ import pyarrow.parquet as pq
 from srdata.publishing.chunks import chunked
 from srdata.publishing.published_pairs import Entry
 from srdata.scale import Scale
-
-Form = Literal["parquet", "imagefolder", "webdataset"]
+from srdata.vocabulary import PublishForm
 
 ROW_GROUP_BYTES = 64 << 20  # the Hub's viewer refuses row groups of more than 286 MiB
 _ROW_GROUP_ROWS = 100
@@ -174,7 +173,7 @@ class Kind(NamedTuple):
     settings: dict[str, Any]  # of `datasets`, beside the files
 
 
-FORMS: dict[Form, Kind] = {
+FORMS: dict[PublishForm, Kind] = {
     "parquet": Kind(write_parquet, "{split}-*.parquet", {}),
     "imagefolder": Kind(write_imagefolder, "{split}/**", {"drop_labels": True}),
     "webdataset": Kind(write_webdataset, "{split}-*.tar", {}),

@@ -11,12 +11,12 @@ from pathlib import Path
 
 from srdata.common.files import sha256_of
 from srdata.prepared.licences import Terms
-from srdata.publishing.formats import Form
 from srdata.publishing.published_pairs import Picture, entries_of, pictures_of
 from srdata.report.sheets import spread
 from srdata.scale import Scale
 from srdata.store.set_json import SET_FILE, SetFile
 from srdata.store.windows import Windows
+from srdata.vocabulary import PublishForm
 
 SHARD_BYTES = 500 << 20
 MOST_FILES = 90_000  # the Hub advises against 100,000 files in a repository
@@ -33,7 +33,7 @@ class Request:
     content: SetFile
     terms: Terms
     repository: str
-    form: Form | None  # None: the recipe only
+    form: PublishForm | None  # None: the recipe only
     windows: bool = False
     shard_bytes: int = SHARD_BYTES
     jobs: int = -1
@@ -68,7 +68,7 @@ class Request:
         return self.content.windows if self.windows and split == "train" else None
 
 
-def choose_form(folder: Path, content: SetFile, windows: bool) -> Form:
+def choose_form(folder: Path, content: SetFile, windows: bool) -> PublishForm:
     """Tables for windows and small images; files for large ones, in archives where they are too many."""
     if windows:
         return "parquet"

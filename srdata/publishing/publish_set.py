@@ -16,12 +16,12 @@ from srdata.errors import UsageError
 from srdata.prepared.licences import refuse_unless_allowed, terms_of
 from srdata.prepared.set_images import PreparedImages
 from srdata.publishing.build_repository import build
-from srdata.publishing.formats import Form
 from srdata.publishing.hub_client import Hub, TemporaryHubError, open_hub
 from srdata.publishing.publish_request import SHARD_BYTES, Request, choose_form
 from srdata.publishing.published_file import Published, pointer_in
 from srdata.publishing.upload import Local, push, there_already
 from srdata.store.set_json import SetFile
+from srdata.vocabulary import PublishForm
 
 Log = Callable[[str], None]
 
@@ -45,7 +45,7 @@ def publish(
     *,
     to: str | None = None,
     out: str | Path | None = None,
-    form: Form | None = None,
+    form: PublishForm | None = None,
     windows: bool = False,
     recipe_only: bool = False,
     i_have_the_rights: bool = False,

@@ -1,4 +1,7 @@
-"""HTML from values: every text and attribute is escaped, what is HTML already is not."""
+"""HTML from values: every text and attribute is escaped, what is HTML already is not.
+
+Functions, which types and tests reach, and not jinja2's templates, which they do not.
+"""
 
 from __future__ import annotations
 
