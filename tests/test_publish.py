@@ -211,11 +211,11 @@ def test_windows_are_cut_as_training_cuts_them(prepared: Path, tmp_path: Path) -
     found = pairs(rows)
     hr, lr = stored(prepared, "hr"), stored(prepared, "x4")
     height, width = hr["coffee"].shape[:2]
-    corners = Windows(size=240, step=120).positions(height, width, Scale(4)).tolist()
+    boxes = Windows(size=240, step=120).boxes(height, width, Scale(4)).tolist()
     assert [key for key in found if key.startswith("coffee")] == [
-        f"coffee_s{number + 1:03d}" for number in range(len(corners))
+        f"coffee_s{number + 1:03d}" for number in range(len(boxes))
     ]
-    for number, (top, left) in enumerate(corners):
+    for number, (top, left, _, _) in enumerate(boxes):
         low, high = found[f"coffee_s{number + 1:03d}"]
         assert np.array_equal(high, hr["coffee"][top : top + 240, left : left + 240])
         assert np.array_equal(low, lr["coffee"][top // 4 : top // 4 + 60, left // 4 : left // 4 + 60])

@@ -12,7 +12,6 @@ import pyarrow as pa
 from srdata.common.files import PART, only_one_at
 from srdata.common.parallel import in_order
 from srdata.common.progress import progress
-from srdata.data.crops.regions import Regions, WindowItems
 from srdata.difficulty.scorers import MEASURES
 from srdata.errors import UnknownNameError, UsageError
 from srdata.images import Pixels
@@ -22,7 +21,7 @@ from srdata.store.blocks import HR
 from srdata.store.index import Index
 from srdata.store.set_json import SET_FILE, has_file
 from srdata.store.window_scores import SCORES_FOLDER, ScoreKind, Scores, write_scores
-from srdata.store.windows import Integers, Windows
+from srdata.store.windows import Integers, Regions, WindowItems, Windows
 from srdata.vocabulary import Backend
 
 _TASK = 4  # images: enough for the index, which each task opens, to cost little

@@ -90,9 +90,7 @@ def cut_samples(task: Task) -> list[Sample]:
         return [_sample(facts[0], layers, facts, task.png)]
     grid = Scale(math.lcm(*(scale.numerator for scale in images.scales)))
     height, width = (grid.crop(size) for size in layers[HR].shape[:2])
-    side = task.windows.size
-    corners = task.windows.positions(height, width, grid).tolist()
-    regions = [(y, x, side, side) for y, x in corners] or [(0, 0, height, width)]
+    regions = task.windows.boxes(height, width, grid).tolist()
     return [
         _sample(window_name(facts[0], order), _region(layers, region), facts, task.png)
         for order, region in enumerate(regions)

@@ -110,11 +110,11 @@ def _entries(images: PreparedImages, picture: Picture, task: EntryTask) -> Itera
         kept = _kept(images, picture, HR) if whole.shape == hr.shape else None
         yield Entry(picture.key, _png(lr, _kept(images, picture, label)), _png(whole, kept), params)
         return
-    size = task.windows.size
-    corners = task.windows.positions(height, width, scale).tolist() or [[0, 0]]  # too small for one: whole
-    for order, (top, left) in enumerate(corners):
-        high = hr[top : min(top + size, height), left : min(left + size, width)]
-        low = lr[scale.lr(top) : scale.lr(top + size), scale.lr(left) : scale.lr(left + size)]
+    for order, box in enumerate(task.windows.boxes(height, width, scale).tolist()):
+        high, low = (
+            side[top : top + tall, left : left + wide]
+            for side, (top, left, tall, wide) in ((hr, box), (lr, map(scale.lr, box)))
+        )
         yield Entry(window_name(picture.key, order), _png(low), _png(high), params)
 
 

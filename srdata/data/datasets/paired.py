@@ -15,7 +15,7 @@ from torch.utils.data import Dataset
 
 from srdata.data.crops.padding import check_pad
 from srdata.data.crops.read_crops import Sides, cut, enlarges, shapes, stackable
-from srdata.data.crops.regions import Crops, Regions, Turning, check_turning, draw, items_of
+from srdata.data.crops.regions import Crops, Turning, check_turning, draw
 from srdata.data.crops.to_tensor import check_dtype, to_tensor
 from srdata.data.datasets.open_source import Choice, choose_windows, open_given
 from srdata.data.datasets.shared_epoch import SharedEpoch
@@ -29,7 +29,7 @@ from srdata.hub.columns import Given
 from srdata.images import ImagePolicy, Pixels
 from srdata.scale import Scale
 from srdata.store.window_scores import ScoreKind, Scores, read_scores
-from srdata.store.windows import Integers, Windows, window_name
+from srdata.store.windows import Integers, Regions, Windows, items_of, window_name
 from srdata.vocabulary import Only
 
 Index = int | tuple[int, int]  # the number of an item, or (epoch, number of an item)

@@ -13,7 +13,7 @@ from torch.utils.data import IterableDataset, get_worker_info
 
 from srdata.data.crops.padding import check_pad
 from srdata.data.crops.read_crops import cut
-from srdata.data.crops.regions import WholeImages, draw
+from srdata.data.crops.regions import draw
 from srdata.data.crops.to_tensor import check_dtype, to_tensor
 from srdata.data.datasets.paired import Pair, check_crops, in_cells, place_of
 from srdata.data.datasets.shared_epoch import SharedEpoch
@@ -27,7 +27,7 @@ from srdata.images import ImagePolicy
 from srdata.rng import generator
 from srdata.rng import key as number_of
 from srdata.scale import Scale
-from srdata.store.windows import Integers
+from srdata.store.windows import Integers, WholeImages
 from srdata.vocabulary import Only
 
 _POSITIVE = 2**63 - 1
