@@ -17,7 +17,7 @@ from srdata.exporting.export_set import export
 from srdata.images import encode_png, list_images, read_image, write_png
 from srdata.publishing import publish
 from srdata.publishing.formats import Form
-from srdata.recipes.set_recipe import load_recipe
+from srdata.recipes.set_recipe import read_set_recipe
 from srdata.store.windows import Windows
 
 KEYS = ("plain", "beach/a b.v2", "größe" * 16, "grey", "small")
@@ -60,7 +60,7 @@ def root(tmp_path_factory: pytest.TempPathFactory, photographs: Path) -> Path:
         image = read_image(path)[40:191, 60:213]
         image = image[:50, :62] if key == "small" else image
         write_png(root / f"mine/{key}.png", image[..., 1] if key == "grey" else image)
-    recipe = load_recipe(root / "mine").changed(windows=Windows(size=64, step=48, threshold=12))
+    recipe = read_set_recipe(root / "mine").changed(windows=Windows(size=64, step=48, threshold=12))
     for split in ("train", "test"):
         for layout in ("lmdb", "folder"):
             name = f"{split}-{layout}"

@@ -1,5 +1,6 @@
 """Small things that every room may use: files, processes, words for mistakes.
 
+chunks               streams cut into groups by number and size
 closing              what is closed when its `with` block ends
 files                files that are right when they have their name
 finding              what a check of a machine or of sets found
