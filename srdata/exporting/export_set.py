@@ -167,13 +167,7 @@ def export(
     if (there := _there(Path(out), content)) is not None:
         return there
     with new_folder(Path(out)) as part:
-        with storage_errors(part), (part / DELTAS_FILE).open("w", encoding="utf-8") as deltas:
-            notes = Notes(images.content.seed, deltas)
-            plan.write(part, notes.taken)
-            deltas.flush()
-            os.fsync(deltas.fileno())
-        if not (part / DELTAS_FILE).stat().st_size:
-            (part / DELTAS_FILE).unlink()
+        notes = _write(plan, part)
         content = content.model_copy(update={"counts": dict(notes.counts), "keys": notes.renamed})
         write_file(part / EXPORT_FILE, content.model_dump_json(indent=2).encode() + b"\n")
     return content
@@ -203,6 +197,19 @@ def _there(out: Path, content: ExportFile) -> ExportFile | None:
     if there is not None and there.model_copy(update={"counts": {}, "keys": {}}) == content:
         return there
     raise UsageError(f"{out} is there already and not this export: give another --out, or delete it")
+
+
+def _write(plan: Export, folder: Path) -> Notes:
+    """Write all but export.json."""
+    path = folder / DELTAS_FILE
+    with storage_errors(folder), path.open("w", encoding="utf-8") as deltas:
+        notes = Notes(plan.images.content.seed, deltas)
+        plan.write(folder, notes.taken)
+        deltas.flush()
+        os.fsync(deltas.fileno())
+    if not path.stat().st_size:
+        path.unlink()
+    return notes
 
 
 @dataclass

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Iterator, Mapping, Sequence
+import hashlib
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -90,7 +91,8 @@ def samples(
 
 def stamp_of(images: PreparedImages) -> str:
     """A text that changes with the content of a set."""
-    return "".join(sorted(entry.sha256 for entry in images.content.files.values()))
+    hashes = "".join(sorted(entry.sha256 for entry in images.content.files.values()))
+    return hashlib.sha256(hashes.encode()).hexdigest()
 
 
 def cut_samples(task: Task) -> list[Sample]:
@@ -99,30 +101,39 @@ def cut_samples(task: Task) -> list[Sample]:
 
 
 def samples_of(images: PreparedImages, row: int, cut: Cut) -> list[Sample]:
-    """One image, cut and encoded; a layer that stays whole is the PNG file that the set has of it, if any."""
+    """One image, cut and encoded; raises CorruptRecordError."""
     index, names = images.index, (HR, *(scale.label for scale in cut.scales))
-    grey = index.channels(row) == 1
     layers = {name: _read(images, row, name) for name in names}
-    files = {name: images.file(row, name) for name in names if cut.png and not grey}
     params = {name: delta for name, delta in index.params(row).items() if name in names}
+    encoded = _encoder(images, row, layers, cut)
     return [
         Sample(
             key,
             index.key(row),
             images.splits[row],
-            {
-                name: _picture(
-                    grey_plane(part) if grey and cut.grey else part,
-                    cut.png,
-                    files.get(name) if part.shape == layers[name].shape else None,
-                )
-                for name, part in parts.items()
-            },
+            {name: encoded(name, part) for name, part in parts.items()},
             index.source_sha256(row),
             params,
         )
         for key, parts in _parts(index.key(row), layers, cut)
     ]
+
+
+def _encoder(images: PreparedImages, row: int, layers: Layers, cut: Cut) -> Callable[[str, Pixels], Picture]:
+    """What encodes part of a layer; all of it is the PNG file that the set has, if it has one in RGB."""
+    grey = images.index.channels(row) == 1
+
+    def encoded(name: str, part: Pixels) -> Picture:
+        height, width = part.shape[:2]
+        if not cut.png:
+            return Picture(part.tobytes(), height, width)
+        stored = None if grey or part.shape != layers[name].shape else images.file(row, name)
+        if stored is not None:
+            return Picture(stored.read_bytes(), height, width)
+        plane = grey_plane(part) if grey and cut.grey else part
+        return Picture(encode_png(np.ascontiguousarray(plane)), height, width)
+
+    return encoded
 
 
 def _parts(key: str, layers: Layers, cut: Cut) -> Iterator[tuple[str, Layers]]:
@@ -143,12 +154,6 @@ def _region(layer: str, image: Pixels, box: list[int]) -> Pixels:
     scale = Scale(1) if layer == HR else Scale(layer)
     top, left, height, width = map(scale.lr, box)
     return image[top : top + height, left : left + width]
-
-
-def _picture(image: Pixels, png: bool, stored: Path | None) -> Picture:
-    image = np.ascontiguousarray(image)
-    data = stored.read_bytes() if stored else encode_png(image) if png else image.tobytes()
-    return Picture(data, *image.shape[:2])
 
 
 def _read(images: PreparedImages, row: int, layer: str) -> Pixels:

@@ -42,11 +42,11 @@ class PreparedImages:
         return (HR, *(scale.label for scale in self.scales))
 
     def chosen(self, wanted: Sequence[OneScale]) -> tuple[Scale, ...]:
-        """The scales that are wanted, or all of the set; raises UnknownNameError."""
-        for scale in map(Scale, wanted):
-            if scale not in self.scales:
-                raise UnknownNameError.among("scale", str(scale), map(str, self.scales))
-        return tuple(map(Scale, wanted)) or self.scales
+        """Those scales of the set that are wanted, for none given all; raises UnknownNameError."""
+        scales = set(map(Scale, wanted)) or set(self.scales)
+        if unknown := scales - set(self.scales):
+            raise UnknownNameError.among("scale", str(min(unknown)), map(str, self.scales))
+        return tuple(scale for scale in self.scales if scale in scales)
 
     def read(self, row: int, layer: str) -> Pixels:
         """One layer of one image; raises CorruptRecordError."""
