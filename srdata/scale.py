@@ -6,7 +6,7 @@ of p and no LR pixel is ever half a pixel off. x4 is 4/1, x1.5 is 3/2.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from fractions import Fraction
 
 from srdata.errors import UsageError
@@ -61,6 +61,15 @@ class Scale(Fraction):
 
     def __reduce__(self) -> tuple[type[Scale], tuple[str]]:
         return Scale, (str(self),)
+
+
+OneScale = Scale | int | float | str
+
+
+def scales_of(given: OneScale | Sequence[OneScale] | None) -> tuple[Scale, ...]:
+    """One scale or several, as a caller gives them; for None there are none."""
+    several = given if isinstance(given, Sequence) and not isinstance(given, str) else [given]
+    return tuple(Scale(one) for one in several if one is not None)
 
 
 def covered(hr_size: int, scales: Iterable[Scale]) -> int:

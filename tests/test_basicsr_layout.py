@@ -22,16 +22,16 @@ from srdata.preparation import prepare
 from srdata.resize import imresize
 from srdata.scale import Scale
 from srdata.store.basicsr_lmdb import BasicsrReader, BasicsrWriter, check_key, read_meta
-from srdata.store.windows import WindowIndex, Windows, window_name
+from srdata.store.windows import WindowItems, Windows, window_name
 
 
 def sub_images(photographs: Path, scale: int = 1) -> dict[str, Pixels]:
     """Overlapping windows of a photograph, thinned out by a scale."""
     image = read_image(photographs / "astronaut.png")[:480, :480]
-    positions = Windows(size=240, step=120).positions(480, 480, Scale(4)).tolist()
+    boxes = Windows(size=240, step=120).boxes(480, 480, Scale(4)).tolist()
     return {
         window_name("0001", order): image[top : top + 240 : scale, left : left + 240 : scale]
-        for order, (top, left) in enumerate(positions)
+        for order, (top, left, _, _) in enumerate(boxes)
     }
 
 
@@ -281,11 +281,11 @@ def test_div2k_has_the_32592_windows_of_basicsr(basicsr: Path) -> None:
     listed = (basicsr / "basicsr/data/meta_info/meta_info_DIV2K800sub_GT.txt").read_text().splitlines()
     names = [re.sub(r"\.png .*", "", line) for line in listed]
     counts = Counter(name[:4] for name in names)
-    heights = [240 * (counts[f"{i:04d}"] // 8 + 1) for i in range(1, 801)]
-    index = WindowIndex(Windows(), heights, [2040] * 800, Scale(4))
-    assert len(index) == 32_592 == len(names)
-    images, orders, _, _ = index.locate(np.arange(len(index)))
-    found = zip((images + 1).tolist(), orders.tolist(), strict=True)
+    sizes = np.array([(240 * (counts[f"{i:04d}"] // 8 + 1), 2040) for i in range(1, 801)])
+    items = WindowItems(Windows(), sizes, Scale(4))
+    assert len(items) == 32_592 == len(names)
+    regions = items.regions(np.arange(len(items)))
+    found = zip((regions.images + 1).tolist(), regions.orders.tolist(), strict=True)
     assert [window_name(f"{image:04d}", order) for image, order in found] == names
 
 

@@ -22,7 +22,7 @@ from srdata.common.files import PART
 from srdata.errors import SetError, UnknownNameError, UsageError
 from srdata.exporting.escaped_keys import check_lmdb_key, check_tar_key, escaped_key, written_key
 from srdata.exporting.export_set import FORMS, export
-from srdata.exporting.sinks import kair_templates
+from srdata.exporting.folder_forms import kair_templates
 from srdata.images import Pixels, encode_png, list_images, read_image, write_png
 from srdata.preparation import prepare
 from srdata.prepared.set_images import PreparedImages
@@ -91,15 +91,15 @@ def test_kair_gets_the_folders_of_its_options_with_the_same_names_on_both_sides(
         "hr": "testsets/Set5/HR/{key}.png",
         "x4": "testsets/Set5/LR_bicubic/X4/{key}.png",
     }
-    assert export(prepared, "kair", tmp_path / "cut", jobs=1).counts == {"train": 80}
+    assert export(prepared, "kair", tmp_path / "cut", scale=4, jobs=1).counts == {"train": 80}
+    assert {path.name for path in (tmp_path / "cut/trainsets").iterdir()} == {"trainH", "trainL"}
 
 
 def test_lmdb_folders_hold_the_windows(prepared: Path, images: dict[str, Layers], tmp_path: Path) -> None:
-    done = export(prepared, "basicsr", tmp_path / "out", jobs=1)
-    assert done.counts == {"train": 80}
+    done = export(prepared, "basicsr", tmp_path / "out", scale=4, jobs=1)
+    assert (done.counts, done.scales) == ({"train": 80}, ("4",))
     for name, layer, scale in (
         ("sample_train_HR_sub", "hr", 1),
-        ("sample_train_LR_bicubic_X2_sub", "x2", 2),
         ("sample_train_LR_bicubic_X4_sub", "x4", 4),
     ):
         folder = tmp_path / f"out/{name}.lmdb"
@@ -153,8 +153,8 @@ def test_hdf5_is_super_images(prepared: Path, images: dict[str, Layers], tmp_pat
 
 @pytest.mark.parametrize("form", list(FORMS))
 def test_the_bytes_do_not_depend_on_workers_or_time(prepared: Path, tmp_path: Path, form: str) -> None:
-    export(prepared, form, tmp_path / "one", jobs=1)
-    export(prepared, form, tmp_path / "two", jobs=2)
+    export(prepared, form, tmp_path / "one", scale=4, jobs=1)
+    export(prepared, form, tmp_path / "two", scale=4, jobs=2)
     assert files_of(tmp_path / "one") == files_of(tmp_path / "two")
 
 
@@ -203,7 +203,7 @@ from srdata.errors import SrdataError
 from srdata.exporting.export_set import export
 resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, 100_000))
 try:
-    export(sys.argv[1], sys.argv[2], sys.argv[3], jobs=1)
+    export(sys.argv[1], sys.argv[2], sys.argv[3], scale=4, jobs=1)
 except SrdataError as error:
     print(type(error).__name__, error)
 """
@@ -277,7 +277,7 @@ def test_the_command(prepared: Path, tmp_path: Path, capsys: pytest.CaptureFixtu
     arguments = ["export", str(prepared), "--to", "kair", "--out", str(tmp_path / "out"), "--whole"]
     assert run([*arguments, "--jobs", "1"]) == 0
     assert capsys.readouterr().out == f"{tmp_path / 'out'}: 5 train images\n"
-    assert run(["export", str(prepared), "--to", "kair", "--out", str(tmp_path / "out")]) == 2
+    assert run([*arguments[:-1], "--scale", "4"]) == 2
     assert "is there already and not this export" in capsys.readouterr().err
 
 

@@ -12,12 +12,12 @@ from PIL import Image
 from storing import facts_of, layers_of, plan_of
 
 from srdata.exporting.export_set import export
+from srdata.exporting.samples import Cut, samples_of
 from srdata.images import encode_png, grey_plane, probe, read_image, write_png
 from srdata.metrics import evaluate, evaluate_bicubic
 from srdata.preparation import prepare
 from srdata.prepared.set_images import PreparedImages, replay_image
 from srdata.prepared.verification import verify
-from srdata.publishing.published_pairs import entries_of, pictures_of
 from srdata.scale import Scale
 from srdata.store.codecs import find_codec
 from srdata.store.index import Index
@@ -203,12 +203,10 @@ def test_styles_of_the_benchmarks(root: Path, tmp_path: Path, style: str, mode: 
 
 def test_published_pairs_are_rgb(root: Path) -> None:
     """So that a batch of decoded images stacks, whatever the layout."""
-    of_files, of_shards = (
-        list(entries_of(root / layout, pictures_of(root / layout), TWO)) for layout in ("folder", "lmdb")
-    )
+    sets = [PreparedImages(root / layout) for layout in ("folder", "lmdb")]
+    of_files, of_shards = ([samples_of(images, row, Cut((TWO,))) for row in range(3)] for images in sets)
     assert of_files == of_shards
     assert {probe(path).mode for path in (root / "folder").rglob("bridge*")} == {"L"}
-    images = PreparedImages(root / "lmdb")
-    assert (of_shards[1].lr, of_shards[1].hr) == tuple(
-        encode_png(images.read(1, name)) for name in ("x2", "hr")
-    )
+    [bridge] = of_shards[1]
+    for layer, picture in bridge.layers.items():
+        assert picture.data == encode_png(sets[1].read(1, layer))

@@ -22,17 +22,18 @@ from hypothesis import strategies as st
 from srdata import catalog, prepare
 from srdata.catalog import Shelf
 from srdata.cli import run
+from srdata.common.chunks import chunked
 from srdata.degrade.chain import load_chain
 from srdata.errors import CorruptRecordError, LicenceError, SetError, UsageError
+from srdata.exporting.escaped_keys import file_stem
+from srdata.exporting.samples import Picture, Sample
 from srdata.exporting.set_names import chain_name
 from srdata.fetch.manifest import load_manifest
 from srdata.images import decode_image, write_png
 from srdata.prepared.licences import Terms, refuse_unless_allowed
 from srdata.prepared.set_images import PreparedImages
 from srdata.publishing import publish
-from srdata.publishing.chunks import chunked
-from srdata.publishing.formats import FORMS, Config, Form, file_stem, write_imagefolder, write_parquet
-from srdata.publishing.published_pairs import Entry
+from srdata.publishing.formats import FORMS, Config, Form, write_imagefolder, write_parquet
 from srdata.recipes.set_recipe import read_set_recipe
 from srdata.scale import Scale
 from srdata.store.windows import Windows
@@ -120,14 +121,13 @@ def test_png_files_are_published_as_they_are(in_folders: Path, tmp_path: Path) -
     assert [row["lr"]["path"] for row in rows][:2] == ["astronautx4.png", "chelseax4.png"]
 
 
-def entry(number: int, size: int = 40) -> Entry:
-    image = np.random.default_rng(number).integers(0, 256, (size, size, 3), np.uint8)
-    data = image.tobytes()
-    return Entry(f"{number:04d}", data[: size * size // 4], data, "null")
+def pair(key: str, lr: bytes = b"", hr: bytes = b"") -> Sample:
+    return Sample(key, key, "train", {"x4": Picture(lr, 0, 0), "hr": Picture(hr, 0, 0)}, "", {})
 
 
 def test_tables_have_the_types_and_sizes_that_the_hub_takes(tmp_path: Path) -> None:
-    entries = [entry(number) for number in range(250)]
+    data = np.random.default_rng(0).bytes(4800)
+    entries = [pair(f"{number:04d}", data[:400], data) for number in range(250)]
     write_parquet(tmp_path, "train", iter(entries), X4, shard_bytes=200 * entries[0].bytes)
     first, second = (pq.ParquetFile(path) for path in sorted(tmp_path.iterdir()))
     kinds = datasets.Features(
@@ -147,14 +147,14 @@ def test_tables_have_the_types_and_sizes_that_the_hub_takes(tmp_path: Path) -> N
 
 
 def test_a_group_of_rows_stays_small_in_memory(tmp_path: Path) -> None:
-    entries = (Entry(str(number), b"", bytes(30 << 20), "null") for number in range(5))
+    entries = (pair(str(number), hr=bytes(30 << 20)) for number in range(5))
     write_parquet(tmp_path, "train", entries, X4, shard_bytes=1 << 30)
     [path] = tmp_path.iterdir()
     assert [pq.ParquetFile(path).metadata.row_group(i).num_rows for i in range(2)] == [3, 2]
 
 
 def test_folders_hold_no_more_files_than_the_hub_takes(tmp_path: Path) -> None:
-    write_imagefolder(tmp_path, "train", (Entry(str(i), b"", b"", "null") for i in range(5001)), X4, 0)
+    write_imagefolder(tmp_path, "train", (pair(str(i)) for i in range(5001)), X4, 0)
     folders = [path for path in (tmp_path / "train").iterdir() if path.is_dir()]
     assert {path.name: len(list(path.iterdir())) for path in folders} == {
         "hr": 5000,
@@ -211,11 +211,11 @@ def test_windows_are_cut_as_training_cuts_them(prepared: Path, tmp_path: Path) -
     found = pairs(rows)
     hr, lr = stored(prepared, "hr"), stored(prepared, "x4")
     height, width = hr["coffee"].shape[:2]
-    corners = Windows(size=240, step=120).positions(height, width, Scale(4)).tolist()
+    boxes = Windows(size=240, step=120).boxes(height, width, Scale(4)).tolist()
     assert [key for key in found if key.startswith("coffee")] == [
-        f"coffee_s{number + 1:03d}" for number in range(len(corners))
+        f"coffee_s{number + 1:03d}" for number in range(len(boxes))
     ]
-    for number, (top, left) in enumerate(corners):
+    for number, (top, left, _, _) in enumerate(boxes):
         low, high = found[f"coffee_s{number + 1:03d}"]
         assert np.array_equal(high, hr["coffee"][top : top + 240, left : left + 240])
         assert np.array_equal(low, lr["coffee"][top // 4 : top // 4 + 60, left // 4 : left // 4 + 60])

@@ -13,6 +13,7 @@ import pyarrow.parquet as pq
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from numpy.typing import NDArray
 from storing import SIZES, facts_of, layers_of, plan_of, record_of, write_shard, write_small_set
 
 from srdata.errors import CorruptRecordError, SetError, StoreError, UnknownNameError, UsageError
@@ -20,7 +21,7 @@ from srdata.scale import Scale
 from srdata.store.index import SCHEMA, Index, write_index, write_tables
 from srdata.store.records import pixel_hash
 from srdata.store.set_json import SetFile, check_files, read_set, write_set
-from srdata.store.windows import WindowIndex, Windows, window_name
+from srdata.store.windows import WindowItems, Windows, window_name
 
 
 def basicsr_windows(height: int, width: int, size: int, step: int, threshold: float) -> list[tuple[int, int]]:
@@ -41,9 +42,11 @@ def basicsr_windows(height: int, width: int, size: int, step: int, threshold: fl
 
 def test_a_2k_image_has_forty_windows_at_480_240() -> None:
     windows = Windows()
-    positions = windows.positions(1356, 2040, Scale(4))
-    assert len(positions) == 40
-    assert positions[[0, 1, 7, 8, 39]].tolist() == [[0, 0], [0, 240], [0, 1560], [240, 0], [876, 1560]]
+    boxes = windows.boxes(1356, 2040, Scale(4))
+    assert len(boxes) == 40
+    corners = boxes[[0, 1, 7, 8, 39], :2]
+    assert corners.tolist() == [[0, 0], [0, 240], [0, 1560], [240, 0], [876, 1560]]
+    assert (boxes[:, 2:] == 480).all()
     assert windows.counts([1356, 480, 479, 2040], [2040, 480, 2040, 1356], Scale(2)).tolist() == [
         40,
         1,
@@ -56,10 +59,9 @@ def test_a_2k_image_has_forty_windows_at_480_240() -> None:
 def test_800_images_of_the_sizes_of_div2k_have_as_many_windows_as_basicsr_cuts() -> None:
     """Synthetic: 2040 wide, heights that are multiples of 12 as all of DIV2K's are."""
     heights = 12 * np.random.default_rng(0).integers(54, 171, 800)
-    index = WindowIndex(Windows(), heights, np.full(800, 2040), Scale(4))
-    assert len(index) == sum(len(basicsr_windows(h, 2040, 480, 240, 0)) for h in heights.tolist())
-    assert len(WindowIndex(Windows(), [1356] * 800, [2040] * 800, Scale(4))) == 32_000
-    assert len(index.too_small) == 0
+    items = WindowItems(Windows(), np.stack([heights, np.full(800, 2040)], axis=1), Scale(4))
+    assert len(items) == sum(len(basicsr_windows(h, 2040, 480, 240, 0)) for h in heights.tolist())
+    assert len(WindowItems(Windows(), np.array([[1356, 2040]] * 800), Scale(4))) == 32_000
 
 
 @settings(max_examples=60, deadline=None)
@@ -71,37 +73,54 @@ def test_windows_are_those_of_basicsr_on_the_lr_grid(data: st.DataObject) -> Non
     threshold = data.draw(st.integers(0, 3 * p))
     sizes = data.draw(st.lists(st.tuples(st.integers(1, 300), st.integers(1, 300)), min_size=1, max_size=5))
     windows = Windows(size=size, step=step, threshold=threshold)
-    index = WindowIndex(windows, *np.array(sizes).T, scale)
+    items = WindowItems(windows, np.array(sizes), scale)
+    expected = []
+    for image, (height, width) in enumerate(sizes):
+        low, wide = scale.lr(height), scale.lr(width)
+        corners = basicsr_windows(low, wide, size * q // p, step * q // p, threshold * q / p)
+        box = (
+            (size, size) if corners else (low * p // q, wide * p // q)
+        )  # one of its own size, where BasicSR has none
+        expected += [
+            (image, order, top * p // q, left * p // q, *box)
+            for order, (top, left) in enumerate(corners or [(0, 0)])
+        ]
+    assert located(items, np.arange(len(items)), p) == expected
+    shuffled = np.random.default_rng(0).permutation(len(items))
+    assert located(items, shuffled, p) == [expected[i] for i in shuffled.tolist()]
+    assert windows.boxes(*sizes[0], scale).tolist() == [list(one[2:]) for one in expected if one[0] == 0]
+
+
+def located(items: WindowItems, numbers: NDArray[np.int64], cell: int) -> list[tuple[int, ...]]:
+    """Image, number in the image, top, left, height and width of windows."""
+    regions = items.regions(numbers)
+    columns = regions.images, regions.orders, *regions.boxes(cell).T
+    return list(zip(*(column.tolist() for column in columns), strict=True))
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.data())
+def test_images_whose_windows_depend_on_the_scale_are_found(data: st.DataObject) -> None:
+    scales = data.draw(st.lists(st.sampled_from([1, 2, 3, 4, 1.5]).map(Scale), min_size=1))
+    size, step = (12 * data.draw(st.integers(1, 5)) for _ in range(2))
+    windows = Windows(size=size, step=step, threshold=data.draw(st.integers(0, 30)))
+    side = st.integers(4, 90)
+    sizes = data.draw(st.lists(st.tuples(side, side), min_size=1, max_size=8))
     expected = [
-        (image, order, top * p // q, left * p // q)
-        for image, (height, width) in enumerate(sizes)
-        for order, (top, left) in enumerate(
-            basicsr_windows(
-                scale.lr(height), scale.lr(width), size * q // p, step * q // p, threshold * q / p
-            )
-        )
+        number
+        for number, image in enumerate(sizes)
+        if len({windows.boxes(*image, scale).tobytes() for scale in scales}) > 1
     ]
-    found = list(zip(*(part.tolist() for part in index.locate(np.arange(len(index)))), strict=True))
-    assert found == expected
-    for image, _, top, left in found:
-        assert top % p == left % p == 0
-        assert top + size <= scale.crop(sizes[image][0])
-        assert left + size <= scale.crop(sizes[image][1])
-    seen = {image for image, *_ in found}
-    assert sorted(set(range(len(sizes))) - seen) == index.too_small.tolist()
-    shuffled = np.random.default_rng(0).permutation(len(index))
-    assert [found[i] for i in shuffled.tolist()] == list(
-        zip(*(part.tolist() for part in index.locate(shuffled)), strict=True)
-    )
+    assert windows.differing(np.array(sizes), scales).tolist() == expected
 
 
 def test_hr_that_is_no_multiple_of_the_scale_keeps_its_windows_aligned() -> None:
     """Where BasicSR lays both grids apart the last windows are off by up to scale - 1 pixels."""
-    positions = Windows().positions(1441, 482, Scale(4))
-    assert positions[-1].tolist() == [960, 0]
+    corners = Windows().boxes(1441, 482, Scale(4))[:, :2].tolist()
+    assert corners[-1] == [960, 0]
     assert basicsr_windows(1441, 482, 480, 240, 0)[-1] == (961, 2)
     assert basicsr_windows(1440 // 4, 480 // 4, 120, 60, 0) == [
-        (top // 4, left // 4) for top, left in positions.tolist()
+        (top // 4, left // 4) for top, left in corners
     ]
 
 
@@ -109,11 +128,7 @@ def test_windows_that_are_no_whole_lr_pixels_are_refused() -> None:
     with pytest.raises(UsageError, match=r"windows.size 480 is no multiple of 7, .*: take 476"):
         Windows().check(Scale(7))
     with pytest.raises(UsageError, match=r"windows.step 3 is no multiple of 4, .*: take 4"):
-        WindowIndex(Windows(size=8, step=3), [9], [9], Scale(4))
-    index = WindowIndex(Windows(), [480], [720], Scale(4))
-    for number in (2, -1):
-        with pytest.raises(UsageError, match="there are 2"):
-            index.locate([number])
+        WindowItems(Windows(size=8, step=3), np.array([[9, 9]]), Scale(4))
 
 
 def test_the_index_holds_what_the_shards_hold(tmp_path: Path) -> None:
@@ -204,9 +219,9 @@ def blocks_for_opening(path: Path) -> int:
     """How many blocks of Python's memory it takes to open an index, number its windows and find a key."""
     before = sys.getallocatedblocks()
     index = Index(path)
-    windows = WindowIndex(Windows(), index.heights, index.widths, Scale(4))
-    image, order, _, _ = windows.locate([20_000_001])
-    assert (len(windows), image[0], order[0]) == (40_000_000, 500_000, 1)
+    items = WindowItems(Windows(), np.stack([index.heights, index.widths], axis=1), Scale(4))
+    found = items.regions(np.array([20_000_001]))
+    assert (len(items), found.images[0], found.orders) == (40_000_000, 500_000, [1])
     assert index.row(index.key(765_432)) == 765_432
     assert index.params(765_432) == {"x4": {"sigma": 1.25}}
     return sys.getallocatedblocks() - before

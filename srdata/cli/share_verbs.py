@@ -22,6 +22,7 @@ from srdata.vocabulary import ExportForm, PublishForm
 @click.option(
     "--out", type=click.Path(file_okay=False, path_type=Path), required=True, help="Folder to write."
 )
+@click.option("--scale", multiple=True, help="Only this scale; repeat for several.")
 @click.option(
     "--windows/--whole",
     default=None,

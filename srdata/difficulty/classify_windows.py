@@ -12,9 +12,8 @@ import pyarrow as pa
 from srdata.common.files import PART, only_one_at
 from srdata.common.parallel import in_order
 from srdata.common.progress import progress
-from srdata.data.crops.regions import Regions, WindowItems
 from srdata.difficulty.scorers import MEASURES
-from srdata.errors import UnknownNameError, UsageError
+from srdata.errors import UsageError
 from srdata.images import Pixels
 from srdata.prepared.set_images import PreparedImages
 from srdata.scale import Scale
@@ -22,7 +21,7 @@ from srdata.store.blocks import HR
 from srdata.store.index import Index
 from srdata.store.set_json import SET_FILE, has_file
 from srdata.store.window_scores import SCORES_FOLDER, ScoreKind, Scores, write_scores
-from srdata.store.windows import Integers, Windows
+from srdata.store.windows import Integers, Regions, WindowItems, Windows
 from srdata.vocabulary import Backend
 
 _TASK = 4  # images: enough for the index, which each task opens, to cost little
@@ -66,7 +65,7 @@ def classify(
     """
     folder = Path(path)
     images = PreparedImages(folder)
-    kinds = [ScoreKind(by, scale, _windows(images, windows)) for scale in _scales(images, scales)]
+    kinds = [ScoreKind(by, scale, _windows(images, windows)) for scale in images.chosen(scales)]
     for kind in kinds:
         kind.windows.check(kind.scale)
     with only_one_at(folder.absolute()):
@@ -87,15 +86,6 @@ def _windows(images: PreparedImages, windows: Windows | tuple[int, int, int] | N
     if chosen is None:
         raise UsageError(f"{images.folder} was prepared without windows: give some, as --windows 480 240 0")
     return chosen
-
-
-def _scales(images: PreparedImages, wanted: Sequence[Scale | int | float | str]) -> list[Scale]:
-    """The scales that are wanted, or all of the set; raises UnknownNameError."""
-    scales = [Scale(scale) for scale in wanted] or list(images.scales)
-    for scale in scales:
-        if scale not in images.scales:
-            raise UnknownNameError.among("scale", str(scale), map(str, images.scales))
-    return scales
 
 
 def _scored(folder: Path, kind: ScoreKind, images: int, jobs: int, backend: Backend) -> Iterator[Scores]:

@@ -12,7 +12,6 @@ from srdata.errors import UsageError
 from srdata.store.basicsr_lmdb import check_key
 
 _LONGEST = 200  # bytes of an escaped key
-_KEPT = 180  # bytes of one that is cut, before the hash
 _SUFFIX = "_s0000.hr.png"  # the longest that a name in some form adds to a key
 
 Check = Callable[[str], None]
@@ -62,7 +61,23 @@ def escaped_key(key: str) -> str:
     >>> escaped_key("img.v2/größe")
     'img%2Ev2/gr%C3%B6%C3%9Fe'
     """
-    escaped = re.sub("[.~]", lambda match: f"%{ord(match[0]):02X}", quote(key, errors="surrogatepass"))
+    return _shortened(_quoted(key, safe="/"), key, "~", digits=16, kept=180)
+
+
+def file_stem(key: str) -> str:
+    """The same as the name of a file: without folders, and with equals signs, which no address escapes.
+
+    >>> file_stem("0001_s001"), file_stem("beach/a b.v2")
+    ('0001_s001', 'beach=2Fa=20b=2Ev2')
+    """
+    return _shortened(_quoted(key, safe="").replace("%", "="), key, "=", digits=32, kept=100)
+
+
+def _quoted(key: str, safe: str) -> str:
+    return re.sub("[.~]", lambda match: f"%{ord(match[0]):02X}", quote(key, safe, errors="surrogatepass"))
+
+
+def _shortened(escaped: str, key: str, mark: str, *, digits: int, kept: int) -> str:
     if len(escaped) <= _LONGEST:
         return escaped
-    return f"{escaped[:_KEPT]}~{hashlib.sha256(key.encode(errors='surrogatepass')).hexdigest()[:16]}"
+    return f"{escaped[:kept]}{mark}{hashlib.sha256(key.encode(errors='surrogatepass')).hexdigest()[:digits]}"

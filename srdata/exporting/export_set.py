@@ -5,14 +5,16 @@ from __future__ import annotations
 import json
 import os
 import shutil
-from collections.abc import Callable, Iterator
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import NamedTuple
+from typing import NamedTuple, TextIO
+
+import numpy as np
 
 from srdata.common.files import PART, part_name, publish_folder, storage_errors, write_file
-from srdata.common.progress import progress
 from srdata.degrade.image_files import DELTAS_FILE
 from srdata.errors import StorageFullError, UnknownNameError, UsageError
 from srdata.exporting.escaped_keys import (
@@ -23,17 +25,25 @@ from srdata.exporting.escaped_keys import (
     check_tar_key,
     written_key,
 )
-from srdata.exporting.hdf5 import Hdf5Sink
-from srdata.exporting.samples import Sample, samples
+from srdata.exporting.folder_forms import (
+    SHARD_BYTES,
+    Keyed,
+    Where,
+    write_edsr_folders,
+    write_kair_folders,
+    write_lmdbs,
+)
+from srdata.exporting.samples import Cut, Sample, samples
 from srdata.exporting.set_names import names_in
-from srdata.exporting.sinks import SHARD_BYTES, LmdbSink, Sink, Where, folder_sink, kair_sink
-from srdata.exporting.webdataset import TarSink
+from srdata.exporting.super_image_hdf5 import write_hdf5
+from srdata.exporting.tar_shards import write_webdataset
 from srdata.prepared.set_images import PreparedImages
+from srdata.scale import OneScale, Scale, scales_of
 from srdata.store.blocks import HR
 from srdata.store.export_json import EXPORT_FILE, ExportFile, read_export
 from srdata.store.folder_names import Names
 from srdata.store.shards import lock_part
-from srdata.store.windows import Windows
+from srdata.store.windows import Integers, Windows
 from srdata.vocabulary import Backend
 
 _BUSY = ".exporting"  # stands in the part folder; its lock says that a process writes there
@@ -42,7 +52,7 @@ _BUSY = ".exporting"  # stands in the part folder; its lock says that a process 
 class Form(NamedTuple):
     """A form that a set can have outside."""
 
-    sink: Callable[[Where], Sink]
+    write: Callable[[Where, Iterable[Keyed]], None]  # the samples of a split
     check: Check  # raises UsageError for a key that the form cannot hold
     windows: bool = False  # whether those who read it expect the training split in sub-images
     png: bool = True
@@ -52,11 +62,11 @@ class Form(NamedTuple):
 
 
 FORMS = {
-    "basicsr": Form(LmdbSink, check_lmdb_key, windows=True),
-    "folder": Form(folder_sink, check_file_key, grey=True),
-    "kair": Form(kair_sink, check_file_key, windows=True, grey=True),
-    "webdataset": Form(TarSink, check_tar_key),
-    "hdf5": Form(Hdf5Sink, any_key, png=False),
+    "basicsr": Form(write_lmdbs, check_lmdb_key, windows=True),
+    "folder": Form(write_edsr_folders, check_file_key, grey=True),
+    "kair": Form(write_kair_folders, check_file_key, windows=True, grey=True),
+    "webdataset": Form(write_webdataset, check_tar_key),
+    "hdf5": Form(write_hdf5, any_key, png=False),
 }
 
 
@@ -67,6 +77,7 @@ class Export:
     images: PreparedImages
     form: Form
     names: Names
+    scales: tuple[Scale, ...]
     windows: Windows | None = None
     escape: bool = False
     shard_bytes: int = SHARD_BYTES
@@ -74,40 +85,49 @@ class Export:
     backend: Backend = "loky"
 
     def check(self) -> None:
-        """Raise UsageError, before any work, for a key that cannot be written."""
-        for key in self.images.index.keys.to_pylist():
+        """Raise UsageError, before any work, for keys that cannot be written, and scales that differ."""
+        index = self.images.index
+        for key in index.keys.to_pylist():
             self.key(key)
+        if self.windows is not None and "train" in index.splits:
+            rows = index.rows("train")
+            sizes = np.stack([index.heights[rows], index.widths[rows]], axis=-1)
+            remedy = f"export one, as --scale {self.scales[-1]}, or whole images, with --whole"
+            check_same_windows(self.windows, sizes, self.scales, remedy)
 
     def key(self, key: str) -> str:
         """The key under which an image is written."""
         return written_key(key, self.form.check, escape=self.escape)
 
-    def write(self, folder: Path) -> Iterator[tuple[str, Sample]]:
-        """Write every sample below `folder`; yields each that is written, with the key that it got."""
+    def write(self, folder: Path, note: Callable[[Iterable[Keyed]], Iterable[Keyed]] = iter) -> None:
+        """Write every sample below `folder`; all pass through `note`, with the keys that they get."""
         for split in self.images.index.splits:
-            windows = self.windows if split == "train" else None
-            where = Where(
-                folder, self.names, self.images.scales, split, windows is not None, self.shard_bytes
+            cut = Cut(
+                self.scales,
+                self.windows if split == "train" else None,
+                png=self.form.png,
+                grey=self.form.grey and split != "train",
             )
-            rows = self.images.index.rows(split).tolist()
-            with self.form.sink(where) as sink, progress(split, len(rows), "images") as advance:
-                for parts in self._samples(split, rows, windows):
-                    for sample in parts:
-                        key = self.key(sample.image) + sample.key.removeprefix(sample.image)
-                        sink.add(key, sample)
-                        yield key, sample
-                    advance(1)
-                sink.seal()
+            sub = cut.windows is not None
+            where = Where(folder, self.names, self.scales, split, sub, self.shard_bytes)
+            self.form.write(where, note(self._keyed(split, cut)))
 
-    def _samples(self, split: str, rows: list[int], windows: Windows | None) -> Iterator[list[Sample]]:
-        return samples(
-            self.images,
-            rows,
-            windows,
-            png=self.form.png,
-            grey=self.form.grey and split != "train",
-            jobs=self.jobs,
-            backend=self.backend,
+    def _keyed(self, split: str, cut: Cut) -> Iterator[Keyed]:
+        rows = self.images.index.rows(split).tolist()
+        for sample in samples(self.images, rows, cut, split, jobs=self.jobs, backend=self.backend):
+            yield self.key(sample.image) + sample.key.removeprefix(sample.image), sample
+
+
+def check_same_windows(windows: Windows, sizes: Integers, scales: Sequence[Scale], remedy: str) -> None:
+    """Raise UsageError where images of these HR sizes (n, 2) are cut otherwise at one scale than at another.
+
+    A form holds one HR image for all scales, and can show only one of them what its LR shows.
+    """
+    if different := len(windows.differing(sizes, scales)):
+        *first, last = (scale.label for scale in scales)
+        raise UsageError(
+            f"sub-images of {', '.join(first)} and {last} show other parts of HR under the same keys in "
+            f"{different} of {len(sizes)} images, whose sides these do not all divide: {remedy}"
         )
 
 
@@ -116,6 +136,7 @@ def export(
     to: str,
     out: str | Path,
     *,
+    scale: OneScale | Sequence[OneScale] | None = None,
     windows: bool | None = None,
     escape: bool = False,
     shard_bytes: int = SHARD_BYTES,
@@ -125,11 +146,12 @@ def export(
     """Write the prepared set at `path` to the new folder `out`, in a form that other training code reads.
 
     `to` is "basicsr" (LMDB folders), "folder" (EDSR's), "kair", "webdataset" (tars of at most `shard_bytes`)
-    or "hdf5" (super-image's). `windows` says whether the training split is cut into the sub-images that the
-    set has; None does so for the forms whose readers expect it, BasicSR's and KAIR's. `escape` spells keys
-    that the form cannot hold in a way that it can. `out` appears when all of it is written; where it is
-    there already, made of the same set in the same way, nothing is done. Beside the images stand export.json
-    and, where LR was made by a degradation, deltas.jsonl with what was drawn.
+    or "hdf5" (super-image's). `scale` is one or several of those of the set, None all. `windows` says whether
+    the training split is cut into the sub-images that the set has, as `PairedDataset` cuts them; None does so
+    for the forms whose readers expect it, BasicSR's and KAIR's. `escape` spells keys that the form cannot
+    hold in a way that it can. `out` appears when all of it is written; where it is there already, made of the
+    same set in the same way, nothing is done. Beside the images stand export.json and, where LR was made by a
+    degradation, deltas.jsonl with what was drawn.
 
     Raises UsageError, SetError, MissingExtraError, CorruptRecordError, StorageFullError or StoreError.
     """
@@ -138,14 +160,15 @@ def export(
     images = PreparedImages(path)
     form = FORMS[to]
     cut = images.content.windows if (form.windows if windows is None else windows) else None
-    plan = Export(images, form, names_in(images.content), cut, escape, shard_bytes, jobs, backend)
+    scales = images.chosen(scales_of(scale))
+    plan = Export(images, form, names_in(images.content), scales, cut, escape, shard_bytes, jobs, backend)
+    plan.check()
     content = _content(plan, to)
     if (there := _there(Path(out), content)) is not None:
         return there
-    plan.check()
     with new_folder(Path(out)) as part:
-        counts, renamed = _write(plan, part)
-        content = content.model_copy(update={"counts": counts, "keys": renamed})
+        notes = _write(plan, part)
+        content = content.model_copy(update={"counts": dict(notes.counts), "keys": notes.renamed})
         write_file(part / EXPORT_FILE, content.model_dump_json(indent=2).encode() + b"\n")
     return content
 
@@ -159,7 +182,7 @@ def _content(plan: Export, to: str) -> ExportFile:
         track=plan.names.track,
         digest=content.digest,
         recipe=content.recipe,
-        scales=content.scales,
+        scales=tuple(map(str, plan.scales)),
         windows=plan.windows,
         counts={},
         keys={},
@@ -176,24 +199,39 @@ def _there(out: Path, content: ExportFile) -> ExportFile | None:
     raise UsageError(f"{out} is there already and not this export: give another --out, or delete it")
 
 
-def _write(plan: Export, folder: Path) -> tuple[dict[str, int], dict[str, str]]:
-    """Write everything; gives the number of samples of each split, and the keys that had to be spelt anew."""
-    counts: dict[str, int] = {}
-    renamed: dict[str, str] = {}
-    last = ""
-    with storage_errors(folder), (folder / DELTAS_FILE).open("w", encoding="utf-8") as deltas:
-        for key, sample in plan.write(folder):
-            counts[sample.split] = counts.get(sample.split, 0) + 1
-            if key != sample.key:
-                renamed[key] = sample.key
-            if sample.image != last:
-                deltas.writelines(_delta_lines(sample, plan.images.content.seed))
-            last = sample.image
+def _write(plan: Export, folder: Path) -> Notes:
+    """Write all but export.json."""
+    path = folder / DELTAS_FILE
+    with storage_errors(folder), path.open("w", encoding="utf-8") as deltas:
+        notes = Notes(plan.images.content.seed, deltas)
+        plan.write(folder, notes.taken)
         deltas.flush()
         os.fsync(deltas.fileno())
-    if not (folder / DELTAS_FILE).stat().st_size:
-        (folder / DELTAS_FILE).unlink()
-    return counts, renamed
+    if not path.stat().st_size:
+        path.unlink()
+    return notes
+
+
+@dataclass
+class Notes:
+    """What is written down while samples pass by."""
+
+    seed: int
+    deltas: TextIO
+    counts: Counter[str] = field(default_factory=Counter)  # split → samples
+    renamed: dict[str, str] = field(default_factory=dict)  # a key that was spelt anew → what it stands for
+
+    def taken(self, keyed: Iterable[Keyed]) -> Iterator[Keyed]:
+        """The same samples; each is noted as soon as it is written."""
+        last = ""
+        for key, sample in keyed:
+            yield key, sample
+            self.counts[sample.split] += 1
+            if key != sample.key:
+                self.renamed[key] = sample.key
+            if sample.image != last:
+                self.deltas.writelines(_delta_lines(sample, self.seed))
+            last = sample.image
 
 
 def _delta_lines(sample: Sample, seed: int) -> Iterator[str]:

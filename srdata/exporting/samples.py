@@ -1,10 +1,10 @@
-"""What leaves a set: its images with all their layers, whole or cut into sub-images, encoded and in order."""
+"""What leaves a set: its images with their layers, whole or cut into sub-images, encoded and in order."""
 
 from __future__ import annotations
 
 import functools
-import math
-from collections.abc import Iterator, Mapping, Sequence
+import hashlib
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -12,12 +12,17 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from srdata.common.parallel import in_order
-from srdata.images import Pixels, encode_png
+from srdata.common.progress import progress
+from srdata.errors import CorruptRecordError
+from srdata.images import Pixels, encode_png, grey_plane
 from srdata.prepared.set_images import PreparedImages
 from srdata.scale import Scale
 from srdata.store.blocks import HR
+from srdata.store.records import pixel_hash
 from srdata.store.windows import Windows, window_name
 from srdata.vocabulary import Backend
+
+Layers = Mapping[str, Pixels]
 
 
 class Picture(NamedTuple):
@@ -39,6 +44,22 @@ class Sample:
     source_sha256: str
     params: dict[str, Any]  # by layer: the δ of the whole image
 
+    @property
+    def bytes(self) -> int:
+        """The size of all layers."""
+        return sum(len(picture.data) for picture in self.layers.values())
+
+
+@dataclass(frozen=True)
+class Cut:
+    """What is taken of each image, and how it is encoded."""
+
+    scales: tuple[Scale, ...]
+    windows: Windows | None = None  # the same at all of these scales; an image smaller than one is whole
+    covered: bool = False  # whole HR images end where LR does
+    png: bool = True
+    grey: bool = False  # images whose source file is grey are grey
+
 
 @dataclass(frozen=True)
 class Task:
@@ -47,80 +68,102 @@ class Task:
     folder: Path
     stamp: str  # changes with the set
     row: int
-    windows: Windows | None
-    png: bool
-    grey: bool  # images whose source file is grey are grey
+    cut: Cut
 
 
 def samples(
     images: PreparedImages,
     rows: Sequence[int],
-    windows: Windows | None,
+    cut: Cut,
+    label: str,
     *,
-    png: bool = True,
-    grey: bool = False,
     jobs: int = -1,
     backend: Backend = "loky",
-) -> Iterator[list[Sample]]:
-    """The samples of each image, in order; without `windows` one an image. Raises CorruptRecordError.
-
-    With `grey` an image whose source file is grey becomes a grey PNG file.
-    """
-    tasks = [Task(images.folder.resolve(), stamp_of(images), row, windows, png, grey) for row in rows]
-    return in_order(cut_samples, tasks, jobs=jobs, backend=backend)
+) -> Iterator[Sample]:
+    """The samples of these images, in order, with progress under a label; raises CorruptRecordError."""
+    folder, stamp = images.folder.resolve(), stamp_of(images)
+    tasks = [Task(folder, stamp, row, cut) for row in rows]
+    with progress(label, len(tasks), "images") as advance:
+        for parts in in_order(cut_samples, tasks, jobs=jobs, backend=backend):
+            yield from parts
+            advance(1)
 
 
 def stamp_of(images: PreparedImages) -> str:
     """A text that changes with the content of a set."""
-    return "".join(sorted(entry.sha256 for entry in images.content.files.values()))
+    hashes = "".join(sorted(entry.sha256 for entry in images.content.files.values()))
+    return hashlib.sha256(hashes.encode()).hexdigest()
 
 
 def cut_samples(task: Task) -> list[Sample]:
-    """One image, cut at its windows and encoded.
+    """What a task asks for."""
+    return samples_of(opened(task.folder, task.stamp), task.row, task.cut)
 
-    An image smaller than a window is one sub-image of its own size (BasicSR's script would drop it). HR and
-    all LR lie on the grid that is common to all scales of the set, so that they show the same.
-    """
-    images = opened(task.folder, task.stamp)
-    row, index = task.row, images.index
-    read = images.read_as_source if task.grey else images.read
-    layers = {layer: read(row, layer) for layer in images.layers}
-    facts = index.key(row), images.splits[row], index.source_sha256(row), index.params(row)
-    if task.windows is None:
-        return [_sample(facts[0], layers, facts, task.png)]
-    grid = Scale(math.lcm(*(scale.numerator for scale in images.scales)))
-    height, width = (grid.crop(size) for size in layers[HR].shape[:2])
-    side = task.windows.size
-    corners = task.windows.positions(height, width, grid).tolist()
-    regions = [(y, x, side, side) for y, x in corners] or [(0, 0, height, width)]
+
+def samples_of(images: PreparedImages, row: int, cut: Cut) -> list[Sample]:
+    """One image, cut and encoded; raises CorruptRecordError."""
+    index, names = images.index, (HR, *(scale.label for scale in cut.scales))
+    layers = {name: _read(images, row, name) for name in names}
+    params = {name: delta for name, delta in index.params(row).items() if name in names}
+    encoded = _encoder(images, row, layers, cut)
     return [
-        _sample(window_name(facts[0], order), _region(layers, region), facts, task.png)
-        for order, region in enumerate(regions)
+        Sample(
+            key,
+            index.key(row),
+            images.splits[row],
+            {name: encoded(name, part) for name, part in parts.items()},
+            index.source_sha256(row),
+            params,
+        )
+        for key, parts in _parts(index.key(row), layers, cut)
     ]
 
 
-def _region(layers: Mapping[str, Pixels], region: tuple[int, int, int, int]) -> dict[str, Pixels]:
-    """A region given in HR pixels (top, left, height, width) of every layer."""
-    parts = {}
-    for layer, image in layers.items():
-        scale = Scale(1) if layer == HR else Scale(layer)
-        top, left, height, width = map(scale.lr, region)
-        parts[layer] = image[top : top + height, left : left + width]
-    return parts
+def _encoder(images: PreparedImages, row: int, layers: Layers, cut: Cut) -> Callable[[str, Pixels], Picture]:
+    """What encodes part of a layer; all of it is the PNG file that the set has, if it has one in RGB."""
+    grey = images.index.channels(row) == 1
+
+    def encoded(name: str, part: Pixels) -> Picture:
+        height, width = part.shape[:2]
+        if not cut.png:
+            return Picture(part.tobytes(), height, width)
+        stored = None if grey or part.shape != layers[name].shape else images.file(row, name)
+        if stored is not None:
+            return Picture(stored.read_bytes(), height, width)
+        plane = grey_plane(part) if grey and cut.grey else part
+        return Picture(encode_png(np.ascontiguousarray(plane)), height, width)
+
+    return encoded
 
 
-def _sample(
-    key: str, layers: Mapping[str, Pixels], facts: tuple[str, str, str, dict[str, Any]], png: bool
-) -> Sample:
-    image, split, sha256, params = facts
-    return Sample(
-        key, image, split, {name: _picture(one, png) for name, one in layers.items()}, sha256, params
-    )
+def _parts(key: str, layers: Layers, cut: Cut) -> Iterator[tuple[str, Layers]]:
+    """What an image is cut into, with its name."""
+    height, width = layers[HR].shape[:2]
+    scale = cut.scales[0]
+    if cut.windows is not None:
+        for order, box in enumerate(cut.windows.boxes(height, width, scale).tolist()):
+            yield window_name(key, order), {name: _region(name, layers[name], box) for name in layers}
+    elif cut.covered:
+        yield key, {**layers, HR: layers[HR][: scale.crop(height), : scale.crop(width)]}
+    else:
+        yield key, layers
 
 
-def _picture(image: Pixels, png: bool) -> Picture:
-    image = np.ascontiguousarray(image)
-    return Picture(encode_png(image) if png else image.tobytes(), *image.shape[:2])
+def _region(layer: str, image: Pixels, box: list[int]) -> Pixels:
+    """A region given in HR pixels (top, left, height, width) of a layer."""
+    scale = Scale(1) if layer == HR else Scale(layer)
+    top, left, height, width = map(scale.lr, box)
+    return image[top : top + height, left : left + width]
+
+
+def _read(images: PreparedImages, row: int, layer: str) -> Pixels:
+    pixels = images.read(row, layer)
+    if pixel_hash(pixels) != images.index.pixels(row).get(layer):
+        raise CorruptRecordError(
+            f"{images.folder}: image {images.index.key(row)!r}, layer {layer}, is not what was stored: "
+            "prepare the set again"
+        )
+    return pixels
 
 
 @functools.lru_cache(maxsize=1)

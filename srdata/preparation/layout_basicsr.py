@@ -11,19 +11,32 @@ those and moved into the set, and the shards deleted.
 from __future__ import annotations
 
 import shutil
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
+
 from srdata.common.files import part_name, storage_errors, sync_folder
-from srdata.exporting.export_set import FORMS, Export
+from srdata.exporting.export_set import FORMS, Export, check_same_windows
 from srdata.preparation.layout_folder import names_of
 from srdata.preparation.layouts import Built, Job, build_lmdb
+from srdata.preparation.source_items import Item, stored_sizes
 from srdata.prepared.set_images import PreparedImages
-from srdata.recipes.set_recipe import Store
+from srdata.recipes.set_recipe import Recipe, Store
 from srdata.store.set_json import FileEntry, file_entry, write_set
 
 STAGE = ".shards"
 _STAGED = Store(layout="lmdb", codec="raw")
+
+
+def check_scales(items: Sequence[Item], recipe: Recipe) -> None:
+    """Raise UsageError for scales that cannot be in one set, if the recipe asks for this layout."""
+    if recipe.store.layout == "basicsr" and recipe.windows is not None and len(recipe.scales) > 1:
+        train = [item for item in items if item.split == "train"]
+        sizes = np.array(stored_sizes(train, recipe), np.int64).reshape(-1, 2)
+        remedy = f"prepare one, as --scale {recipe.scales[-1]}, or shards, with --lmdb in place of --layout"
+        check_same_windows(recipe.windows, sizes, recipe.scales, remedy)
 
 
 def build_basicsr(job: Job) -> Built:
@@ -36,14 +49,14 @@ def build_basicsr(job: Job) -> Built:
         PreparedImages(stage),
         FORMS["basicsr"],
         names_of(job.recipe),
+        job.recipe.scales,
         job.recipe.windows,
         jobs=job.workers,
         backend=job.backend,
     )
     export.check()
     part = part_name(stage / "folders")
-    for _ in export.write(part):
-        pass
+    export.write(part)
     _move(part, job)
     shutil.rmtree(stage)
     return Built(_files(job), built.bad)

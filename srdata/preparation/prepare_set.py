@@ -15,7 +15,7 @@ from srdata.common.output_paths import check_folder
 from srdata.common.run_claims import Claim
 from srdata.errors import UsageError
 from srdata.preparation.existing_pairs import as_found
-from srdata.preparation.layout_basicsr import build_basicsr
+from srdata.preparation.layout_basicsr import build_basicsr, check_scales
 from srdata.preparation.layout_folder import JOURNAL
 from srdata.preparation.layouts import Built, Job, build_folder, build_lmdb
 from srdata.preparation.make_layers import read_source
@@ -23,7 +23,7 @@ from srdata.preparation.plan import check_request, licence_text, plan_text, unus
 from srdata.preparation.source_items import find_items
 from srdata.recipes.hub_commit import pinned
 from srdata.recipes.set_recipe import NAME, PUBLISHED, HubSource, Pairs, Recipe, read_set_recipe
-from srdata.scale import Scale
+from srdata.scale import OneScale, Scale, scales_of
 from srdata.store.index import Index
 from srdata.store.set_json import (
     INDEX_FILE,
@@ -37,7 +37,6 @@ from srdata.store.window_scores import SCORES_FOLDER
 from srdata.vocabulary import Backend, CodecName, Layout
 
 Log = Callable[[str], None]
-OneScale = Scale | int | float | str
 
 BUILDERS: dict[Layout, Callable[[Job], Built]] = {
     "lmdb": build_lmdb,
@@ -85,9 +84,7 @@ class Settings(TypedDict, total=False):
 
 def adjusted(recipe: str | Path | Recipe, **settings: Unpack[Settings]) -> Recipe:
     """The recipe of that name (or YAML file, path to images, hf://ORG/NAME) with other settings."""
-    scale = settings.get("scale")
-    several = scale if isinstance(scale, Sequence) and not isinstance(scale, str) else [scale]
-    scales = tuple(Scale(one) for one in several if one is not None)
+    scales = scales_of(settings.get("scale"))
     if not isinstance(recipe, Recipe):
         recipe = _loaded(recipe, scales, settings)
     layout = settings.get("layout") or ("lmdb" if settings.get("lmdb") else recipe.store.layout)
@@ -170,6 +167,7 @@ def prepare(
         log(f"{target}: {len(items)} images")
         for line in unused_lines(chosen):
             log(line)
+        check_scales(items, chosen)
         return _build(Job(items, chosen, target, _claim(target), skip_bad, jobs, backend))
 
 

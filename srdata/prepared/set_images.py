@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -11,9 +12,9 @@ from srdata.common.files import inside, write_file
 from srdata.common.output_paths import check_folder, check_output
 from srdata.degrade import whole_images
 from srdata.degrade.chain import load_chain
-from srdata.errors import SetError, UsageError
+from srdata.errors import SetError, UnknownNameError, UsageError
 from srdata.images import Pixels, encode_png, grey_plane, read_image
-from srdata.scale import Scale
+from srdata.scale import OneScale, Scale
 from srdata.store.blocks import HR
 from srdata.store.index import Index
 from srdata.store.reader import SetReader
@@ -39,6 +40,13 @@ class PreparedImages:
     def layers(self) -> tuple[str, ...]:
         """HR and the LR layer of each scale."""
         return (HR, *(scale.label for scale in self.scales))
+
+    def chosen(self, wanted: Sequence[OneScale]) -> tuple[Scale, ...]:
+        """Those scales of the set that are wanted, for none given all; raises UnknownNameError."""
+        scales = set(map(Scale, wanted)) or set(self.scales)
+        if unknown := scales - set(self.scales):
+            raise UnknownNameError.among("scale", str(min(unknown)), map(str, self.scales))
+        return tuple(scale for scale in self.scales if scale in scales)
 
     def read(self, row: int, layer: str) -> Pixels:
         """One layer of one image; raises CorruptRecordError."""

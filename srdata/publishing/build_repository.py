@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import shutil
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -13,8 +13,8 @@ import pyarrow.parquet as pq
 
 from srdata.common.files import part_name, sha256_of, storage_errors, sync_file, sync_folder
 from srdata.common.output_paths import check_folder
-from srdata.common.progress import progress
 from srdata.errors import UsageError
+from srdata.exporting.samples import Sample
 from srdata.images import encode_png
 from srdata.publishing.config_names import configs_of
 from srdata.publishing.dataset_card import (
@@ -37,10 +37,10 @@ from srdata.publishing.published_file import (
     PublishedSplit,
     pointer_in,
 )
-from srdata.publishing.published_pairs import Entry, Picture, entries_of
 from srdata.report import contact_sheet
 from srdata.scale import Scale
 from srdata.store.blocks import HR
+from srdata.store.index import Index
 from srdata.store.set_json import INDEX_FILE, FileEntry, file_entry
 
 
@@ -123,12 +123,10 @@ def _write_config(folder: Path, config: Config, write: Write, request: Request) 
     """The files of one config, in a folder that is named after them."""
     part = folder / "data" / config.name / "part"
     part.mkdir(parents=True)
-    by_split: dict[str, list[Picture]] = {}
-    for picture in request.pictures:
-        by_split.setdefault(picture.split, []).append(picture)
+    index = request.images.index
     splits = {
-        split: _write_split(part, split, pictures, config, write, request)
-        for split, pictures in by_split.items()
+        split: _write_split(part, split, config, write, request)
+        for split in sorted(index.splits, key=lambda split: index.rows(split)[0])
     }
     names = sorted((path.relative_to(part).as_posix(), sha256_of(path)) for path in _files(part))
     version = hashlib.sha256(json.dumps(names).encode()).hexdigest()[:8]
@@ -136,27 +134,27 @@ def _write_config(folder: Path, config: Config, write: Write, request: Request) 
     return PublishedConfig(name=config.name, folder=f"data/{config.name}/{version}", splits=splits)
 
 
-def _write_split(
-    folder: Path, split: str, pictures: Sequence[Picture], config: Config, write: Write, request: Request
-) -> PublishedSplit:
+def _write_split(folder: Path, split: str, config: Config, write: Write, request: Request) -> PublishedSplit:
     count = total = 0
 
-    def counted(entries: Iterable[Entry]) -> Iterator[Entry]:
+    def counted() -> Iterator[Sample]:
         nonlocal count, total
-        for entry in entries:
-            count, total = count + 1, total + entry.bytes
-            yield entry
+        for sample in request.samples(split, config):
+            count, total = count + 1, total + sample.bytes
+            yield sample
 
-    with progress(f"{config.name} {split}", len(pictures), "images") as advance:
-        windows = request.cuts(split)
-        entries = entries_of(request.folder, pictures, config.scale, windows, request.jobs, advance)
-        write(folder, split, counted(entries), config, request.shard_bytes)
-    return PublishedSplit(images=count, bytes=total, pixels=_pixels(pictures, config.scale))
+    write(folder, split, counted(), config, request.shard_bytes)
+    return PublishedSplit(
+        images=count, bytes=total, pixels=_pixels(request.images.index, split, config.scale)
+    )
 
 
-def _pixels(pictures: Sequence[Picture], scale: Scale) -> str:
-    lines = (f"{one.key} {one.hashes[HR]} {one.hashes[scale.label]}\n" for one in pictures)
-    return hashlib.sha256("".join(lines).encode()).hexdigest()
+def _pixels(index: Index, split: str, scale: Scale) -> str:
+    digest = hashlib.sha256()
+    for row in index.rows(split).tolist():
+        hashes = index.pixels(row)
+        digest.update(f"{index.key(row)} {hashes[HR]} {hashes[scale.label]}\n".encode())
+    return digest.hexdigest()
 
 
 def _files(folder: Path) -> list[Path]:

@@ -5,33 +5,31 @@ imagefolder  train/metadata.jsonl            the same, as lr_file_name and hr_fi
              train/hr/0001.png  train/lr/0001.png
 webdataset   train-00000.tar                 0001.lr.png, 0001.hr.png, 0001.json
 
-The same entries give the same bytes.
+The same samples give the same bytes.
 """
 
 from __future__ import annotations
 
-import hashlib
-import io
 import json
-import tarfile
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
-from urllib.parse import quote
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from srdata.publishing.chunks import chunked
-from srdata.publishing.published_pairs import Entry
+from srdata.common.chunks import chunked
+from srdata.exporting.escaped_keys import file_stem
+from srdata.exporting.samples import Sample
+from srdata.exporting.tar_shards import Members, write_tar
 from srdata.scale import Scale
+from srdata.store.blocks import HR
 from srdata.vocabulary import PublishForm
 
 ROW_GROUP_BYTES = 64 << 20  # the Hub's viewer refuses row groups of more than 286 MiB
 _ROW_GROUP_ROWS = 100
 _FOLDER_FILES = 5000  # the Hub takes 10,000 entries in a folder
-_LONGEST_NAME = 200  # in bytes, before what is added to it
 # Where a file is cut into the pieces that the Hub stores once: at content, so that most of a changed file is
 # not stored again.
 _PIECES = {"min_chunk_size": 256 << 10, "max_chunk_size": 1 << 20, "norm_level": 0}
@@ -49,11 +47,20 @@ class Config:
         """What is given to `load_dataset`: bicubic_x4."""
         return f"{self.degradation}_{self.scale.label}"
 
-    @property
-    def facts(self) -> dict[str, Any]:
-        """What is the same for each of its pairs."""
+    def sides(self, sample: Sample) -> dict[str, bytes]:
+        """The PNG files of a pair, by their columns."""
+        return {"lr": sample.layers[self.scale.label].data, "hr": sample.layers[HR].data}
+
+    def facts(self, sample: Sample) -> dict[str, Any]:
+        """What is told of a pair; `params` is the δ that made LR as JSON, `null` where none did."""
         whole = self.scale.denominator == 1
-        return {"scale": int(self.scale) if whole else float(self.scale), "degradation": self.degradation}
+        delta = sample.params.get(self.scale.label)
+        return {
+            "key": sample.key,
+            "scale": int(self.scale) if whole else float(self.scale),
+            "degradation": self.degradation,
+            "params": json.dumps(delta, sort_keys=True, ensure_ascii=False, separators=(",", ":")),
+        }
 
     @property
     def features(self) -> dict[str, str]:
@@ -70,11 +77,11 @@ class Config:
 
 
 def write_parquet(
-    folder: Path, split: str, entries: Iterable[Entry], config: Config, shard_bytes: int
+    folder: Path, split: str, samples: Iterable[Sample], config: Config, shard_bytes: int
 ) -> None:
     """Shards with the PNG files as they are, in row groups that the viewer takes."""
     schema = _schema(config)
-    for number, shard in enumerate(chunked(entries, _size, most_bytes=shard_bytes)):
+    for number, shard in enumerate(chunked(samples, _size, most_bytes=shard_bytes)):
         with pq.ParquetWriter(
             folder / f"{split}-{number:05d}.parquet",
             schema,
@@ -85,14 +92,14 @@ def write_parquet(
             use_content_defined_chunking=_PIECES,
         ) as writer:
             for group in chunked(shard, _size, most_bytes=ROW_GROUP_BYTES, most=_ROW_GROUP_ROWS):
-                rows = [_row(entry, config) for entry in group]
+                rows = [_row(sample, config) for sample in group]
                 writer.write_table(pa.Table.from_pylist(rows, schema), row_group_size=len(rows))
 
 
-def _row(entry: Entry, config: Config) -> dict[str, Any]:
-    named = {"lr": f"{entry.key}{config.scale.label}.png", "hr": f"{entry.key}.png"}
-    images = {side: {"bytes": getattr(entry, side), "path": name} for side, name in named.items()}
-    return {**images, "key": entry.key, **config.facts, "params": entry.params}
+def _row(sample: Sample, config: Config) -> dict[str, Any]:
+    names = {"lr": f"{sample.key}{config.scale.label}.png", "hr": f"{sample.key}.png"}
+    images = {side: {"bytes": png, "path": names[side]} for side, png in config.sides(sample).items()}
+    return {**images, **config.facts(sample)}
 
 
 def _schema(config: Config) -> pa.Schema:
@@ -107,19 +114,19 @@ def _schema(config: Config) -> pa.Schema:
 
 
 def write_imagefolder(
-    folder: Path, split: str, entries: Iterable[Entry], config: Config, shard_bytes: int
+    folder: Path, split: str, samples: Iterable[Sample], config: Config, shard_bytes: int
 ) -> None:
     """PNG files in folders of the number that the Hub takes, and a line on each pair."""
     with (_made(folder / split) / "metadata.jsonl").open("w", encoding="utf-8", newline="\n") as lines:
-        for number, entry in enumerate(entries):
+        for number, sample in enumerate(samples):
             part = f"-{number // _FOLDER_FILES}" if number >= _FOLDER_FILES else ""
-            named = {side: f"{side}{part}/{file_stem(entry.key)}.png" for side in ("lr", "hr")}
-            for side, name in named.items():
-                path = folder / split / name
+            named = {side: f"{side}{part}/{file_stem(sample.key)}.png" for side in ("lr", "hr")}
+            for side, png in config.sides(sample).items():
+                path = folder / split / named[side]
                 _made(path.parent)
-                path.write_bytes(getattr(entry, side))
+                path.write_bytes(png)
             files = {f"{side}_file_name": name for side, name in named.items()}
-            lines.write(_json({**files, "key": entry.key, **config.facts, "params": entry.params}) + "\n")
+            lines.write(_json({**files, **config.facts(sample)}) + "\n")
 
 
 def _made(folder: Path) -> Path:
@@ -128,41 +135,28 @@ def _made(folder: Path) -> Path:
 
 
 def write_webdataset(
-    folder: Path, split: str, entries: Iterable[Entry], config: Config, shard_bytes: int
+    folder: Path, split: str, samples: Iterable[Sample], config: Config, shard_bytes: int
 ) -> None:
     """Tar files of pairs, without times and owners."""
-    for number, shard in enumerate(chunked(entries, _size, most_bytes=shard_bytes)):
-        with tarfile.open(folder / f"{split}-{number:05d}.tar", "w", format=tarfile.PAX_FORMAT) as archive:
-            for entry in shard:
-                facts = _json({"key": entry.key, **config.facts, "params": entry.params}).encode()
-                parts = {"lr.png": entry.lr, "hr.png": entry.hr, "json": facts}
-                for suffix, data in parts.items():
-                    member = tarfile.TarInfo(f"{file_stem(entry.key)}.{suffix}")
-                    member.size = len(data)
-                    archive.addfile(member, io.BytesIO(data))
+    for number, shard in enumerate(chunked(samples, _size, most_bytes=shard_bytes)):
+        write_tar(folder / f"{split}-{number:05d}.tar", (_members(sample, config) for sample in shard))
 
 
-def file_stem(key: str) -> str:
-    """A key as the name of a file, another one for each key: without folders, and without dots for tar.
-
-    >>> file_stem("0001_s001"), file_stem("beach/a b.v2")
-    ('0001_s001', 'beach=2Fa=20b=2Ev2')
-    """
-    name = quote(key, safe="").replace(".", "%2E").replace("~", "%7E").replace("%", "=")
-    if len(name) <= _LONGEST_NAME:
-        return name
-    return f"{name[: _LONGEST_NAME // 2]}={hashlib.sha256(key.encode()).hexdigest()[:32]}"
+def _members(sample: Sample, config: Config) -> Members:
+    parts = {f"{side}.png": png for side, png in config.sides(sample).items()}
+    parts["json"] = _json(config.facts(sample)).encode()
+    return {f"{file_stem(sample.key)}.{suffix}": data for suffix, data in parts.items()}
 
 
-def _size(entry: Entry) -> int:
-    return entry.bytes
+def _size(sample: Sample) -> int:
+    return sample.bytes
 
 
 def _json(fields: dict[str, Any]) -> str:
     return json.dumps(fields, ensure_ascii=False)
 
 
-Write = Callable[[Path, str, Iterable[Entry], Config, int], None]  # folder, split, …, bytes of a shard
+Write = Callable[[Path, str, Iterable[Sample], Config, int], None]  # folder, split, …, bytes of a shard
 
 
 class Kind(NamedTuple):

@@ -4,18 +4,20 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
 from importlib import metadata
 from pathlib import Path
 
 from srdata.common.files import sha256_of
+from srdata.exporting.samples import Cut, Sample, samples, samples_of
 from srdata.prepared.licences import Terms
-from srdata.publishing.published_pairs import Picture, entries_of, pictures_of
+from srdata.prepared.set_images import PreparedImages
+from srdata.publishing.formats import Config
 from srdata.report.sheets import spread
-from srdata.scale import Scale
+from srdata.store.blocks import HR
 from srdata.store.set_json import SET_FILE, SetFile
-from srdata.store.windows import Windows
 from srdata.vocabulary import PublishForm
 
 SHARD_BYTES = 500 << 20
@@ -29,8 +31,7 @@ _WRITERS = ("srdata", "pyarrow", "opencv-python-headless", "huggingface-hub")
 class Request:
     """What is to be published, and how."""
 
-    folder: Path
-    content: SetFile
+    images: PreparedImages
     terms: Terms
     repository: str
     form: PublishForm | None  # None: the recipe only
@@ -38,10 +39,15 @@ class Request:
     shard_bytes: int = SHARD_BYTES
     jobs: int = -1
 
-    @cached_property
-    def pictures(self) -> list[Picture]:
-        """The images of the set."""
-        return pictures_of(self.folder)
+    @property
+    def folder(self) -> Path:
+        """Where the set is."""
+        return self.images.folder
+
+    @property
+    def content(self) -> SetFile:
+        """What the set says of itself."""
+        return self.images.content
 
     @cached_property
     def versions(self) -> dict[str, str]:
@@ -63,18 +69,22 @@ class Request:
         ]
         return hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()
 
-    def cuts(self, split: str) -> Windows | None:
-        """The windows at which the images of a split are cut: those for training, if that is asked for."""
-        return self.content.windows if self.windows and split == "train" else None
+    def samples(self, split: str, config: Config) -> Iterator[Sample]:
+        """The pairs of a split; those for training are cut at the set's windows, if that is asked for."""
+        windows = self.content.windows if self.windows and split == "train" else None
+        cut = Cut((config.scale,), windows, covered=True)
+        rows = self.images.index.rows(split).tolist()
+        return samples(self.images, rows, cut, f"{config.name} {split}", jobs=self.jobs)
 
 
-def choose_form(folder: Path, content: SetFile, windows: bool) -> PublishForm:
+def choose_form(images: PreparedImages, windows: bool) -> PublishForm:
     """Tables for windows and small images; files for large ones, in archives where they are too many."""
     if windows:
         return "parquet"
-    shown = spread(pictures_of(folder), _LOOKED_AT)
-    sizes = [len(entry.hr) for entry in entries_of(folder, shown, Scale(content.scales[0]))]
+    cut = Cut(images.scales[:1], covered=True)
+    rows = spread(range(len(images.index)), _LOOKED_AT)
+    sizes = [len(sample.layers[HR].data) for row in rows for sample in samples_of(images, row, cut)]
     if sum(sizes) < _LARGE * len(sizes):
         return "parquet"
-    files = 2 * len(content.scales) * sum(content.counts.values())
+    files = 2 * len(images.scales) * len(images.index)
     return "imagefolder" if files <= MOST_FILES else "webdataset"

@@ -68,8 +68,8 @@ def publish(
     Raises LicenceError where the images may not be passed on, unless `i_have_the_rights`; SetError,
     UsageError, CorruptRecordError, StoreError; HubError where the Hub does not take it.
     """
-    folder = Path(path)
-    content = PreparedImages(folder).content
+    images = PreparedImages(path)
+    folder, content = images.folder, images.content
     terms = terms_of(content)
     for line in terms.lines:
         log(line)
@@ -77,8 +77,8 @@ def publish(
         refuse_unless_allowed(folder, terms)
     _check(folder, content, to, windows, recipe_only)
     hub = open_hub(_name(to)) if out is None else None
-    chosen = None if recipe_only else form or choose_form(folder, content, windows)
-    request = Request(folder, content, terms, to or _EXAMPLE, chosen, windows, shard_bytes, jobs)
+    chosen = None if recipe_only else form or choose_form(images, windows)
+    request = Request(images, terms, to or _EXAMPLE, chosen, windows, shard_bytes, jobs)
     if hub is not None:
         return _upload(request, hub, public, log)
     made = build(request, Path(out or ""))

@@ -16,5 +16,5 @@ set_json       set.json: what a set is, and the hash of every file
 shard_check    every record of a shard against its hash
 shards         writing shards, sealed by a rename
 window_scores  a number for each window
-windows        sub-images as positions
+windows        sub-images as positions, and their numbering
 """

@@ -1,14 +1,18 @@
-"""Windows: overlapping sub-images as positions, not as files.
+"""Windows: overlapping sub-images as positions, not as files, and the numbering of those of many images.
 
 The rule is BasicSR's (`extract_subimages.py`): along each axis a window every `step` pixels from 0, and one
 more that ends at the edge when what remains is larger than `threshold`. Here it is laid on the LR grid and
 scaled up, so that a window of HR and of LR always show the same; where all sizes are multiples of the scale,
 that is the same.
+
+Regions are counted in cells: the smallest squares on which the HR and the LR grid agree. At scale p/q a cell
+is p HR pixels and q LR pixels wide, so what is cut on cells is aligned.
 """
 
 from __future__ import annotations
 
-from typing import Annotated
+from collections.abc import Sequence
+from typing import Annotated, Any, NamedTuple, Protocol
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -46,16 +50,23 @@ class Windows(StrictModel):
     def counts(self, heights: ArrayLike, widths: ArrayLike, scale: Scale) -> Integers:
         """How many windows images of these HR sizes have; 0 for one that is smaller than a window."""
         self.check(scale)
-        return self._along(heights, scale)[1] * self._along(widths, scale)[1]
+        return self._along(heights, scale) * self._along(widths, scale)
 
-    def positions(self, height: int, width: int, scale: Scale) -> Integers:
-        """Top and left of every window of one image in HR pixels, row by row, (n, 2)."""
-        index = WindowIndex(self, [height], [width], scale)
-        _, _, tops, lefts = index.locate(np.arange(len(index)))
-        return np.stack([tops, lefts], axis=1)
+    def boxes(self, height: int, width: int, scale: Scale) -> Integers:
+        """Top, left, height and width of every window of one image in HR pixels, row by row, (n, 4)."""
+        items = WindowItems(self, np.array([[height, width]]), scale)
+        return items.regions(np.arange(len(items))).boxes(scale.numerator)
 
-    def _along(self, sizes: ArrayLike, scale: Scale) -> tuple[Integers, Integers]:
-        """For each size in HR pixels: what the LR image covers of it, and the number of windows along it.
+    def differing(self, sizes: Integers, scales: Sequence[Scale]) -> Integers:
+        """The numbers of the images, of these HR sizes (n, 2), whose windows are not the same at all scales.
+
+        All windows of an image follow from its last one.
+        """
+        lasts = [WindowItems(self, sizes, scale).last_ones().boxes(scale.numerator) for scale in scales]
+        return np.flatnonzero(np.ptp(lasts, axis=0).any(axis=-1))
+
+    def _along(self, sizes: ArrayLike, scale: Scale) -> Integers:
+        """The number of windows along each size in HR pixels.
 
         Sizes, steps and what is covered are all multiples of the scale's numerator, so every window is one
         on the LR grid, scaled up.
@@ -63,44 +74,104 @@ class Windows(StrictModel):
         covered = np.asarray(sizes, np.int64) // scale.numerator * scale.numerator
         regular = np.maximum((covered - self.size) // self.step + 1, 0)
         rest = covered - self.size - (regular - 1) * self.step
-        return covered, regular + ((rest > self.threshold) & (regular > 0))
+        counts: Integers = regular + ((rest > self.threshold) & (regular > 0))
+        return counts
 
 
-class WindowIndex:
-    """All windows of many images, numbered through: image by image, row by row.
+class Regions(NamedTuple):
+    """Rectangles of images, in cells."""
 
-    `too_small` holds the numbers of the images that are smaller than a window and so have none. Memory: 8
-    bytes an image.
-    """
+    images: Integers
+    orders: Integers | None  # the number of the window in its image, from 0; None for whole images
+    corners: Integers  # (count, 2): top and left
+    sizes: Integers  # (count, 2): height and width
+    cells: NDArray[Any]  # (images, 2): height and width of every image there is
 
-    def __init__(self, windows: Windows, heights: ArrayLike, widths: ArrayLike, scale: Scale) -> None:
-        self.windows = windows
-        self.scale = scale
-        self._heights = np.asarray(heights)  # of the stored HR images
-        self._widths = np.asarray(widths)
-        counts = windows.counts(self._heights, self._widths, scale)
-        self.too_small: Integers = np.flatnonzero(counts == 0)
-        self._ends = np.cumsum(counts)
+    @property
+    def wholes(self) -> Integers:
+        """Height and width of the images, (count, 2)."""
+        return self.cells[self.images].astype(np.int64)
+
+    def boxes(self, cell: int) -> Integers:
+        """Top, left, height and width in pixels of which a cell has `cell` along a side, (count, 4)."""
+        return cell * np.hstack([self.corners, self.sizes], dtype=np.int64)
+
+
+class Items(Protocol):
+    """What the numbers of a data set stand for."""
+
+    def __len__(self) -> int: ...
+
+    def regions(self, items: Integers) -> Regions:
+        """The region of each item."""
+
+    def smaller_than(self, side: int) -> Integers:
+        """The items whose height or width is less than `side` cells."""
+
+
+class WholeImages:
+    """An item for each image; `sizes` holds HR height and width, (images, 2)."""
+
+    def __init__(self, sizes: Integers, scale: Scale) -> None:
+        self._cells = sizes // scale.numerator
 
     def __len__(self) -> int:
-        return int(self._ends[-1]) if len(self._ends) else 0
+        return len(self._cells)
 
-    def locate(self, numbers: ArrayLike) -> tuple[Integers, Integers, Integers, Integers]:
-        """For each window: the image, its number in the image from 0, and its top and left in HR pixels.
+    def regions(self, items: Integers) -> Regions:
+        return Regions(items, None, np.zeros((len(items), 2), np.int64), self._cells[items], self._cells)
 
-        Numbers below 0 or beyond the last raise UsageError.
-        """
-        wanted = np.asarray(numbers, np.int64)
-        if wanted.size and (wanted.min() < 0 or wanted.max() >= len(self)):
-            raise UsageError(f"window {wanted.max()} does not exist: there are {len(self)}")
-        images = np.searchsorted(self._ends, wanted, side="right")
-        orders = wanted - np.where(images > 0, self._ends[images - 1], 0)
-        high, _ = self.windows._along(self._heights[images], self.scale)
-        wide, across = self.windows._along(self._widths[images], self.scale)
-        size, step = self.windows.size, self.windows.step
-        tops = np.minimum(orders // across * step, high - size)
-        lefts = np.minimum(orders % across * step, wide - size)
-        return images, orders, tops, lefts
+    def smaller_than(self, side: int) -> Integers:
+        return np.flatnonzero((self._cells < side).any(axis=1))
+
+
+class WindowItems:
+    """An item for each sub-image window, image by image; an image smaller than a window is one item.
+
+    Memory: 37 bytes an image, none a window.
+    """
+
+    def __init__(self, windows: Windows, sizes: Integers, scale: Scale) -> None:
+        heights, widths = sizes.T
+        counts = windows.counts(heights, widths, scale)
+        across = windows.counts(np.full_like(widths, windows.size), widths, scale)
+        self._side = windows.size // scale.numerator
+        self._step = windows.step // scale.numerator
+        self._small = counts == 0
+        self._any_small = bool(self._small.any())
+        self._ends = np.cumsum(np.maximum(counts, 1))
+        self._starts = np.concatenate([[0], self._ends[:-1]])
+        self._across = np.maximum(across, 1).astype(np.int32)
+        self._cells = (sizes // scale.numerator).astype(np.int32)
+        self._last = np.maximum(self._cells - self._side, 0)
+
+    def __len__(self) -> int:
+        return int(self._ends[-1])
+
+    def regions(self, items: Integers) -> Regions:
+        images = np.searchsorted(self._ends, items, side="right")
+        orders = items - self._starts[images]
+        places = np.stack(np.divmod(orders, self._across[images]), axis=-1)
+        corners = np.minimum(places * self._step, self._last[images])
+        sizes = np.full((len(items), 2), self._side)
+        if self._any_small:
+            sizes = np.where(self._small[images, None], self._cells[images], sizes)
+        return Regions(images, orders, corners, sizes, self._cells)
+
+    def smaller_than(self, side: int) -> Integers:
+        if side > self._side:
+            return np.arange(len(self))
+        ends: Integers = self._ends[self._small & (self._cells < side).any(axis=1)]
+        return ends - 1
+
+    def last_ones(self) -> Regions:
+        """The last window of each image."""
+        return self.regions(self._ends - 1)
+
+
+def items_of(sizes: Integers, scale: Scale, windows: Windows | None) -> Items:
+    """The items of images with these HR sizes: their windows, or for None the images."""
+    return WholeImages(sizes, scale) if windows is None else WindowItems(windows, sizes, scale)
 
 
 def window_name(key: str, order: int) -> str:

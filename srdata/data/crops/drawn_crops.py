@@ -5,11 +5,11 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from srdata.data.crops.read_crops import Sides, cut, enlarges, shapes, stackable
-from srdata.data.crops.regions import Crops, Regions
+from srdata.data.crops.regions import Crops
 from srdata.data.pair_sources.sources import PairSource
 from srdata.degrade.numerics.backend import keep_memory
 from srdata.errors import UsageError
-from srdata.store.windows import window_name
+from srdata.store.windows import Regions, window_name
 from srdata.vocabulary import Only
 
 

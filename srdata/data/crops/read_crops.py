@@ -7,11 +7,12 @@ from typing import Any
 import numpy as np
 
 from srdata.data.crops.padding import Levels, filled, mirrored, padded
-from srdata.data.crops.regions import Crops, Regions
+from srdata.data.crops.regions import Crops
 from srdata.data.pair_sources.sources import PairSource
 from srdata.dihedral.array_turns import turn_all
 from srdata.errors import UsageError
 from srdata.images import TRANSPOSES
+from srdata.store.windows import Regions
 from srdata.vocabulary import Only
 
 Sides = tuple[Levels, Levels]  # LR and HR

@@ -1,42 +1,21 @@
-"""The items of a data set: a region of an image each, and the crop that an epoch takes from it.
-
-Lengths and positions are counted in cells: the smallest squares on which the HR and the LR grid agree. At
-scale p/q a cell is p HR pixels and q LR pixels wide, so what is cut on cells is aligned.
-"""
+"""The crop that an epoch takes from each region; lengths and positions are in cells, as in `Regions`."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, Literal, NamedTuple, Protocol
+from typing import Literal, NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
 from srdata.dihedral.array_turns import MIRRORED, TURNS
 from srdata.errors import UsageError
 from srdata.rng import uniforms
-from srdata.scale import Scale
-from srdata.store.windows import Integers, Windows
+from srdata.store.windows import Integers, Regions
 
 Address = tuple[int, int | Integers, Integers]  # seed, epoch or epochs, items
 Turning = bool | Literal["mirror"]
 
 _CROP = 0x63726F70  # sets these draws apart from others with the same seed
-
-
-class Regions(NamedTuple):
-    """Rectangles of images, in cells."""
-
-    images: Integers
-    orders: Integers | None  # the number of the window in its image, from 0; None for whole images
-    corners: Integers  # (count, 2): top and left
-    sizes: Integers  # (count, 2): height and width
-    cells: NDArray[Any]  # (images, 2): height and width of every image there is
-
-    @property
-    def wholes(self) -> Integers:
-        """Height and width of the images, (count, 2)."""
-        return self.cells[self.images].astype(np.int64)
 
 
 class Crops(NamedTuple):
@@ -59,79 +38,6 @@ class Spot(NamedTuple):
 
     at: Sequence[int]  # from 0
     of: Sequence[int]
-
-
-class Items(Protocol):
-    """What the numbers of a data set stand for."""
-
-    def __len__(self) -> int: ...
-
-    def regions(self, items: Integers) -> Regions:
-        """The region of each item."""
-
-    def smaller_than(self, side: int) -> Integers:
-        """The items whose height or width is less than `side` cells."""
-
-
-class WholeImages:
-    """An item for each image; `sizes` holds HR height and width, (images, 2)."""
-
-    def __init__(self, sizes: Integers, scale: Scale) -> None:
-        self._cells = sizes // scale.numerator
-
-    def __len__(self) -> int:
-        return len(self._cells)
-
-    def regions(self, items: Integers) -> Regions:
-        return Regions(items, None, np.zeros((len(items), 2), np.int64), self._cells[items], self._cells)
-
-    def smaller_than(self, side: int) -> Integers:
-        return np.flatnonzero((self._cells < side).any(axis=1))
-
-
-class WindowItems:
-    """An item for each sub-image window, image by image; an image smaller than a window is one item.
-
-    Memory: 37 bytes an image, none a window.
-    """
-
-    def __init__(self, windows: Windows, sizes: Integers, scale: Scale) -> None:
-        heights, widths = sizes.T
-        counts = windows.counts(heights, widths, scale)
-        across = windows.counts(np.full_like(widths, windows.size), widths, scale)
-        self._side = windows.size // scale.numerator
-        self._step = windows.step // scale.numerator
-        self._small = counts == 0
-        self._any_small = bool(self._small.any())
-        self._ends = np.cumsum(np.maximum(counts, 1))
-        self._starts = np.concatenate([[0], self._ends[:-1]])
-        self._across = np.maximum(across, 1).astype(np.int32)
-        self._cells = (sizes // scale.numerator).astype(np.int32)
-        self._last = np.maximum(self._cells - self._side, 0)
-
-    def __len__(self) -> int:
-        return int(self._ends[-1])
-
-    def regions(self, items: Integers) -> Regions:
-        images = np.searchsorted(self._ends, items, side="right")
-        orders = items - self._starts[images]
-        places = np.stack(np.divmod(orders, self._across[images]), axis=-1)
-        corners = np.minimum(places * self._step, self._last[images])
-        sizes = np.full((len(items), 2), self._side)
-        if self._any_small:
-            sizes = np.where(self._small[images, None], self._cells[images], sizes)
-        return Regions(images, orders, corners, sizes, self._cells)
-
-    def smaller_than(self, side: int) -> Integers:
-        if side > self._side:
-            return np.arange(len(self))
-        ends: Integers = self._ends[self._small & (self._cells < side).any(axis=1)]
-        return ends - 1
-
-
-def items_of(sizes: Integers, scale: Scale, windows: Windows | None) -> Items:
-    """The items of images with these HR sizes: their windows, or for None the images."""
-    return WholeImages(sizes, scale) if windows is None else WindowItems(windows, sizes, scale)
 
 
 def check_turning(turning: Turning) -> Turning:

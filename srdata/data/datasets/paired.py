@@ -13,7 +13,7 @@ from torch.utils.data import Dataset
 
 from srdata.data.crops.drawn_crops import Drawn, names
 from srdata.data.crops.read_crops import Sides, stackable
-from srdata.data.crops.regions import Regions, Turning, draw, items_of
+from srdata.data.crops.regions import Turning, draw
 from srdata.data.crops.to_tensor import check_dtype, to_tensor
 from srdata.data.datasets.crop_settings import crop_settings, in_cells
 from srdata.data.datasets.given_place import choose_side, path_of, place_of
@@ -28,7 +28,7 @@ from srdata.hub.columns import Given
 from srdata.images import ImagePolicy
 from srdata.scale import Scale
 from srdata.store.window_scores import ScoreKind, Scores, read_scores
-from srdata.store.windows import Integers, Windows
+from srdata.store.windows import Integers, Regions, Windows, items_of
 from srdata.vocabulary import Only
 
 Index = int | tuple[int, int]  # the number of an item, or (epoch, number of an item)

@@ -12,7 +12,7 @@ import torch
 from torch.utils.data import IterableDataset, get_worker_info
 
 from srdata.data.crops.read_crops import cut
-from srdata.data.crops.regions import WholeImages, draw
+from srdata.data.crops.regions import draw
 from srdata.data.crops.to_tensor import check_dtype, to_tensor
 from srdata.data.datasets.crop_settings import check_crops, crop_settings
 from srdata.data.datasets.given_place import place_of
@@ -28,7 +28,7 @@ from srdata.images import ImagePolicy
 from srdata.rng import generator
 from srdata.rng import key as number_of
 from srdata.scale import Scale
-from srdata.store.windows import Integers
+from srdata.store.windows import Integers, WholeImages
 from srdata.vocabulary import Only
 
 _POSITIVE = 2**63 - 1
