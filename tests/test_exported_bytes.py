@@ -16,9 +16,9 @@ from srdata import prepare
 from srdata.exporting.export_set import export
 from srdata.images import encode_png, list_images, read_image, write_png
 from srdata.publishing import publish
-from srdata.publishing.formats import Form
 from srdata.recipes.set_recipe import read_set_recipe
 from srdata.store.windows import Windows
+from srdata.vocabulary import PublishForm
 
 KEYS = ("plain", "beach/a b.v2", "größe" * 16, "grey", "small")
 WRITERS = {"opencv-python-headless": "5.0.0.93", "pyarrow": "26.0.1", "h5py": "3.16.0", "lmdb": "3.0.0"}
@@ -93,7 +93,7 @@ def test_exported(root: Path, tmp_path: Path, form: str, layout: str, windows: b
 @pytest.mark.parametrize("windows", [WHOLE, CUT])
 @pytest.mark.parametrize("layout", ["lmdb", "folder"])
 @pytest.mark.parametrize("form", ["parquet", "imagefolder", "webdataset"])
-def test_published(root: Path, tmp_path: Path, form: Form, layout: str, windows: bool) -> None:
+def test_published(root: Path, tmp_path: Path, form: PublishForm, layout: str, windows: bool) -> None:
     options = {"form": form, "windows": windows, "i_have_the_rights": True, "shard_bytes": 200_000, "jobs": 1}
     for split in ("train", "test"):
         publish(root / f"{split}-{layout}", out=tmp_path / split, **options)  # type: ignore[arg-type]
