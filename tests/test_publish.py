@@ -33,10 +33,11 @@ from srdata.images import decode_image, write_png
 from srdata.prepared.licences import Terms, refuse_unless_allowed
 from srdata.prepared.set_images import PreparedImages
 from srdata.publishing import publish
-from srdata.publishing.formats import FORMS, Config, Form, write_imagefolder, write_parquet
+from srdata.publishing.formats import FORMS, Config, write_imagefolder, write_parquet
 from srdata.recipes.set_recipe import read_set_recipe
 from srdata.scale import Scale
 from srdata.store.windows import Windows
+from srdata.vocabulary import PublishForm
 
 X4 = Config("bicubic", Scale(4))
 
@@ -76,7 +77,7 @@ def pairs(rows: datasets.Dataset | datasets.IterableDataset) -> dict[str, tuple[
 
 
 @pytest.mark.parametrize("form", FORMS)
-def test_datasets_loads_every_form_pixel_for_pixel(prepared: Path, tmp_path: Path, form: Form) -> None:
+def test_datasets_loads_every_form_pixel_for_pixel(prepared: Path, tmp_path: Path, form: PublishForm) -> None:
     out = tmp_path / "out"
     publish(prepared, out=out, form=form, jobs=1)
     for scale, streaming in ((Scale(3), False), (Scale(4), True)):

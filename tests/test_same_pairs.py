@@ -20,10 +20,10 @@ from srdata.exporting.export_set import FORMS
 from srdata.images import Pixels, read_image, write_png
 from srdata.publishing import publish
 from srdata.publishing.formats import FORMS as PUBLISHED
-from srdata.publishing.formats import Form
 from srdata.recipes.set_recipe import Recipe, read_set_recipe
 from srdata.scale import Scale
 from srdata.store.windows import Windows
+from srdata.vocabulary import PublishForm
 
 Pairs = dict[str, tuple[Pixels, Pixels]]  # key → LR and HR
 
@@ -101,7 +101,7 @@ def test_exported(prepared: Path, tmp_path: Path, form: str, scale: str, windows
 @pytest.mark.parametrize("windows", [False, True])
 @pytest.mark.parametrize("form", PUBLISHED)
 def test_published(
-    prepared: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, form: Form, windows: bool
+    prepared: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, form: PublishForm, windows: bool
 ) -> None:
     monkeypatch.setattr(datasets.config, "HF_DATASETS_CACHE", tmp_path / "cache")
     publish(prepared, out=tmp_path / "out", form=form, windows=windows, i_have_the_rights=True, jobs=1)
