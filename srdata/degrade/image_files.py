@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from srdata.common.files import write_file
+from srdata.common.output_paths import check_folder, check_output, file_ids
 from srdata.common.strict_yaml import Document, check
 from srdata.degrade.chain import Chain, load_chain
 from srdata.degrade.whole_images import Degraded, degrade, scale_of
@@ -83,15 +84,26 @@ def find_jobs(source: Path) -> list[Job]:
 
 
 def _refuse_overwriting(target: Path, jobs: list[Job], with_hr: bool) -> None:
-    """Raise UsageError where two results have one path, or a result that of an image that is read."""
-    sources = {job.source.resolve() for job in jobs}
-    if over := next((path for job in jobs if (path := _lr_path(target, job)).resolve() in sources), None):
-        raise UsageError(f"{over} is an image that is read, and would be written over: give another folder")
+    """Raise UsageError where two results have one path, or one that of a file of the user's."""
+    check_folder(target, "OUT")
+    read, known = file_ids(job.source for job in jobs), _degraded(target / DELTAS_FILE)
+    check_output(target / DELTAS_FILE, read, known is not None, "OUT")
     results = {_lr_path(target, job) for job in jobs}
     for job in jobs:
-        beside = _hr_path(_lr_path(target, job))
-        if with_hr and beside in results:
-            raise UsageError(f"{beside} would hold both an LR image and the HR of {job.source}; rename one")
+        lr = _lr_path(target, job)
+        hr = _hr_path(lr)
+        for path in (lr, hr) if with_hr else (lr,):
+            check_output(path, read, job.key in (known or ()), "OUT")
+        if with_hr and hr in results:
+            raise UsageError(f"{hr} would hold both an LR image and the HR of {job.source}; rename one")
+
+
+def _degraded(deltas: Path) -> set[str] | None:
+    """The keys of the images that were degraded to that folder before; None where its notes are no such."""
+    try:
+        return {json.loads(line)["key"] for line in deltas.read_text(encoding="utf-8").splitlines()}
+    except (OSError, ValueError, TypeError, KeyError):
+        return None
 
 
 def _lr_path(target: Path, job: Job) -> Path:

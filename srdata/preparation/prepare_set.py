@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TypedDict, Unpack
 
 from srdata.common.files import PART, only_one_at, storage_errors
+from srdata.common.output_paths import check_folder
 from srdata.common.run_claims import Claim
 from srdata.errors import UsageError
 from srdata.preparation.existing_pairs import as_found
@@ -191,7 +192,10 @@ def _target(recipe: Recipe, root: Path, name: str | None) -> Path:
     check_request(recipe)
     if name is not None and re.fullmatch(NAME, name) is None:
         raise UsageError(f"{name!r} is no name for a folder: take letters, digits, dots, dashes, underscores")
-    return root / (name or recipe.set_name)
+    target = root / (name or recipe.set_name)
+    check_folder(root, "--root")
+    check_folder(target, "--name")
+    return target
 
 
 def finished_set(target: Path, recipe: Recipe) -> SetFile | None:

@@ -7,11 +7,12 @@ from typing import Any
 
 import numpy as np
 
-from srdata.common.files import inside
+from srdata.common.files import inside, write_file
+from srdata.common.output_paths import check_folder, check_output
 from srdata.degrade import whole_images
 from srdata.degrade.chain import load_chain
 from srdata.errors import SetError, UsageError
-from srdata.images import Pixels, grey_plane, read_image, write_png
+from srdata.images import Pixels, encode_png, grey_plane, read_image
 from srdata.scale import Scale
 from srdata.store.blocks import HR
 from srdata.store.index import Index
@@ -92,11 +93,13 @@ def replay(path: str | Path, key: str, out: Path | None = None) -> list[str]:
     """Make the LR images of an image again from their δ; a line on each says if it is the stored one.
 
     `out` is a folder to write them to, as PNG files. Raises SetError, UnknownNameError, or UsageError where
-    LR was not made by srdata.
+    LR was not made by srdata, and where a file of that name is there with other bytes.
     """
     images = PreparedImages(path)
     row = images.index.row(key)
     lines = []
+    if out is not None:
+        check_folder(out)
     for scale in images.scales:
         made = replay_image(images, row, scale)
         stored = images.read(row, scale.label)
@@ -108,5 +111,11 @@ def replay(path: str | Path, key: str, out: Path | None = None) -> list[str]:
         )
         lines.append(f"{key} {scale.label}: {verdict}")
         if out is not None:
-            write_png(out / f"{key}{scale.label}.png", made)
+            _write_new(out / f"{key}{scale.label}.png", encode_png(made))
     return lines
+
+
+def _write_new(path: Path, png: bytes) -> None:
+    """Write a file, unless it is there with the same bytes; raises UsageError where it has others."""
+    check_output(path, ours=lambda there: there.read_bytes() == png)
+    write_file(path, png)

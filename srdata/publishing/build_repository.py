@@ -12,6 +12,7 @@ import numpy as np
 import pyarrow.parquet as pq
 
 from srdata.common.files import part_name, sha256_of, storage_errors, sync_file, sync_folder
+from srdata.common.output_paths import check_folder
 from srdata.common.progress import progress
 from srdata.errors import UsageError
 from srdata.images import encode_png
@@ -49,6 +50,7 @@ def build(request: Request, target: Path) -> Published:
     The same request gives the same bytes for any number of jobs. Raises UsageError if something else is
     there, StoreError, StorageFullError, CorruptRecordError.
     """
+    check_folder(target)
     if (there := pointer_in(target)) and there.request == request.digest:
         return there
     if target.exists() and any(target.iterdir()):

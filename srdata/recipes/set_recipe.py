@@ -251,8 +251,8 @@ class Recipe(StrictModel):
 def read_set_recipe(name: str | Path) -> Recipe:
     """The recipe with a name of the catalogue, in a YAML file, or for a folder of images or hf://ORG/NAME.
 
-    What a name stands for says `name_meaning`. Raises UnknownNameError with the nearest name, UsageError where
-    a name is that of several things, or RecipeError with every problem of the file.
+    What a name stands for says `name_meaning`. Raises UnknownNameError with the nearest name, UsageError
+    where a name is that of several things, or RecipeError with every problem of the file.
     """
     meant = meaning(name)
     if meant.kind is Kind.PAPER:

@@ -7,9 +7,10 @@ from pathlib import Path
 
 import numpy as np
 
-from srdata.images import write_png
+from srdata.common.output_paths import check_output, file_ids
 from srdata.recipes.name_meaning import Kind, meaning
 from srdata.report.draw_histograms import histograms
+from srdata.report.marked_png import is_marked, write_marked
 from srdata.report.sheets import contact_sheet
 from srdata.report.steps import preview
 from srdata.scale import Scale
@@ -26,16 +27,21 @@ def write_preview(
     """Write the pages of a degradation or of a folder as PNG files; gives their paths.
 
     A folder (a prepared set, or images) makes one page, `out`. A degradation (a name or a YAML file) makes
-    two: `out` follows `image` through its steps, and beside it NAME-draws.png shows what it draws. Raises
-    what `contact_sheet` and `preview` raise, and StoreError.
+    two: `out` follows `image` through its steps, and beside it NAME-draws.png shows what it draws. Pages
+    that it wrote before are drawn anew; raises UsageError where another file would be written over, what
+    `contact_sheet` and `preview` raise, and StoreError.
     """
     meant = meaning(target, (Kind.DEGRADATION, Kind.RECIPE_FILE, Kind.PATH))
     out = Path(out)
+    read = file_ids([Path(image)] if image else [])
+    draws = out.with_stem(f"{out.stem}-draws")
+    for path in (out,) if meant.kind is Kind.PATH else (out, draws):
+        check_output(path, read, is_marked)
     if meant.kind is Kind.PATH:
         pages = {out: contact_sheet(meant.name)}
     else:
         steps = preview(meant.name, image, scale=scale, seeds=seeds)
-        pages = {out: steps, out.with_stem(f"{out.stem}-draws"): histograms(meant.name)}
+        pages = {out: steps, draws: histograms(meant.name)}
     for path, sheet in pages.items():
-        write_png(path, np.asarray(sheet), level=6)
+        write_marked(path, np.asarray(sheet))
     return list(pages)

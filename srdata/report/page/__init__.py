@@ -20,6 +20,7 @@ from pathlib import Path
 
 import srdata
 from srdata.common.files import write_file
+from srdata.common.output_paths import check_output, starts_with
 from srdata.prepared.set_images import PreparedImages
 from srdata.report.page import about, counts, drawn_parameters, duplicate_images, hardest_windows, pair_tiles
 from srdata.report.page.html import Html, el
@@ -27,6 +28,8 @@ from srdata.report.page.pictures import within
 
 Section = tuple[str, str, Html]  # its id, title and element
 
+_TITLE = "srdata report"
+_is_page = starts_with(f"{_TITLE}</title>".encode(), 4096)
 _PICTURES = 4_000_000  # letters of the page that are pictures of pairs; the rest is text and charts
 _ENDS = 4  # windows, of the hardest and of the flattest
 
@@ -39,7 +42,11 @@ def write_report(
     against: Sequence[str | Path] = (),
     jobs: int = -1,
 ) -> Path:
-    """Write the page of the prepared set at `path` to the file `out`; see `report_page`."""
+    """Write the page of the prepared set at `path` to the file `out`; see `report_page`.
+
+    Raises UsageError where `out` is there and no such page, before any work.
+    """
+    check_output(Path(out), ours=_is_page)
     page = report_page(path, images=images, against=against, jobs=jobs)
     write_file(Path(out), page.encode("utf-8", "backslashreplace"))
     return Path(out)
@@ -94,7 +101,7 @@ def _section(id_: str, title: str, *parts: Html) -> Section:
 
 def _page(prepared: PreparedImages, sections: Sequence[Section]) -> str:
     style, script = (_asset(name) for name in ("page.css", "page.js"))
-    title = f"{prepared.content.name} · srdata report"
+    title = f"{prepared.content.name} · {_TITLE}"
     head = el(
         "head",
         el("meta", charset="utf-8"),

@@ -19,6 +19,7 @@ from typing import Any
 import pydantic
 from torch import Tensor, nn
 
+from srdata.common.output_paths import check_output
 from srdata.common.progress import progress
 from srdata.common.validation_messages import mistakes
 from srdata.degrade.learned.car.gather import adaptive_gather
@@ -81,18 +82,22 @@ def train_resampler(
     `options` are the other fields of `Plan`. Beside `out` stand the upscaler (….upscaler.safetensors) and,
     while training goes on, its state (….training.safetensors, written every `checkpoint_every` steps), from
     which the same call goes on unless `resume` is false. `report` is told in lines of text how it goes.
-    Raises UsageError for settings that make no sense, or that are not those of what is already there.
+    Raises UsageError for settings that make no sense, or that are not those of what is already there, and
+    where a file would be written over that no training run wrote.
     """
     plan, out = plan_of({"scale": scale, **options}), Path(out)
+    state, upscaler = _beside(out, "training"), _beside(out, "upscaler")
+    for path in (out, upscaler) if resume else (out, upscaler, state):  # a state is checked where it is read
+        check_output(path, ours=_is_trained)
     photographs = Photographs(Path(folder), plan.patch_size, plan.held_out)
     mark = {"plan": plan.model_dump(mode="json"), "images": photographs.digest}
     if resume and out.exists():
         return _already_there(out, mark)
     model = Joint(fresh_network(plan.scale, plan.width, plan.seed), _upscaler(plan), plan)
     run = Run(model.to(device), photographs, plan)
-    if resume and _beside(out, "training").exists():
-        run.restore(_beside(out, "training"), mark)
-    _train(run, _beside(out, "training"), mark, checkpoint_every, report or _silent)
+    if resume and state.exists():
+        run.restore(state, mark)
+    _train(run, state, mark, checkpoint_every, report or _silent)
     return _finish(model, out, mark, run.psnr())
 
 
@@ -147,6 +152,14 @@ def _already_there(out: Path, mark: Mapping[str, Any]) -> Trained:
     return Trained(
         out, sha256(data).hexdigest(), _beside(out, "upscaler"), notes["psnr"], mark["plan"]["scale"]
     )
+
+
+def _is_trained(path: Path) -> bool:
+    """Whether a file was written by a training run."""
+    try:
+        return "plan" in notes_of(read_bytes(path, None), str(path))
+    except UsageError:
+        return False
 
 
 def _upscaler(plan: Plan) -> Upscaler:
