@@ -132,7 +132,7 @@ def test_degrade_reads_deep_images_as_it_is_told(tmp_path: Path, capsys: pytest.
     command = ("degrade", tmp_path / "deep.png", tmp_path / "out", "--scale", 2)
     status, _, err = told(capsys, *command)
     assert status == 1
-    assert "set images.depth16 to 'round'" in err
+    assert "take 8 of them by --images depth16=round" in err
     assert told(capsys, *command, "--images", "depth16=round")[0] == 0
     assert (cv2.imread(str(tmp_path / "out" / "deep.png")) == 80).all()
     for wrong, message in (("depth61=round", "did you mean 'depth16'?"), ("alpha", "alpha: must be one of")):

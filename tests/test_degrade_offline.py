@@ -124,7 +124,7 @@ def test_no_image_that_is_read_is_written_over(tmp_path: Path) -> None:
         write_png(source / name, np.full((8, 8, 3), 99, np.uint8))
     before = (source / "a.png").read_bytes()
     for given in (source, source / "a.png"):
-        with pytest.raises(UsageError, match=r"a.*png is an image that is read.*: give another folder"):
+        with pytest.raises(UsageError, match=r"a.*png is read, and would be written over: give another OUT"):
             degrade_files(given, source, scale=2)
     assert (source / "a.png").read_bytes() == before
     with pytest.raises(UsageError, match=r"a-hr\.png would hold both an LR image and the HR of .*a\.png"):

@@ -13,6 +13,7 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
+import cv2
 import numpy as np
 import pytest
 
@@ -195,7 +196,7 @@ def test_all_protocols_are_shown_with_what_they_do(told: Told, sr: Path, hr: Pat
     for name, one in PROTOCOLS.items():
         rows = [line for line in out.splitlines() if line.startswith(f"{name} ")]
         assert len(rows) == (name not in left_out)
-        assert all(one.what in row for row in rows)
+        assert all(one.what in row and one.source in row for row in rows)
     assert "note: dip is left out: it crops HR in the centre" in out
     whole = evaluate_bicubic(hr, 4, "all")
     assert {one.name for one in whole.definitions} == set(PROTOCOLS)
@@ -229,7 +230,10 @@ def test_csv_json_and_markdown_hold_the_same_numbers(told: Told, sr: Path, hr: P
     assert content["means"][2]["value"] == value.mean("PSNR", "div2k_rgb")
     assert content["definitions"]["div2k_rgb"]["source"] == PROTOCOLS["div2k_rgb"].source
     _, out, _ = told(*arguments, "--format", "markdown")
-    assert f"| div2k_rgb | {value.mean('PSNR', 'div2k_rgb'):.4f} |  | {PROTOCOLS['div2k_rgb'].what} |" in out
+    assert (
+        f"| div2k_rgb | {value.mean('PSNR', 'div2k_rgb'):.4f} |  | {PROTOCOLS['div2k_rgb'].what} From {PROTOCOLS['div2k_rgb'].source} |"
+        in out
+    )
 
 
 def test_markdown_sets_every_number_to_the_right(sr: Path, hr: Path) -> None:
@@ -309,3 +313,26 @@ def test_mistakes_are_one_line_and_status_2(
     assert status == 2
     assert message in err
     assert err.count("\n") == 1
+
+
+def test_sr_and_the_baseline_are_scored_alike(told: Told, sr: Path, hr: Path) -> None:
+    """Unless the rule of published tables is asked for."""
+    common = ("--hr", hr, "--scale", 4)
+    rows = [out.splitlines()[1] for _, out, _ in (told(sr, *common), told("--baseline", "bicubic", *common))]
+    assert rows[0] == rows[1]
+    assert rows[0].startswith("basicsr_y: ")
+    _, out, _ = told("--baseline", "bicubic", *common, "--protocol", "published")
+    assert out.splitlines()[1].startswith("drcn_y: ")
+
+
+def test_odd_files_are_read_as_it_is_told(told: Told, tmp_path: Path) -> None:
+    for folder, level in (("SR", 10), ("HR", 12)):
+        (tmp_path / folder).mkdir()
+        cv2.imwrite(str(tmp_path / folder / "one.png"), np.full((24, 24, 3), level * 257, np.uint16))
+    ask = (tmp_path / "SR", "--hr", tmp_path / "HR", "--scale", 2, "--protocol", "rgb_border0")
+    status, _, err = told(*ask)
+    assert status == 1
+    assert "--images depth16=round" in err
+    status, out, _ = told(*ask, "--images", "depth16=round")
+    assert status == 0
+    assert f"{20 * math.log10(255 / 2):.4f}" in out

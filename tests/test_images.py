@@ -78,7 +78,7 @@ def test_transparency_follows_the_policy(policy: str, expected: float) -> None:
 
 
 def test_transparency_is_an_error_by_default() -> None:
-    with pytest.raises(ImageError, match=r"veil\.png: has a transparent part: set images\.alpha"):
+    with pytest.raises(ImageError, match=r"veil\.png: has a transparent part: .* by --images alpha="):
         decode_image(saved(Image.new("RGBA", (4, 3), (9, 9, 9, 0)), "PNG"), "veil.png")
 
 
@@ -94,7 +94,7 @@ def test_sixteen_bits_are_refused_or_rounded_never_cut(channels: int) -> None:
     samples = np.array([[0, 128, 129, 255, 256, 257 * 3 - 129], [65535, 65407, 65406, 32767, 32768, 257]])
     deep = np.repeat(samples[..., None], channels, axis=2).astype(np.uint16)
     data = cv2.imencode(".png", deep)[1].tobytes()
-    with pytest.raises(ImageError, match=r"16 bits a sample: set images\.depth16"):
+    with pytest.raises(ImageError, match=r"16 bits a sample: .* by --images depth16="):
         decode_image(data, "deep")
     expected = np.floor(samples / 257 + 0.5).astype(np.uint8)
     pixels = decode_image(data, "deep", ImagePolicy(depth16="round"))
@@ -110,7 +110,7 @@ def test_sixteen_bit_colours_keep_their_order() -> None:
 
 def test_cmyk_is_refused_or_converted(cat: Image.Image) -> None:
     data = saved(cat.convert("CMYK"), "JPEG", quality=95)
-    with pytest.raises(ImageError, match=r"is CMYK: set images\.cmyk"):
+    with pytest.raises(ImageError, match=r"is CMYK: .* by --images cmyk="):
         decode_image(data, "print")
     expected = np.asarray(Image.open(io.BytesIO(data)).convert("RGB"))
     assert np.array_equal(decode_image(data, "print", ImagePolicy(cmyk="convert")), expected)
@@ -126,7 +126,7 @@ def test_icc_profile_is_kept_out_or_converted(cat: Image.Image) -> None:
 
 def test_several_frames_are_refused_or_the_first_is_taken(cat: Image.Image) -> None:
     data = saved(cat, "TIFF", save_all=True, append_images=[cat.rotate(180)])
-    with pytest.raises(ImageError, match=r"has 2 frames: set images\.frames"):
+    with pytest.raises(ImageError, match=r"has 2 frames: .* by --images frames="):
         decode_image(data, "film")
     assert np.array_equal(decode_image(data, "film", ImagePolicy(frames="first")), np.asarray(cat))
 
@@ -178,7 +178,7 @@ def png_header(width: int, height: int) -> bytes:
 def test_a_bomb_is_refused_from_its_header() -> None:
     with pytest.raises(ImageError, match="bomb"):
         decode_image(png_header(60_000, 60_000), "bomb")
-    with pytest.raises(ImageError, match=r"200x300 is more than 50000 pixels: raise images\.max_pixels"):
+    with pytest.raises(ImageError, match=r"200x300 is more than 50000 pixels: .* max_pixels=60000"):
         decode_image(png_header(200, 300), "large", ImagePolicy(max_pixels=50_000))
 
 

@@ -26,7 +26,7 @@ SCALES = (2, 3, 4)
 
 @pytest.mark.parametrize("scale", SCALES)
 def test_published_bicubic_is_reproduced(golden: Path, tmp_path: Path, scale: int) -> None:
-    result = evaluate_bicubic("set5", scale, from_dir=golden / "set5", root=tmp_path)
+    result = evaluate_bicubic("set5", scale, "published", from_dir=golden / "set5", root=tmp_path)
     assert len(result.keys) == 5
     assert (round(result.psnr, 2), round(result.ssim, 4)) == PUBLISHED["Set5"][scale - 2]
 
@@ -37,7 +37,7 @@ def test_published_bicubic_is_reproduced(golden: Path, tmp_path: Path, scale: in
 @pytest.mark.parametrize("name", ["Set14", "BSD100", "Urban100"])
 def test_published_bicubic_of_larger_sets(name: str, scale: int) -> None:
     """To half of the last digit, and one in SSIM of Urban100 x3 that is 0.734845."""
-    result = evaluate_bicubic(name, scale, hr=selfexsr(name, scale))
+    result = evaluate_bicubic(name, scale, "published", hr=selfexsr(name, scale))
     assert_published(result, name, scale)
 
 
@@ -50,8 +50,8 @@ def test_published_bicubic_of_a_prepared_set14(tmp_path: Path, scale: int, layou
     folder = selfexsr("Set14", scale)
     named = {"hr": "{key}_HR.png", "lr": "{key}_LR.png"}
     prepared = prepare(folder, scale=scale, layout=layout, root=tmp_path, **named, jobs=1)
-    result = evaluate_bicubic(prepared.path, scale)
-    assert result.columns == evaluate_bicubic("Set14", scale, hr=folder).columns
+    result = evaluate_bicubic(prepared.path, scale, "published")
+    assert result.columns == evaluate_bicubic("Set14", scale, "published", hr=folder).columns
     assert_published(result, "Set14", scale)
 
 
@@ -79,7 +79,7 @@ def test_other_protocols_do_not_give_the_published_bicubic(golden: Path, tmp_pat
 def test_the_published_bicubic_is_clipped_to_16_and_235(tmp_path: Path, level: int, nearest: int) -> None:
     write_png(tmp_path / "one.png", np.full((24, 24), level, np.uint8))
     missed = 20 * math.log10(255 / abs(level - nearest)) if level != nearest else math.inf
-    assert evaluate_bicubic(tmp_path, 2).psnr == pytest.approx(missed)
+    assert evaluate_bicubic(tmp_path, 2, "published").psnr == pytest.approx(missed)
     assert evaluate_bicubic(tmp_path, 2, "srcnn_y").psnr == math.inf
 
 

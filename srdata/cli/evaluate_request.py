@@ -8,9 +8,10 @@ from pathlib import Path
 from typing import Any
 
 from srdata.errors import UsageError
+from srdata.images import ImagePolicy
 from srdata.metrics.evaluation import evaluate, evaluate_alone, evaluate_bicubic
 from srdata.metrics.pair_scores import ALL
-from srdata.metrics.protocols import DEFAULT, PUBLISHED_BICUBIC
+from srdata.metrics.protocols import DEFAULT
 from srdata.metrics.result import Evaluation
 from srdata.scale import Scale
 
@@ -30,6 +31,7 @@ def evaluations(
     split: str | None,
     root: Path,
     from_dir: Path | None,
+    images: ImagePolicy,
 ) -> list[Evaluation]:
     """An evaluation for each scale; raises UsageError for a request that does not make sense."""
     if "" not in sys.path:
@@ -40,19 +42,19 @@ def evaluations(
     if sr_dir is not None and set_ is None and hr is None:
         if protocols or all_protocols:
             raise UsageError("a protocol compares SR with HR: give --set or --hr")
-        return [evaluate_alone(sr_dir, measures, files)]
+        return [evaluate_alone(sr_dir, measures, files, images)]
     if not scales:
         raise UsageError("give --scale, HR size over LR size, such as --scale 4")
-    default = PUBLISHED_BICUBIC if baseline else DEFAULT
     common: dict[str, Any] = {
         "set": set_ or hr,
-        "protocol": ALL if all_protocols else protocols or default,
+        "protocol": ALL if all_protocols else protocols or DEFAULT,
         "hr": hr,
         "measures": measures,
         "weights": files,
         "root": root,
         "from_dir": from_dir,
         "split": split,
+        "images": images,
     }
     if sr_dir is None:
         return [evaluate_bicubic(scale=scale, **common) for scale in scales]

@@ -8,7 +8,7 @@ from typing import Any
 
 import click
 
-from srdata.cli.options import FOLDER, FROM, JOBS, ROOT, SET
+from srdata.cli.options import FOLDER, FROM, IMAGES, JOBS, ROOT, SET
 
 
 @click.command("list")
@@ -33,11 +33,12 @@ def show(name: str, as_json: bool) -> None:
 @click.command()
 @click.argument("path", type=click.Path(exists=True, path_type=Path))
 @click.option("--full", is_flag=True, help="Decode every image, not only its header.")
-def inspect(path: Path, full: bool) -> None:
+@IMAGES
+def inspect(path: Path, full: bool, images: Any) -> None:
     """Say what a file or folder of images is: form, counts, sizes, pairs, scale, and what is wrong."""
     from srdata.discovery.inspection import inspect
 
-    found = inspect(path, full=full)
+    found = inspect(path, full=full, images=images)
     click.echo(found.text)
     if found.problems:
         click.get_current_context().exit(1)

@@ -7,7 +7,7 @@ from typing import Any, get_args
 
 import click
 
-from srdata.cli.options import FOLDER, FROM, JOBS, ROOT, note
+from srdata.cli.options import FOLDER, FROM, IMAGES, JOBS, ROOT, note
 from srdata.vocabulary import Backend, CodecName, Layout, StyleName
 
 
@@ -39,6 +39,7 @@ from srdata.vocabulary import Backend, CodecName, Layout, StyleName
 @click.option("--name", help="Name of the prepared set's folder.")
 @click.option("--hr", help="How the HR images below PATH are called: 'HR/{key}.png', or an LMDB.")
 @click.option("--lr", help="How their LR images are called: 'LR/X{scale}/{key}.png', or an LMDB.")
+@IMAGES
 @click.option("--skip-bad", is_flag=True, help="Leave bad images out and list them in the set.")
 @click.option(
     "--style",
@@ -90,18 +91,12 @@ def prepare(dry_run: bool, jobs: int, backend: Any, skip_bad: bool, styles: Any,
 @click.option("--degradation", default="bicubic", show_default=True, help="A name or a YAML file.")
 @click.option("--scale", type=float, help="HR size over LR size; not needed where there is one choice.")
 @click.option("--seed", default=0, show_default=True, help="Seed of all randomness.")
-@click.option(
-    "--images",
-    multiple=True,
-    metavar="SETTING=VALUE",
-    help="How images that are not plain 8-bit RGB are read, such as alpha=white or depth16=round; repeat for "
-    "several.",
-)
-def degrade(source: Path, target: Path, images: tuple[str, ...], **options: Any) -> None:
+@IMAGES
+def degrade(source: Path, target: Path, images: Any, **options: Any) -> None:
     """Degrade an image or a folder of images to PNG files, with what was drawn in OUT/deltas.jsonl."""
-    from srdata.degrade.image_files import degrade_files, read_policy
+    from srdata.degrade.image_files import degrade_files
 
-    paths = degrade_files(source, target, policy=read_policy(images), **options)
+    paths = degrade_files(source, target, policy=images, **options)
     click.echo(f"{target}: {len(paths)} files")
 
 

@@ -7,7 +7,7 @@ from typing import Any, get_args
 
 import click
 
-from srdata.cli.options import FOLDER, FROM, JOBS, ROOT, SET
+from srdata.cli.options import FOLDER, FROM, IMAGES, JOBS, ROOT, SET
 from srdata.vocabulary import Score, TableFormat
 
 
@@ -67,6 +67,7 @@ def classify(prepared: Path, windows: tuple[int, int, int] | None, **options: An
     type=click.Path(exists=True, dir_okay=False, path_type=Path),
     help="CSV of method, image, rater, score: print mean opinion scores and the bias of raters alone.",
 )
+@IMAGES
 @ROOT
 @FROM
 def evaluate(ratings: Path | None, form: str, **options: Any) -> None:

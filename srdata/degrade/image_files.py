@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from srdata.common.files import write_file
 from srdata.common.output_paths import check_folder, check_output, file_ids
-from srdata.common.strict_yaml import Document, check
 from srdata.degrade.chain import Chain, load_chain
 from srdata.degrade.whole_images import Degraded, degrade, scale_of
 from srdata.errors import ImageError, UsageError
@@ -24,13 +23,6 @@ class Job(NamedTuple):
 
     key: str
     source: Path
-
-
-def read_policy(settings: Iterable[str]) -> ImagePolicy:
-    """How images are read, by settings such as "alpha=white"; raises RecipeError for what cannot be."""
-    told = (one.partition("=") for one in settings)
-    given: dict[str, Any] = {name: int(value) if value.isdecimal() else value for name, _, value in told}
-    return check(ImagePolicy, Document(Path("--images"), given))
 
 
 def degrade_files(

@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import NamedTuple
 
 from srdata.common.progress import Advance, progress
 from srdata.discovery.found_parts import Lr, Part, Pile, Track, key_problem
@@ -35,21 +36,29 @@ class Inspection:
         return "\n".join([*self.lines, *(f"PROBLEM {one}" for one in self.problems)])
 
 
-def inspect(path: str | Path, *, full: bool = False) -> Inspection:
+class How(NamedTuple):
+    """How images are looked at: by their pixels or only by their headers, and what they may be."""
+
+    full: bool
+    policy: ImagePolicy
+
+
+def inspect(path: str | Path, *, full: bool = False, images: ImagePolicy | None = None) -> Inspection:
     """What is at `path`: its form, images, sizes, pairs and scales, by the headers of all images.
 
-    `full` decodes every image as well. Whatever is wrong becomes a problem in the result; nothing is raised
+    `full` decodes every image as well; `images` says how those that are not plain 8-bit RGB are to be read,
+    such as ImagePolicy(alpha="white"). Whatever is wrong becomes a problem in the result; nothing is raised
     for it, nothing is unpickled, and nothing outside `path` is read.
     """
     told = Inspection()
     try:
-        _inspect(Path(path), told, full)
+        _inspect(Path(path), told, How(full, images or ImagePolicy()))
     except (SrdataError, OSError) as error:
         told.problems.append(str(error))
     return told
 
 
-def _inspect(path: Path, told: Inspection, full: bool) -> None:
+def _inspect(path: Path, told: Inspection, how: How) -> None:
     if (path / SET_FILE).is_file():
         _inspect_set(path, told)
         return
@@ -62,7 +71,7 @@ def _inspect(path: Path, told: Inspection, full: bool) -> None:
     )
     with progress("inspect", total, "images") as advance:
         for part in found.parts:
-            _inspect_part(part, told, full, advance)
+            _inspect_part(part, told, how, advance)
     _tell_unused(path, found.parts, told)
 
 
@@ -91,16 +100,16 @@ def _inspect_set(path: Path, told: Inspection) -> None:
     ]
 
 
-def _inspect_part(part: Part, told: Inspection, full: bool, advance: Advance) -> None:
-    high = _inspect_pile(part.hr, f"HR ({part.split or 'split not told'})", told, full, advance)
+def _inspect_part(part: Part, told: Inspection, how: How, advance: Advance) -> None:
+    high = _inspect_pile(part.hr, f"HR ({part.split or 'split not told'})", told, how, advance)
     if not part.lr:
         told.lines.append("LR        none")
     for track, lr in part.lr.items():
-        low = _inspect_pile(lr.pile, f"LR {track.name} {track.scale.label}", told, full, advance)
+        low = _inspect_pile(lr.pile, f"LR {track.name} {track.scale.label}", told, how, advance)
         _compare(part, track, lr, high, low, told)
 
 
-def _inspect_pile(pile: Pile, what: str, told: Inspection, full: bool, advance: Advance) -> dict[str, Size]:
+def _inspect_pile(pile: Pile, what: str, told: Inspection, how: How, advance: Advance) -> dict[str, Size]:
     """Describe a pile; gives the size of each image that has one."""
     infos: dict[str, ImageInfo] = {}
     sizes: dict[str, Size] = {}
@@ -110,10 +119,10 @@ def _inspect_pile(pile: Pile, what: str, told: Inspection, full: bool, advance: 
             infos[key] = info = _header(file)
             sizes[key] = info.height, info.width
             problems += _listed_otherwise(file, sizes[key])
-            if full:
-                decode_image(file.read_bytes(), str(file))
+            if how.full:
+                decode_image(file.read_bytes(), str(file), how.policy)
             else:
-                admit(info, ImagePolicy(), str(file))
+                admit(info, how.policy, str(file))
         except (SrdataError, OSError) as error:
             problems.append(str(error))
         advance(1)

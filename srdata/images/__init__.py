@@ -28,7 +28,7 @@ from srdata.images.folder_listing import (
     natural,
     printable,
 )
-from srdata.images.image_policy import MOST_PIXELS, USUAL_PIXELS, ImagePolicy
+from srdata.images.image_policy import MOST_PIXELS, USUAL_PIXELS, ImagePolicy, read_policy
 from srdata.images.pair_orientation import check_same_way
 from srdata.images.pixels import TRANSPOSES, Pixels, encode_png, grey_plane, turned, write_png
 
@@ -55,6 +55,7 @@ __all__ = [
     "printable",
     "probe",
     "read_image",
+    "read_policy",
     "turned",
     "write_png",
 ]

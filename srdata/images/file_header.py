@@ -28,7 +28,7 @@ from PIL.WebPImagePlugin import WebPImageFile
 
 from srdata.errors import ImageError
 from srdata.images.file_kinds import FORMATS, HEAD_BYTES, format_of, what_it_is
-from srdata.images.image_policy import MOST_PIXELS, ImagePolicy
+from srdata.images.image_policy import MOST_PIXELS, ImagePolicy, remedy
 from srdata.images.orientation import SIDEWAYS, TAG, exif_orientation, known, png_orientation, xmp_orientation
 
 Channels = Literal[1, 3]  # of a file: grey or colours, where alpha does not count
@@ -149,16 +149,19 @@ def admit(info: ImageInfo, policy: ImagePolicy, name: str) -> None:
     if pixels > MOST_PIXELS:
         raise ImageError(f"{name}: {size} is more than the {MOST_PIXELS} pixels that can be read: cut it up")
     if pixels > policy.max_pixels:
-        raise ImageError(f"{name}: {size} is more than {policy.max_pixels} pixels: raise images.max_pixels")
+        raise ImageError(
+            f"{name}: {size} is more than {policy.max_pixels} pixels: "
+            f"read it by {remedy('max_pixels', pixels)}"
+        )
     if info.frames > 1 and policy.frames == "error":
-        raise ImageError(f"{name}: has {info.frames} frames: set images.frames to 'first', or split it")
+        raise ImageError(f"{name}: has {info.frames} frames: take one by {remedy('frames', 'first')}")
     if info.unread is not None:
         raise ImageError(f"{name}: {info.unread}: convert it to 8-bit RGB yourself")
     if info.deep and policy.depth16 == "error":
         bits = (info.maxval or 0).bit_length()
-        raise ImageError(f"{name}: has {bits} bits a sample: set images.depth16 to 'round' to take 8 of them")
+        raise ImageError(f"{name}: has {bits} bits a sample: take 8 of them by {remedy('depth16', 'round')}")
     if info.mode == "CMYK" and policy.cmyk == "error":
-        raise ImageError(f"{name}: is CMYK: set images.cmyk to 'convert', or convert it to sRGB yourself")
+        raise ImageError(f"{name}: is CMYK: read it by {remedy('cmyk', 'convert')}, or convert it yourself")
 
 
 def _info(image: ImageFile.ImageFile, stream: BinaryIO) -> ImageInfo:

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
 from srdata.common.strict_model import StrictModel
+from srdata.common.strict_yaml import Document, check, plain_scalar
 
 USUAL_PIXELS = 178_956_970  # the most that is read unless a policy says more; Pillow's own limit for files
 MOST_PIXELS = 1 << 30  # the most that OpenCV reads
@@ -25,3 +28,18 @@ class ImagePolicy(StrictModel):
     frames: Literal["error", "first"] = "error"
     icc: Literal["ignore", "srgb"] = "ignore"  # srgb: convert from the embedded profile
     max_pixels: Annotated[int, Field(ge=1, le=MOST_PIXELS)] = USUAL_PIXELS
+
+
+def read_policy(settings: Iterable[str]) -> ImagePolicy:
+    """How images are read, by settings such as "alpha=white"; raises RecipeError for what cannot be."""
+    given: dict[str, Any] = {}
+    for setting in settings:
+        name, _, value = setting.partition("=")
+        given[name] = plain_scalar(value)
+    return check(ImagePolicy, Document(Path("--images"), given))
+
+
+def remedy(setting: str, value: object) -> str:
+    """How to set one setting: on the command line, in a recipe, in Python."""
+    python = f"images=ImagePolicy({setting}={value!r})"
+    return f"--images {setting}={value} (images: {{{setting}: {value}}} in a recipe, {python} in Python)"

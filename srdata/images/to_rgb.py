@@ -10,7 +10,7 @@ import numpy as np
 from PIL import Image, ImageCms
 
 from srdata.errors import ImageError
-from srdata.images.image_policy import ImagePolicy
+from srdata.images.image_policy import ImagePolicy, remedy
 
 _SPACES = {"GRAY": "L", "RGB": "RGB", "CMYK": "CMYK"}  # of profiles, and the mode that each is for
 _PLAIN = {"1": "L", "L": "L", "LA": "L", "CMYK": "CMYK", "YCbCr": "RGB"}  # the colours alone; else RGB
@@ -48,7 +48,7 @@ class ToRgb:
             return colours
         if self.policy.alpha == "error":
             raise ImageError(
-                f"{self.name}: has a transparent part: set images.alpha to 'white', 'black' or 'drop'"
+                f"{self.name}: has a transparent part: read it by {remedy('alpha', 'white')}, black or drop"
             )
         colours.putalpha(alpha)
         ground = Image.new("RGBA", colours.size, self.policy.alpha)
@@ -79,4 +79,4 @@ class ToRgb:
             ) from error
 
 
-_WITHOUT = "set images.icc to 'ignore'"
+_WITHOUT = f"leave it out by {remedy('icc', 'ignore')}"

@@ -11,10 +11,10 @@ import numpy as np
 from srdata.colour import luma
 from srdata.discovery.pair_folders import images_by_name
 from srdata.errors import UsageError
-from srdata.images import Pixels, probe
+from srdata.images import ImagePolicy, Pixels, probe
 from srdata.metrics.measures.measure_table import Task, find_measures
 from srdata.metrics.pair_scores import Pair, Protocols, score
-from srdata.metrics.protocols import DEFAULT, PUBLISHED_BICUBIC, Protocol
+from srdata.metrics.protocols import DEFAULT, Protocol
 from srdata.metrics.psnr_ssim import AnyScale
 from srdata.metrics.references import References, find_references, read_as_stored, size_of
 from srdata.metrics.result import Evaluation
@@ -38,13 +38,15 @@ def evaluate(
     root: str | Path = "data",
     from_dir: str | Path | None = None,
     split: str | None = None,
+    images: ImagePolicy | None = None,
 ) -> Evaluation:
     """PSNR and SSIM of the SR images in `sr_dir` under one or more protocols, and their means.
 
     HR are the images of the folder `hr`; else of `set`, which is a prepared set, a folder (`HR/` in it is
     found), or the name of a data set, taken from `from_dir` or downloaded below `root`. `split` is by default
     test, else validation, else train. SR files are found by the names of HR files in theirs, or by `name`,
-    such as "{key}_x4_SR". `protocol="all"` takes every protocol that the sizes allow. `measures` are names of
+    such as "{key}_x4_SR". `protocol="all"` takes every protocol that the sizes allow. `images` says how SR
+    and HR files that are not plain 8-bit RGB are read. `measures` are names of
     `srdata.metrics.measures`, whose `weights` are files of yours by role, or functions of SR, HR and key that
     give a number; pixels are (height, width, 3) uint8.
 
@@ -52,10 +54,10 @@ def evaluate(
     UnknownNameError, MissingExtraError, SetError, SourceError.
     """
     exact = Scale(scale)
-    found = find_references(set, exact, hr=hr, root=root, from_dir=from_dir, split=split)
+    found = find_references(set, exact, hr=hr, root=root, from_dir=from_dir, split=split, images=images)
     paths = sr_files(sr_dir, found.keys, name)
     pairs = [
-        Pair(key, size_of(probe(path)), found.size(key), partial(_stored, path, found, key))
+        Pair(key, size_of(probe(path)), found.size(key), partial(_stored, path, images, found, key))
         for key, path in paths.items()
     ]
     return score(f"{sr_dir} of {found.name}", pairs, exact, protocol, find_measures(measures, weights))
@@ -64,7 +66,7 @@ def evaluate(
 def evaluate_bicubic(
     set: str | Path = "set5",
     scale: AnyScale = 4,
-    protocol: Protocols = PUBLISHED_BICUBIC,
+    protocol: Protocols = DEFAULT,
     *,
     hr: str | Path | None = None,
     measures: Sequence[str | Task] = (),
@@ -72,15 +74,17 @@ def evaluate_bicubic(
     root: str | Path = "data",
     from_dir: str | Path | None = None,
     split: str | None = None,
+    images: ImagePolicy | None = None,
 ) -> Evaluation:
     """`evaluate` for LR enlarged by MATLAB's bicubic.
 
     LR is that of a prepared set, else MATLAB's bicubic of HR, with the border of the published LR where it is
-    known. The default protocol reproduces the bicubic rows of published tables: there both resizings are of
-    the Y channel, LR is not rounded, and the result is clipped to 16–235.
+    known. The default protocol is that of `evaluate`, so that the two can be compared. protocol="published"
+    reproduces the bicubic rows of published tables: there both resizings are of the Y channel, LR is not
+    rounded, and the result is clipped to 16–235.
     """
     exact = Scale(scale)
-    found = find_references(set, exact, hr=hr, root=root, from_dir=from_dir, split=split)
+    found = find_references(set, exact, hr=hr, root=root, from_dir=from_dir, split=split, images=images)
     pairs = [_bicubic_pair(found, key, exact) for key in found.keys]
     return score(f"bicubic of {found.name}", pairs, exact, protocol, find_measures(measures, weights))
 
@@ -89,6 +93,7 @@ def evaluate_alone(
     sr_dir: str | Path,
     measures: Sequence[str | Task],
     weights: Mapping[str, str | Path] | None = None,
+    images: ImagePolicy | None = None,
 ) -> Evaluation:
     """The images of a folder without any HR, by measures that need none, such as niqe; raises UsageError."""
     wanted = find_measures(measures, weights)
@@ -96,7 +101,7 @@ def evaluate_alone(
     if needing:
         raise UsageError(f"HR images are missing for {', '.join(needing)}: give --set or --hr")
     paths = images_by_name(Path(sr_dir))
-    pairs = [Pair(key, (0, 0), (0, 0), partial(_alone, path)) for key, path in paths.items()]
+    pairs = [Pair(key, (0, 0), (0, 0), partial(_alone, path, images)) for key, path in paths.items()]
     return score(str(sr_dir), pairs, Scale(1), (), wanted)
 
 
@@ -112,12 +117,14 @@ def sr_files(sr_dir: str | Path, keys: Sequence[str], name: str | None = None) -
         raise UsageError(f"{folder}: {error}") from error
 
 
-def _stored(path: Path, found: References, key: str, rules: Protocol | None) -> tuple[Pixels, Pixels]:
-    return read_as_stored(path), found.read(key)
+def _stored(
+    path: Path, images: ImagePolicy | None, found: References, key: str, rules: Protocol | None
+) -> tuple[Pixels, Pixels]:
+    return read_as_stored(path, images), found.read(key)
 
 
-def _alone(path: Path, rules: Protocol | None) -> tuple[Pixels, Pixels]:
-    pixels = read_as_stored(path)
+def _alone(path: Path, images: ImagePolicy | None, rules: Protocol | None) -> tuple[Pixels, Pixels]:
+    pixels = read_as_stored(path, images)
     return pixels, pixels
 
 

@@ -18,7 +18,8 @@ from srdata.scale import Scale
 Colour = Literal["rgb", "y", "y_single", "y_uint8", "y_difference", "y_difference_255"]
 Rounding = Literal["round", "truncate", "none"]
 DEFAULT = "basicsr_y"
-PUBLISHED_BICUBIC = "drcn_y"  # the protocol of the bicubic rows in published tables
+PUBLISHED = "published"  # stands for the protocol of the bicubic rows in published tables
+PUBLISHED_BICUBIC = "drcn_y"
 
 
 @dataclass(frozen=True)
@@ -306,7 +307,8 @@ PROTOCOLS: dict[str, Protocol] = {
 
 
 def find_protocol(name: str) -> Protocol:
-    """The protocol of that name; UnknownNameError names the nearest."""
+    """The protocol of that name, or that of published bicubic rows; UnknownNameError names the nearest."""
+    name = PUBLISHED_BICUBIC if name == PUBLISHED else name
     if name not in PROTOCOLS:
-        raise UnknownNameError.among("protocol", name, PROTOCOLS)
+        raise UnknownNameError.among("protocol", name, [*PROTOCOLS, PUBLISHED])
     return PROTOCOLS[name]

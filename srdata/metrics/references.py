@@ -13,7 +13,7 @@ from srdata.discovery.pair_folders import images_by_name
 from srdata.errors import UsageError
 from srdata.fetch import obtain
 from srdata.fetch.manifest import Bicubic, ImageSet, Manifest, load_manifest
-from srdata.images import ImageInfo, Pixels, probe, read_image
+from srdata.images import ImageInfo, ImagePolicy, Pixels, probe, read_image
 from srdata.metrics.sr_names import hr_keys
 from srdata.prepared.set_images import PreparedImages
 from srdata.recipes.name_meaning import Kind, meaning
@@ -59,42 +59,43 @@ def find_references(
     root: str | Path = "data",
     from_dir: str | Path | None = None,
     split: str | None = None,
+    images: ImagePolicy | None = None,
 ) -> References:
     """The HR images of `hr`, else of the prepared set or folder `name`, else of the data set of that name.
 
     A data set is taken from `from_dir` or downloaded below `root`. Raises UsageError, SetError, SourceError.
     """
     if hr is not None:
-        return _in_folder(Path(hr), str(hr))
+        return _in_folder(Path(hr), str(hr), images)
     meant = meaning(name, (Kind.DATA_SET, Kind.PATH))
     if meant.kind is Kind.DATA_SET:
-        return _known(meant.name, scale, Path(root), Path(from_dir) if from_dir else None, split)
+        return _known(meant.name, scale, Path(root), Path(from_dir) if from_dir else None, split, images)
     folder = Path(meant.name)
     if (folder / SET_FILE).is_file():
         return _prepared(folder, scale, split)
-    return _in_folder(_hr_folder(folder, scale), folder.name)
+    return _in_folder(_hr_folder(folder, scale), folder.name, images)
 
 
-def read_as_stored(path: Path) -> Pixels:
+def read_as_stored(path: Path, policy: ImagePolicy | None = None) -> Pixels:
     """An image file as (H, W, 3), or (H, W, 1) where the file itself is grey; raises ImageError."""
-    pixels = read_image(path)
+    pixels = read_image(path, policy)
     return np.ascontiguousarray(pixels[..., :1]) if probe(path).channels == 1 else pixels
 
 
-def _in_folder(folder: Path, name: str) -> References:
+def _in_folder(folder: Path, name: str, policy: ImagePolicy | None) -> References:
     if not folder.is_dir():
         raise UsageError(f"{folder}: no such folder; give the one with the HR images as --hr")
     files = images_by_name(folder)
     paths = {key: files[file] for key, file in hr_keys(files).items()}
-    return _of_files(paths, name, _MATLAB)
+    return _of_files(paths, name, _MATLAB, policy)
 
 
-def _of_files(paths: dict[str, Path], name: str, bicubic: Bicubic) -> References:
+def _of_files(paths: dict[str, Path], name: str, bicubic: Bicubic, policy: ImagePolicy | None) -> References:
     return References(
         name=name,
         keys=tuple(paths),
         size=lambda key: size_of(probe(paths[key])),
-        read=lambda key: read_as_stored(paths[key]),
+        read=lambda key: read_as_stored(paths[key], policy),
         bicubic=bicubic,
     )
 
@@ -134,7 +135,9 @@ def _split(images: PreparedImages, split: str | None) -> str:
     return split or next(one for one in _SPLITS if one in there)
 
 
-def _known(name: str, scale: Scale, root: Path, from_dir: Path | None, split: str | None) -> References:
+def _known(
+    name: str, scale: Scale, root: Path, from_dir: Path | None, split: str | None, policy: ImagePolicy | None
+) -> References:
     manifest = load_manifest(name)
     found = manifest.get(split, "HR") if split else _first_split(manifest)
     fitting = [(owner, one) for owner, one in found if one.scale in (None, scale)]
@@ -145,7 +148,7 @@ def _known(name: str, scale: Scale, root: Path, from_dir: Path | None, split: st
         for owner, one in fitting
         for image in obtain(owner, one, root, from_dir=from_dir)
     }
-    return _of_files(paths, manifest.name, _published_bicubic(fitting, scale))
+    return _of_files(paths, manifest.name, _published_bicubic(fitting, scale), policy)
 
 
 def _first_split(manifest: Manifest) -> Sequence[tuple[Manifest, ImageSet]]:

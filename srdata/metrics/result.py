@@ -49,6 +49,11 @@ class Definition:
     what: str
     source: str
 
+    @property
+    def told(self) -> str:
+        """What it does and who uses it."""
+        return f"{self.what} From {self.source}"
+
 
 @dataclass(frozen=True)
 class Evaluation:
@@ -137,8 +142,8 @@ def _cells(evaluation: Evaluation) -> list[list[str]]:
     """Head and rows: images and their mean, or the mean of each protocol and measure beside what it does."""
     columns = evaluation.columns
     if _is_summary(evaluation):
-        rows = [[one.name, *_means(columns, one.name), one.what] for one in evaluation.definitions]
-        return _without_empty([["mean of images", "PSNR (dB)", "SSIM", "value", "what"], *rows])
+        rows = [[one.name, *_means(columns, one.name), one.told] for one in evaluation.definitions]
+        return _without_empty([["mean of images", "PSNR (dB)", "SSIM", "value", "what, who uses it"], *rows])
     head = ["image", *(column.title for column in columns)]
     images = [
         [key, *(column.shown(column.values[number]) for column in columns)]

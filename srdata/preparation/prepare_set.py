@@ -14,6 +14,7 @@ from srdata.common.files import PART, only_one_at, storage_errors
 from srdata.common.output_paths import check_folder
 from srdata.common.run_claims import Claim
 from srdata.errors import UsageError
+from srdata.images import ImagePolicy
 from srdata.preparation.existing_pairs import as_found
 from srdata.preparation.layout_basicsr import build_basicsr, check_scales
 from srdata.preparation.layout_folder import JOURNAL
@@ -76,6 +77,7 @@ class Settings(TypedDict, total=False):
     splits: Sequence[str]
     exclude: Sequence[str]  # keys of images that are left out, besides those that the recipe leaves out
     seed: int | None
+    images: ImagePolicy | None  # how images that are not plain 8-bit RGB are read, where it says so
     hr: str | None  # how the images of a folder are called: "HR/{key}.png"
     lr: str | None  # and their LR images: "X{scale}/{key}.png"
     config: str | None  # of a data set of the Hub
@@ -96,6 +98,7 @@ def adjusted(recipe: str | Path | Recipe, **settings: Unpack[Settings]) -> Recip
         splits=tuple(settings.get("splits", ())) or None,
         exclude=(*(recipe.exclude or ()), *settings.get("exclude", ())),
         seed=settings.get("seed"),
+        images=_policy(recipe.images, settings.get("images")),
         hub=_hub(recipe, config=settings.get("config"), column=settings.get("column")),
         store={**dict(recipe.store), "layout": layout, "codec": codec},
     )
@@ -119,6 +122,10 @@ def _loaded(name: str | Path, scales: tuple[Scale, ...], settings: Settings) -> 
         return recipe
     splits = tuple(settings.get("splits", ())) or None
     return as_found(recipe.changed(degradation=degradation, splits=splits), scales)
+
+
+def _policy(own: ImagePolicy, given: ImagePolicy | None) -> ImagePolicy:
+    return own if given is None else own.model_copy(update=given.model_dump(exclude_unset=True))
 
 
 def _hub(recipe: Recipe, **settings: str | None) -> HubSource | None:

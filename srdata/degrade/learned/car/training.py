@@ -87,7 +87,7 @@ def train_resampler(
     """
     plan, out = plan_of({"scale": scale, **options}), Path(out)
     state, upscaler = _beside(out, "training"), _beside(out, "upscaler")
-    for path in (upscaler,) if resume else (out, upscaler, state):  # what is resumed from is checked there
+    for path in (out, upscaler) if resume else (out, upscaler, state):  # a state is checked where it is read
         check_output(path, ours=_is_trained)
     photographs = Photographs(Path(folder), plan.patch_size, plan.held_out)
     mark = {"plan": plan.model_dump(mode="json"), "images": photographs.digest}
