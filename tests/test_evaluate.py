@@ -230,10 +230,8 @@ def test_csv_json_and_markdown_hold_the_same_numbers(told: Told, sr: Path, hr: P
     assert content["means"][2]["value"] == value.mean("PSNR", "div2k_rgb")
     assert content["definitions"]["div2k_rgb"]["source"] == PROTOCOLS["div2k_rgb"].source
     _, out, _ = told(*arguments, "--format", "markdown")
-    assert (
-        f"| div2k_rgb | {value.mean('PSNR', 'div2k_rgb'):.4f} |  | {PROTOCOLS['div2k_rgb'].what} From {PROTOCOLS['div2k_rgb'].source} |"
-        in out
-    )
+    mean, rule = value.mean("PSNR", "div2k_rgb"), PROTOCOLS["div2k_rgb"]
+    assert f"| div2k_rgb | {mean:.4f} |  | {rule.what} From {rule.source} |" in out
 
 
 def test_markdown_sets_every_number_to_the_right(sr: Path, hr: Path) -> None:
