@@ -22,7 +22,7 @@ NAMED = re.compile(r"(?<![\w/.-])srdata(?:\.\w+)+(?![\w/-])(?<!\.json)")  # in p
 PUBLIC = ["srdata", *(f"srdata.{name}" for name in LISTED.findall(srdata.__doc__ or ""))]
 PACKAGES = [name for name in PUBLIC if (REPOSITORY / name.replace(".", "/") / "__init__.py").is_file()]
 PAGES = [REPOSITORY / "README.md", *sorted((REPOSITORY / "docs").glob("*.md"))]
-EXAMPLES = sorted((REPOSITORY / "examples").glob("*"))
+EXAMPLES = sorted((REPOSITORY / "examples").glob("*.[mp][dy]"))
 ROOMS = sorted(path.parent for path in PACKAGE.rglob("__init__.py") if path.parent != PACKAGE)
 
 
