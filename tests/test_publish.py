@@ -36,7 +36,6 @@ from srdata.publishing import publish
 from srdata.publishing.formats import FORMS, Config, write_imagefolder, write_parquet
 from srdata.recipes.set_recipe import read_set_recipe
 from srdata.scale import Scale
-from srdata.store.windows import Windows
 from srdata.vocabulary import PublishForm
 
 X4 = Config("bicubic", Scale(4))
@@ -204,33 +203,6 @@ def test_groups_keep_order_and_limits(sizes: list[int], most_bytes: int, most: i
     assert [size for group in groups for size in group] == sizes
     assert all(len(group) <= most and sum(group[:-1]) < most_bytes for group in groups)
     assert all(len(group) == most or sum(group) >= most_bytes for group in groups[:-1])
-
-
-def test_windows_are_cut_as_training_cuts_them(prepared: Path, tmp_path: Path) -> None:
-    publish(prepared, out=tmp_path / "out", windows=True, jobs=1)
-    rows = datasets.load_dataset(str(tmp_path / "out"), "bicubic_x4", split="train", cache_dir=str(tmp_path))
-    found = pairs(rows)
-    hr, lr = stored(prepared, "hr"), stored(prepared, "x4")
-    height, width = hr["coffee"].shape[:2]
-    boxes = Windows(size=240, step=120).boxes(height, width, Scale(4)).tolist()
-    assert [key for key in found if key.startswith("coffee")] == [
-        f"coffee_s{number + 1:03d}" for number in range(len(boxes))
-    ]
-    for number, (top, left, _, _) in enumerate(boxes):
-        low, high = found[f"coffee_s{number + 1:03d}"]
-        assert np.array_equal(high, hr["coffee"][top : top + 240, left : left + 240])
-        assert np.array_equal(low, lr["coffee"][top // 4 : top // 4 + 60, left // 4 : left // 4 + 60])
-
-
-def test_an_image_smaller_than_a_window_is_one(tmp_path: Path, photographs: Path) -> None:
-    small = decode_image((photographs / "coffee.png").read_bytes(), "coffee")[:101, :119]
-    write_png(tmp_path / "photos/small.png", small)
-    (tmp_path / "mine.yaml").write_text("folder: photos\nscales: [4]\nwindows: {size: 240, step: 120}\n")
-    made = prepare(tmp_path / "mine.yaml", lmdb=True, root=tmp_path, jobs=1)
-    publish(made, out=tmp_path / "out", windows=True, i_have_the_rights=True, jobs=1)
-    rows = datasets.load_dataset(str(tmp_path / "out"), split="train", cache_dir=str(tmp_path / "c"))
-    [(key, (low, high))] = pairs(rows).items()
-    assert (key, low.shape, high.shape) == ("small_s001", (25, 29, 3), (100, 116, 3))
 
 
 @pytest.mark.parametrize("name", ["bicubic", "bsrgan", "swinir-real", "realesrgan-x4", "real-hat-gan", "ipt"])
