@@ -123,3 +123,11 @@ def test_an_image_without_its_partner_is_named(tmp_path: Path, alone: str) -> No
     for use in (PairedDataset, lambda path: prepare(path, root=tmp_path, jobs=1)):
         with pytest.raises(UsageError, match=message):
             use(folder)
+
+
+def test_a_name_that_a_template_has_twice_is_one(tmp_path: Path) -> None:
+    image = read_image(PHOTOGRAPHS / "coffee.png")[:48, :48]
+    for name in ("a/a", "b/c"):
+        write_png(tmp_path / f"mine/{name}.png", image)
+    built = prepare(tmp_path / "mine", hr="{key}/{key}.png", scale=4, root=tmp_path, jobs=1)
+    assert [path.name for path in built.path.rglob("*HR/*.png")] == ["a.png"]
