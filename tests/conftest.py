@@ -18,6 +18,11 @@ REPOSITORY = Path(__file__).parents[1]
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 
+def busy(seconds: float) -> float:
+    """So many seconds of a machine at rest, on this one as busy as it is: other tests run beside this."""
+    return seconds * (1 + os.getloadavg()[0] / (os.cpu_count() or 1))
+
+
 @pytest.fixture(scope="session")
 def photographs() -> Path:
     """The folder of the five packaged photographs."""
