@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import functools
 import os
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -10,15 +12,33 @@ import pytest
 from numpy.typing import NDArray
 from PIL import Image
 
+Sample = Callable[..., Path]
 REPOSITORY = Path(__file__).parents[1]
 # Of torch, before it is imported: threads that wait for each other make small tensors slow beside other work.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
+
+
+def busy(seconds: float) -> float:
+    """So many seconds of a machine at rest, on this one as busy as it is: other tests run beside this."""
+    return seconds * (1 + os.getloadavg()[0] / (os.cpu_count() or 1))
 
 
 @pytest.fixture(scope="session")
 def photographs() -> Path:
     """The folder of the five packaged photographs."""
     return REPOSITORY / "manifests" / "sample"
+
+
+@pytest.fixture(scope="session")
+def sample(tmp_path_factory: pytest.TempPathFactory) -> Sample:
+    """The set of the five photographs by its settings, made when it is first asked for and not to be changed.
+
+    sample(scale=4, lmdb=True)
+    """
+    from srdata import prepare
+
+    root = tmp_path_factory.mktemp("sample")
+    return functools.cache(lambda **settings: prepare("sample", root=root, jobs=1, **settings).path)
 
 
 @pytest.fixture(scope="session")

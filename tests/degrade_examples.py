@@ -20,7 +20,7 @@ SAMPLES = Path(__file__).parents[1] / "manifests" / "sample"
 KERNELS = Path(__file__).parent / "data" / "kernels.npy"
 PARTS = 2  # LR is the HR image divided by this
 
-# One line for each branch of an op worth a run of its own.
+# One line for each branch of an op worth a run of its own; new ones come last, or kept results change places.
 EXAMPLES: dict[str, list[dict[str, Any]]] = {
     "imresize": [{}, {"kernel": "lanczos3", "rounding": "once"}, {"antialias": False, "border": "replicate"}],
     "pillow_resize": [{}, {"kernel": "lanczos"}],
@@ -54,13 +54,20 @@ EXAMPLES: dict[str, list[dict[str, Any]]] = {
     "salt_pepper": [{"amount": 0.1}, {"amount": [0.05, 0.1], "gray": 0.0, "salt": [0.2, 0.8]}],
     "uniform_noise": [{"amplitude": [5, 30]}, {"amplitude": 20, "gray": 1.0}],
     "camera_noise": [{}, {"shot": [0.001, 0.01], "read": [0.00001, 0.001]}],
-    "jpeg": [{}, {"quality": [1, 100], "subsampling": ["4:4:4", "4:2:2", "4:2:0", "4:1:1"]}],
+    "jpeg": [
+        {},
+        {"quality": [1, 100], "subsampling": ["4:4:4", "4:2:2", "4:1:1"]},
+        {"quality": [1, 100], "subsampling": ["4:4:4", "4:2:2", "4:2:0", "4:1:1"]},
+    ],
     "avif": [{}, {"subsampling": ["4:4:4", "4:2:0"]}],
     "halftone": [
+        {},
+        {"inks": "cmyk"},
         *({"dot": dot, "inks": ["rgb", "cmyk", "grey", "value"]} for dot in ("circle", "line")),
         {"dot": ["ellipse", "cross"], "inks": "cmyk", "strength": [0.5, 1], "size": [3, 9]},
     ],
     "error_diffusion": [
+        {},
         *({"kernel": kernel, "levels": [2, 6]} for kernel in ("floyd-steinberg", "stucki", "sierra-lite")),
         {"levels": [2, 256]},
     ],
@@ -86,9 +93,9 @@ EXAMPLES: dict[str, list[dict[str, Any]]] = {
         },
     ],
     "colour_space": [
-        {"convert": way, "matrix": matrix}
-        for way in ("rgb-ycbcr", "ycbcr-rgb", "rgb-linear", "linear-rgb", "rgb-y", "rgb-grey")
-        for matrix in ("bt601", "bt709")
+        *({"convert": way} for way in ("rgb-ycbcr", "rgb-linear", "rgb-y", "rgb-grey")),
+        *({"convert": way} for way in ("ycbcr-rgb", "linear-rgb")),
+        *({"convert": way, "matrix": "bt709"} for way in ("rgb-ycbcr", "ycbcr-rgb", "rgb-y")),
     ],
     "one_of": [{"branches": [{"steps": []}, {"steps": [{"op": "gamma"}, {"op": "jpeg"}]}]}],
     "maybe": [{"p": 0.5, "steps": {"op": "blur"}}, {"p": 1.0, "steps": {"op": "resize", "to": "lr"}}],

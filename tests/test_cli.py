@@ -7,6 +7,7 @@ import json
 import os
 import pty
 import re
+import shutil
 import struct
 import subprocess
 import sys
@@ -90,10 +91,9 @@ def test_verify_says_ok_or_names_what_is_wrong(
 
 
 def test_a_flipped_byte_in_a_shard_is_found_and_named(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    sample: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert run(["prepare", "sample", "--scale", "4", "--lmdb", "--root", str(tmp_path), "--jobs", "1"]) == 0
-    shard = tmp_path / "sample-x4/shards/00000.lmdb"
+    shard = shutil.copytree(sample, tmp_path / "sample-x4") / "shards/00000.lmdb"
     data = bytearray(shard.read_bytes())
     data[len(data) // 2] ^= 1
     shard.write_bytes(data)
@@ -104,10 +104,9 @@ def test_a_flipped_byte_in_a_shard_is_found_and_named(
 
 
 def test_a_truncated_shard_is_an_error_not_a_crash(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    sample: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert run(["prepare", "sample", "--scale", "4", "--lmdb", "--root", str(tmp_path), "--jobs", "1"]) == 0
-    shard = tmp_path / "sample-x4/shards/00000.lmdb"
+    shard = shutil.copytree(sample, tmp_path / "sample-x4") / "shards/00000.lmdb"
     shard.write_bytes(shard.read_bytes()[:-100_000])
     status, out, _ = told(capsys, "verify", tmp_path / "sample-x4")
     assert status == 1

@@ -8,8 +8,8 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
+from conftest import Sample
 
-from srdata import preparation
 from srdata.duplicates import copies
 from srdata.duplicates.copies import Gallery, find_copies, sketches_of
 from srdata.duplicates.perceptual_hash import hash_of, sketch
@@ -17,11 +17,10 @@ from srdata.images import read_image
 
 
 def test_a_set_and_its_folder_have_the_same_images(
-    tmp_path: Path, photographs: Path, monkeypatch: pytest.MonkeyPatch
+    sample: Sample, photographs: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(copies, "_TASK", 2)
-    built = preparation.prepare("sample", scale=1, lmdb=True, root=tmp_path, jobs=1)
-    folder, prepared = Gallery(photographs), Gallery(built.path)
+    folder, prepared = Gallery(photographs), Gallery(sample(scale=1, lmdb=True))
     paths = [photographs / folder.key(number) for number in range(len(folder))]
     assert [prepared.key(number) for number in range(5)] == [path.stem for path in paths]
     assert {prepared.place(number) for number in range(5)} == {"train"}

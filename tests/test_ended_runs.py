@@ -15,6 +15,7 @@ from pathlib import Path
 
 import cv2
 import pytest
+from conftest import busy
 
 from srdata.common.run_claims import Claim
 from srdata.errors import StoreError
@@ -180,7 +181,7 @@ def test_workers_end_with_their_parent_at_once(pictures: Path, tmp_path: Path, e
         assert workers(run.pid)
         os.kill(run.pid, end)
         run.wait()
-        wait_until(lambda: not workers(run.pid), 2)
+        wait_until(lambda: not workers(run.pid), busy(2))
         before = snapshot(tmp_path)
         time.sleep(1)
         assert snapshot(tmp_path) == before
@@ -263,7 +264,7 @@ def ended_by(process: subprocess.Popen[str], end: signal.Signals, whole_group: b
     started = time.monotonic()
     (os.killpg if whole_group else os.kill)(process.pid, end)
     status = process.wait()
-    assert time.monotonic() - started < 2
+    assert time.monotonic() - started < busy(2)
     return status, process.communicate()[1]
 
 

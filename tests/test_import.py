@@ -20,7 +20,7 @@ from pairs import Pair, write_folders, write_lmdbs, write_shards
 
 from srdata.cli import run
 from srdata.discovery.inspection import inspect
-from srdata.discovery.plain_pickle import read_plain_pickle
+from srdata.discovery.plain_pickle import LARGEST_BYTES, read_plain_pickle
 from srdata.errors import (
     ArchiveError,
     CorruptRecordError,
@@ -561,6 +561,13 @@ def test_inspect_never_raises_over_damage(pairs: dict[str, Pair], tmp_path: Path
         found += bool(inspect(tmp_path / "out", full=True).problems)
         path.write_bytes(whole)
     assert found > 20
+
+
+def test_a_pickle_too_large_for_a_list_of_keys_is_not_read(tmp_path: Path) -> None:
+    (tmp_path / "a.pkl").touch()
+    os.truncate(tmp_path / "a.pkl", LARGEST_BYTES + 1)
+    with pytest.raises(SourceError, match=r"a\.pkl is larger than \d+ bytes; it is not read"):
+        read_plain_pickle(tmp_path / "a.pkl")
 
 
 class PlainUnpickler(pickle.Unpickler):

@@ -14,6 +14,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
+from conftest import busy
 from PIL import Image
 
 from srdata.errors import ImageError, StorageFullError, StoreError, UsageError
@@ -212,8 +213,8 @@ def test_interrupt_stops_within_two_seconds(pictures: Path, tmp_path: Path) -> N
     time.sleep(0.7)
     started = time.monotonic()
     os.killpg(process.pid, signal.SIGINT)
-    process.wait(timeout=10)
-    assert time.monotonic() - started < 2
+    process.wait(timeout=60)
+    assert time.monotonic() - started < busy(2)
     process.communicate(timeout=10)
     assert process.returncode != 0
     assert not (tmp_path / "out/many-x4/set.json").exists()

@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from srdata import PairedDataset
 from srdata.errors import ImageError, UsageError
 from srdata.images import read_image, write_png
 from srdata.preparation import Prepared, prepare
@@ -108,3 +109,25 @@ def test_two_images_of_one_name_in_two_splits_are_refused(tmp_path: Path) -> Non
     with pytest.raises(UsageError, match=r"two images have the key 'one': .*train.* and .*valid.*rename one"):
         prepare(tmp_path / "pairs", root=tmp_path, jobs=1)
     assert prepare(tmp_path / "pairs", root=tmp_path, splits=["train"], jobs=1).content.counts == {"train": 1}
+
+
+@pytest.mark.parametrize("alone", ["HR/two.png", "LR_bicubic/X4/twox4.png"])
+def test_an_image_without_its_partner_is_named(tmp_path: Path, alone: str) -> None:
+    folder = tmp_path / "pairs"
+    for key in ("one", "two"):
+        write_pair(folder, "", key)
+    for path in folder.rglob("two*.png"):
+        if path != folder / alone:
+            path.unlink()
+    message = "two" if alone.startswith("HR") else r"1 LR images of .* have no HR image in .*: twox4"
+    for use in (PairedDataset, lambda path: prepare(path, root=tmp_path, jobs=1)):
+        with pytest.raises(UsageError, match=message):
+            use(folder)
+
+
+def test_a_name_that_a_template_has_twice_is_one(tmp_path: Path) -> None:
+    image = read_image(PHOTOGRAPHS / "coffee.png")[:48, :48]
+    for name in ("a/a", "b/c"):
+        write_png(tmp_path / f"mine/{name}.png", image)
+    built = prepare(tmp_path / "mine", hr="{key}/{key}.png", scale=4, root=tmp_path, jobs=1)
+    assert [path.name for path in built.path.rglob("*HR/*.png")] == ["a.png"]

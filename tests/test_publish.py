@@ -15,6 +15,7 @@ import datasets
 import numpy as np
 import pyarrow.parquet as pq
 import pytest
+from conftest import Sample
 from huggingface_hub import DatasetCard
 from hypothesis import given
 from hypothesis import strategies as st
@@ -42,14 +43,14 @@ X4 = Config("bicubic", Scale(4))
 
 
 @pytest.fixture(scope="module")
-def prepared(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def prepared(sample: Sample) -> Path:
     """A set in shards, at two scales of which neither divides the other."""
-    return prepare("sample", scale=[3, 4], lmdb=True, root=tmp_path_factory.mktemp("lmdb"), jobs=1).path
+    return sample(scale=(3, 4), lmdb=True)
 
 
 @pytest.fixture(scope="module")
-def in_folders(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return prepare("sample", scale=4, root=tmp_path_factory.mktemp("folder"), jobs=1).path
+def in_folders(sample: Sample) -> Path:
+    return sample(scale=4)
 
 
 def stored(folder: Path, layer: str) -> dict[str, np.ndarray]:

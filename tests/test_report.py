@@ -7,10 +7,10 @@ from typing import Any
 
 import numpy as np
 import pytest
+from conftest import Sample
 from PIL import Image
 from scipy import stats
 
-from srdata import preparation
 from srdata.degrade.chain import load_chain
 from srdata.errors import UnknownNameError, UsageError
 from srdata.images import read_image
@@ -48,10 +48,8 @@ def coffee(photographs: Path) -> np.ndarray:
 
 
 @pytest.fixture(scope="module")
-def prepared(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    root = tmp_path_factory.mktemp("data")
-    built = preparation.prepare("sample", scale=[3, 4], lmdb=True, root=root, jobs=1)
-    return Path(built.path)
+def prepared(sample: Sample) -> Path:
+    return sample(scale=(3, 4), lmdb=True)
 
 
 def pixels(sheet: Image.Image, left: int, top: int, side: int) -> np.ndarray:
