@@ -50,6 +50,7 @@ def export(prepared: Path, out: Path, **options: Any) -> None:
 )
 @click.option("--windows", is_flag=True, help="Cut the training images at the windows of the set.")
 @click.option("--recipe-only", is_flag=True, help="Card, recipe and hashes, but no pixels.")
+@click.option("--licence", help="Under which others may use images of your own, such as cc-by-4.0.")
 @click.option("--i-have-the-rights", is_flag=True, help="Publish images of which this is not known.")
 @click.option("--public", is_flag=True, help="For everyone to see; private without it.")
 @JOBS

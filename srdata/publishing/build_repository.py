@@ -104,8 +104,8 @@ def _pages(story: Story, request: Request) -> Iterator[tuple[str, bytes]]:
     """The files beside the data."""
     yield CARD, card_text(story).encode()
     yield RECIPE, recipe_text(story.content).encode()
-    if story.terms.manifests:
-        yield LICENCE, licence_text(story.terms).encode()
+    if story.terms.manifests or story.terms.own:
+        yield LICENCE, licence_text(story).encode()
     if story.form:
         sheet = np.asarray(contact_sheet(request.folder))
         yield SHEET, encode_png(sheet, level=6)

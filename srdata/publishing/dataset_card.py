@@ -12,6 +12,7 @@ import yaml
 from huggingface_hub import DatasetCard, DatasetCardData
 
 from srdata.fetch.manifest import Manifest
+from srdata.prepared.licence_names import HUB_LICENCES, OwnLicence
 from srdata.prepared.licences import Terms
 from srdata.publishing.formats import FORMS, Config
 from srdata.publishing.published_file import PublishedConfig
@@ -22,7 +23,6 @@ SHEET = "sheet.png"
 LICENCE = "LICENSE.md"
 RECIPE = "recipe.yaml"
 HASHES = "hashes.jsonl"
-_HUB_LICENCES = {"cc0-1.0", "cc-by-4.0", "cc-by-sa-4.0", "cc-by-nc-4.0", "mit", "apache-2.0"}
 _SIZES = {1_000: "n<1K", 10_000: "1K<n<10K", 100_000: "10K<n<100K", 1_000_000: "100K<n<1M"}
 
 
@@ -53,9 +53,15 @@ def card_text(story: Story) -> str:
     return str(DatasetCard(f"---\n{data.to_yaml()}\n---\n\n{_body(story)}"))
 
 
-def licence_text(terms: Terms) -> str:
-    """LICENSE.md: the terms of every data set that images come from."""
-    return "# Terms\n\n" + "".join(_terms_of(one) for one in terms.manifests)
+def licence_text(story: Story) -> str:
+    """LICENSE.md: the terms of every data set that images come from, or those that their owner gives."""
+    own = _terms_of_owner(story.content.name, story.terms.own) if story.terms.own else ""
+    return "# Terms\n\n" + own + "".join(_terms_of(one) for one in story.terms.manifests)
+
+
+def _terms_of_owner(name: str, licence: OwnLicence) -> str:
+    link = f"\n<{licence.link}>\n" if licence.link else ""
+    return f"## {name}\n\nThe owner of the images gives them the licence {licence.name}.\n{link}"
 
 
 def _terms_of(one: Manifest) -> str:
@@ -85,12 +91,15 @@ def _title(story: Story) -> str:
 
 def _licence(terms: Terms) -> dict[str, str]:
     """The licence in the words of the Hub; nothing where nothing is known."""
-    names = {one.licence.name.lower() for one in terms.manifests}
+    if terms.own is not None and terms.own.hub is not None:
+        return {"license": terms.own.hub}
+    names = [one.licence.name.lower() for one in terms.manifests]
+    names += [terms.own.name.lower()] if terms.own else []
     if not names:
         return {}
-    if len(names) == 1 and names <= _HUB_LICENCES:
-        return {"license": names.pop()}
-    slug = re.sub(r"[^a-z0-9.]+", "-", terms.manifests[0].licence.name.lower()).strip("-")
+    if len(set(names)) == 1 and names[0] in HUB_LICENCES:
+        return {"license": names[0]}
+    slug = re.sub(r"[^a-z0-9.]+", "-", names[0]).strip("-")
     return {"license": "other", "license_name": slug, "license_link": LICENCE}
 
 
@@ -184,9 +193,10 @@ def _rebuilding(story: Story) -> str:
 def _details(story: Story) -> Iterator[str]:
     if story.published:
         yield f"## Content\n\n{_table(story)}"
-    if story.terms.manifests:
+    if story.terms.manifests or story.terms.own:
         terms = "\n".join(f"- {line}" for line in story.terms.lines)
         yield f"## Terms\n\n{terms}\n\nSee [{LICENCE}]({LICENCE})."
+    if story.terms.manifests:
         yield "## Citation\n\n" + "\n".join(f"- {text}" for text in story.terms.citations)
     yield f"## Recipe\n\nDigest `{story.content.digest}`.\n\n```yaml\n{recipe_text(story.content)}```"
     made = "\n".join(f"- {name} {version}" for name, version in story.versions.items())

@@ -66,6 +66,7 @@ class Request:
             self.shard_bytes,
             self.versions,
             [one.model_dump(mode="json") for one in self.terms.manifests],
+            *([self.terms.own.name] if self.terms.own else []),
         ]
         return hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()
 

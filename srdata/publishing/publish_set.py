@@ -13,7 +13,7 @@ from filelock import FileLock
 
 from srdata.common.files import PART, storage_errors
 from srdata.errors import UsageError
-from srdata.prepared.licences import refuse_unless_allowed, terms_of
+from srdata.prepared.licences import refuse_unless_allowed, terms_of, with_licence
 from srdata.prepared.set_images import PreparedImages
 from srdata.publishing.build_repository import build
 from srdata.publishing.hub_client import Hub, TemporaryHubError, open_hub
@@ -48,6 +48,7 @@ def publish(
     form: PublishForm | None = None,
     windows: bool = False,
     recipe_only: bool = False,
+    licence: str | None = None,
     i_have_the_rights: bool = False,
     public: bool = False,
     shard_bytes: int = SHARD_BYTES,
@@ -65,12 +66,15 @@ def publish(
     then nothing names the files that they name. The same call goes on where one was interrupted, and uploads
     nothing where nothing has changed. At the end the hashes on the Hub are compared with those here.
 
+    `licence` is that under which others may use images of your own, by its name on the Hub or in SPDX, such
+    as cc-by-4.0: the card and LICENSE.md say so.
+
     Raises LicenceError where the images may not be passed on, unless `i_have_the_rights`; SetError,
     UsageError, CorruptRecordError, StoreError; HubError where the Hub does not take it.
     """
     images = PreparedImages(path)
     folder, content = images.folder, images.content
-    terms = terms_of(content)
+    terms = with_licence(terms_of(content), licence)
     for line in terms.lines:
         log(line)
     if not (recipe_only or i_have_the_rights):
