@@ -166,11 +166,10 @@ def test_images_without_partner_are_listed(tmp_path: Path) -> None:
     write_png(tmp_path / "LR_bicubic/X4/otherx4.png", positions(12, 12))
     with pytest.raises(UsageError) as caught:
         PairedDataset(tmp_path)
-    hr, lr = tmp_path / "HR", tmp_path / "LR_bicubic/X4"
     assert str(caught.value) == (
-        f"12 HR images of {hr} have no LR image in {lr}: 0001x4, 0002x4, 0003x4, 0004x4, 0005x4, 0006x4, "
-        f"0007x4, 0008x4, 0009x4, 0010x4 and 2 more; 1 LR images of {lr} have no HR image in {hr}: otherx4; "
-        "the template is '{key}x4'"
+        f"{tmp_path}: 12 HR images of HR have no LR image in LR_bicubic/X4: 0001, 0002, 0003, 0004, 0005, "
+        "0006, 0007, 0008, 0009, 0010 and 2 more; 1 LR images of LR_bicubic/X4 have no HR image in HR: otherx4; "
+        f"to take the pairs that are whole, srdata prepare {tmp_path} --hr HR --lr LR_bicubic/X4 --scale 4"
     )
 
 
@@ -204,8 +203,8 @@ def test_sizes_that_do_not_match_are_listed(tmp_path: Path) -> None:
     with pytest.raises(UsageError) as caught:
         PairedDataset(tmp_path)
     assert str(caught.value) == (
-        "1 of 3 pairs do not match at scale 4: 0002 (HR 48x48, LR 12x11); "
-        "give the scale that they have, or make the LR images anew with `srdata prepare`"
+        f"{tmp_path}: HR and LR_bicubic/X4 do not all match at x4, as 0002 is 48x48 in HR and 12x11 in LR: "
+        f"to take those that do, srdata prepare {tmp_path} --hr HR --lr LR_bicubic/X4 --scale 4"
     )
     folders = {"hr": tmp_path / "HR", "lr": tmp_path / "LR_bicubic/X4", "template": "{key}x4"}
     with pytest.raises(UsageError, match="3 of 3 pairs do not match at scale 2: 0001"):

@@ -168,17 +168,21 @@ def test_columns_are_named(tmp_path: Path) -> None:
     [
         (
             None,
-            "has none of the columns lr, hr and image, it has images in lq, gt, other things in key: name",
+            "which columns are HR and LR is not clear, it has images in lq, gt, lr_x2, other",
         ),
-        ({"hr": "HR"}, "has no column 'HR', it has images in lq, gt, other things in key"),
-        ({"hr": "key"}, "column 'key' holds string, no images; it has images in lq, gt"),
+        ({"hr": "HR"}, "has no column 'HR', it has images in lq, gt, lr_x2, other"),
+        ({"hr": "key"}, "column 'key' holds string, no images; it has images in lq, gt, lr_x2"),
         ({"gt": "gt"}, "unknown role of a column 'gt'.*known: hr, key, lr"),
     ],
 )
 def test_wrong_columns_are_told_with_those_that_are_there(
     columns: dict[str, str] | None, message: str, tmp_path: Path
 ) -> None:
-    table(PAIRS, lr="lq", hr="gt").save_to_disk(tmp_path / "here")
+    rows = []
+    for key, (low, high) in PAIRS.items():
+        images = {"lq": encoded(low), "gt": encoded(high), "lr_x2": encoded(high[::2, ::2])}
+        rows.append({**{name: {"bytes": data} for name, data in images.items()}, "key": key})
+    rows_of(rows).save_to_disk(tmp_path / "here")
     with pytest.raises(UsageError, match=message):
         PairedDataset(tmp_path / "here", columns=columns)
 

@@ -10,17 +10,14 @@ from typing import NamedTuple
 
 import numpy as np
 
-from srdata.discovery.image_bytes import ImageFile
-from srdata.discovery.pairing import guess_scale, match_names
+from srdata.discovery.image_bytes import ImageFile, header_of
+from srdata.discovery.pairing import guess_scale, listed
 from srdata.errors import UsageError
-from srdata.images import probe
 from srdata.scale import Scale
 from srdata.vocabulary import Split
 
 GIVEN = "given"  # the track of LR images of which nothing says how they were made
-SPLITS: dict[str, Split] = {"train": "train", "validation": "validation", "test": "test"}
-
-
+_WINDOW = re.compile(r".+_s\d{3,}")
 _UNSAFE = re.compile(r"(^|/)\.{0,2}(/|$)|[\x00-\x1f\x7f\\]")
 
 
@@ -41,10 +38,11 @@ class Track(NamedTuple):
 
 @dataclass(frozen=True)
 class Lr:
-    """LR images, and what they are called beside an HR image of name {key}."""
+    """LR images by the keys of their HR images, those without one by their names; and what is wrong."""
 
     pile: Pile
-    template: str = "{key}"
+    problem: str | None = None
+    taken_by: str = ""  # the command that takes those of them that are whole
 
 
 @dataclass(frozen=True)
@@ -54,12 +52,44 @@ class Part:
     split: Split | None  # None where nothing tells
     hr: Pile
     lr: Mapping[Track, Lr] = field(default_factory=dict)
+    scale: Scale | None = None  # the one that the HR images belong to, where each scale has its own
 
     def lr_images(self, track: Track) -> dict[str, ImageFile]:
-        """The LR image that faces each HR image, by the name of that; raises UsageError for orphans."""
+        """The LR image that faces each HR image, by the key of that; UsageError where that is not clear."""
         lr = self.lr[track]
-        names = match_names(list(self.hr.images), lr.pile.images, lr.template, (self.hr.where, lr.pile.where))
-        return {key: lr.pile.images[name] for key, name in zip(self.hr.images, names, strict=True)}
+        if lr.problem is not None:
+            raise UsageError(lr.problem)
+        return {key: lr.pile.images[key] for key in self.hr.images}
+
+
+class Found(NamedTuple):
+    """The form of what was found, and its parts: one for each HR pile, which may have LR piles."""
+
+    form: str
+    parts: tuple[Part, ...]
+    left_out: tuple[str, ...] = ()  # what is there and is not used, in words
+
+    @property
+    def subimages(self) -> bool:
+        """Whether the images are called as those that are cut out of larger ones: 0001_s001."""
+        return all(_WINDOW.fullmatch(key) for part in self.parts for key in part.hr.images)
+
+    @property
+    def paired(self) -> bool:
+        """Whether there are LR images."""
+        return any(part.lr for part in self.parts)
+
+
+def facing(hr: Pile, lr: Pile) -> Lr:
+    """LR images that have the names of the HR images, with what is wrong where some have no partner."""
+    missing = [key for key in hr.images if key not in lr.images]
+    extra = [key for key in lr.images if key not in hr.images]
+    said = [
+        f"{hr.where}: {len(keys)} {side} images have no {other} image: {listed(keys)}"
+        for keys, side, other in ((missing, "HR", "LR"), (extra, "LR", "HR"))
+        if keys
+    ]
+    return Lr(lr, f"{'; '.join(said)}: add them, or take the others out" if said else None)
 
 
 def key_problem(pile: Pile) -> str | None:
@@ -86,5 +116,5 @@ def scale_between(hr: Pile, lr: Pile) -> Scale:
 def _size(pile: Pile, key: str) -> tuple[int, int]:
     if key not in pile.images:
         raise UsageError(f"{pile.where} has no HR image {key!r}, of which there is an LR image")
-    info = probe(pile.images[key].read_bytes(), f"{pile.where}: {key}")
+    info = header_of(pile.images[key])
     return info.height, info.width

@@ -16,7 +16,17 @@ import numpy as np
 
 from srdata.common.hdf5_file import hdf5_library, open_hdf5
 from srdata.errors import CorruptRecordError, ImageError
-from srdata.images import USUAL_PIXELS, Pixels, encode_png
+from srdata.hub.encoded_images import EncodedImage
+from srdata.images import (
+    USUAL_PIXELS,
+    ImageInfo,
+    ImagePolicy,
+    Pixels,
+    decode_image,
+    encode_png,
+    probe,
+    read_image,
+)
 from srdata.images.file_kinds import HEAD_BYTES, format_of
 from srdata.store.lmdb_pool import Lease
 
@@ -36,6 +46,28 @@ class ImageFile(Protocol):
 
     def read_bytes(self) -> bytes:
         """The bytes of the file; raises ImageError or OSError."""
+
+
+def header_of(file: ImageFile) -> ImageInfo:
+    """What the header of an image file says; raises ImageError."""
+    if isinstance(file, Path):
+        return probe(file)
+    return probe(file.open() if isinstance(file, EncodedImage) else file.read_bytes(), str(file))
+
+
+def told_header(file: ImageFile) -> tuple[int, int, int]:
+    """Height, width and EXIF orientation: by the list of an LMDB, else by the header; raises ImageError."""
+    if isinstance(file, LmdbImage) and file.height:
+        return file.height, file.width, 1
+    info = header_of(file)
+    return info.height, info.width, info.orientation
+
+
+def pixels_of(file: ImageFile, policy: ImagePolicy | None = None) -> Pixels:
+    """An image file decoded, RGB uint8 (height, width, 3); raises ImageError."""
+    if isinstance(file, Path):
+        return read_image(file, policy)
+    return decode_image(file.read_bytes(), str(file), policy)
 
 
 @dataclass(frozen=True)

@@ -10,12 +10,13 @@ from typing import NamedTuple
 
 from srdata.common.progress import Advance, progress
 from srdata.discovery.found_parts import Lr, Part, Pile, Track, key_problem
-from srdata.discovery.image_bytes import ImageFile, LmdbImage
+from srdata.discovery.image_bytes import ImageFile, LmdbImage, header_of, pixels_of
 from srdata.discovery.known_forms import find_parts
-from srdata.discovery.lmdb_folders import stored_keys
+from srdata.discovery.lmdb_folders import has_list, stored_keys
+from srdata.discovery.refusals import text
 from srdata.discovery.unused_files import unused_files
 from srdata.errors import SrdataError
-from srdata.images import ImageInfo, ImagePolicy, admit, decode_image, describe_left_out, probe
+from srdata.images import ImageInfo, ImagePolicy, admit, describe_left_out
 from srdata.store.export_json import read_export
 from srdata.store.set_json import SET_FILE, check_files, read_set
 
@@ -65,6 +66,7 @@ def _inspect(path: Path, told: Inspection, how: How) -> None:
     if (exported := read_export(path)) is not None:
         told.lines.append(f"exported from the srdata set {exported.name} as {exported.form}")
     found = find_parts(path)
+    told.problems += found.left_out
     told.lines.append(f"form      {found.form}{', sub-images' if found.subimages else ''}")
     total = sum(
         len(part.hr.images) + sum(len(lr.pile.images) for lr in part.lr.values()) for part in found.parts
@@ -72,6 +74,9 @@ def _inspect(path: Path, told: Inspection, how: How) -> None:
     with progress("inspect", total, "images") as advance:
         for part in found.parts:
             _inspect_part(part, told, how, advance)
+    told.problems += _unlisted(found.parts)
+    if not found.paired:
+        told.lines.append("LR        none")
     _tell_unused(path, found.parts, told)
 
 
@@ -102,8 +107,6 @@ def _inspect_set(path: Path, told: Inspection) -> None:
 
 def _inspect_part(part: Part, told: Inspection, how: How, advance: Advance) -> None:
     high = _inspect_pile(part.hr, f"HR ({part.split or 'split not told'})", told, how, advance)
-    if not part.lr:
-        told.lines.append("LR        none")
     for track, lr in part.lr.items():
         low = _inspect_pile(lr.pile, f"LR {track.name} {track.scale.label}", told, how, advance)
         _compare(part, track, lr, high, low, told)
@@ -116,11 +119,11 @@ def _inspect_pile(pile: Pile, what: str, told: Inspection, how: How, advance: Ad
     problems: list[str] = []
     for key, file in pile.images.items():
         try:
-            infos[key] = info = _header(file)
+            infos[key] = info = header_of(file)
             sizes[key] = info.height, info.width
             problems += _listed_otherwise(file, sizes[key])
             if how.full:
-                decode_image(file.read_bytes(), str(file), how.policy)
+                pixels_of(file, how.policy)
             else:
                 admit(info, how.policy, str(file))
         except (SrdataError, OSError) as error:
@@ -130,12 +133,8 @@ def _inspect_pile(pile: Pile, what: str, told: Inspection, how: How, advance: Ad
         f"{what}: {len(pile.images)} images in {pile.where}, {_range(sizes)}{_kinds(infos.values())}"
     )
     bad_key = key_problem(pile)
-    told.problems += _few([*problems, *_unlisted(pile), *([bad_key] if bad_key else [])])
+    told.problems += _few([*problems, *([bad_key] if bad_key else [])])
     return sizes
-
-
-def _header(file: ImageFile) -> ImageInfo:
-    return probe(file) if isinstance(file, Path) else probe(file.read_bytes(), str(file))
 
 
 def _kinds(infos: Iterable[ImageInfo]) -> str:
@@ -155,16 +154,20 @@ def _kinds_of(info: ImageInfo) -> Iterator[str]:
 
 def _listed_otherwise(file: ImageFile, size: Size) -> Iterator[str]:
     if isinstance(file, LmdbImage) and file.height and (file.height, file.width) != size:
-        yield f"{file}: is {_text(size)}, listed as {_text((file.height, file.width))}"
+        yield f"{file}: is {text(size)}, listed as {text((file.height, file.width))}"
 
 
-def _unlisted(pile: Pile) -> Iterator[str]:
-    """The keys of an LMDB that its list leaves out."""
-    first = next(iter(pile.images.values()), None)
-    if isinstance(first, LmdbImage):
-        surplus = stored_keys(first.folder) - set(pile.images)
-        if surplus:
-            yield f"{pile.where}: {len(surplus)} keys are not listed: {', '.join(sorted(surplus)[:SHOWN])}"
+def _unlisted(parts: Iterable[Part]) -> Iterator[str]:
+    """The keys of LMDBs that their lists leave out."""
+    listed: dict[Path, set[str]] = {}
+    for part in parts:
+        for pile in (part.hr, *(lr.pile for lr in part.lr.values())):
+            for file in pile.images.values():
+                if isinstance(file, LmdbImage):
+                    listed.setdefault(file.folder, set()).add(file.name)
+    for folder, keys in listed.items():
+        if has_list(folder) and (surplus := sorted(stored_keys(folder) - keys)):
+            yield f"{folder}: {len(surplus)} keys are not listed: {', '.join(surplus[:SHOWN])}"
 
 
 def _compare(
@@ -172,19 +175,17 @@ def _compare(
 ) -> None:
     """Whether every HR image has its LR image, of the size that the scale asks for."""
     try:
-        names = {key: lr.template.format(key=key) for key in part.lr_images(track)}
+        keys = list(part.lr_images(track))
     except SrdataError as error:
         told.problems.append(str(error))
         return
-    told.lines.append(f"pairs     {len(names)} at {track.scale.label}")
+    told.lines.append(f"pairs     {len(keys)} at {track.scale.label}")
     wrong = []
-    for key, name in names.items():
-        if key in high and name in low:
+    for key in keys:
+        if key in high and key in low:
             wanted = track.scale.lr(high[key][0]), track.scale.lr(high[key][1])
-            if low[name] != wanted:
-                wrong.append(
-                    f"{key}: LR is {_text(low[name])}, HR {_text(high[key])} asks for {_text(wanted)}"
-                )
+            if low[key] != wanted:
+                wrong.append(f"{key}: LR is {text(low[key])}, HR {text(high[key])} asks for {text(wanted)}")
     told.problems += _few(wrong)
 
 
@@ -194,13 +195,9 @@ def _range(sizes: dict[str, Size]) -> str:
         return "none readable"
     counts = Counter(sizes.values())
     if len(counts) <= 3:
-        return ", ".join(f"{count} of {_text(size)}" for size, count in counts.most_common())
+        return ", ".join(f"{count} of {text(size)}" for size, count in counts.most_common())
     sides = [side for size in sizes.values() for side in size]
     return f"{len(counts)} sizes with sides of {min(sides)} to {max(sides)} pixels"
-
-
-def _text(size: Size) -> str:
-    return f"{size[1]}x{size[0]}"
 
 
 def _few(problems: list[str]) -> list[str]:

@@ -28,6 +28,16 @@ _SIZE = re.compile(rb"(\d{1,6}), ?(\d{1,6}), ?[13]")
 _META = b".meta"
 
 
+def is_lmdb(path: Path) -> bool:
+    """Whether `path` is one of BasicSR's LMDBs, by its name and its data file."""
+    return path.suffix == ".lmdb" and (path / DATA_FILE).is_file()
+
+
+def has_list(folder: Path) -> bool:
+    """Whether a file beside the data names the images."""
+    return (folder / META_FILE).is_file() or (folder / PICKLE_FILE).is_file()
+
+
 def lmdb_images(folder: Path) -> dict[str, LmdbImage]:
     """The images of an LMDB folder by key, in the order of its list, else of its keys.
 

@@ -10,30 +10,39 @@ from typing import Any, NamedTuple
 
 from srdata.common.hdf5_file import GROUPS, open_hdf5
 from srdata.common.safe_names import NewNames
-from srdata.discovery.found_parts import GIVEN, SPLITS, Lr, Part, Pile, Track, scale_between
+from srdata.discovery.found_parts import GIVEN, Lr, Part, Pile, Track, facing, scale_between
 from srdata.discovery.image_bytes import Hdf5Image, ImageFile, TarImage, own_data
+from srdata.discovery.name_marks import marks_of_folder
+from srdata.discovery.parts_by_name import parts_by_name
 from srdata.errors import SourceError
 from srdata.fetch.archive_members import refuse, tar_places
 from srdata.images import IMAGE_SUFFIXES, natural
 from srdata.scale import Scale
+from srdata.store.folder_names import SPLITS
 from srdata.vocabulary import Split
 
 HDF5_SUFFIXES = frozenset({".h5", ".hdf5"})
 _HDF5_NAME = re.compile(r"(?:.+_(?P<split>train|valid)_)?(?P<track>.+)_X(?P<scale>\d+(?:\.\d+)?)")
-_HDF5_SPLITS: dict[str | None, Split] = {"train": "train", "valid": "validation"}
 _LARGEST_JSON_BYTES = 16 << 20
-_HR, _LR = ("hr", "gt", ""), re.compile(r"(?:lr|lq)(?:_x(?P<scale>\d+(?:\.\d+)?))?")
 
 
-def tar_parts(archives: Iterable[Path]) -> list[Part]:
-    """A part for each split of a set in tars; raises ArchiveError for hostile members, SourceError."""
+def tar_parts(path: Path, archives: Iterable[Path]) -> tuple[list[Part], list[str]]:
+    """A part for each split of a set in tars, and what is left out of it.
+
+    Samples of one image alone are folders of images. Raises ArchiveError for hostile members, SourceError.
+    """
     splits: dict[Split | None, dict[str, _Sample]] = {}
     for archive in archives:
         for sample in _samples(archive):
             key, split = sample.name_and_split()
             if splits.setdefault(split, {}).setdefault(key, sample) is not sample:
                 raise SourceError(f"{archive}: sample {key!r} stands twice: take one of them out")
-    return [_tar_part(split, samples) for split, samples in splits.items()]
+    if splits and not any(one.images for samples in splits.values() for one in samples.values()):
+        raise SourceError(f"{path}: no sample holds hr.png or a plain image")
+    alone = {key: one.images for samples in splits.values() for key, one in samples.items()}
+    if set(splits) == {None} and all(set(images) <= {""} for images in alone.values()):
+        return parts_by_name(path, {key: images[""] for key, images in alone.items() if images})
+    return [_tar_part(split, samples) for split, samples in splits.items()], []
 
 
 class _Sample(NamedTuple):
@@ -50,7 +59,7 @@ class _Sample(NamedTuple):
         key, split = facts.get("key", self.key), facts.get("split")
         if not isinstance(key, str) or not (split is None or split in SPLITS):
             raise SourceError(f"{file}: key must be a text, and split one of {', '.join(SPLITS)}")
-        return key, split
+        return key, split and SPLITS[split]
 
     @property
     def images(self) -> dict[str, TarImage]:
@@ -97,16 +106,18 @@ def _tar_part(split: Split | None, samples: dict[str, _Sample]) -> Part:
         for kind, file in sample.images.items():
             piles.setdefault(kind, {})[key] = file
     where = next(iter(samples.values())).archive.parent
-    high = next((piles[kind] for kind in _HR if kind in piles), None)
+    said = {kind: marks_of_folder(kind)[0] for kind in sorted(piles)}
+    sided = [kind for kind, marks in said.items() if marks.side == "hr"]
+    high = next((kind for kind in (*sided, "") if kind in piles), None)
     if high is None:
         raise SourceError(f"{where}: no sample holds hr.png or a plain image")
-    hr = Pile(where, high)
+    hr = Pile(where, piles[high])
     lr: dict[Track, Lr] = {}
-    for kind, images in sorted(piles.items()):
-        if match := _LR.fullmatch(kind):
-            pile = Pile(where, images)
-            scale = Scale(match["scale"]) if match["scale"] else scale_between(hr, pile)
-            lr[Track(GIVEN, scale)] = Lr(pile)
+    for kind, marks in said.items():
+        if marks.side == "lr":
+            pile = Pile(where, piles[kind])
+            scale = marks.scale or scale_between(hr, pile)
+            lr[Track(marks.track or GIVEN, scale)] = facing(hr, pile)
     return Part(split, hr, lr)
 
 
@@ -116,10 +127,10 @@ def hdf5_parts(paths: Iterable[Path]) -> list[Part]:
     for path in paths:
         lr, hr = (Pile(path, images) for images in _hdf5_images(path))
         name = _HDF5_NAME.fullmatch(path.stem)
-        split = _HDF5_SPLITS.get(name["split"]) if name else None
+        split = SPLITS.get(name["split"] or "") if name else None
         track = Track(name["track"], Scale(name["scale"])) if name else Track(GIVEN, scale_between(hr, lr))
         first = parts.setdefault(split, Part(split, hr))
-        parts[split] = Part(split, first.hr, {**first.lr, track: Lr(lr)})
+        parts[split] = Part(split, first.hr, {**first.lr, track: facing(hr, lr)})
     return list(parts.values())
 
 

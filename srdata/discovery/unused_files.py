@@ -8,10 +8,11 @@ from pathlib import Path
 from srdata.degrade.image_files import DELTAS_FILE
 from srdata.discovery.found_parts import Part
 from srdata.discovery.image_bytes import ArrayFile, Hdf5Image, ImageFile, LmdbImage, TarImage
+from srdata.hub.encoded_images import EncodedImage
 from srdata.images import LeftOut, list_folder
 from srdata.store.export_json import EXPORT_FILE
 
-_KNOWN = frozenset({EXPORT_FILE, DELTAS_FILE})  # that srdata writes beside images, and reads
+_KNOWN = frozenset({EXPORT_FILE, DELTAS_FILE, "sheet.png"})  # that srdata writes beside images
 
 
 def unused_files(folder: Path, parts: Iterable[Part]) -> list[LeftOut]:
@@ -42,4 +43,7 @@ def _place(file: ImageFile) -> Path | None:
             return file.path
         case Path():
             return file
+        case EncodedImage():
+            path = file.column.path(file.row)
+            return Path(path) if path and Path(path).is_absolute() else None
     return None

@@ -14,9 +14,11 @@ import numpy as np
 
 from srdata.common.parallel import in_order
 from srdata.common.progress import progress
+from srdata.discovery.image_bytes import ImageFile, pixels_of
+from srdata.discovery.known_forms import look_for_parts
 from srdata.duplicates.perceptual_hash import NEAR, TURNS, Near, Sketch, alike, hash_of, near_pairs, sketch
 from srdata.errors import UsageError
-from srdata.images import ImagePolicy, Pixels, list_images, read_image, turned
+from srdata.images import ImagePolicy, Pixels, turned
 from srdata.prepared.set_images import PreparedImages
 from srdata.store.blocks import HR
 from srdata.store.set_json import SET_FILE
@@ -25,10 +27,12 @@ _TASK = 64  # images: enough for the index, which each task opens, to cost littl
 _PAIRS = 10_000  # at a time
 _ANYTHING = ImagePolicy(alpha="drop", depth16="round", cmyk="convert", frames="first")
 
+_Task = list[ImageFile] | tuple[Path, str | None, int, int]
+
 
 @dataclass(frozen=True)
 class Gallery:
-    """Images with names: HR of a prepared set (of one split, or of all), or the image files of a folder.
+    """Images with names: HR of a prepared set (of one split, or of all), or those of a folder.
 
     Copies at other sizes, which a recipe made on purpose, are left out of a set.
     """
@@ -41,11 +45,11 @@ class Gallery:
         return PreparedImages(self.path) if (self.path / SET_FILE).is_file() else None
 
     @cached_property
-    def _files(self) -> list[Path]:
-        found = list_images(self.path)
-        if not found:
+    def _files(self) -> list[tuple[str, ImageFile]]:
+        found = look_for_parts(self.path)
+        if found is None:
             raise UsageError(f"{self.path} is no prepared set and holds no images: give one that does")
-        return found
+        return [(key, file) for part in found.parts for key, file in part.hr.images.items()]
 
     @cached_property
     def rows(self) -> list[int]:
@@ -85,7 +89,8 @@ class Gallery:
     def key(self, number: int) -> str:
         """The name of an image."""
         if self._images is None:
-            return self._files[number].relative_to(self.path).as_posix()
+            key, file = self._files[number]
+            return file.relative_to(self.path).as_posix() if isinstance(file, Path) else key
         return self._images.index.key(self.rows[number])
 
     def place(self, number: int) -> str:
@@ -95,8 +100,14 @@ class Gallery:
     def read(self, number: int) -> Pixels:
         """An image, RGB uint8 (height, width, 3); raises CorruptRecordError or ImageError."""
         if self._images is None:
-            return read_image(self._files[number], _ANYTHING)
+            return pixels_of(self._files[number][1], _ANYTHING)
         return self._images.read(self.rows[number], HR)
+
+    def task(self, first: int, last: int) -> _Task:
+        """Some of its images, in a form that another process can read."""
+        if self._images is None:
+            return [file for _, file in self._files[first:last]]
+        return self.path, self.split, first, last
 
 
 class Copies(NamedTuple):
@@ -111,9 +122,7 @@ class Copies(NamedTuple):
 def sketches_of(gallery: Gallery, jobs: int = -1) -> Sketch:
     """The sketch of every image, (count, 32, 32); raises UsageError, CorruptRecordError or ImageError."""
     total = len(gallery)
-    tasks = [
-        (gallery.path, gallery.split, first, min(first + _TASK, total)) for first in range(0, total, _TASK)
-    ]
+    tasks = [gallery.task(first, min(first + _TASK, total)) for first in range(0, total, _TASK)]
     found = []
     with progress(f"perceptual hashes of {gallery.path}", total, "images") as advance:
         for part in in_order(_sketch_some, tasks, jobs=jobs):
@@ -122,7 +131,9 @@ def sketches_of(gallery: Gallery, jobs: int = -1) -> Sketch:
     return np.concatenate(found)
 
 
-def _sketch_some(task: tuple[Path, str | None, int, int]) -> Sketch:
+def _sketch_some(task: _Task) -> Sketch:
+    if isinstance(task, list):
+        return np.stack([sketch(pixels_of(file, _ANYTHING)) for file in task])
     path, split, first, last = task
     gallery = Gallery(path, split)
     return np.stack([sketch(gallery.read(number)) for number in range(first, last)])

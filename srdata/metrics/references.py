@@ -2,29 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 
 import numpy as np
 
-from srdata.discovery.pair_folders import images_by_name
+from srdata.discovery.found_parts import Part
+from srdata.discovery.image_bytes import ImageFile, header_of, pixels_of
+from srdata.discovery.known_forms import find_parts
 from srdata.errors import UsageError
 from srdata.fetch import obtain
 from srdata.fetch.manifest import Bicubic, ImageSet, Manifest, load_manifest
-from srdata.images import ImageInfo, ImagePolicy, Pixels, probe, read_image
-from srdata.metrics.sr_names import hr_keys
+from srdata.images import ImageInfo, ImagePolicy, Pixels
 from srdata.prepared.set_images import PreparedImages
 from srdata.recipes.name_meaning import Kind, meaning
 from srdata.resize import imresize
 from srdata.scale import Scale
 from srdata.store.blocks import HR
+from srdata.store.folder_names import SHORT
 from srdata.store.set_json import SET_FILE
 
-_SPLITS = ("test", "validation", "train")  # the first that a set has is evaluated
-# of RCAN, EDSR, BasicSR, eugenesiow's archives and SelfExSR
-_HR_FOLDERS = ("HR/x{scale}", "HR", "GTmod{scale}", "GTmod12", "original", "image_SRF_{scale}")
+_SPLITS = tuple(reversed(SHORT))  # the first that a set has is evaluated
 _MATLAB = Bicubic(rounding="each-pass", border="symmetric", evidence="EDSR's benchmark archive")
 
 
@@ -66,36 +66,71 @@ def find_references(
     A data set is taken from `from_dir` or downloaded below `root`. Raises UsageError, SetError, SourceError.
     """
     if hr is not None:
-        return _in_folder(Path(hr), str(hr), images)
+        return _in_folder(Path(hr), str(hr), scale, None, images)
     meant = meaning(name, (Kind.DATA_SET, Kind.PATH))
     if meant.kind is Kind.DATA_SET:
         return _known(meant.name, scale, Path(root), Path(from_dir) if from_dir else None, split, images)
     folder = Path(meant.name)
     if (folder / SET_FILE).is_file():
         return _prepared(folder, scale, split)
-    return _in_folder(_hr_folder(folder, scale), folder.name, images)
+    return _in_folder(folder, folder.name, scale, split, images)
 
 
-def read_as_stored(path: Path, policy: ImagePolicy | None = None) -> Pixels:
+def read_as_stored(file: ImageFile, policy: ImagePolicy | None = None) -> Pixels:
     """An image file as (H, W, 3), or (H, W, 1) where the file itself is grey; raises ImageError."""
-    pixels = read_image(path, policy)
-    return np.ascontiguousarray(pixels[..., :1]) if probe(path).channels == 1 else pixels
+    pixels = pixels_of(file, policy)
+    return np.ascontiguousarray(pixels[..., :1]) if header_of(file).channels == 1 else pixels
 
 
-def _in_folder(folder: Path, name: str, policy: ImagePolicy | None) -> References:
+def _in_folder(
+    folder: Path, name: str, scale: Scale, split: str | None, policy: ImagePolicy | None
+) -> References:
+    """The HR images of a folder, and the LR images that stand beside them."""
     if not folder.is_dir():
         raise UsageError(f"{folder}: no such folder; give the one with the HR images as --hr")
-    files = images_by_name(folder)
-    paths = {key: files[file] for key, file in hr_keys(files).items()}
-    return _of_files(paths, name, _MATLAB, policy)
+    parts = _parts_of(folder, find_parts(folder).parts, scale, split)
+    files: dict[str, ImageFile] = {}
+    low: dict[str, ImageFile] = {}
+    for part in parts:
+        lr = _lr_at(part, scale)
+        for key, file in part.hr.images.items():
+            short = key.removeprefix(f"{part.split}/")  # which tells splits apart: here is but one
+            files[short] = file
+            if key in lr:
+                low[short] = lr[key]
+    references = _of_files(files, name, _MATLAB, policy)
+    if len(files) > len(low):
+        return references
+    return replace(references, stored_lr=lambda key: read_as_stored(low[key], policy))
 
 
-def _of_files(paths: dict[str, Path], name: str, bicubic: Bicubic, policy: ImagePolicy | None) -> References:
+def _parts_of(folder: Path, parts: Sequence[Part], scale: Scale, split: str | None) -> Sequence[Part]:
+    """The parts of a split, by default the first that is there, whose HR images are those of a scale."""
+    there = {part.split for part in parts}
+    if split is not None and split not in there:
+        names = " or ".join(str(one) for one in _SPLITS if one in there) or "none: leave --split out"
+        raise UsageError(f"{folder} has no split {split!r}: take {names}")
+    chosen = split or next((one for one in _SPLITS if one in there), None)
+    found = [part for part in parts if part.split in (chosen, None)]
+    own = [part for part in found if part.scale == scale]
+    return own or [part for part in found if part.scale is None] or found[:1]
+
+
+def _lr_at(part: Part, scale: Scale) -> dict[str, ImageFile]:
+    """The LR images at a scale: the bicubic ones, or the only ones; none where that leaves it open."""
+    tracks = [track for track, lr in part.lr.items() if track.scale == scale and lr.problem is None]
+    chosen = [track for track in tracks if track.name == "bicubic"] or tracks
+    return part.lr_images(chosen[0]) if len(chosen) == 1 else {}
+
+
+def _of_files(
+    files: Mapping[str, ImageFile], name: str, bicubic: Bicubic, policy: ImagePolicy | None
+) -> References:
     return References(
         name=name,
-        keys=tuple(paths),
-        size=lambda key: size_of(probe(paths[key])),
-        read=lambda key: read_as_stored(paths[key], policy),
+        keys=tuple(files),
+        size=lambda key: size_of(header_of(files[key])),
+        read=lambda key: read_as_stored(files[key], policy),
         bicubic=bicubic,
     )
 
@@ -103,11 +138,6 @@ def _of_files(paths: dict[str, Path], name: str, bicubic: Bicubic, policy: Image
 def size_of(info: ImageInfo) -> tuple[int, int]:
     """Height and width by the header of a file."""
     return info.height, info.width
-
-
-def _hr_folder(folder: Path, scale: Scale) -> Path:
-    named = (folder / template.format(scale=scale) for template in _HR_FOLDERS)
-    return next((path for path in named if path.is_dir()), folder)
 
 
 def _prepared(folder: Path, scale: Scale, split: str | None) -> References:

@@ -9,25 +9,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from srdata.errors import UsageError
 
 SHOWN = 100  # names in an error
-# What HR files carry beside the name of the image: RCAN, SelfExSR, and others.
-_HR_ADDS = re.compile(r"(.+?)(?:_HR_x[\d.]+|_SRF_[\d.]+_HR|_HR|_GT)")
-_LR = re.compile(r".+?(?:_LR\w*_x[\d.]+|_SRF_[\d.]+_LR|_LR)")
 
 Affixes = tuple[str, str]  # what stands before and after the name of the HR image
-
-
-def hr_keys(names: Iterable[str]) -> dict[str, str]:
-    """HR file names by the name of their image; LR files between them (SelfExSR's folders) are left out.
-
-    >>> hr_keys(["img_001_SRF_4_HR", "img_001_SRF_4_LR"])
-    {'img_001': 'img_001_SRF_4_HR'}
-    """
-    found = list(names)
-    marked = {match[1]: name for name in found if (match := _HR_ADDS.fullmatch(name))}
-    others = [name for name in found if not _HR_ADDS.fullmatch(name)]
-    if marked and all(_LR.fullmatch(name) for name in others):
-        return marked
-    return {name: name for name in found}
 
 
 def match_sr(keys: Sequence[str], found: Iterable[str], template: str | None = None) -> dict[str, str]:

@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from collections.abc import Sequence
 from pathlib import Path
 
-from srdata.discovery.found_parts import GIVEN, Part, Pile, Track, is_unsafe, key_problem
+from srdata.discovery.found_parts import Found, Part, Track, key_problem
 from srdata.discovery.image_bytes import ImageFile
-from srdata.discovery.known_forms import Found, by_template, find_parts
+from srdata.discovery.image_sizes import size_or_none
+from srdata.discovery.known_forms import by_template, find_parts
+from srdata.discovery.pairing import listed
+from srdata.discovery.refusals import text
 from srdata.errors import SourceError, UsageError
 from srdata.recipes.set_recipe import PUBLISHED, Recipe
 from srdata.scale import Scale
-from srdata.store.export_json import EXPORT_FILE, ExportFile, read_export
-from srdata.vocabulary import Split
+from srdata.store.export_json import read_export
 
 
 def find_pairs(recipe: Recipe) -> Found:
@@ -24,14 +25,10 @@ def find_pairs(recipe: Recipe) -> Found:
     path = Path(recipe.folder or "")
     pairs = recipe.pairs
     found = by_template(path, pairs.hr, pairs.lr, recipe.scales) if pairs else find_parts(path)
-    exported = read_export(path)
-    if exported is not None and (bad := next(filter(is_unsafe, exported.keys.values()), None)) is not None:
-        raise SourceError(f"{path}/{EXPORT_FILE}: {bad!r} is no name for an image")
-    parts = found.parts if exported is None else [_restored(part, exported) for part in found.parts]
-    for part in parts:
+    for part in found.parts:
         if problem := key_problem(part.hr):
             raise SourceError(problem)
-    return Found(found.form, tuple(parts))
+    return found
 
 
 def as_found(recipe: Recipe, scales: Sequence[Scale] = ()) -> Recipe:
@@ -47,12 +44,27 @@ def as_found(recipe: Recipe, scales: Sequence[Scale] = ()) -> Recipe:
     parts = [part for part in found.parts if not recipe.splits or part.split in (None, *recipe.splits)]
     if not any(part.lr for part in parts):
         return recipe
+    parts = _of_one_scale(recipe, parts, scales)
     track = recipe.published or _only_track(recipe, parts)
     common = set.intersection(*({one.scale for one in part.lr if one.name == track} for part in parts))
     taken = recipe.changed(degradation=f"{PUBLISHED}{track}", scales=tuple(scales or sorted(common)) or None)
     for part in parts:
         lr_of(part, track, taken.scales)
     return taken
+
+
+def _of_one_scale(recipe: Recipe, parts: list[Part], scales: Sequence[Scale]) -> list[Part]:
+    """Where each scale has HR images of its own, those of the one that is asked for, or of the only one."""
+    own = sorted({part.scale for part in parts if part.scale is not None})
+    if len(own) > 1 and len(scales) != 1:
+        choices = " or ".join(f"--scale {scale}" for scale in own)
+        raise UsageError(f"{recipe.folder} has HR images of its own for each scale: give {choices}")
+    return parts_at(parts, scales) if len(own) > 1 else parts
+
+
+def parts_at(parts: Sequence[Part], scales: Sequence[Scale]) -> list[Part]:
+    """The parts whose HR images are of any scale, or of one of `scales`."""
+    return [part for part in parts if part.scale is None or part.scale in scales]
 
 
 def _only_track(recipe: Recipe, parts: Sequence[Part]) -> str:
@@ -75,19 +87,33 @@ def lr_of(part: Part, track: str, scales: Sequence[Scale]) -> dict[str, dict[str
     return {scale.label: part.lr_images(Track(track, scale)) for scale in scales}
 
 
-def _restored(part: Part, exported: ExportFile) -> Part:
-    """A part with the split, the track and the keys that it had before it was exported."""
-    split: Split | None = part.split or ("test" if "test" in exported.counts else None)
-    keys = {} if exported.form == "webdataset" else exported.keys  # each KEY.json has told it already
-    lr = {
-        Track(exported.track if name == GIVEN else name, scale): replace(
-            low, pile=_renamed(low.pile, keys, low.template)
-        )
-        for (name, scale), low in part.lr.items()
-    }
-    return Part(split, _renamed(part.hr, keys, "{key}"), lr)
+def checked_lr_of(part: Part, track: str, scales: Sequence[Scale]) -> dict[str, dict[str, ImageFile]]:
+    """The same, when the headers of all images agree; raises UsageError that lists those that do not."""
+    found = lr_of(part, track, scales)
+    high = {key: size_or_none(file) for key, file in part.hr.images.items()}
+    for scale in scales:
+        wrong = []
+        for key, file in found[scale.label].items():
+            hr, lr = high[key], size_or_none(file)
+            if hr and lr and (scale.lr(hr[0]), scale.lr(hr[1])) != lr:
+                wrong.append(f"{key} (HR {text(hr)}, LR {text(lr)})")
+        if wrong:
+            how = part.lr[Track(track, scale)].taken_by
+            remedy = f"to take the others, {how}" if how else "take them out"
+            raise UsageError(
+                f"{len(wrong)} of {len(high)} pairs of {part.hr.where} do not match at {scale.label}: "
+                f"{listed(wrong)}; {remedy}"
+            )
+    return found
 
 
-def _renamed(pile: Pile, keys: Mapping[str, str], template: str) -> Pile:
-    names = {template.format(key=written): template.format(key=key) for written, key in keys.items()}
-    return Pile(pile.where, {names.get(name, name): file for name, file in pile.images.items()})
+def found_lines(recipe: Recipe) -> list[str]:
+    """What is taken of a folder or file of images, and what is not, a line for each part."""
+    found = find_pairs(recipe)
+    lines = []
+    for part in found.parts if recipe.published else ():
+        for track, lr in part.lr.items():
+            if track.name == recipe.published and track.scale in recipe.scales:
+                at = f"{len(part.hr.images)} at {track.scale.label}"
+                lines.append(f"pairs     {at}: HR in {part.hr.where}, LR in {lr.pile.where}")
+    return [*lines, *(f"left out  {one}" for one in found.left_out)]

@@ -15,7 +15,7 @@ from srdata.fetch import plan as downloads
 from srdata.fetch.manifest import ImageSet, Manifest, load_manifest
 from srdata.hub.repository import Repository, look
 from srdata.images import describe_left_out
-from srdata.preparation.existing_pairs import find_pairs
+from srdata.preparation.existing_pairs import find_pairs, found_lines
 from srdata.preparation.layout_lmdb import layout_of
 from srdata.preparation.source_items import (
     Item,
@@ -73,6 +73,8 @@ def plan_text(recipe: Recipe, root: Path, target: Path, from_dir: Path | None = 
     ]
     if recipe.hub is not None:
         return "\n".join([*lines, *_hub_lines(look(recipe.hub.name))])
+    if recipe.folder is not None:
+        lines += found_lines(recipe)
     sets = [] if recipe.folder else list(needed_sets(recipe))
     planned = [one for owner, image_set in sets for one in downloads(owner, image_set, root)]
     if from_dir is None:

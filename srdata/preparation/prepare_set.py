@@ -15,7 +15,7 @@ from srdata.common.output_paths import check_folder
 from srdata.common.run_claims import Claim
 from srdata.errors import UsageError
 from srdata.images import ImagePolicy
-from srdata.preparation.existing_pairs import as_found
+from srdata.preparation.existing_pairs import as_found, found_lines
 from srdata.preparation.layout_basicsr import build_basicsr, check_scales
 from srdata.preparation.layout_folder import JOURNAL
 from srdata.preparation.layouts import Built, Job, build_folder, build_lmdb
@@ -170,6 +170,8 @@ def prepare(
         if (content := finished_set(target, chosen)) is not None:
             log(f"{target} is prepared already")
             return Prepared(target, content)
+        for line in found_lines(chosen) if chosen.folder is not None else ():
+            log(line)
         items = find_items(chosen, Path(root), Path(from_dir) if from_dir else None)
         log(f"{target}: {len(items)} images")
         for line in unused_lines(chosen):

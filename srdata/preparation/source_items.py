@@ -10,27 +10,21 @@ from pathlib import Path
 
 from srdata.common.only_choice import pick
 from srdata.common.safe_names import why_unsafe
-from srdata.discovery.image_bytes import ImageFile
+from srdata.discovery.image_bytes import ImageFile, header_of
+from srdata.discovery.table_columns import choose_columns
+from srdata.discovery.table_parts import first_size
 from srdata.errors import ImageError, SourceError, UnknownNameError, UsageError, nearest
 from srdata.fetch import SourceImage, obtain
 from srdata.fetch.manifest import ImageSet, Manifest, load_manifest
-from srdata.hub.columns import choose_columns
 from srdata.hub.encoded_images import EncodedColumn, EncodedImage, Keys
 from srdata.hub.open_table import load_all
-from srdata.images import ImageInfo, admit, probe
-from srdata.preparation.existing_pairs import find_pairs, lr_of
+from srdata.images import admit
+from srdata.preparation.existing_pairs import checked_lr_of, find_pairs, parts_at
 from srdata.recipes.multiscale_copies import Smaller, copy_key
 from srdata.recipes.set_recipe import HubSource, Recipe
 from srdata.store.blocks import CHANNELS
+from srdata.store.folder_names import SPLITS
 from srdata.vocabulary import Split
-
-_SPLITS: dict[str, Split] = {
-    "train": "train",
-    "validation": "validation",
-    "valid": "validation",
-    "val": "validation",
-    "test": "test",
-}
 
 
 @dataclass(frozen=True)
@@ -90,7 +84,7 @@ def stored_sizes(items: Iterable[Item], recipe: Recipe) -> list[tuple[int, int]]
     sizes = []
     for item in items:
         with suppress(ImageError):
-            info = _header(item.hr)
+            info = header_of(item.hr)
             height, width = info.height, info.width
             if item.copy is not None:
                 height, width = item.copy.size(height, width)
@@ -102,16 +96,10 @@ def header_problem(item: Item, recipe: Recipe) -> ImageError | None:
     """Why an image cannot be used, so far as the headers of its files show it."""
     try:
         for file in (item.hr, *item.lr.values()):
-            admit(_header(file), recipe.images, str(file))
+            admit(header_of(file), recipe.images, str(file))
     except ImageError as error:
         return error
     return None
-
-
-def _header(file: ImageFile) -> ImageInfo:
-    if isinstance(file, Path):
-        return probe(file)
-    return probe(file.open() if isinstance(file, EncodedImage) else file.read_bytes(), str(file))
 
 
 def sample_bytes(height: int, width: int, recipe: Recipe) -> int:
@@ -122,10 +110,10 @@ def sample_bytes(height: int, width: int, recipe: Recipe) -> int:
 
 def _in_folder(recipe: Recipe) -> Iterator[Item]:
     """The images of a folder or file of the user's, with the LR images that the recipe takes from there."""
-    for part in find_pairs(recipe).parts:
+    for part in parts_at(find_pairs(recipe).parts, recipe.scales):
         split = part.split or (recipe.splits[0] if recipe.splits else "train")
         if not recipe.splits or split in recipe.splits:
-            lr = lr_of(part, recipe.published, recipe.scales) if recipe.published else {}
+            lr = checked_lr_of(part, recipe.published, recipe.scales) if recipe.published else {}
             for key, file in part.hr.images.items():
                 faces = {label: images[key] for label, images in lr.items()}
                 yield Item(key, split, recipe.name, file, faces)
@@ -137,7 +125,7 @@ def _on_hub(hub: HubSource, splits: Sequence[Split]) -> Iterator[Item]:
     for split in splits or wanted:
         name = wanted[pick("split", split, list(wanted), hub.name)]  # type: ignore[index]  # one of them
         table, where = found[name].data, f"{hub.name} {name}"
-        columns = choose_columns(table.schema, hub.columns, where)
+        columns = choose_columns(table.schema, hub.columns, where, first_size(table, where, roots))
         if columns.hr is None:
             raise UsageError(f"{where} has LR images only: name the column of HR images by --column")
         column = EncodedColumn(table, columns.hr, where, roots)
@@ -151,11 +139,11 @@ def _on_hub(hub: HubSource, splits: Sequence[Split]) -> Iterator[Item]:
 
 def _known_splits(names: Sequence[str], where: object) -> dict[str, Split]:
     """What the splits of a data set are called here; one alone is for training, whatever its name."""
-    if len(names) == 1 and names[0] not in _SPLITS:
+    if len(names) == 1 and names[0] not in SPLITS:
         return {names[0]: "train"}
-    if unknown := [name for name in names if name not in _SPLITS]:
-        raise UsageError(f"{where} has the splits {', '.join(unknown)}; known are {', '.join(_SPLITS)}")
-    return {name: _SPLITS[name] for name in names}
+    if unknown := [name for name in names if name not in SPLITS]:
+        raise UsageError(f"{where} has the splits {', '.join(unknown)}; known are {', '.join(SPLITS)}")
+    return {name: SPLITS[name] for name in names}
 
 
 def _in_manifest(recipe: Recipe, root: Path, from_dir: Path | None) -> Iterator[Item]:

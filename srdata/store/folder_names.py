@@ -7,8 +7,15 @@ from typing import NamedTuple
 
 from srdata.scale import Scale
 from srdata.store.blocks import HR
+from srdata.vocabulary import Split
 
 SHORT = {"train": "train", "validation": "valid", "test": "test"}
+# How folders, files and data sets of the Hub spell the splits.
+SPLITS: dict[str, Split] = {
+    **dict.fromkeys(("train", "training", "trainset", "trainsets"), "train"),
+    **dict.fromkeys(("validation", "valid", "val"), "validation"),
+    **dict.fromkeys(("test", "testing", "testset", "testsets"), "test"),
+}
 
 
 class Names(NamedTuple):

@@ -2,25 +2,31 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass, replace
+import shlex
+from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
 
 from srdata.common.only_choice import pick
+from srdata.data.pair_sources.found_pairs import choose_pairs, narrowed
 from srdata.data.pair_sources.sources import (
     PairSource,
     SetSource,
+    file_source,
     folder_source,
     lmdb_source,
     prepared_source,
     single_source,
 )
 from srdata.data.pair_sources.table_pairs import table_source
-from srdata.discovery.pair_folders import Place, is_lmdb, places
+from srdata.discovery.found_parts import Found
+from srdata.discovery.known_forms import look_for_parts
+from srdata.discovery.lmdb_folders import is_lmdb
+from srdata.discovery.name_marks import marks_of_folder
+from srdata.discovery.table_columns import Given
+from srdata.discovery.table_parts import is_table
 from srdata.errors import UsageError
 from srdata.hub.address import HubName
-from srdata.hub.columns import Given
 from srdata.hub.open_table import holds_tables
 from srdata.images import ImagePolicy
 from srdata.scale import Scale
@@ -102,20 +108,20 @@ def _open_path(path: Path | HubName, choice: Choice) -> Opened:
 
 
 def _open_place(path: Path, choice: Choice) -> Opened:
-    """The source in a folder that holds folders or LMDBs with the names that the field uses."""
-    found = places(path)
-    if not found and path.exists() and holds_tables(path):
+    """The source in a folder or file of images that somebody else made."""
+    if choice.columns or choice.config or is_table(path):
         return _open_table(path, choice)
-    if not found:
-        raise UsageError(_nothing_at(path))
-    found = _narrowed(found, path, "split", choice.split, lambda place: place.split)
-    found = _narrowed(found, path, "track", choice.track, lambda place: place.track)
-    found = _narrowed(found, path, "scale", _text(choice.scale), lambda place: str(place.scale))
-    if len(found) > 1:
-        names = ", ".join(place.hr.name for place in found)
-        raise UsageError(f"{path} holds {names}: give one as hr=, with its LR images as lr=")
-    place = found[0]
-    return _open_two(place.hr, place.lr, replace(choice, scale=place.scale, template=place.template))
+    found = look_for_parts(path)
+    if found is not None and found.paired:
+        pairs = choose_pairs(path, found, choice.split, choice.track, choice.scale)
+        return Opened(pairs.source(choice.images), subimages=found.subimages)
+    if holds_tables(path):
+        return _open_table(path, choice)
+    if found is None or choice.only != "hr":
+        raise UsageError(_nothing_at(path, found))
+    parts = narrowed(list(found.parts), path, "split", choice.split, lambda part: part.split)
+    images = {key: file for part in parts for key, file in part.hr.images.items()}
+    return Opened(file_source(images, choice.scale or Scale(1), choice.images), subimages=found.subimages)
 
 
 def _open_table(place: Path | HubName, choice: Choice) -> Opened:
@@ -148,28 +154,22 @@ def _folder(path: Path) -> Path:
     return path
 
 
-def _narrowed(
-    found: list[Place], path: Path, kind: str, wanted: str | None, value: Callable[[Place], str | None]
-) -> list[Place]:
-    """The places with the wanted value, or with none, which fits any."""
-    known = sorted({text for place in found if (text := value(place)) is not None})
-    if not known:
-        return found
-    chosen = pick(kind, wanted, known, path)
-    return [place for place in found if value(place) in (chosen, None)]
-
-
 def _text(scale: Scale | None) -> str | None:
     return None if scale is None else str(scale)
 
 
-def _nothing_at(path: Path) -> str:
+def _nothing_at(path: Path, found: Found | None) -> str:
+    """What there is instead of pairs, and what makes some of it; never how LR images would become HR."""
     if not path.exists():
         return f"there is no {path}: prepare it first, `srdata list` shows what can be prepared"
     if is_lmdb(path):
         return f"{path} is one LMDB: give the one with HR images as hr= and the one with LR images as lr="
+    if found is None:
+        return f"{path} is no prepared set (no set.json) and holds no images: give a folder that does"
+    prepare = f"prepare it with `srdata prepare {shlex.quote(str(path))} --scale 4 --lmdb`, or "
+    if marks_of_folder(path.name)[0].side == "lr":
+        prepare = ""
     return (
-        f"{path} is no prepared set (no set.json), holds no folders NAME_HR and NAME_LR_bicubic/X4 and no "
-        "Parquet files or metadata.jsonl: "
-        f"prepare it with `srdata prepare {path} --scale 4 --lmdb`, or give two folders as hr= and lr="
+        f"{path} is no prepared set (no set.json), and names and sizes of its images tell no pairs: "
+        f"{prepare}give two folders as hr= and lr="
     )

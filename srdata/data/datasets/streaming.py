@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from itertools import islice
 from os import PathLike
+from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
@@ -18,12 +19,16 @@ from srdata.data.datasets.crop_settings import check_crops, crop_settings
 from srdata.data.datasets.given_place import place_of
 from srdata.data.datasets.pair_types import Pair
 from srdata.data.datasets.shared_epoch import SharedEpoch
+from srdata.data.pair_sources.found_pairs import FoundStream, choose_pairs
 from srdata.data.pair_sources.sources import PairSource
 from srdata.data.pair_sources.table_pairs import choose_reading, told_scale
 from srdata.data.sampling.ranks import my_share
+from srdata.discovery.known_forms import look_for_parts
+from srdata.discovery.table_columns import Given
+from srdata.discovery.table_parts import first_size, is_table
 from srdata.errors import ImageError, UsageError
-from srdata.hub.columns import Given
-from srdata.hub.streams import open_stream
+from srdata.hub.address import HubName
+from srdata.hub.streams import Stream, open_stream
 from srdata.images import ImagePolicy
 from srdata.rng import generator
 from srdata.rng import key as number_of
@@ -58,7 +63,8 @@ class StreamedPairs(IterableDataset[Pair]):
     >>> loader = DataLoader(data, batch_size=16, num_workers=4)  # doctest: +SKIP
 
     `path` is hf://ORG/NAME, of which nothing is kept on this disk, or a folder or file in a form of
-    `datasets`. What it reads and what an item is, is said with the same words as for a PairedDataset.
+    `datasets`, or of pairs in any form that a PairedDataset takes. What it reads and what an item is, is said
+    with the same words as for that.
 
     The shards of an epoch come in an order drawn anew, shared out among all ranks and workers; where there
     are fewer shards than readers, several read one and share its rows. `buffer` rows are read at a time and
@@ -103,8 +109,10 @@ class StreamedPairs(IterableDataset[Pair]):
         place = place_of(path, revision)
         if place is None:
             raise UsageError("give hf://ORG/NAME, or a folder or file in a form of `datasets`")
-        self._stream = stream = open_stream(place, config, split)
-        self._reading = choose_reading(stream.schema(), stream.where, stream.roots, columns, only, images)
+        self._stream = stream = _open(place, config, columns, split, None if scale is None else Scale(scale))
+        self._reading = choose_reading(
+            stream.schema(), stream.where, stream.roots, columns, only, images, self._first_size
+        )
         self.scale = Scale(scale) if scale is not None else self._first_scale()
         self._crops = crop_settings(patch_size, pad, dihedral, seed, self.scale)
         self._shuffle = shuffle
@@ -208,7 +216,27 @@ class StreamedPairs(IterableDataset[Pair]):
             pair["hr"] = to_tensor(hr, self._dtype)[0]
         return pair
 
+    def _first_size(self, column: str) -> tuple[int, int] | None:
+        """The size of the first image of a column, read where names of columns leave it open."""
+        first = next(self._stream.blocks(0, 1))
+        return first_size(first, self._stream.where, self._stream.roots)(column)
+
     def _first_scale(self) -> Scale:
         """The scale that the first row says or has."""
         first = next(self._stream.blocks(0, 1))
         return told_scale(first) or self._reading.source(first, None).scale
+
+
+def _open(
+    place: Path | HubName,
+    config: str | None,
+    columns: Given | None,
+    split: str | None,
+    scale: Scale | None,
+) -> Stream | FoundStream:
+    """The stream of a data set in a form of `datasets`, or of pairs that names and sizes tell."""
+    if isinstance(place, Path) and not (config or columns or is_table(place)):
+        found = look_for_parts(place)
+        if found is not None and found.paired:
+            return FoundStream(place, choose_pairs(place, found, split, None, scale))
+    return open_stream(place, config, split)

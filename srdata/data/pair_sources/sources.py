@@ -7,7 +7,7 @@ the other has no pixels, and nothing is read for it.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple, Protocol, Self
@@ -15,12 +15,13 @@ from typing import Any, NamedTuple, Protocol, Self
 import numpy as np
 
 from srdata.common.files import inside
-from srdata.discovery.pair_folders import images_by_name
+from srdata.discovery.image_bytes import ImageFile, pixels_of, told_header
+from srdata.discovery.lmdb_folders import lmdb_images
+from srdata.discovery.named_files import images_by_name
 from srdata.discovery.pairing import Sizes, check_sizes, guess_scale, match_names
 from srdata.errors import ImageError
-from srdata.images import ImageInfo, ImagePolicy, Pixels, check_same_way, decode_image, probe, read_image
+from srdata.images import ImageInfo, ImagePolicy, Pixels, check_same_way
 from srdata.scale import Scale
-from srdata.store.basicsr_lmdb import BasicsrReader
 from srdata.store.blocks import CHANNELS, HR
 from srdata.store.index import Index
 from srdata.store.reader import SetReader
@@ -145,40 +146,17 @@ class Images(Protocol):
 
 @dataclass(frozen=True)
 class FileImages:
-    """Image files."""
+    """Image files, wherever they lie."""
 
-    paths: Sequence[Path]
+    files: Sequence[ImageFile]
     policy: ImagePolicy | None
 
     def headers(self) -> Headers:
-        """What the files say."""
-        return Headers.of(probe(path) for path in self.paths)
+        """What the list of an LMDB says, or else the files."""
+        return Headers.of_rows(map(told_header, self.files))
 
     def image(self, number: int) -> Pixels:
-        return read_image(self.paths[number], self.policy)
-
-
-@dataclass(frozen=True)
-class LmdbImages:
-    """Image files that are the values of an LMDB of BasicSR's."""
-
-    reader: BasicsrReader
-    names: Sequence[str]
-    policy: ImagePolicy | None
-
-    def headers(self) -> Headers:
-        """What meta_info.txt says, or else the headers of the images."""
-        given = dict(zip(self.reader.keys, self.reader.sizes.tolist(), strict=True))
-        found = ((*given[name], 1) if all(given[name]) else self._probed(name) for name in self.names)
-        return Headers.of_rows(found)
-
-    def image(self, number: int) -> Pixels:
-        name = self.names[number]
-        return decode_image(self.reader.png(name), f"{self.reader.path}: {name}", self.policy)
-
-    def _probed(self, name: str) -> tuple[int, int, int]:
-        info = probe(self.reader.png(name), f"{self.reader.path}: {name}")
-        return info.height, info.width, info.orientation
+        return pixels_of(self.files[number], self.policy)
 
 
 def prepared_source(folder: Path, split: str, scale: Scale, policy: ImagePolicy | None) -> PairSource:
@@ -206,19 +184,28 @@ def folder_source(
 
 def single_source(folder: Path, scale: Scale, policy: ImagePolicy | None) -> PairSource:
     """The images of one folder, to be read as HR, or as LR at scale 1."""
-    found = images_by_name(folder)
-    images = FileImages(list(found.values()), policy)
-    return DecodedSource(list(found), images.headers().sizes, scale, images, images)
+    return file_source(images_by_name(folder), scale, policy)
+
+
+def file_source(files: Mapping[str, ImageFile], scale: Scale, policy: ImagePolicy | None) -> PairSource:
+    """Image files by their keys, to be read as HR, or as LR at scale 1."""
+    images = FileImages(list(files.values()), policy)
+    return DecodedSource(list(files), images.headers().sizes, scale, images, images)
 
 
 def lmdb_source(
     hr: Path, lr: Path, template: str, scale: Scale | None, policy: ImagePolicy | None
 ) -> PairSource:
-    """The pairs of two LMDBs of BasicSR's, in its order; raises UsageError when they do not match."""
-    high, low = BasicsrReader(hr), BasicsrReader(lr)
-    keys = sorted(high.keys)
-    names = match_names(keys, low.keys, template, (hr, lr))
-    return paired_source(keys, LmdbImages(high, keys, policy), LmdbImages(low, names, policy), scale)
+    """The pairs of two LMDBs, in BasicSR's order; raises UsageError when they do not match."""
+    high, low = lmdb_images(hr), lmdb_images(lr)
+    keys = sorted(high)
+    names = match_names(keys, low, template, (hr, lr))
+    return paired_source(
+        keys,
+        FileImages([high[key] for key in keys], policy),
+        FileImages([low[name] for name in names], policy),
+        scale,
+    )
 
 
 def paired_source(keys: Sequence[str], hr: Images, lr: Images, scale: Scale | None) -> PairSource:

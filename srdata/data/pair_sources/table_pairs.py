@@ -8,9 +8,10 @@ from pathlib import Path
 import pyarrow as pa
 
 from srdata.data.pair_sources.sources import DecodedSource, Headers, PairSource, paired_source
+from srdata.discovery.table_columns import Columns, Given, SizeOf, choose_columns
+from srdata.discovery.table_parts import first_size
 from srdata.errors import UsageError
 from srdata.hub.address import HubName
-from srdata.hub.columns import Columns, Given, choose_columns
 from srdata.hub.encoded_images import EncodedColumn, Keys, Table
 from srdata.hub.open_table import load
 from srdata.images import ImagePolicy, Pixels, decode_image
@@ -70,9 +71,10 @@ def choose_reading(
     columns: Given | None,
     only: Only | None,
     policy: ImagePolicy | None,
+    size_of: SizeOf,
 ) -> TableReading:
     """How pairs are read from a table, HR alone where that is all that is wanted; raises UsageError."""
-    found = choose_columns(schema, columns, where)
+    found = choose_columns(schema, columns, where, size_of)
     if only == "hr":
         found = found._replace(lr=None)
     there: list[Only] = [side for side in _SIDES if getattr(found, side) is not None]
@@ -94,7 +96,8 @@ def table_source(
 ) -> tuple[PairSource, Only | None]:
     """The pairs of a split of a data set, and the side that alone is there or wanted; raises UsageError."""
     table, _, where, roots = load(place, config, split)
-    reading = choose_reading(table.schema, where, roots, columns, only, policy)
+    size_of = first_size(table, where, roots)
+    reading = choose_reading(table.schema, where, roots, columns, only, policy, size_of)
     return reading.source(table, scale or told_scale(table)), reading.only
 
 

@@ -1,0 +1,102 @@
+"""The pairs that are chosen of all that somebody else's folder or file holds: as a source, or as a stream."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from itertools import islice
+from pathlib import Path
+from typing import Any, TypeVar
+
+import pyarrow as pa
+
+from srdata.common.only_choice import pick
+from srdata.data.pair_sources.sources import FileImages, PairSource, paired_source
+from srdata.discovery.found_parts import Found
+from srdata.discovery.image_bytes import ImageFile
+from srdata.images import ImagePolicy
+from srdata.scale import Scale
+
+T = TypeVar("T")
+
+_IMAGE = pa.struct([("bytes", pa.binary()), ("path", pa.string())])
+_SCHEMA = pa.schema([("hr", _IMAGE), ("lr", _IMAGE), ("key", pa.string()), ("scale", pa.float64())])
+
+
+@dataclass(frozen=True)
+class FoundPairs:
+    """Pairs of image files at one scale, by their keys."""
+
+    hr: Mapping[str, ImageFile]
+    lr: Mapping[str, ImageFile]
+    scale: Scale
+
+    def source(self, policy: ImagePolicy | None) -> PairSource:
+        """The pairs as a source; raises UsageError when their sizes do not match."""
+        hr, lr = (FileImages([files[key] for key in self.hr], policy) for files in (self.hr, self.lr))
+        return paired_source(list(self.hr), hr, lr, self.scale)
+
+
+def choose_pairs(
+    path: Path, found: Found, split: str | None, track: str | None, scale: Scale | None
+) -> FoundPairs:
+    """The pairs of the parts that are chosen; UsageError for open choices and images without partner."""
+    pairs = [(part, one) for part in found.parts for one in part.lr]
+    pairs = narrowed(pairs, path, "split", split, lambda pair: pair[0].split)
+    pairs = narrowed(pairs, path, "track", track, lambda pair: pair[1].name)
+    pairs = narrowed(
+        pairs, path, "scale", None if scale is None else str(scale), lambda pair: str(pair[1].scale)
+    )
+    return FoundPairs(
+        {key: file for part, _ in pairs for key, file in part.hr.images.items()},
+        {key: file for part, one in pairs for key, file in part.lr_images(one).items()},
+        pairs[0][1].scale,
+    )
+
+
+def narrowed(
+    found: list[T], path: Path, kind: str, wanted: str | None, value: Callable[[T], str | None]
+) -> list[T]:
+    """Those with the wanted value, or with none, which fits any."""
+    known = sorted({text for one in found if (text := value(one)) is not None})
+    if not known:
+        return found
+    chosen = pick(kind, wanted, known, path)
+    return [one for one in found if value(one) in (chosen, None)]
+
+
+@dataclass(frozen=True)
+class FoundStream:
+    """The same pairs as tables of a few rows each, in one shard."""
+
+    place: Path
+    pairs: FoundPairs
+    shards: int = 1
+
+    @property
+    def where(self) -> str:
+        """What it is called in errors."""
+        return str(self.place)
+
+    @property
+    def roots(self) -> tuple[str, ...]:
+        """The folders of the files that it names."""
+        return str(self.place), str(self.place.resolve())
+
+    def schema(self) -> pa.Schema:
+        """Its columns."""
+        return _SCHEMA
+
+    def blocks(self, shard: int, rows: int) -> Iterator[pa.Table]:
+        """So many rows at a time; raises ImageError."""
+        keys = iter(self.pairs.hr)
+        while some := list(islice(keys, rows)):
+            yield pa.Table.from_pylist([self._row(key) for key in some], _SCHEMA)
+
+    def _row(self, key: str) -> dict[str, Any]:
+        sides = {"hr": self.pairs.hr[key], "lr": self.pairs.lr[key]}
+        images = {
+            side: {"path": str(file)} if isinstance(file, Path) else {"bytes": file.read_bytes()}
+            for side, file in sides.items()
+        }
+        return {**images, "key": key, "scale": float(self.pairs.scale)}
