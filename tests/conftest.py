@@ -12,7 +12,7 @@ import pytest
 from numpy.typing import NDArray
 from PIL import Image
 
-PreparedSample = Callable[..., Path]
+MakeSample = Callable[..., Path]
 REPOSITORY = Path(__file__).parents[1]
 # Of torch, before it is imported: threads that wait for each other make small tensors slow beside other work.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
@@ -30,7 +30,7 @@ def photographs() -> Path:
 
 
 @pytest.fixture(scope="session")
-def sample(tmp_path_factory: pytest.TempPathFactory) -> PreparedSample:
+def sample(tmp_path_factory: pytest.TempPathFactory) -> MakeSample:
     """The set of the five photographs by its settings, made when it is first asked for and not to be changed.
 
     sample(scale=4, lmdb=True)

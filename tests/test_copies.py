@@ -8,7 +8,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
-from conftest import PreparedSample
+from conftest import MakeSample
 
 from srdata.duplicates import copies
 from srdata.duplicates.copies import Gallery, find_copies, sketches_of
@@ -17,7 +17,7 @@ from srdata.images import read_image
 
 
 def test_a_set_and_its_folder_have_the_same_images(
-    sample: PreparedSample, photographs: Path, monkeypatch: pytest.MonkeyPatch
+    sample: MakeSample, photographs: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(copies, "_TASK", 2)
     folder, prepared = Gallery(photographs), Gallery(sample(scale=1, lmdb=True))

@@ -15,8 +15,8 @@ from skimage.color import rgb2ycbcr
 from srdata import Loader, PairedDataset, degrade, imresize
 from srdata.augment import Sides, load_augment
 from srdata.data.arbitrary_scale.scale_pairs import ArbitraryScale
+from srdata.data.loading import residency
 from srdata.data.loading.model_input import DIV2K_MEAN
-from srdata.data.pair_sources import residency
 from srdata.data.sampling.orders import Shuffled, Weighted
 from srdata.data.sampling.schedule import Moment, Schedule
 from srdata.degrade.chain import load_chain

@@ -527,7 +527,7 @@ def test_hard_windows_come_more_often(corpora: Corpora) -> None:
 def test_with_replacement_images_come_by_chance(name: str, all_alike: bool, corpora: Corpora) -> None:
     """And without it each comes as often as any other in an epoch."""
     paper = load_paper(name)
-    for need in needs(paper):
+    for need in needs(paper.stages):
         corpora.give(need)
     loader = paper.loader(corpora.root, workers=0, batch_size=2, drop_last=False)
     counts = Counter(key for batch in loader for key in batch.keys)

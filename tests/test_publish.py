@@ -15,7 +15,7 @@ import datasets
 import numpy as np
 import pyarrow.parquet as pq
 import pytest
-from conftest import PreparedSample
+from conftest import MakeSample
 from huggingface_hub import DatasetCard
 from hypothesis import given
 from hypothesis import strategies as st
@@ -43,13 +43,13 @@ X4 = Config("bicubic", Scale(4))
 
 
 @pytest.fixture(scope="module")
-def prepared(sample: PreparedSample) -> Path:
+def prepared(sample: MakeSample) -> Path:
     """A set in shards, at two scales of which neither divides the other."""
     return sample(scale=(3, 4), lmdb=True)
 
 
 @pytest.fixture(scope="module")
-def in_folders(sample: PreparedSample) -> Path:
+def in_folders(sample: MakeSample) -> Path:
     return sample(scale=4)
 
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from conftest import PreparedSample
+from conftest import MakeSample
 from PIL import Image
 from scipy import stats
 
@@ -48,7 +48,7 @@ def coffee(photographs: Path) -> np.ndarray:
 
 
 @pytest.fixture(scope="module")
-def prepared(sample: PreparedSample) -> Path:
+def prepared(sample: MakeSample) -> Path:
     return sample(scale=(3, 4), lmdb=True)
 
 
