@@ -14,7 +14,6 @@ from typing import Any, NamedTuple, Protocol, Self
 
 import numpy as np
 
-from srdata.common.files import inside
 from srdata.discovery.pair_folders import images_by_name
 from srdata.discovery.pairing import Sizes, check_sizes, guess_scale, match_names
 from srdata.errors import ImageError
@@ -24,7 +23,6 @@ from srdata.store.basicsr_lmdb import BasicsrReader
 from srdata.store.blocks import CHANNELS, HR
 from srdata.store.index import Index
 from srdata.store.reader import SetReader
-from srdata.store.set_json import INDEX_FILE, read_set
 from srdata.store.windows import Integers
 
 
@@ -70,7 +68,7 @@ class SetSource:
 
     @property
     def sizes(self) -> Sizes:
-        return _sizes(self._reader.index, self._rows)
+        return sizes_in(self._reader.index, self._rows)
 
     def keys(self, images: Integers) -> list[str]:
         return [self._keys[row].as_py() for row in self._rows[images].tolist()]
@@ -181,19 +179,6 @@ class LmdbImages:
         return info.height, info.width, info.orientation
 
 
-def prepared_source(folder: Path, split: str, scale: Scale, policy: ImagePolicy | None) -> PairSource:
-    """The pairs of a prepared set that keeps image files."""
-    index = Index(folder / INDEX_FILE)
-    rows = index.rows(split)
-    keys = index.keys.take(rows).to_pylist()
-    templates = read_set(folder).templates[split]
-    hr, lr = (
-        FileImages([inside(folder, templates[layer].replace("{key}", key)) for key in keys], policy)
-        for layer in (HR, scale.label)
-    )
-    return DecodedSource(keys, _sizes(index, rows), scale, hr, lr)
-
-
 def folder_source(
     hr: Path, lr: Path, template: str, scale: Scale | None, policy: ImagePolicy | None
 ) -> PairSource:
@@ -240,5 +225,6 @@ def _copy_crop(image: Pixels, corner: list[int], out: Pixels, key: str) -> None:
     out[:] = part
 
 
-def _sizes(index: Index, rows: Integers) -> Sizes:
+def sizes_in(index: Index, rows: Integers) -> Sizes:
+    """The sizes of the HR images of some rows of an index."""
     return np.stack([index.heights[rows], index.widths[rows]], axis=-1).astype(np.int64)
