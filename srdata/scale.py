@@ -13,6 +13,14 @@ from srdata.errors import UsageError
 
 FINEST = 100  # the largest denominator: x2.37 is 237/100
 LARGEST = 64
+_LONGEST = 40  # characters
+
+
+def _plain(text: str) -> str:
+    """A number as people write it: 1e999999999 would take all memory."""
+    if len(text) > _LONGEST or "e" in text.lower():
+        raise ValueError
+    return text
 
 
 class Scale(Fraction):
@@ -26,7 +34,7 @@ class Scale(Fraction):
 
     def __new__(cls, value: int | float | str | Fraction) -> Scale:
         try:
-            fraction = Fraction(str(value).removeprefix("x"))
+            fraction = Fraction(_plain(str(value).removeprefix("x")))
         except (ValueError, ZeroDivisionError) as error:
             raise UsageError(f"scale {value!r} is no number; give one such as 2, 4 or 1.5") from error
         if not 1 <= fraction <= LARGEST or fraction.denominator > FINEST:

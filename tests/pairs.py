@@ -13,7 +13,7 @@ from srdata.store.basicsr_lmdb import BasicsrWriter
 from srdata.store.blocks import HR, BlockLayout
 from srdata.store.codecs import CODECS
 from srdata.store.records import Facts, make_record
-from srdata.store.set_json import shard_name
+from srdata.store.set_json import digest_of, shard_name
 from srdata.store.shards import ShardPlan, ShardWriter
 from srdata.store.windows import Windows
 
@@ -55,7 +55,7 @@ def write_shards(
 ) -> Path:
     """A prepared set in two or more shards."""
     layout = BlockLayout((scale,), 48)
-    plan = ShardPlan(layout, codec, digest="recipe 1", map_bytes=1 << 20)
+    plan = ShardPlan(layout, codec, digest=digest_of({}), map_bytes=1 << 20)
     items = list(pairs.items())
     splits = splits or {}
     shards = [folder / shard_name(i) for i in range(-(-len(items) // per_shard))]

@@ -14,11 +14,12 @@ from srdata.store.blocks import HR, BlockLayout
 from srdata.store.codecs import CODECS
 from srdata.store.index import write_index
 from srdata.store.records import Facts, Record, make_record
-from srdata.store.set_json import INDEX_FILE, SetFile, file_entry, shard_name, write_set
+from srdata.store.set_json import INDEX_FILE, SetFile, digest_of, file_entry, shard_name, write_set
 from srdata.store.shards import ShardPlan, ShardWriter
 from srdata.store.windows import Windows
 
 PHOTOGRAPHS = Path(__file__).parents[1] / "manifests" / "sample"
+RECIPE = {"source": "sample"}
 SIZES = [(96, 120), (61, 203), (240, 48), (97, 49), (120, 120), (48, 48)]
 
 
@@ -54,7 +55,7 @@ def record_of(number: int, plan: ShardPlan) -> Record:
 def plan_of(
     codec: str = "raw", scales: tuple[str, ...] = ("4",), block: int = 48, **more: object
 ) -> ShardPlan:
-    return ShardPlan(BlockLayout(tuple(map(Scale, scales)), block), codec, digest="recipe 1", **more)  # type: ignore[arg-type]
+    return ShardPlan(BlockLayout(tuple(map(Scale, scales)), block), codec, digest=digest_of(RECIPE), **more)  # type: ignore[arg-type]
 
 
 def write_shard(path: Path, plan: ShardPlan, numbers: range) -> Path:
@@ -88,6 +89,6 @@ def write_content(folder: Path, plan: ShardPlan, shards: list[Path], **fields: A
         "block": plan.layout.block,
         "files": files,
     }
-    usual = {"recipe": {"source": "sample"}, "seed": 0, "versions": {"srdata": "test"}}
+    usual = {"recipe": RECIPE, "seed": 0, "versions": {"srdata": "test"}}
     write_set(folder, SetFile(**{**usual, **made, **fields}))
     return folder

@@ -168,7 +168,8 @@ def test_images_without_partner_are_listed(tmp_path: Path) -> None:
         PairedDataset(tmp_path)
     assert str(caught.value) == (
         f"{tmp_path}: 12 HR images of HR have no LR image in LR_bicubic/X4: 0001, 0002, 0003, 0004, 0005, "
-        "0006, 0007, 0008, 0009, 0010 and 2 more; 1 LR images of LR_bicubic/X4 have no HR image in HR: otherx4; "
+        "0006, 0007, 0008, 0009, 0010 and 2 more; 1 LR images of LR_bicubic/X4 have no HR image in HR: "
+        "otherx4; "
         f"to take the pairs that are whole, srdata prepare {tmp_path} --hr HR --lr LR_bicubic/X4 --scale 4"
     )
 
@@ -250,21 +251,23 @@ def test_records_that_are_corrupt_are_named(tmp_path: Path) -> None:
     rewrite(shard, shard.read_bytes().replace(b"IDAT", b"IDAX"))
     data = PairedDataset(png, patch_size=48)
     assert data[2]["key"] == "0003"
-    with pytest.raises(CorruptRecordError, match="image '0004', layer hr, block 0 is no PNG image"):
+    with pytest.raises(CorruptRecordError, match="image '0004', layer hr, block 0 has not the hash"):
         data[3]
+    with pytest.raises(CorruptRecordError, match="image '0004', layer hr, block 0 is no PNG image"):
+        PairedDataset(png, patch_size=48, verify=False)[3]
 
 
-def test_flipped_bits_are_found_on_request(tmp_path: Path) -> None:
+def test_flipped_bits_are_found_unless_that_is_declined(tmp_path: Path) -> None:
     pairs = position_pairs(FOUR, [(48, 48)] * 4)
     folder = write_shards(tmp_path, pairs, FOUR)
     shard, pixels = folder / "shards/00001.lmdb", pairs["0004"][1].tobytes()
     whole = shard.read_bytes()
     assert whole.count(pixels) == 1
-    assert PairedDataset(folder, patch_size=48, verify=True)[3]["key"] == "0004"
+    assert PairedDataset(folder, patch_size=48)[3]["key"] == "0004"
     rewrite(shard, whole.replace(pixels, pixels[:-1] + b"\0"))
     with pytest.raises(CorruptRecordError, match="image '0004', layer hr, block 0 has not the hash"):
-        PairedDataset(folder, patch_size=48, verify=True)[3]
-    assert PairedDataset(folder, patch_size=48)[3]["key"] == "0004"
+        PairedDataset(folder, patch_size=48)[3]
+    assert PairedDataset(folder, patch_size=48, verify=False)[3]["key"] == "0004"
     rewrite(shard, whole[:-4096])
     with pytest.raises(CorruptRecordError, match=r"00001.lmdb has .* bytes, not"):
         PairedDataset(folder, patch_size=48)[3]

@@ -179,7 +179,7 @@ def test_a_damaged_index_is_named(tmp_path: Path) -> None:
     whole = path.read_bytes()
     for data in (b"", b"<html>", whole[:-50]):
         path.write_bytes(data)
-        with pytest.raises(CorruptRecordError, match=r"index\.parquet is damaged .*: prepare the set again"):
+        with pytest.raises(CorruptRecordError, match=r"index\.parquet is damaged .*: run `srdata verify"):
             Index(path)
 
 
@@ -265,6 +265,7 @@ def test_a_folder_that_is_no_set_says_so(tmp_path: Path) -> None:
         read_set(tmp_path)
     path = write_small_set(tmp_path, plan_of()) / "set.json"
     good = json.loads(path.read_text())
+    assert len(good.pop("seal")) == 64
     for wrong, message in (
         ("{", "is damaged"),
         ("[]", "is damaged"),
@@ -272,7 +273,7 @@ def test_a_folder_that_is_no_set_says_so(tmp_path: Path) -> None:
         (json.dumps(good | {"format": 2}), "has format 2, not 1: use the srdata that made it"),
         (
             json.dumps(good | {"extra": 1}),
-            "extra: Extra inputs are not .* delete it and prepare",
+            "extra: Extra inputs are not .* run `srdata verify .* --repair`",
         ),
         (json.dumps(good | {"seed": "0"}), "seed: Input should be a valid integer"),
     ):

@@ -113,7 +113,11 @@ def sha256_of(path: Path) -> str:
 
 def inside(root: Path, relative: str | Path) -> Path:
     """The path `relative` below `root`, with links followed; raises UsageError if it leads out of `root`."""
-    path = (root / relative).resolve()
-    if not path.is_relative_to(root.resolve()):
+    try:
+        path = (root / relative).resolve()
+        within = path.is_relative_to(root.resolve())
+    except (ValueError, OSError):  # a NUL, a loop of links
+        within = False
+    if not within:
         raise UsageError(f"{str(relative)!r} leads out of {root}: give a path inside that folder")
     return path

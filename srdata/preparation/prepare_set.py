@@ -237,7 +237,7 @@ def differences(old: dict[str, object], new: dict[str, object]) -> str:
 
 def _same_source(target: Path, content: SetFile, recipe: Recipe) -> bool:
     """Whether a folder of images still holds just the files that the set was made of."""
-    index = Index(target / INDEX_FILE)
+    index = Index.of_set(target, content)
     known = {index.key(row): index.source_sha256(row) for row in range(len(index))}
     left_out = {bad.key for bad in content.quarantine}
     now = {item.key: item for item in find_items(recipe, target) if item.key not in left_out}

@@ -12,13 +12,13 @@ from srdata.common.files import inside, write_file
 from srdata.common.output_paths import check_folder, check_output
 from srdata.degrade import whole_images
 from srdata.degrade.chain import load_chain
-from srdata.errors import SetError, UnknownNameError, UsageError
+from srdata.errors import UnknownNameError, UsageError
 from srdata.images import Pixels, encode_png, grey_plane, read_image
 from srdata.scale import OneScale, Scale
 from srdata.store.blocks import HR
 from srdata.store.index import Index
 from srdata.store.reader import SetReader
-from srdata.store.set_json import INDEX_FILE, SetFile, read_set
+from srdata.store.set_json import SetFile, read_set
 
 
 class PreparedImages:
@@ -27,11 +27,9 @@ class PreparedImages:
     def __init__(self, path: str | Path) -> None:
         folder = Path(path)
         content = read_set(folder)
-        if INDEX_FILE not in content.files:
-            raise SetError(f"{folder} has the layout {content.layout}, which keeps no index of whole images")
         self.folder = folder
         self.content: SetFile = content
-        self.index = Index(folder / INDEX_FILE)
+        self.index = Index.of_set(folder, content)
         self.scales = tuple(map(Scale, content.scales))
         self.splits = {row: split for split in self.index.splits for row in self.index.rows(split)}
         self._reader = SetReader(folder, verify=True) if content.layout == "lmdb" else None

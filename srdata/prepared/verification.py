@@ -19,7 +19,7 @@ from srdata.scale import Scale
 from srdata.store.blocks import HR
 from srdata.store.reader import SetReader
 from srdata.store.records import pixel_hash
-from srdata.store.set_json import INDEX_FILE, SetFile, check_files, read_set
+from srdata.store.set_json import INDEX_FILE, SET_FILE, SetFile, check_files, digest_of, read_set
 from srdata.store.shard_check import check_shard
 
 
@@ -63,6 +63,7 @@ def verify(
     folder = Path(path)
     content = read_set(folder)
     report = Report()
+    _check_recipe(content, report)
     _check_files(folder, content, report)
     _check_images(folder, content, report)
     if report.ok and golden:
@@ -72,6 +73,17 @@ def verify(
         _replay_some(folder, content, replay, report)
     report.notes += [f"left out {bad.key}: {bad.reason}" for bad in content.left_out]
     return report
+
+
+def _check_recipe(content: SetFile, report: Report) -> None:
+    """Compare what set.json says of its recipe and takes from it with the recipe itself."""
+    recipe = content.recipe
+    if digest_of(recipe) != content.digest:
+        report.problems.append(f"{SET_FILE}: the digest is not that of the recipe")
+    taken = {"scales": list(content.scales), "seed": content.seed}
+    for name, value in taken.items():
+        if recipe.get(name, value) != value:
+            report.problems.append(f"{SET_FILE}: {name} is {value}, but {recipe[name]} in the recipe")
 
 
 def _check_files(folder: Path, content: SetFile, report: Report) -> None:

@@ -6,8 +6,6 @@ op of the degradation; it is itself a recipe, and its digest names the set that 
 
 from __future__ import annotations
 
-import hashlib
-import json
 import re
 from collections.abc import Callable
 from functools import cached_property
@@ -38,6 +36,7 @@ from srdata.images import ImagePolicy
 from srdata.recipes.multiscale_copies import COPIES, CopiesField
 from srdata.recipes.name_meaning import Kind, meaning
 from srdata.scale import Scale, covered
+from srdata.store.set_json import digest_of
 from srdata.store.windows import Windows
 from srdata.vocabulary import CodecName, Layout, Split
 
@@ -244,8 +243,7 @@ class Recipe(StrictModel):
     @cached_property
     def digest(self) -> str:
         """The SHA-256 of the resolved form: recipes with one digest make the same set of the same images."""
-        text = json.dumps(self.resolved(), sort_keys=True, separators=(",", ":"))
-        return hashlib.sha256(text.encode()).hexdigest()
+        return digest_of(self.resolved())
 
 
 def read_set_recipe(name: str | Path) -> Recipe:

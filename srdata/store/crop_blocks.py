@@ -7,13 +7,13 @@ from typing import Any
 import lmdb
 
 from srdata.errors import CorruptRecordError
+from srdata.store.block_hashes import BlockHashes
 from srdata.store.blocks import BlockLayout, Pixels, copy_rows, pieces
 from srdata.store.codecs import Codec
 from srdata.store.index import Index
 from srdata.store.lmdb_pool import Reading
-from srdata.store.records import HASH_BYTES, block_hash, block_key
-
-REMEDY = "prepare the set again, which keeps what is right"
+from srdata.store.records import block_key
+from srdata.store.set_json import repair_command
 
 # Row in the index, number in the shard, height and width of the image, top and left of the crop, in pixels of
 # the layer.
@@ -21,17 +21,23 @@ Crop = tuple[int, int, int, int, int, int]
 
 
 class LayerBlocks:
-    """The blocks of one layer of a set; with `verify` each is compared with its hash before it is used."""
+    """The blocks of one layer of a set; `hashes` gives those to compare with, None where none is."""
 
-    def __init__(self, layer: str, layout: BlockLayout, codec: Codec, index: Index, verify: bool) -> None:
+    def __init__(
+        self,
+        layer: str,
+        layout: BlockLayout,
+        codec: Codec,
+        index: Index,
+        hashes: BlockHashes | None,
+    ) -> None:
         self.name = layer
         self.scale = layout.scale(layer)
-        self._layout = layout
         self._level = layout.layers.index(layer)
         self._side = layout.block
         self._codec = codec
         self._index = index
-        self._verify = verify
+        self._hashes = hashes
 
     def copy(self, shard: Reading, crop: Crop, out: Pixels) -> None:
         """Fill `out` (height, width, 3) with a crop of that size; raises CorruptRecordError."""
@@ -56,7 +62,7 @@ class LayerBlocks:
     def _kept(self, shard: Reading, crop: Crop, columns: int) -> list[Any]:
         """A place for every block of an image; blocks that are views stay there while the shard is open."""
         _, image, height, *_ = crop
-        name = (image << 8 | self._level) << 1 | self._verify
+        name = (image << 8 | self._level) << 1 | (self._hashes is not None)
         kept = shard.kept.get(name)
         if kept is None:
             kept = [None] * (columns * -(-height // self._side))
@@ -72,18 +78,11 @@ class LayerBlocks:
             value = shard.get(block_key(image, self._level, number))
             if value is None:
                 raise CorruptRecordError("is missing")
-            if self._verify and block_hash(value) != self._hash(row, number):
-                raise CorruptRecordError("has not the hash it was sealed with")
+            if self._hashes is not None:
+                self._hashes.check(row, self._level, number, value)
             return self._codec.decode(value, height, width)
         except (CorruptRecordError, lmdb.Error) as error:
             raise CorruptRecordError(
                 f"{self._index.path.parent}: image {self._index.key(row)!r}, layer {self.name}, "
-                f"block {number} {error}: {REMEDY}"
+                f"block {number} {error}: {repair_command(self._index.path.parent)}"
             ) from error
-
-    def _hash(self, row: int, number: int) -> bytes:
-        """The hash that a block was stored with."""
-        size = int(self._index.heights[row]), int(self._index.widths[row])
-        earlier = self._layout.layers[: self._level]
-        position = sum(len(self._layout.shapes(layer, *size)) for layer in earlier) + number
-        return self._index.block_hashes(row)[position * HASH_BYTES :][:HASH_BYTES]

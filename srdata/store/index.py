@@ -9,7 +9,7 @@ from __future__ import annotations
 import functools
 import json
 from collections.abc import Iterable, Iterator
-from contextlib import nullcontext
+from contextlib import contextmanager, nullcontext
 from functools import cached_property
 from itertools import islice
 from pathlib import Path
@@ -20,11 +20,14 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
+from pydantic import ValidationError
 
 from srdata.common.files import Guard, part_name, publish, storage_errors
-from srdata.errors import CorruptRecordError, StoreError, UnknownNameError, nearest
+from srdata.errors import CorruptRecordError, SetError, StoreError, UnknownNameError, nearest
+from srdata.images.image_policy import MOST_PIXELS
 from srdata.store.records import Row
 from srdata.store.resume import shard_rows
+from srdata.store.set_json import INDEX_FILE, SetFile, problem_of, repair_command
 
 SCHEMA = pa.schema(
     [
@@ -43,6 +46,7 @@ SCHEMA = pa.schema(
     ]
 )
 _ROW_GROUP = 16384  # rows
+_SHOWN = 40  # characters of a cell in an error
 _FEW = 10_000  # names among which the nearest is looked for
 
 
@@ -113,15 +117,40 @@ def _json(fields: dict[str, Any]) -> str:
 class Index:
     """The index of a prepared set, read column by column; raises CorruptRecordError when the file is damaged.
 
-    `heights` and `widths` are of the stored HR images; `shards` and `numbers` say where each image is.
+    `heights` and `widths` are of the stored HR images; `shards` and `numbers` say where each image is. What
+    no index says is refused at once, whoever made it: columns of other types, sizes that no image has.
     """
 
     def __init__(self, path: Path) -> None:
         self.path = path
+        self._check_types()
         numbers = self._read("height", "width", "shard", "number")
         self.heights, self.widths, self.shards, self.numbers = (
             np.ascontiguousarray(column.to_numpy()) for column in numbers.columns
         )
+        if problem := self._problem():
+            raise CorruptRecordError(f"{path} {problem}: {repair_command(path.parent)}")
+
+    @classmethod
+    def of_set(cls, folder: Path, content: SetFile) -> Index:
+        """The index of the set in `folder`, with the size and hash that it must have."""
+        path = folder / INDEX_FILE
+        if INDEX_FILE not in content.files:
+            raise SetError(f"{folder} has the layout {content.layout}, which keeps no index of whole images")
+        if problem := problem_of(path, content.files[INDEX_FILE]):
+            raise CorruptRecordError(f"{path} {problem}: {repair_command(folder)}")
+        return cls(path)
+
+    def _problem(self) -> str | None:
+        """What an index does not say, of the columns of numbers."""
+        if not len(self):
+            return None
+        sides = np.minimum(self.heights, self.widths), np.maximum(self.heights, self.widths)
+        if sides[0].min() < 1 or (self.heights.astype(np.int64) * self.widths).max() > MOST_PIXELS:
+            return f"has an image of less than one or more than {MOST_PIXELS} pixels"
+        if self.shards.min() < -1 or self.numbers.min() < 0:
+            return "has an image with a negative number"
+        return None
 
     def __len__(self) -> int:
         return len(self.heights)
@@ -134,7 +163,10 @@ class Index:
     @cached_property
     def _split_codes(self) -> tuple[list[str], NDArray[np.int32]]:
         column = self._column("split")
-        return column.dictionary.to_pylist(), column.indices.to_numpy()
+        names = column.dictionary.to_pylist()
+        if None in names:
+            raise self._damaged("a split has no name")
+        return names, column.indices.to_numpy()
 
     @property
     def splits(self) -> tuple[str, ...]:
@@ -164,17 +196,25 @@ class Index:
 
     def params(self, row: int) -> dict[str, Any]:
         """The δ of every LR layer that was made by a degradation; of HR the copy that it is, if it is one."""
-        text = self._cell("params", row)
-        return dict(json.loads(text)) if text else {}
+        return self._plain(self._cell("params", row) or "{}")
 
     def all_params(self) -> Iterator[dict[str, Any]]:
         """What `params` gives, of every image in order."""
         for text in self._column("params").to_pylist():
-            yield dict(json.loads(text)) if text else {}
+            yield self._plain(text or "{}")
 
     def pixels(self, row: int) -> dict[str, str]:
         """The hash of every layer of an image, see `records.pixel_hash`."""
-        return dict(json.loads(self._cell("pixels", row)))
+        return self._plain(self._cell("pixels", row))
+
+    def stored_row(self, row: int) -> Row:
+        """All that the index says of an image but for its place; raises CorruptRecordError."""
+        fields = {name: self._cell(name, row) for name in Row.model_fields}
+        plain = {"params": self.params(row), "pixels": self.pixels(row), "blocks": fields["blocks"].hex()}
+        try:
+            return Row(**fields | plain)
+        except ValidationError as error:
+            raise self._damaged(error.errors()[0]["msg"]) from error
 
     def source_sha256(self, row: int) -> str:
         """The SHA-256 of the file that the HR image comes from."""
@@ -192,23 +232,68 @@ class Index:
         """The hashes of an image's stored blocks, 8 bytes each; the first call reads those of all images."""
         return bytes(self._blocks[row].as_py())
 
+    def all_block_hashes(self) -> tuple[NDArray[np.int32], memoryview]:
+        """Where in the hashes of all images those of each begin, and the last end; and these hashes."""
+        if not len(self):
+            return np.zeros(1, np.int32), memoryview(b"")
+        _, ends, hashes = self._blocks.buffers()
+        places = np.frombuffer(ends, np.int32)[self._blocks.offset :][: len(self) + 1]
+        return places, memoryview(hashes or b"").cast("B")  # of Arrow's the items are signed
+
+    def _plain(self, text: str) -> dict[str, Any]:
+        """What a column of JSON says of an image."""
+        try:
+            found = json.loads(text)
+        except (ValueError, RecursionError) as error:
+            raise self._damaged(error) from error
+        if not isinstance(found, dict):
+            raise self._damaged(f"{text[:_SHOWN]!r} is no JSON object")
+        return found
+
     def _column(self, name: str) -> Any:
         return self._read(name).column(0).unify_dictionaries().combine_chunks()
 
+    def _check_types(self) -> None:
+        with self._reading():
+            found = pq.read_schema(self.path, memory_map=True)
+        for field in SCHEMA:
+            if field.name in found.names and found.field(field.name).type != field.type:
+                raise self._damaged(
+                    f"column {field.name} is {found.field(field.name).type}, not {field.type}"
+                )
+
     def _read(self, *names: str) -> pa.Table:
+        """Columns without gaps."""
+        with self._reading():
+            table = pq.read_table(self.path, columns=list(names), memory_map=True, use_threads=False)
+            table.validate(full=True)
+        for name in names:
+            if name not in table.column_names or table.column(name).null_count:
+                raise self._damaged(f"column {name} is missing or has gaps")
+        return table
+
+    @contextmanager
+    def _reading(self) -> Iterator[None]:
         try:
-            return pq.read_table(self.path, columns=list(names), memory_map=True, use_threads=False)
-        except (pa.ArrowException, OSError) as error:
-            raise CorruptRecordError(f"{self.path} is damaged ({error}): prepare the set again") from error
+            yield
+        except (pa.ArrowException, OSError, KeyError) as error:
+            raise self._damaged(error) from error
+
+    def _damaged(self, why: object) -> CorruptRecordError:
+        return CorruptRecordError(f"{self.path} is damaged ({why}): {repair_command(self.path.parent)}")
 
     def _cell(self, column: str, row: int) -> Any:
         """One value, for which only its row group is read, once for many values in it."""
         if not 0 <= row < len(self):
             raise UnknownNameError(f"no image number {row} in {self.path.parent}")
-        group = int(np.searchsorted(self._group_ends, row, side="right"))
-        start = self._group_ends[group - 1] if group else 0
-        stamp = self.path.stat().st_mtime_ns
-        return _group_column(self.path, stamp, group, column)[row - start].as_py()
+        with self._reading():
+            group = int(np.searchsorted(self._group_ends, row, side="right"))
+            start = self._group_ends[group - 1] if group else 0
+            stamp = self.path.stat().st_mtime_ns
+            value = _group_column(self.path, stamp, group, column)[row - start].as_py()
+        if value is None:
+            raise self._damaged(f"column {column} has gaps")
+        return value
 
     @cached_property
     def _group_ends(self) -> NDArray[np.int64]:
@@ -217,7 +302,7 @@ class Index:
             return np.cumsum([file.metadata.row_group(group).num_rows for group in groups])
 
 
-@functools.lru_cache(maxsize=4)
+@functools.lru_cache(maxsize=len(SCHEMA))
 def _group_column(path: Path, stamp: int, group: int, column: str) -> Any:
     """One column of a row group; `stamp` changes with the file."""
     with pq.ParquetFile(path) as file:

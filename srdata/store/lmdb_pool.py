@@ -1,9 +1,10 @@
 """Sealed LMDB files open for reading: each at most once in a process, shared by all who read it.
 
 LMDB may not have one file open twice in a process, nor carry an open file over a fork, and it crashes the
-process over a file that is shorter than it was. So everything that reads goes through here: files are opened
-on first use, compared with the size they must have, found by (device, inode), closed before a fork (and
-opened again on the next read, on either side) and closed when nobody needs them or when too many are open.
+process over a file that is shorter than it was, or whose pages point elsewhere. So everything that reads
+goes through here: files are opened on first use, compared with the size they must have, walked once by this
+process without LMDB, found by (device, inode), closed before a fork (and opened again on the next read, on
+either side) and closed when nobody needs them or when too many are open.
 
 Threads may read at the same time: each `reading` has a transaction of its own. What it yields, and every
 view into it, is valid only inside the `with`. A `reading` must not be opened inside another, nor held over a
@@ -27,6 +28,7 @@ from typing import Any, NamedTuple
 import lmdb
 
 from srdata.errors import CorruptRecordError
+from srdata.store.lmdb_file import check_structure
 
 _MOST_OPEN = 4096  # files
 _MOST_KEPT = 65_536  # views of blocks, about 400 bytes each
@@ -97,6 +99,7 @@ class _Pool:
     def __init__(self) -> None:
         self._entries: OrderedDict[tuple[int, int], _Entry] = OrderedDict()  # the least recently opened first
         self._released: deque[int] = deque()
+        self._walked: set[tuple[int, int, int, int]] = set()  # what tells a file and its state from others
         self._lock = threading.Lock()
         self._changed = threading.Condition(self._lock)
         self._forking = False
@@ -114,6 +117,7 @@ class _Pool:
         """Open the file unless it is open already, and count one more user."""
         file = path / "data.mdb" if path.is_dir() else path
         found = _stat(file, size)
+        self._walk(file, found)
         with self._changed:
             self._changed.wait_for(lambda: not self._forking)
             identity = (found.st_dev, found.st_ino)
@@ -124,6 +128,13 @@ class _Pool:
             entry.leases.add(lease)
             entry.users += 1
         return entry
+
+    def _walk(self, file: Path, found: os.stat_result) -> None:
+        """Make sure that LMDB can read a file, unless it is as it was when that was made sure of."""
+        state = found.st_dev, found.st_ino, found.st_size, found.st_mtime_ns
+        if state not in self._walked:
+            check_structure(file)
+            self._walked.add(state)
 
     def give_back(self, entry: _Entry, transaction: Any) -> None:
         with self._lock:

@@ -13,13 +13,15 @@ from numpy.typing import ArrayLike, NDArray
 
 from srdata.common.files import inside
 from srdata.errors import CorruptRecordError, UsageError
+from srdata.store.block_hashes import BlockHashes
 from srdata.store.blocks import CHANNELS, HR, BlockLayout, Pixels
 from srdata.store.codecs import Codec, find_codec
-from srdata.store.crop_blocks import REMEDY, Crop, LayerBlocks
+from srdata.store.crop_blocks import Crop, LayerBlocks
 from srdata.store.index import Index
 from srdata.store.lmdb_pool import Lease, Reading
 from srdata.store.records import Row, row_key, unpack_row
-from srdata.store.set_json import INDEX_FILE, SetFile, read_set, shard_name
+from srdata.store.set_json import SetFile, read_set, repair_command, shard_name
+from srdata.store.shards import HEADER_KEY
 
 Integers = NDArray[np.int64]
 
@@ -32,13 +34,14 @@ class SetReader:
 
     Nothing is opened before the first read. Readers of one process share their open files, threads may read
     at the same time, and a reader works on both sides of a fork. It pickles as its path, so that it works
-    under spawn and forkserver too. With `verify` every block that is touched is first compared with its hash.
+    under spawn and forkserver too. A block is compared with its hash when this process touches it first, so
+    that damage is noticed and later reads cost nothing more; without `verify` none is.
 
     Raises SetError when the folder is no such set, and CorruptRecordError, naming image, layer and block,
     when a file is missing, has another size than set.json says, or holds what cannot be right.
     """
 
-    def __init__(self, path: Path | str, *, verify: bool = False) -> None:
+    def __init__(self, path: Path | str, *, verify: bool = True) -> None:
         self.path = Path(path)
         self.verify = verify
         self.set: SetFile = read_set(self.path)
@@ -51,7 +54,7 @@ class SetReader:
     @cached_property
     def index(self) -> Index:
         """The index of the set."""
-        return Index(self.path / INDEX_FILE)
+        return Index.of_set(self.path, self.set)
 
     @property
     def layers(self) -> tuple[str, ...]:
@@ -137,15 +140,24 @@ class SetReader:
         with self._reading(int(self.index.shards[row])) as reading:
             data = reading.get(row_key(int(self.index.numbers[row])))
             if data is None:
-                raise CorruptRecordError(f"{self.path}: image {self.index.key(row)!r} is missing: {REMEDY}")
+                raise CorruptRecordError(
+                    f"{self.path}: image {self.index.key(row)!r} is missing: {repair_command(self.path)}"
+                )
             return unpack_row(data)
+
+    def header(self, shard: int) -> bytes:
+        """What a shard says of its plan."""
+        with self._reading(shard) as reading:
+            return bytes(reading.get(HEADER_KEY, b""))
 
     def shard_file(self, shard: int) -> tuple[Path, int]:
         """The path of a shard and the size in bytes that it must have; raises CorruptRecordError."""
         if shard not in self._shards:
             name = shard_name(shard)
             if name not in self.set.files:
-                raise CorruptRecordError(f"{self.path}: {name} is not in set.json: {REMEDY}")
+                raise CorruptRecordError(
+                    f"{self.path}: {name} is not in set.json: {repair_command(self.path)}"
+                )
             self._shards[shard] = inside(self.path, name), self.set.files[name].bytes
         return self._shards[shard]
 
@@ -153,6 +165,10 @@ class SetReader:
         """Close the files that no other reader uses; the next read opens them again."""
         self._lease.close()
         self._lease = Lease()
+
+    @cached_property
+    def _hashes(self) -> BlockHashes:
+        return BlockHashes(self.index, self.layout)
 
     def __reduce__(self) -> tuple[Any, ...]:
         return _reopen, (self.path, self.verify)
@@ -187,7 +203,8 @@ class SetReader:
 
     def _blocks(self, layer: str) -> LayerBlocks:
         if layer not in self._layers:
-            self._layers[layer] = LayerBlocks(layer, self.layout, self._codec, self.index, self.verify)
+            hashes = self._hashes if self.verify else None
+            self._layers[layer] = LayerBlocks(layer, self.layout, self._codec, self.index, hashes)
         return self._layers[layer]
 
 

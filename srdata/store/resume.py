@@ -10,7 +10,6 @@ from pathlib import Path
 from srdata.common.closing import Closing
 from srdata.common.files import PART, Guard, sha256_of
 from srdata.errors import CorruptRecordError
-from srdata.store.lmdb_file import check_structure
 from srdata.store.lmdb_pool import Lease, Reading
 from srdata.store.records import Record, Row, block_keys, damaged_blocks, row_key, unpack_row
 from srdata.store.shards import HEADER_KEY, ShardInfo, ShardPlan, lock_part
@@ -68,14 +67,12 @@ class Salvage(Closing):
     def _survey(self, file: Path) -> dict[_Name, int]:
         """The number of every record of `file` that this plan made and whose row is whole."""
         names: dict[_Name, int] = {}
-        with suppress(CorruptRecordError):
-            check_structure(file)
-            with self._lease.reading(file) as shard:
-                if _made_by(shard, self._plan):
-                    for number, data in _packed_rows(shard):
-                        with suppress(CorruptRecordError):
-                            row = unpack_row(data)
-                            names[row.key, row.source_sha256] = number
+        with suppress(CorruptRecordError), self._lease.reading(file) as shard:
+            if _made_by(shard, self._plan):
+                for number, data in _packed_rows(shard):
+                    with suppress(CorruptRecordError):
+                        row = unpack_row(data)
+                        names[row.key, row.source_sha256] = number
         return names
 
     def _delete(self, leftover: Path) -> None:
@@ -88,7 +85,6 @@ def sealed_shard(path: Path, plan: ShardPlan) -> ShardInfo | None:
     """The shard at `path` if it is there, was made by `plan`, and its blocks have the right hashes."""
     lease = Lease()
     try:
-        check_structure(path)
         with lease.reading(path) as shard:
             if not _made_by(shard, plan):
                 return None

@@ -8,9 +8,10 @@ from typing import NamedTuple
 import numpy as np
 
 from srdata.errors import CorruptRecordError
-from srdata.store.lmdb_file import check_structure
 from srdata.store.reader import SetReader
-from srdata.store.records import pixel_hash
+from srdata.store.records import Row, pixel_hash
+from srdata.store.set_json import SET_FILE, shard_name
+from srdata.store.shards import ShardPlan
 
 
 class ImageCheck(NamedTuple):
@@ -28,9 +29,11 @@ def check_shard(reader: SetReader, shard: int) -> Iterator[ImageCheck]:
     stored, and it is the image that the index says it is. A shard whose structure is damaged is not read any
     further.
     """
-    path, _ = reader.shard_file(shard)
     try:
-        check_structure(path)
+        if reader.header(shard) != ShardPlan(reader.layout, reader.set.codec or "", reader.set.digest).header:
+            what = "codec, block, scales or digest of the recipe"
+            yield ImageCheck(-1, f"{reader.path}: {shard_name(shard)} has another {what} than {SET_FILE}")
+            return
     except CorruptRecordError as error:
         yield ImageCheck(-1, str(error))
         return
@@ -43,10 +46,12 @@ def check_shard(reader: SetReader, shard: int) -> Iterator[ImageCheck]:
 
 def _problem(reader: SetReader, row: int) -> str | None:
     stored, index = reader.stored_row(row), reader.index
-    size = int(index.heights[row]), int(index.widths[row])
-    same_hashes = bytes.fromhex(stored.blocks) == index.block_hashes(row)
-    if stored.key != index.key(row) or (stored.height, stored.width) != size or not same_hashes:
-        return f"{reader.path}: the shard holds image {stored.key!r} where the index has {index.key(row)!r}"
+    indexed = index.stored_row(row)
+    if stored.key != indexed.key:
+        return f"{reader.path}: the shard holds image {stored.key!r} where the index has {indexed.key!r}"
+    if different := [name for name in Row.model_fields if getattr(stored, name) != getattr(indexed, name)]:
+        names = ", ".join(different)
+        return f"{reader.path}: image {stored.key!r} has another {names} in the shard than in the index"
     for layer in reader.layers:
         if pixel_hash(reader.image(row, layer)) != stored.pixels.get(layer):
             return f"{reader.path}: image {stored.key!r}, layer {layer} has not the pixels it was stored with"

@@ -9,13 +9,13 @@ from typing import NamedTuple
 
 from srdata.common.only_choice import pick
 from srdata.data.pair_sources.found_pairs import choose_pairs, narrowed
+from srdata.data.pair_sources.prepared_files import prepared_source
 from srdata.data.pair_sources.sources import (
     PairSource,
     SetSource,
     file_source,
     folder_source,
     lmdb_source,
-    prepared_source,
     single_source,
 )
 from srdata.data.pair_sources.table_pairs import table_source
@@ -45,7 +45,7 @@ class Choice:
     track: str | None = None
     template: str = "{key}"
     images: ImagePolicy | None = None
-    verify: bool = False
+    verify: bool = True
     only: Only | None = None
     config: str | None = None
     columns: Given | None = None
@@ -100,7 +100,7 @@ def _open_path(path: Path | HubName, choice: Choice) -> Opened:
     else:
         scale = Scale(pick("scale", _text(choice.scale), content.scales, path))
     source = (
-        prepared_source(path, split, scale, choice.images)
+        prepared_source(path, split, scale, choice.images, verify=choice.verify)
         if content.layout == "folder"
         else SetSource(SetReader(path, verify=choice.verify), split, scale)
     )

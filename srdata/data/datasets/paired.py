@@ -73,7 +73,7 @@ class PairedDataset(Dataset[Pair]):
         seed        of crops and turns
         dtype       of tensors: float32, float16 or bfloat16 in 0 to 1, or uint8
         images      what to admit besides plain 8-bit RGB where image files are read
-        verify      True: compare what is read from a prepared set with its hash, each time
+        verify      False: do not compare each part of a prepared set with its hash when it is read first
 
     The crop of item i in epoch e depends on (seed, e, i) alone, for any number of workers. The epoch comes
     with the index: `DataLoader(data, sampler=EpochSampler(data))`, of `srdata.data`, asks for
@@ -107,7 +107,7 @@ class PairedDataset(Dataset[Pair]):
         seed: int = 0,
         dtype: torch.dtype = torch.float32,
         images: ImagePolicy | None = None,
-        verify: bool = False,
+        verify: bool = True,
     ) -> None:
         self._only = choose_side(only, hr, lr)
         chosen = None if scale is None else Scale(scale)

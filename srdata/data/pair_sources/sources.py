@@ -14,7 +14,6 @@ from typing import Any, NamedTuple, Protocol, Self
 
 import numpy as np
 
-from srdata.common.files import inside
 from srdata.discovery.image_bytes import ImageFile, pixels_of, told_header
 from srdata.discovery.lmdb_folders import lmdb_images
 from srdata.discovery.named_files import images_by_name
@@ -25,7 +24,6 @@ from srdata.scale import Scale
 from srdata.store.blocks import CHANNELS, HR
 from srdata.store.index import Index
 from srdata.store.reader import SetReader
-from srdata.store.set_json import INDEX_FILE, read_set
 from srdata.store.windows import Integers
 
 
@@ -71,7 +69,7 @@ class SetSource:
 
     @property
     def sizes(self) -> Sizes:
-        return _sizes(self._reader.index, self._rows)
+        return sizes_in(self._reader.index, self._rows)
 
     def keys(self, images: Integers) -> list[str]:
         return [self._keys[row].as_py() for row in self._rows[images].tolist()]
@@ -159,19 +157,6 @@ class FileImages:
         return pixels_of(self.files[number], self.policy)
 
 
-def prepared_source(folder: Path, split: str, scale: Scale, policy: ImagePolicy | None) -> PairSource:
-    """The pairs of a prepared set that keeps image files."""
-    index = Index(folder / INDEX_FILE)
-    rows = index.rows(split)
-    keys = index.keys.take(rows).to_pylist()
-    templates = read_set(folder).templates[split]
-    hr, lr = (
-        FileImages([inside(folder, templates[layer].replace("{key}", key)) for key in keys], policy)
-        for layer in (HR, scale.label)
-    )
-    return DecodedSource(keys, _sizes(index, rows), scale, hr, lr)
-
-
 def folder_source(
     hr: Path, lr: Path, template: str, scale: Scale | None, policy: ImagePolicy | None
 ) -> PairSource:
@@ -227,5 +212,6 @@ def _copy_crop(image: Pixels, corner: list[int], out: Pixels, key: str) -> None:
     out[:] = part
 
 
-def _sizes(index: Index, rows: Integers) -> Sizes:
+def sizes_in(index: Index, rows: Integers) -> Sizes:
+    """The sizes of the HR images of some rows of an index."""
     return np.stack([index.heights[rows], index.widths[rows]], axis=-1).astype(np.int64)

@@ -1,0 +1,53 @@
+"""The hash of every stored block of a set, and which blocks this process has compared with theirs."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from srdata.errors import CorruptRecordError
+from srdata.store.blocks import BlockLayout
+from srdata.store.index import Index
+from srdata.store.records import HASH_BYTES, block_hash
+
+
+class BlockHashes:
+    """Compares each block when this process touches it first; afterwards it costs a look at one bit.
+
+    Reading the hashes takes 8 bytes a block, and the bits one. Raises CorruptRecordError where an image has
+    not as many hashes as blocks.
+    """
+
+    def __init__(self, index: Index, layout: BlockLayout) -> None:
+        self._index = index
+        self._layout = layout
+        self._firsts, self._hashes = index.all_block_hashes()  # where those of an image begin, in bytes
+        counts = self._before(index.heights, index.widths, len(layout.layers))
+        wrong = np.flatnonzero(np.diff(self._firsts) != counts * HASH_BYTES)
+        if wrong.size:
+            raise CorruptRecordError(
+                f"{index.path}: image {index.key(int(wrong[0]))!r} has not as many hashes as blocks"
+            )
+        self._compared = bytearray(len(self._hashes) // HASH_BYTES // 8 + 1)
+
+    def check(self, row: int, level: int, number: int, value: bytes | memoryview) -> None:
+        """Compare a block of a layer with its hash unless that was done; raises CorruptRecordError."""
+        before = self._before(self._index.heights[row], self._index.widths[row], level)
+        first = int(self._firsts[row]) + (int(before) + number) * HASH_BYTES
+        byte, bit = divmod(first // HASH_BYTES, 8)
+        if self._compared[byte] >> bit & 1:
+            return
+        if block_hash(value) != self._hashes[first : first + HASH_BYTES]:
+            raise CorruptRecordError("has not the hash it was sealed with")
+        self._compared[byte] |= 1 << bit
+
+    def _before(self, heights: Any, widths: Any, level: int) -> Any:
+        """How many blocks images have in the layers before this one."""
+        side = self._layout.block
+        count = np.zeros_like(heights, np.int64)
+        for layer in self._layout.layers[:level]:
+            p, q = self._layout.scale(layer).as_integer_ratio()
+            high, wide = (np.asarray(sides, np.int64) // p * q for sides in (heights, widths))
+            count = count + -(-high // side) * -(-wide // side)
+        return count
