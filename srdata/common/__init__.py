@@ -1,7 +1,6 @@
 """Small things that every room may use: files, processes, words for mistakes.
 
 chunks               streams cut into groups by number and size
-closing              what is closed when its `with` block ends
 ending_signals       the signals that end a run
 file_locks           locks on open files, where the file system has them
 files                files that are right when they have their name

@@ -10,13 +10,13 @@ from __future__ import annotations
 import os
 import re
 import shutil
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from srdata.common.closing import Closing
 from srdata.common.files import PART, part_name, publish, storage_errors, sync_folder
 from srdata.errors import CorruptRecordError, ImageError, SetError, UsageError
 from srdata.images import decode_image, encode_png
@@ -32,7 +32,7 @@ _FLUSH_BYTES = 32 << 20  # of values in one transaction
 _META = re.compile(r"(?P<name>.+?)(?: \((?P<height>\d+), ?(?P<width>\d+), ?\d+\))?(?: \d+)?")
 
 
-class BasicsrWriter(Closing):
+class BasicsrWriter(AbstractContextManager["BasicsrWriter"]):
     """Writes the LMDB folder `path`, whose name ends in ".lmdb": add every image, then seal.
 
     Nothing stands at `path` before `seal`; what stood there is then replaced. Values are in the order of
@@ -78,6 +78,9 @@ class BasicsrWriter(Closing):
             _publish_folder(self._part, self._path)
         self.close()
         return len(self._sizes)
+
+    def __exit__(self, *error: object) -> None:
+        self.close()
 
     def close(self) -> None:
         """Let go of the files; without `seal` before it, nothing is left."""

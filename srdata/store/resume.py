@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
-from contextlib import nullcontext, suppress
+from contextlib import AbstractContextManager, nullcontext, suppress
 from pathlib import Path
 
-from srdata.common.closing import Closing
 from srdata.common.files import PART, Guard, sha256_of
 from srdata.errors import CorruptRecordError
 from srdata.store.lmdb_pool import Lease, Reading
@@ -17,7 +16,7 @@ from srdata.store.shards import HEADER_KEY, ShardInfo, ShardPlan, lock_part
 _Name = tuple[str, str]  # key and source SHA-256
 
 
-class Salvage(Closing):
+class Salvage(AbstractContextManager["Salvage"]):
     """The good records in what earlier runs left of the shard `path`: unfinished part files, a damaged shard.
 
     A record is good when it was made by the same plan from a source file of the same bytes, and the hash of
@@ -57,6 +56,9 @@ class Salvage(Closing):
         self._lease.close()
         for path in list(self._leftovers):
             self._delete(path)
+
+    def __exit__(self, *error: object) -> None:
+        self.close()
 
     def close(self) -> None:
         """Let go of the files."""

@@ -16,12 +16,11 @@ from __future__ import annotations
 
 import json
 import os
-from contextlib import nullcontext
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
-from srdata.common.closing import Closing
 from srdata.common.file_locks import is_at, lock
 from srdata.common.files import Guard, part_name, publish, sha256_of, storage_errors
 from srdata.errors import SrdataError, StoreError
@@ -65,7 +64,7 @@ class ShardInfo:
     sha256: str
 
 
-class ShardWriter(Closing):
+class ShardWriter(AbstractContextManager["ShardWriter"]):
     """Writes the shard `path`: add every record, then seal. Left without sealing, the part file stays for
     `Salvage`.
 
@@ -103,6 +102,9 @@ class ShardWriter(Closing):
             self._publish()
         self.close()
         return ShardInfo(self._path, self._images, self._path.stat().st_size, sha256_of(self._path))
+
+    def __exit__(self, *error: object) -> None:
+        self.close()
 
     def close(self) -> None:
         """Let go of the files; without `seal` before it, the part file stays for `Salvage`."""
