@@ -169,8 +169,8 @@ def test_images_without_partner_are_listed(tmp_path: Path) -> None:
     assert str(caught.value) == (
         f"{tmp_path}: 12 HR images of HR have no LR image in LR_bicubic/X4: 0001, 0002, 0003, 0004, 0005, "
         "0006, 0007, 0008, 0009, 0010 and 2 more; 1 LR images of LR_bicubic/X4 have no HR image in HR: "
-        "otherx4; "
-        f"to take the pairs that are whole, srdata prepare {tmp_path} --hr HR --lr LR_bicubic/X4 --scale 4"
+        "otherx4; to take the pairs that are whole, "
+        f"srdata prepare {tmp_path} --hr HR --lr LR_bicubic/X4 --scale 4"
     )
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ctypes
 import json
+import shlex
 import shutil
 import subprocess
 import sys
@@ -11,16 +12,22 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 from scipy import stats
 
 import srdata.degrade
+from srdata import PairedDataset, prepare
+from srdata.cli import run
 from srdata.degrade.chain import load_chain
-from srdata.degrade.image_files import DELTAS_FILE, degrade_files
 from srdata.degrade.numerics import noise_tables
-from srdata.degrade.whole_images import degrade, make_lr, replay
+from srdata.degrade.whole_images import degrade, replay
+from srdata.discovery.inspection import inspect
 from srdata.errors import ImageError, UsageError
 from srdata.images import read_image, write_png
+from srdata.preparation import degrade_files
+from srdata.prepared.set_images import PreparedImages
 from srdata.resize import imresize
+from srdata.store.export_json import DELTAS_FILE
 
 
 def test_one_call_degrades_an_array(photographs: Path) -> None:
@@ -28,7 +35,6 @@ def test_one_call_degrades_an_array(photographs: Path) -> None:
     made = degrade(hr, "bsrgan", seed=3, key="chelsea")
     assert made.lr.shape == (30, 50, 3)
     assert np.array_equal(made.hr, hr[:120, :200])
-    assert np.array_equal(made.lr, make_lr(hr, load_chain("bsrgan"), 4, 3, 0, "chelsea")[0])
     assert np.array_equal(made.lr, replay(hr, load_chain("bsrgan"), made.delta, 4))
     assert not np.array_equal(made.lr, degrade(hr, "bsrgan", seed=4, key="chelsea").lr)
     assert not np.array_equal(made.lr, degrade(hr, "bsrgan", seed=3, key="other").lr)
@@ -73,14 +79,14 @@ def test_a_folder_becomes_png_files_and_lines_of_delta(photographs: Path, tmp_pa
     shutil.copy(photographs / "chelsea.png", source)
     paths = degrade_files(source, tmp_path / "out", "realesrgan-x4", seed=5)
     assert [path.relative_to(tmp_path / "out").as_posix() for path in paths] == [
-        "chelsea.png",
-        "deep/rocket.png",
+        "lr/chelsea.png",
+        "lr/deep/rocket.png",
     ]
     chain = load_chain("realesrgan-x4")
     for line, path in zip((tmp_path / "out" / DELTAS_FILE).read_text().splitlines(), paths, strict=True):
         told = json.loads(line)
         assert set(told) == {"key", "scale", "seed", "delta"}
-        kept = read_image(path.with_name(f"{path.stem}-hr.png"))
+        kept = read_image(tmp_path / "out/hr" / path.relative_to(tmp_path / "out/lr"))
         rest = chain.model_copy(update={"hr": ()})
         again = replay(kept, rest, told["delta"][len(chain.hr) :], float(told["scale"]))
         assert np.array_equal(read_image(path), again)
@@ -104,14 +110,14 @@ def test_bad_images_are_named_after_the_others_are_written(photographs: Path, tm
     write_png(source / "c.png", np.zeros((3, 3, 3), np.uint8))
     with pytest.raises(ImageError, match=r"a\.png.*\n.*c.*smaller than an LR pixel"):
         degrade_files(source, tmp_path / "out", scale=4)
-    assert (tmp_path / "out" / "b.png").exists()
+    assert (tmp_path / "out/lr/b.png").exists()
     assert len((tmp_path / "out" / DELTAS_FILE).read_text().splitlines()) == 1
 
 
 def test_names_that_would_collide_and_empty_folders_are_refused(tmp_path: Path) -> None:
     for name in ("a.png", "a.bmp"):
         write_png(tmp_path / name, np.zeros((8, 8, 3), np.uint8))
-    with pytest.raises(UsageError, match="would get one name"):
+    with pytest.raises(UsageError, match=r"holds 'a' twice, as a.bmp and a.png"):
         degrade_files(tmp_path, tmp_path / "out", scale=2)
     (tmp_path / "empty").mkdir()
     with pytest.raises(UsageError, match="holds no images"):
@@ -119,17 +125,73 @@ def test_names_that_would_collide_and_empty_folders_are_refused(tmp_path: Path) 
 
 
 def test_no_image_that_is_read_is_written_over(tmp_path: Path) -> None:
-    source = tmp_path / "in"
-    for name in ("a.png", "a-hr.png"):
-        write_png(source / name, np.full((8, 8, 3), 99, np.uint8))
-    before = (source / "a.png").read_bytes()
-    for given in (source, source / "a.png"):
-        with pytest.raises(UsageError, match=r"a.*png is read, and would be written over: give another OUT"):
-            degrade_files(given, source, scale=2)
-    assert (source / "a.png").read_bytes() == before
-    with pytest.raises(UsageError, match=r"a-hr\.png would hold both an LR image and the HR of .*a\.png"):
-        degrade_files(source, tmp_path / "out", "realesrgan-x4")
-    assert len(degrade_files(source, tmp_path / "out", scale=2)) == 2, "which alters no HR"
+    for name in ("hr/a.png", "lr/b.png"):
+        write_png(tmp_path / "in" / name, np.full((8, 8, 3), 99, np.uint8))
+    before = (tmp_path / "in/hr/a.png").read_bytes()
+    for given in (tmp_path / "in/hr", tmp_path / "in/hr/a.png"):
+        with pytest.raises(
+            UsageError, match=r"hr/a\.png is read, and would be written over: give another OUT"
+        ):
+            degrade_files(given, tmp_path / "in", "realesrgan-x4")
+    assert (tmp_path / "in/hr/a.png").read_bytes() == before
+    with pytest.raises(UsageError, match=r"lr/b\.png is there already, and this command did not write it"):
+        write_png(tmp_path / "b.png", np.full((8, 8, 3), 99, np.uint8))
+        degrade_files(tmp_path / "b.png", tmp_path / "in", scale=2)
+
+
+def test_what_is_written_is_read_back_as_it_is(photographs: Path, tmp_path: Path) -> None:
+    """HR is altered, cut, or neither: then the pairs are LR beside the HR images that were given."""
+    source = tmp_path / "photos/hr"
+    for name, side in (("chelsea", 101), ("coffee", 96)):
+        image = read_image(photographs / f"{name}.png")[:side, :128]
+        write_png(source / "deep" / f"{name}.png", image)
+    for number, degradation in enumerate(("bicubic", "realesrgan-x4")):
+        out = tmp_path / f"out{number}"
+        assert run(["degrade", str(source), str(out), "--degradation", degradation, "--scale", "x4"]) == 0
+        assert sorted(path.name for path in out.iterdir()) == [DELTAS_FILE, "hr", "lr"]
+        assert_read_back(out, tmp_path / f"root{number}", ["deep/chelsea", "deep/coffee"])
+    (source / "deep/chelsea.png").unlink()
+    degrade_files(source, tmp_path / "photos", scale=4)
+    assert sorted(path.name for path in (tmp_path / "photos").iterdir()) == [DELTAS_FILE, "hr", "lr"]
+    assert_read_back(tmp_path / "photos", tmp_path / "root", ["deep/coffee"])
+
+
+def assert_read_back(folder: Path, root: Path, keys: list[str]) -> None:
+    """`folder` holds pairs of these keys for all who read it, LR as it was written."""
+    assert inspect(folder).problems == []
+    data = PairedDataset(folder, dtype=torch.uint8)
+    assert (data.keys, str(data.scale)) == (keys, "4")
+    images = PreparedImages(prepare(folder, lmdb=True, root=root, jobs=1))
+    for row, item in enumerate(data):  # type: ignore[arg-type, var-annotated]  # by __getitem__
+        lr = read_image(folder / f"lr/{item['key']}.png")
+        assert np.array_equal(item["lr"].permute(1, 2, 0).numpy(), lr)
+        assert np.array_equal(images.read(row, "x4"), lr)
+
+
+def test_lr_images_beside_hr_are_not_degraded(photographs: Path, tmp_path: Path) -> None:
+    image = read_image(photographs / "chelsea.png")[:96, :128]
+    write_png(tmp_path / "in/HR/a.png", image)
+    write_png(tmp_path / "in/LR/a.png", image[::4, ::4])
+    assert degrade_files(tmp_path / "in", tmp_path / "out", scale=2) == [tmp_path / "out/lr/a.png"]
+    assert read_image(tmp_path / "out/lr/a.png").shape == (48, 64, 3)
+
+
+def test_old_hr_images_never_face_new_lr_images(photographs: Path, tmp_path: Path) -> None:
+    write_png(tmp_path / "in/a.png", read_image(photographs / "chelsea.png")[:96, :128])
+    degrade_files(tmp_path / "in", tmp_path / "out", "realesrgan-x4")
+    with pytest.raises(UsageError, match=r"out/hr/a\.png is of an earlier run with another degradation"):
+        degrade_files(tmp_path / "in", tmp_path / "out", scale=4)
+
+
+def test_the_command_says_how_to_take_the_pairs(
+    photographs: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    write_png(tmp_path / "my photos/a.png", read_image(photographs / "chelsea.png")[:96, :128])
+    assert run(["degrade", "my photos", "out", "--scale", "4"]) == 0
+    command = capsys.readouterr().out.partition(": srdata ")[2].removesuffix(" takes both\n")
+    assert run([*shlex.split(command), "--lmdb", "--name", "both", "--jobs", "1"]) == 0
+    assert PreparedImages(tmp_path / "data/both").index.keys.to_pylist() == ["a"]
 
 
 MAPPED = """

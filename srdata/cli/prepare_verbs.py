@@ -89,15 +89,19 @@ def prepare(dry_run: bool, jobs: int, backend: Any, skip_bad: bool, styles: Any,
 @click.argument("source", metavar="IN", type=click.Path(exists=True, path_type=Path))
 @click.argument("target", metavar="OUT", type=click.Path(file_okay=False, path_type=Path))
 @click.option("--degradation", default="bicubic", show_default=True, help="A name or a YAML file.")
-@click.option("--scale", type=float, help="HR size over LR size; not needed where there is one choice.")
+@click.option("--scale", help="HR size over LR size; not needed where there is one choice.")
 @click.option("--seed", default=0, show_default=True, help="Seed of all randomness.")
 @IMAGES
 def degrade(source: Path, target: Path, images: Any, **options: Any) -> None:
-    """Degrade an image or a folder of images to PNG files, with what was drawn in OUT/deltas.jsonl."""
-    from srdata.degrade.image_files import degrade_files
+    """Degrade an image, or the HR images of a folder, to PNG files in OUT/lr.
+
+    HR images go to OUT/hr where the degradation alters them or LR does not cover all of them, and what was
+    drawn to OUT/deltas.jsonl.
+    """
+    from srdata.preparation.degrade_folder import degrade_files, taken_by
 
     paths = degrade_files(source, target, policy=images, **options)
-    click.echo(f"{target}: {len(paths)} files")
+    click.echo(taken_by(source, target, paths))
 
 
 @click.command("train-resampler")

@@ -4,7 +4,6 @@ The package can be called: `srdata.degrade(image, "bsrgan", scale=4)` is that of
 
 chain         `Chain`, `load_chain`: ops one after another, read from YAML
 execute       applying drawn steps to an image or a batch
-image_files   `degrade_files`: image files in, LR files and their δ out
 learned       downscalers that are networks, and training one
 lossy         what image and video files do to pixels
 model         what ops are made of: contract, settings, draws
@@ -26,7 +25,6 @@ if TYPE_CHECKING:
     from srdata.degrade.chain import Pair as Pair
     from srdata.degrade.chain import load_chain as load_chain
     from srdata.degrade.chain import load_device_chain as load_device_chain
-    from srdata.degrade.image_files import degrade_files as degrade_files
     from srdata.degrade.learned.car.training import Trained as Trained
     from srdata.degrade.learned.car.training import train_resampler as train_resampler
     from srdata.degrade.lossy.jpeg import jpeg as jpeg
@@ -38,7 +36,6 @@ else:
         __name__,
         {
             "srdata.degrade.chain": "Chain Pair load_chain load_device_chain",
-            "srdata.degrade.image_files": "degrade_files",
             "srdata.degrade.learned.car.training": "Trained train_resampler",
             "srdata.degrade.lossy.jpeg": "jpeg",
             "srdata.degrade.model.op": "Op",

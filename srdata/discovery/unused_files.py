@@ -5,12 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
-from srdata.degrade.image_files import DELTAS_FILE
 from srdata.discovery.found_parts import Part
 from srdata.discovery.image_bytes import ArrayFile, Hdf5Image, ImageFile, LmdbImage, TarImage
 from srdata.hub.encoded_images import EncodedImage
 from srdata.images import LeftOut, list_folder
-from srdata.store.export_json import EXPORT_FILE
+from srdata.store.export_json import DELTAS_FILE, EXPORT_FILE
 
 _KNOWN = frozenset({EXPORT_FILE, DELTAS_FILE, "sheet.png"})  # that srdata writes beside images
 

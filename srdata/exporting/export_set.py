@@ -15,7 +15,6 @@ from typing import NamedTuple, TextIO
 import numpy as np
 
 from srdata.common.files import PART, part_name, publish_folder, storage_errors, write_file
-from srdata.degrade.image_files import DELTAS_FILE
 from srdata.errors import StorageFullError, UnknownNameError, UsageError
 from srdata.exporting.escaped_keys import (
     Check,
@@ -40,7 +39,7 @@ from srdata.exporting.tar_shards import write_webdataset
 from srdata.prepared.set_images import PreparedImages
 from srdata.scale import OneScale, Scale, scales_of
 from srdata.store.blocks import HR
-from srdata.store.export_json import EXPORT_FILE, ExportFile, read_export
+from srdata.store.export_json import DELTAS_FILE, EXPORT_FILE, ExportFile, read_export
 from srdata.store.folder_names import Names
 from srdata.store.shards import lock_part
 from srdata.store.windows import Integers, Windows

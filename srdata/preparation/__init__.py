@@ -1,5 +1,6 @@
 """From a recipe to a prepared set: download, degrade, cut, store, and declare it finished.
 
+degrade_folder  `degrade_files`: HR images in, LR files and their δ out
 existing_pairs  pairs that others made, taken as they are
 layout_basicsr  LMDB folders of sub-images
 layout_folder   PNG files in EDSR's folders
@@ -11,6 +12,7 @@ prepare_set     `prepare`: once, however often it is interrupted
 source_items    an item for each HR image of the source
 """
 
+from srdata.preparation.degrade_folder import degrade_files
 from srdata.preparation.prepare_set import Prepared, plan, prepare
 
-__all__ = ["Prepared", "plan", "prepare"]
+__all__ = ["Prepared", "degrade_files", "plan", "prepare"]

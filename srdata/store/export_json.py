@@ -13,6 +13,7 @@ from srdata.store.windows import Windows
 
 FORMAT: Final = 1
 EXPORT_FILE = "export.json"
+DELTAS_FILE = "deltas.jsonl"  # beside images: a line for each with what was drawn
 
 
 class ExportFile(StrictModel):
