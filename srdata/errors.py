@@ -23,6 +23,8 @@ Each message is one line: what is wrong, where, and what to do about it.
 from __future__ import annotations
 
 import difflib
+import itertools
+import re
 from collections.abc import Iterable, Sequence
 from typing import Self
 
@@ -133,6 +135,15 @@ class StorageFullError(StoreError):
 
 
 def nearest(name: str, known: Iterable[str]) -> str:
-    """`", did you mean 'x'?"` for the name of `known` nearest to `name`, or an empty text."""
-    close = difflib.get_close_matches(name, list(known), n=1)
-    return f", did you mean {close[0]!r}?" if close else ""
+    """`", did you mean 'x'?"` for the name of `known` nearest to `name`, or those with that word in them."""
+    known = list(known)
+    close = difflib.get_close_matches(name, known, n=1) or _with_word(name, known)
+    *others, last = map(repr, close or [""])
+    either = f"{', '.join(others)} or {last}" if others else last
+    return f", did you mean {either}?" if close else ""
+
+
+def _with_word(name: str, known: Iterable[str]) -> list[str]:
+    """The names of which `name` is a word: gaussian_noise for noise; five at most."""
+    found = (one for one in known if name and name.lower() in re.split(r"[-_.:/ ]", one.lower()))
+    return list(itertools.islice(found, 5))

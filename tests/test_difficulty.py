@@ -303,7 +303,7 @@ def test_scores_that_are_not_there(folder: Path) -> None:
 
 
 def test_what_cannot_be_classified(folder: Path, tmp_path: Path, photographs: Path) -> None:
-    with pytest.raises(UsageError, match=r"windows.size 50 is no multiple of 4, .* take 48"):
+    with pytest.raises(UsageError, match=r"windows.size 50 is no multiple of 4, .* take --windows 48 "):
         classify(folder, windows=(50, 24, 0))
     with pytest.raises(UnknownNameError, match="unknown scale '2'"):
         classify(folder, scales=[2])

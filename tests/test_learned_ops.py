@@ -246,13 +246,16 @@ def test_the_hash_must_be_given(files: Files) -> None:
         assert "sha256" in problem(step)
 
 
-def test_paths_are_taken_from_the_folder_of_the_recipe_and_stay_in_it(files: Files, tmp_path: Path) -> None:
+def test_paths_are_taken_from_the_folder_of_the_recipe(files: Files, tmp_path: Path) -> None:
     step = {**files.steps["car"], "weights": "car.safetensors"}
     context = {"folder": files.folder}
     x = batch_of(16, 16, count=1)
     op = OPS["car"].model_validate_json(json.dumps(step), context=context)
     assert np.array_equal(op.apply(x, [{}]), op_of(files.steps["car"]).apply(x, [{}]))
     (tmp_path / "link").symlink_to(files.folder)
+    absolute = {**step, "weights": str(files.folder / "car.safetensors")}
+    assert OPS["car"].model_validate(absolute, context={"folder": tmp_path}), "the user's own recipe"
+    (tmp_path / "srdata.json").touch()  # a published folder, of whomsoever
     for weights in (f"../{files.folder.name}/car.safetensors", "link/car.safetensors", "/etc/passwd"):
         with pytest.raises(ValueError, match="leads out of"):
             OPS["car"].model_validate({**step, "weights": weights}, context={"folder": tmp_path})
@@ -428,6 +431,7 @@ def test_a_recipe_names_the_line_of_wrong_weights(files: Files, tmp_path: Path) 
     recipe.write_text(f"steps:\n  - {json.dumps({**step, 'sha256': '0' * 64})}\n")
     with pytest.raises(RecipeError, match=r"mine.yaml:2: .*car.safetensors has the sha256"):
         load_chain(recipe)
+    (tmp_path / "srdata.json").touch()
     recipe.write_text(f"steps:\n  - {json.dumps(files.steps['car'])}\n")
     with pytest.raises(RecipeError, match=r"mine.yaml:2: .*leads out of"):
         load_chain(recipe)

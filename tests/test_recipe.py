@@ -72,7 +72,7 @@ def test_all_mistakes_are_told_at_once_with_their_lines(tmp_path: Path) -> None:
             "source: set5\nscales: [4]\nmultiple: 12\ndegradation: published:bicubic\n",
             "leave multiple out",
         ),
-        ("folder: ../../etc\nscales: [4]\n", "leads out of"),
+        ("folder: ../../nowhere\nscales: [4]\n", "there is no folder"),
         ("folder: nowhere\nscales: [4]\n", "there is no folder"),
         ("source: !!python/object:os.system {}\nscales: [4]\n", "tag"),
     ],

@@ -132,7 +132,7 @@ def test_scales_whose_sub_images_are_the_same_go_together(recipe: Recipe, tmp_pa
 def test_others_are_refused_with_remedies_that_work(
     prepared: Path, tmp_path: Path, form: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    command = ["export", str(prepared), "--to", form, "--windows", "--jobs", "1", "--out"]
+    command = ["export", str(prepared), "--to", form, "--sub-images", "--jobs", "1", "--out"]
     assert run([*command, str(tmp_path / "out")]) == 2
     said = capsys.readouterr().err
     assert said == (

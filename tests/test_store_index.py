@@ -125,9 +125,9 @@ def test_hr_that_is_no_multiple_of_the_scale_keeps_its_windows_aligned() -> None
 
 
 def test_windows_that_are_no_whole_lr_pixels_are_refused() -> None:
-    with pytest.raises(UsageError, match=r"windows.size 480 is no multiple of 7, .*: take 476"):
+    with pytest.raises(UsageError, match=r"windows.size 480 is no multiple of 7, .*: take --windows 476 "):
         Windows().check(Scale(7))
-    with pytest.raises(UsageError, match=r"windows.step 3 is no multiple of 4, .*: take 4"):
+    with pytest.raises(UsageError, match=r"windows.step 3 is no multiple of 4, .*: take --windows "):
         WindowItems(Windows(size=8, step=3), np.array([[9, 9]]), Scale(4))
 
 

@@ -28,12 +28,14 @@ def run(arguments: list[str], ending: EndingSignals | None = None) -> int:
     verbose = "--verbose" in arguments or bool(os.environ.get("SRDATA_VERBOSE"))
     arguments = [argument for argument in arguments if argument != "--verbose"]
     try:
-        status = cli.main(arguments, prog_name="srdata", standalone_mode=False)
+        status = cli.main(arguments or ["--help"], prog_name="srdata", standalone_mode=False)
     except click.UsageError as error:
         where = error.ctx.command_path if error.ctx else "srdata"
         click.echo(f"{where}: {error.format_message()} (see {where} --help)", err=True)
         return 2
-    except (click.Abort, KeyboardInterrupt):
+    except (click.Abort, KeyboardInterrupt) as error:
+        if isinstance(error.__cause__, EOFError):  # which click takes for the end of input
+            return _tell(SrdataError("a file ends before its content does: get it again"), 1, verbose)
         click.echo(f"srdata: {ending.line}", err=True)
         return ending.status
     except SrdataError as error:

@@ -2,13 +2,89 @@
 
 from __future__ import annotations
 
+import itertools
+import re
 from pathlib import Path
 from typing import Any
 
 import click
 
+from srdata.errors import nearest
+
+
+class _SetFolder(click.Path):
+    """The folder of a prepared set; one that lies in data/ is named for who left that out."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        if not Path(value).exists():
+            here = sorted(str(path.parent) for path in Path("data").glob("*/set.json"))
+            exact = [one for one in here if Path(one).name == str(value)]
+            hint = f", did you mean {exact[0]!r}?" if exact else nearest(f"data/{value}", here)
+            self.fail(
+                f"there is no folder {value}{hint or '; srdata list shows the prepared sets'}", param, ctx
+            )
+        return super().convert(value, param, ctx)
+
+
+class _Windows(click.ParamType[tuple[int, int, int]]):
+    name = "windows"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        numbers = re.findall(r"[0-9]+", str(value))
+        if len(numbers) not in {2, 3} or re.sub(r"[0-9 ,]", "", str(value)):
+            self.fail("give SIZE STEP or SIZE STEP THRESHOLD in HR pixels, such as 480 240", param, ctx)
+        size, step, threshold = (*map(int, numbers), 0)[:3]
+        if not size or not step:
+            self.fail("SIZE and STEP must be 1 or more", param, ctx)
+        return size, step, threshold
+
+
+class WithWindows(click.Command):
+    """A verb with `--windows SIZE STEP [THRESHOLD]`: two or three numbers."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """What click parses, with the numbers as one value."""
+        if "--windows" in args:
+            first = args.index("--windows") + 1
+            numbers = list(itertools.takewhile(str.isdigit, args[first : first + 3]))
+            args = [*args[:first], " ".join(numbers), *args[first + len(numbers) :]]
+        return super().parse_args(ctx, args)
+
+
+WINDOWS = click.option(
+    "--windows",
+    type=_Windows(),
+    metavar="SIZE STEP [THRESHOLD]",
+    help="Sub-images in HR pixels, such as 480 240; those of the recipe or set if not given.",
+)
+ESCAPE = click.option(
+    "--escape", is_flag=True, help="Spell keys that cannot be written as they are in a way that can."
+)
+# Before, --windows was the name of this flag in the verbs that have it.
+FLAG_BEFORE = click.option(
+    "--windows", "flag_before", is_flag=True, hidden=True, help="The name of --sub-images before."
+)
+
+
+def cut(now: bool | None, before: bool) -> bool | None:
+    """Whether training images are cut at the windows of the set, by the flag or by its name before."""
+    if before:
+        note("--windows is called --sub-images here: it says what is written, not how windows are laid")
+    return True if before else now
+
+
+class _Jobs(click.ParamType[int]):
+    name = "integer"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int:
+        jobs = int(click.INT.convert(value, param, ctx))
+        if jobs == 0:
+            self.fail("0 jobs do nothing: give 1 or more, or -1 for one a core", param, ctx)
+        return jobs
+
+
 FOLDER = click.Path(exists=True, file_okay=False, path_type=Path)
-SET = click.argument("prepared", metavar="SET", type=FOLDER)
+SET = click.argument("prepared", metavar="SET", type=_SetFolder(exists=True, file_okay=False, path_type=Path))
 ROOT = click.option(
     "--root",
     type=click.Path(file_okay=False, path_type=Path),
@@ -22,7 +98,9 @@ FROM = click.option(
     type=FOLDER,
     help="Use the archives or images in this folder instead of downloading.",
 )
-JOBS = click.option("--jobs", default=-1, show_default=True, help="Processes; -1 is one a core.")
+JOBS = click.option(
+    "--jobs", type=_Jobs(), default=-1, show_default=True, help="Processes; -1 is one a core."
+)
 
 
 def _read_policy(context: click.Context, option: click.Parameter, settings: tuple[str, ...]) -> Any:

@@ -7,11 +7,11 @@ from typing import Any, get_args
 
 import click
 
-from srdata.cli.options import FOLDER, FROM, IMAGES, JOBS, ROOT, note
+from srdata.cli.options import ESCAPE, FOLDER, FROM, IMAGES, JOBS, ROOT, WINDOWS, WithWindows, note
 from srdata.vocabulary import Backend, CodecName, Layout, StyleName
 
 
-@click.command()
+@click.command(cls=WithWindows)
 @click.argument("recipe", metavar="NAME|YAML|PATH|hf://ORG/NAME")
 @click.option("--scale", multiple=True, help="HR size over LR size; repeat for several.")
 @click.option("--lmdb", is_flag=True, help="Store LMDB shards instead of image folders.")
@@ -27,6 +27,8 @@ from srdata.vocabulary import Backend, CodecName, Layout, StyleName
 @click.option("--column", help="Column of its HR images; hr or image if not given.")
 @JOBS
 @click.option("--codec", type=click.Choice(get_args(CodecName)), help="How blocks are stored in shards.")
+@WINDOWS
+@ESCAPE
 @click.option("--layout", type=click.Choice(get_args(Layout)), help="What is written.")
 @click.option(
     "--backend",

@@ -7,11 +7,11 @@ from typing import Any, get_args
 
 import click
 
-from srdata.cli.options import FOLDER, FROM, IMAGES, JOBS, ROOT, SET
+from srdata.cli.options import FOLDER, FROM, IMAGES, JOBS, ROOT, SET, WINDOWS, WithWindows
 from srdata.vocabulary import Score, TableFormat
 
 
-@click.command()
+@click.command(cls=WithWindows)
 @SET
 @click.option(
     "--by",
@@ -20,12 +20,7 @@ from srdata.vocabulary import Score, TableFormat
     show_default=True,
     help="PSNR of bicubic (ClassSR), edges (ARM) or gradients (WBSR) of LR, or how far HR is from flat.",
 )
-@click.option(
-    "--windows",
-    type=(click.IntRange(1), click.IntRange(1), click.IntRange(0)),
-    metavar="SIZE STEP THRESHOLD",
-    help="Sub-images in HR pixels; those that the set was prepared with if not given.",
-)
+@WINDOWS
 @click.option("--scale", "scales", multiple=True, help="Only this scale; repeat for several.")
 @JOBS
 def classify(prepared: Path, windows: tuple[int, int, int] | None, **options: Any) -> None:

@@ -7,7 +7,7 @@ from typing import Any, get_args
 
 import click
 
-from srdata.cli.options import JOBS, SET, note
+from srdata.cli.options import ESCAPE, FLAG_BEFORE, JOBS, SET, cut, note
 from srdata.vocabulary import ExportForm, PublishForm
 
 
@@ -24,18 +24,19 @@ from srdata.vocabulary import ExportForm, PublishForm
 )
 @click.option("--scale", multiple=True, help="Only this scale; repeat for several.")
 @click.option(
-    "--windows/--whole",
+    "--sub-images/--whole",
     default=None,
-    help="Cut the training split into the set's sub-images or not; by default for basicsr and kair.",
+    help="Cut the training split at the windows of the set or not; by default for basicsr and kair.",
 )
-@click.option("--escape", is_flag=True, help="Spell keys that the form cannot hold in a way that it can.")
+@FLAG_BEFORE
+@ESCAPE
 @click.option("--shard-bytes", type=int, default=1 << 30, show_default=True, help="Size of a tar.")
 @JOBS
-def export(prepared: Path, out: Path, **options: Any) -> None:
+def export(prepared: Path, out: Path, sub_images: bool | None, flag_before: bool, **options: Any) -> None:
     """Write a prepared set in a form that other training code reads."""
     from srdata.exporting.export_set import export
 
-    done = export(prepared, out=out, **options)
+    done = export(prepared, out=out, windows=cut(sub_images, flag_before), **options)
     click.echo(f"{out}: {', '.join(f'{count} {split}' for split, count in done.counts.items())} images")
 
 
@@ -48,18 +49,20 @@ def export(prepared: Path, out: Path, **options: Any) -> None:
     type=click.Choice(get_args(PublishForm)),
     help="Tables, image files or tar files; else by the size of the images.",
 )
-@click.option("--windows", is_flag=True, help="Cut the training images at the windows of the set.")
+@click.option("--sub-images", is_flag=True, help="Cut the training images at the windows of the set.")
+@FLAG_BEFORE
 @click.option("--recipe-only", is_flag=True, help="Card, recipe and hashes, but no pixels.")
 @click.option("--licence", help="Under which others may use images of your own, such as cc-by-4.0.")
 @click.option("--i-have-the-rights", is_flag=True, help="Publish images of which this is not known.")
 @click.option("--public", is_flag=True, help="For everyone to see; private without it.")
 @JOBS
-def publish(prepared: Path, **options: Any) -> None:
+def publish(prepared: Path, sub_images: bool, flag_before: bool, **options: Any) -> None:
     """Publish a prepared set on the Hugging Face Hub; run again to resume.
 
     The token is that of `hf auth login` or HF_TOKEN.
     """
     from srdata import publishing
 
-    outcome = publishing.publish(prepared, log=note, **options)
+    windows = bool(cut(sub_images, flag_before))
+    outcome = publishing.publish(prepared, log=note, windows=windows, **options)
     click.echo(f"{outcome.where}: {outcome.summary}")

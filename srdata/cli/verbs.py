@@ -42,6 +42,12 @@ class _Verbs(click.Group):
             hint = nearest(args[0], self.list_commands(ctx))
             raise click.UsageError(f"{error.message.rstrip('.')}{hint}", ctx) from error
 
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """The verbs by what a person does with them."""
+        for title, verbs in GROUPS.items():
+            with formatter.section(title):
+                formatter.write_dl([(str(verb.name), verb.get_short_help_str(75)) for verb in verbs])
+
 
 @click.group(cls=_Verbs, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
 @click.version_option(srdata.__version__, prog_name="srdata")

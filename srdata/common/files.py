@@ -121,3 +121,14 @@ def inside(root: Path, relative: str | Path) -> Path:
     if not within:
         raise UsageError(f"{str(relative)!r} leads out of {root}: give a path inside that folder")
     return path
+
+
+PUBLISHED_FILE = "srdata.json"  # says of a folder that it is a published data set, of whomsoever
+
+
+def named_beside(folder: Path, name: str) -> Path:
+    """The path that a file in `folder` names: anywhere on this machine, as its owner wrote it.
+
+    In a folder that was published, which may be anyone's, only what lies in it; raises UsageError.
+    """
+    return inside(folder, name) if (folder / PUBLISHED_FILE).is_file() else folder / name

@@ -17,7 +17,7 @@ import joblib
 from joblib.externals.loky.process_executor import TerminatedWorkerError
 
 from srdata.common.worker_lifetime import end_with_parent
-from srdata.errors import MissingExtraError, SrdataError
+from srdata.errors import MissingExtraError, SrdataError, UsageError
 from srdata.vocabulary import Backend
 
 T = TypeVar("T")
@@ -34,6 +34,7 @@ def in_order(
     error in one task ends the others, and the end of this process, however it comes, that of its processes.
     Raises SrdataError where one of them was ended from outside.
     """
+    check_jobs(jobs)
     jobs = min(joblib.effective_n_jobs(jobs), len(tasks)) or 1
     with _engine(backend, jobs):
         parallel = joblib.Parallel(return_as="generator", pre_dispatch="2*n_jobs", batch_size=1)
@@ -48,6 +49,12 @@ def in_order(
             ) from error
         finally:
             results.close()
+
+
+def check_jobs(jobs: int) -> None:
+    """Raise UsageError for a number of jobs that is none."""
+    if jobs == 0:
+        raise UsageError("0 jobs do nothing: give 1 or more, or -1 for one a core")
 
 
 def _alone(work: Callable[[T], R], task: T) -> R:

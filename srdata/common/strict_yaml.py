@@ -212,12 +212,14 @@ def plain_scalar(text: str) -> Value:
     return float(text) if _FLOAT.fullmatch(text) else text
 
 
-def check(model: type[M], document: Document) -> M:
+def check(model: type[M], document: Document, folder: Path | None = None) -> M:
     """`document` as a `model`, by strict types; RecipeError with all problems, line and nearest name.
 
-    Models find the folder of a file in the validation context "folder", to which paths in it are relative.
+    Models find the folder of a file (or else `folder`) in the validation context "folder", to which paths in
+    it are relative.
     """
-    context = {"folder": document.path.parent} if document.lines else None
+    folder = document.path.parent if document.lines else folder
+    context = {"folder": folder} if folder is not None else None
     try:
         return model.model_validate_json(json.dumps(document.data), strict=True, context=context)
     except pydantic.ValidationError as error:

@@ -163,12 +163,14 @@ class Chain(Settings):
             )
 
 
-def load_chain(value: str | Path | dict[str, Any] | list[Any] | Chain) -> Chain:
+def load_chain(value: str | Path | dict[str, Any] | list[Any] | Chain, folder: Path | None = None) -> Chain:
     """The degradation of that name in the catalogue, in a YAML file, or as plain data (a list: its steps).
+
+    Files that a YAML file names are looked for beside it, those of plain data in `folder`.
 
     Raises UnknownNameError with the nearest name, or RecipeError with every problem, its file and line.
     """
-    return value if isinstance(value, Chain) else check(Chain, _document(value))
+    return value if isinstance(value, Chain) else check(Chain, _document(value), folder)
 
 
 def load_device_chain(value: str | Path | dict[str, Any] | list[Any] | Chain) -> Chain:

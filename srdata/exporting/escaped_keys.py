@@ -46,7 +46,7 @@ def written_key(key: str, check: Check, *, escape: bool) -> str:
         check(key)
     except UsageError as error:
         if not escape:
-            raise UsageError(f"{error}, or export with --escape") from error
+            raise UsageError(f"{error}, or give --escape") from error
     else:
         if not (escape and {"%", "~"} & set(key)):
             return key

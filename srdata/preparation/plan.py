@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -24,6 +25,7 @@ from srdata.preparation.source_items import (
     hr_sets,
     published_sets,
     sample_bytes,
+    source_sizes,
     stored_sizes,
 )
 from srdata.recipes.set_recipe import Recipe
@@ -132,13 +134,34 @@ def _image_lines(recipe: Recipe, root: Path, from_dir: Path | None) -> list[str]
     items = find_items(recipe, root, from_dir)
     sizes = stored_sizes(items, recipe)
     samples = sum(sample_bytes(*size, recipe) for size in sizes)
-    lines = [f"images    {len(sizes)}", *unused_lines(recipe), *_bad_lines(items, recipe)]
+    lines = [
+        f"images    {len(sizes)}",
+        *_cut_lines(items, recipe),
+        *unused_lines(recipe),
+        *_bad_lines(items, recipe),
+    ]
     if recipe.windows and sizes:
         heights, widths = zip(*sizes, strict=True)
         for scale in recipe.scales:
             count = int(recipe.windows.counts(heights, widths, scale).sum())
             lines.append(f"windows   {count} of {recipe.windows.size} pixels at {scale.label}")
     return [*lines, f"disk      {readable(samples)} as raw samples, less with another codec"]
+
+
+def _cut_lines(items: Sequence[Item], recipe: Recipe) -> list[str]:
+    """What is cut off HR at the right and bottom to fit the scales: of how many images, and the most."""
+    pairs = list(zip(source_sizes(items), stored_sizes(items, recipe), strict=True))
+    cut = [(before, after) for before, after in pairs if before != after]
+    if not cut:
+        return []
+    before, after = max(cut, key=lambda pair: _lost(*pair))
+    scales = " and ".join(scale.label for scale in recipe.scales)
+    most = f"{before[1]}x{before[0]} becomes {after[1]}x{after[0]}, {_lost(before, after):.1%} less"
+    return [f"cut off   {len(cut)} of {len(pairs)} HR images, to fit {scales}; at most {most}"]
+
+
+def _lost(before: tuple[int, int], after: tuple[int, int]) -> float:
+    return 1 - math.prod(after) / math.prod(before)
 
 
 def unused_lines(recipe: Recipe) -> list[str]:

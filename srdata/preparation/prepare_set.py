@@ -12,6 +12,7 @@ from typing import TypedDict, Unpack
 
 from srdata.common.files import PART, only_one_at, storage_errors
 from srdata.common.output_paths import check_folder
+from srdata.common.parallel import check_jobs
 from srdata.common.run_claims import Claim
 from srdata.errors import UsageError
 from srdata.images import ImagePolicy
@@ -35,6 +36,7 @@ from srdata.store.set_json import (
     write_set,
 )
 from srdata.store.window_scores import SCORES_FOLDER
+from srdata.store.windows import Windows
 from srdata.vocabulary import Backend, CodecName, Layout
 
 Log = Callable[[str], None]
@@ -75,6 +77,8 @@ class Settings(TypedDict, total=False):
     degradation: str | None  # a name, a YAML file, or published:TRACK
     copies: str | None  # of training images at other sizes: realesrgan, classsr or lapsrn
     splits: Sequence[str]
+    windows: Windows | tuple[int, int, int] | None  # sub-images: size, step and threshold in HR pixels
+    escape: bool  # spell keys that the layout cannot hold in a way that it can
     exclude: Sequence[str]  # keys of images that are left out, besides those that the recipe leaves out
     seed: int | None
     images: ImagePolicy | None  # how images that are not plain 8-bit RGB are read, where it says so
@@ -98,12 +102,14 @@ def adjusted(recipe: str | Path | Recipe, **settings: Unpack[Settings]) -> Recip
         splits=tuple(settings.get("splits", ())) or None,
         exclude=(*(recipe.exclude or ()), *settings.get("exclude", ())),
         seed=settings.get("seed"),
+        windows=_windows(settings.get("windows")),
+        escape=True if settings.get("escape") else None,
         images=_policy(recipe.images, settings.get("images")),
         hub=_hub(recipe, config=settings.get("config"), column=settings.get("column")),
         store={**dict(recipe.store), "layout": layout, "codec": codec},
     )
     return (
-        changed if changed.windows_fit or "windows" in recipe.model_fields_set else changed.without_windows()
+        changed if changed.windows_fit or "windows" in changed.model_fields_set else changed.without_windows()
     )
 
 
@@ -122,6 +128,13 @@ def _loaded(name: str | Path, scales: tuple[Scale, ...], settings: Settings) -> 
         return recipe
     splits = tuple(settings.get("splits", ())) or None
     return as_found(recipe.changed(degradation=degradation, splits=splits), scales)
+
+
+def _windows(given: Windows | tuple[int, int, int] | None) -> Windows | None:
+    if given is None or isinstance(given, Windows):
+        return given
+    size, step, threshold = given
+    return Windows(size=size, step=step, threshold=threshold)
 
 
 def _policy(own: ImagePolicy, given: ImagePolicy | None) -> ImagePolicy:
@@ -163,6 +176,7 @@ def prepare(
     Raises UsageError for a wrong request, SourceError for bad files (see `skip_bad`) and StoreError for a
     disk that is full or cannot be written; what is finished is kept, and the same call goes on from there.
     """
+    check_jobs(jobs)
     chosen = pinned(adjusted(recipe, **settings))
     target = _target(chosen, Path(root), name)
     log(licence_text(chosen))

@@ -14,6 +14,7 @@ from srdata.discovery.image_bytes import ImageFile, header_of
 from srdata.discovery.table_columns import choose_columns
 from srdata.discovery.table_parts import first_size
 from srdata.errors import ImageError, SourceError, UnknownNameError, UsageError, nearest
+from srdata.exporting.escaped_keys import any_key, check_lmdb_key, written_key
 from srdata.fetch import SourceImage, obtain
 from srdata.fetch.manifest import ImageSet, Manifest, load_manifest
 from srdata.hub.encoded_images import EncodedColumn, EncodedImage, Keys
@@ -57,8 +58,15 @@ def find_items(recipe: Recipe, root: Path, from_dir: Path | None = None) -> list
     else:
         items = list(_in_manifest(recipe, root, from_dir))
     items = [one for item in _kept(items, recipe) for one in (item, *_copies(item, recipe))]
+    items = [replace(item, key=_stored_key(item.key, recipe)) for item in items]
     _refuse_twins(items)
     return items
+
+
+def _stored_key(key: str, recipe: Recipe) -> str:
+    """The key under which an image is stored; raises UsageError for one that the layout cannot hold."""
+    check = check_lmdb_key if recipe.store.layout == "basicsr" else any_key
+    return written_key(key, check, escape=bool(recipe.escape))
 
 
 def _kept(items: Sequence[Item], recipe: Recipe) -> list[Item]:
@@ -81,14 +89,17 @@ def _copies(item: Item, recipe: Recipe) -> Iterator[Item]:
 
 def stored_sizes(items: Iterable[Item], recipe: Recipe) -> list[tuple[int, int]]:
     """Height and width that will be stored of each HR image, by its header; bad images have none."""
+    return [(recipe.stored(height), recipe.stored(width)) for height, width in source_sizes(items)]
+
+
+def source_sizes(items: Iterable[Item]) -> list[tuple[int, int]]:
+    """Height and width of each HR image as it is, by its header; bad images have none."""
     sizes = []
     for item in items:
         with suppress(ImageError):
             info = header_of(item.hr)
             height, width = info.height, info.width
-            if item.copy is not None:
-                height, width = item.copy.size(height, width)
-            sizes.append((recipe.stored(height), recipe.stored(width)))
+            sizes.append((height, width) if item.copy is None else item.copy.size(height, width))
     return sizes
 
 

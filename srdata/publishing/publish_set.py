@@ -129,9 +129,11 @@ def _check(folder: Path, content: SetFile, to: str | None, windows: bool, recipe
             f"{to!r} is no name of a data set on the Hub: give ORG/NAME, such as my-lab/div2k-x4"
         )
     if windows and content.windows is None:
-        raise UsageError(f"{folder} has no windows: leave --windows out to publish whole images")
+        raise UsageError(f"{folder} has no windows: leave --sub-images out to publish whole images")
     if windows and recipe_only:
-        raise UsageError("--windows is about pixels, and --recipe-only publishes none: leave one of them out")
+        raise UsageError(
+            "--sub-images is about pixels, and --recipe-only publishes none: leave one of them out"
+        )
 
 
 def _size(made: Published) -> str:

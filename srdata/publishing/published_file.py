@@ -11,11 +11,12 @@ from typing import Any, Final, Literal
 
 from pydantic import ValidationError
 
+from srdata.common.files import PUBLISHED_FILE
 from srdata.common.strict_model import StrictModel
 from srdata.store.set_json import FileEntry
 
 FORMAT: Final = 1
-POINTER = "srdata.json"
+POINTER = PUBLISHED_FILE
 CARD = "README.md"
 
 

@@ -10,13 +10,14 @@ import re
 from collections.abc import Callable
 from functools import cached_property
 from pathlib import Path
-from typing import Annotated, Any, Self
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import (
     AfterValidator,
     BeforeValidator,
     Field,
     PlainSerializer,
+    PrivateAttr,
     ValidationError,
     WithJsonSchema,
     field_validator,
@@ -25,7 +26,7 @@ from pydantic import (
 
 from srdata import catalog
 from srdata.catalog import Shelf
-from srdata.common.files import inside
+from srdata.common.files import named_beside
 from srdata.common.strict_model import StrictModel
 from srdata.common.strict_yaml import Document, check, read_yaml
 from srdata.degrade.chain import Chain, load_chain
@@ -125,9 +126,13 @@ class Recipe(StrictModel):
     multiple: Annotated[int, Field(ge=1)] | None = None  # of HR sides, which are cut to it; 12 is GTmod12
     copies: CopiesField = None  # of every training image, at other sizes
     windows: Windows | None = Windows()
+    escape: Literal[True] | None = None  # spell keys that the layout cannot hold in a way that it can
     store: Store = Store()
     images: ImagePolicy = ImagePolicy()
     seed: Annotated[int, Field(ge=0, lt=2**63)] = 0
+    _home: Path | None = PrivateAttr(
+        default=None
+    )  # the folder of its file, where that of kernels is looked for
 
     @field_validator("scales")
     @classmethod
@@ -173,7 +178,9 @@ class Recipe(StrictModel):
         """
         if self.published:
             return {}
-        return {scale: load_chain(self._bicubic(scale) or self._given(scale)) for scale in self.scales}
+        return {
+            scale: load_chain(self._bicubic(scale) or self._given(scale), self._home) for scale in self.scales
+        }
 
     def _given(self, scale: Scale) -> str | list[Any] | dict[str, Any]:
         """The degradation as it was given, which in a resolved recipe is a chain for each scale."""
@@ -227,7 +234,9 @@ class Recipe(StrictModel):
         """This recipe with other values in `fields`, checked again."""
         given = {name: value for name, value in fields.items() if value is not None}
         try:
-            return Recipe(**{**self._settings(), **given})
+            recipe = Recipe(**{**self._settings(), **given})
+            recipe._home = None if "degradation" in given else self._home
+            return recipe
         except ValidationError as error:
             problems = (": ".join(map(str, (*one["loc"][:1], one["msg"]))) for one in error.errors())
             raise UsageError("; ".join(problems).replace("Value error, ", "")) from error
@@ -277,6 +286,12 @@ def _read(path: str | Path) -> Recipe:
     recipe = check(Recipe, document)
     if recipe.folder:
         recipe = recipe.changed(folder=str(_folder_of(recipe.folder, document)))
+    if (
+        isinstance(recipe.degradation, str)
+        and (beside := document.path.parent / recipe.degradation).is_file()
+    ):
+        recipe = recipe.changed(degradation=str(beside))
+    recipe._home = document.path.parent
     return recipe if recipe.name else recipe.changed(name=_set_name(document.path.stem))
 
 
@@ -288,7 +303,7 @@ def _of_hub(address: str) -> Recipe:
 
 def _folder_of(folder: str, document: Document) -> Path:
     try:
-        path = inside(document.path.parent, folder)
+        path = named_beside(document.path.parent, folder).resolve()
     except UsageError as error:
         raise RecipeError([document.problem(("folder",), str(error))]) from error
     if not path.is_dir():

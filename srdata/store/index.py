@@ -190,7 +190,7 @@ class Index:
         """The number of the image `key`; raises UnknownNameError with the nearest key."""
         found = pc.index(self.keys, key).as_py()
         if found < 0:
-            near = nearest(key, self.keys[:_FEW].to_pylist())
+            near = nearest(key, self.keys[:_FEW].to_pylist()) or _some(self.keys[:3].to_pylist(), len(self))
             raise UnknownNameError(f"no image {key!r} among the {len(self)} of {self.path.parent}{near}")
         return int(found)
 
@@ -307,3 +307,8 @@ def _group_column(path: Path, stamp: int, group: int, column: str) -> Any:
     """One column of a row group; `stamp` changes with the file."""
     with pq.ParquetFile(path) as file:
         return file.read_row_group(group, [column]).column(0)
+
+
+def _some(keys: list[str], count: int) -> str:
+    """What keys look like, for one that is near none."""
+    return f"; they are called {', '.join(keys)}{' …' if count > len(keys) else ''}"

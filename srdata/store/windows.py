@@ -41,10 +41,10 @@ class Windows(StrictModel):
         """Raise UsageError unless a window and its step are whole LR pixels at `scale`."""
         for name, value in (("size", self.size), ("step", self.step)):
             if value % scale.numerator:
-                below = value // scale.numerator * scale.numerator
+                fitting = " ".join(str(_multiple(side, scale.numerator)) for side in (self.size, self.step))
                 raise UsageError(
                     f"windows.{name} {value} is no multiple of {scale.numerator}, which scale {scale} needs: "
-                    f"take {below or scale.numerator}"
+                    f"take --windows {fitting} {self.threshold}"
                 )
 
     def counts(self, heights: ArrayLike, widths: ArrayLike, scale: Scale) -> Integers:
@@ -181,3 +181,7 @@ def window_name(key: str, order: int) -> str:
     '0001_s040'
     """
     return f"{key}_s{order + 1:03d}"
+
+
+def _multiple(side: int, of: int) -> int:
+    return side // of * of or of

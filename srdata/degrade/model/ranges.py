@@ -70,8 +70,8 @@ OddRange = Annotated[IntRange, AfterValidator(_odd)]  # sizes of kernels: only o
 
 
 def _weighted(value: Any) -> Any:
-    if isinstance(value, str):
-        return {value: 1.0}
+    if isinstance(value, str | int | float) and not isinstance(value, bool):
+        return {str(value): 1.0}  # 420 is compared with 4:2:0 then
     return dict.fromkeys(value, 1.0) if isinstance(value, tuple) else value
 
 

@@ -45,7 +45,7 @@ def read_kernels(path: str) -> KernelFile:
 def _from_npy(content: bytes, path: str) -> list[NDArray[Any]]:
     try:
         array = np.load(io.BytesIO(content), allow_pickle=False)
-    except ValueError as error:
+    except (ValueError, EOFError) as error:
         raise UsageError(f"{path}: is no .npy file of plain numbers: {error}") from error
     return _plain(array)
 

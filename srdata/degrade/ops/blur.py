@@ -8,8 +8,9 @@ from typing import Annotated, Any, ClassVar, Literal
 
 import cv2
 import numpy as np
-from pydantic import Field, field_validator, model_validator
+from pydantic import Field, PrivateAttr, model_validator
 
+from srdata.common.files import named_beside
 from srdata.degrade.model.by_setting import alike
 from srdata.degrade.model.distributions import chance, choice, field_key, odd, pick, uniform
 from srdata.degrade.model.op import BytesOp, Op, Params
@@ -176,24 +177,24 @@ class KernelBlur(Op):
     version: ClassVar[int] = 2
 
     op: Literal["kernel_blur"] = "kernel_blur"
-    file: str
+    file: str  # beside the recipe that names it
     border: PadRule = "reflect"
+    _path: str = PrivateAttr()
 
-    @field_validator("file")
-    @classmethod
-    def _readable(cls, file: str) -> str:
+    def model_post_init(self, context: Any) -> None:
+        folder = (context or {}).get("folder")
         try:
-            read_kernels(file)
+            self._path = str(named_beside(folder, self.file)) if folder else self.file
+            read_kernels(self._path)
         except UsageError as error:
             raise ValueError(str(error)) from error
-        return file
 
     def sample(self, rng: np.random.Generator) -> Params:
-        file = read_kernels(self.file)
+        file = read_kernels(self._path)
         return {"kernel": choice(rng, range(len(file.kernels))), "sha256": file.sha256}
 
     def apply(self, x: Array, params: Sequence[Params]) -> Array:
-        file = read_kernels(self.file)
+        file = read_kernels(self._path)
         for one in params:
             if one["sha256"] != file.sha256:
                 raise UsageError(f"{self.file}: is not the file from which the kernel was drawn")

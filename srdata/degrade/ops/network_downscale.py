@@ -2,7 +2,7 @@
 
 Files are named by path and by sha256, so that a recipe means the same pixels everywhere. A relative path is
 taken from the folder of the recipe where that is known (the validation context "folder"), and may not lead
-out of it; else from the working folder. Torch is only imported when an op is made.
+out of it where that was published; else from the working folder. Torch is only imported when an op is made.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 import numpy as np
 from pydantic import Field, PrivateAttr
 
-from srdata.common.files import inside
+from srdata.common.files import named_beside
 from srdata.degrade.model.op import Op, Params
 from srdata.degrade.numerics import backend
 from srdata.degrade.numerics.backend import Array, is_torch
@@ -37,7 +37,7 @@ class _Learned(Op):
     def model_post_init(self, context: Any) -> None:
         folder = (context or {}).get("folder")
         try:
-            self._path = inside(folder, self.weights) if folder else Path(self.weights)
+            self._path = named_beside(folder, self.weights) if folder else Path(self.weights)
             self._check()
         except (UsageError, HashMismatchError) as error:
             raise ValueError(str(error)) from error
