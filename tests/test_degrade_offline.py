@@ -35,6 +35,8 @@ def test_one_call_degrades_an_array(photographs: Path) -> None:
     made = degrade(hr, "bsrgan", seed=3, key="chelsea")
     assert made.lr.shape == (30, 50, 3)
     assert np.array_equal(made.hr, hr[:120, :200])
+    chain = load_chain("bsrgan")
+    assert np.array_equal(made.lr, replay(hr, chain, chain.sample(3, 0, "chelsea"), 4))
     assert np.array_equal(made.lr, replay(hr, load_chain("bsrgan"), made.delta, 4))
     assert not np.array_equal(made.lr, degrade(hr, "bsrgan", seed=4, key="chelsea").lr)
     assert not np.array_equal(made.lr, degrade(hr, "bsrgan", seed=3, key="other").lr)

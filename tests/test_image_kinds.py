@@ -31,9 +31,8 @@ from foreign_images import (
 from numpy.typing import NDArray
 from PIL import Image, ImageCms, ImageOps
 
-from srdata.degrade.image_files import read_policy
 from srdata.errors import ImageError
-from srdata.images import ImageInfo, ImagePolicy, decode_image, probe
+from srdata.images import ImageInfo, ImagePolicy, decode_image, probe, read_policy
 
 ANY = ImagePolicy(alpha="white", depth16="round", cmyk="convert", frames="first")
 MODES = ("1", "L", "LA", "P", "PA", "RGB", "RGBA", "CMYK", "YCbCr")
