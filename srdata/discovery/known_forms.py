@@ -20,12 +20,13 @@ from srdata.discovery.image_bytes import ARRAY_SUFFIXES, ArrayFile, ImageFile
 from srdata.discovery.lmdb_folders import is_lmdb, lmdb_images
 from srdata.discovery.metadata_parts import metadata_parts
 from srdata.discovery.named_files import by_name
+from srdata.discovery.packed_files import how_to_unpack
 from srdata.discovery.packed_pairs import HDF5_SUFFIXES, hdf5_parts, tar_parts
 from srdata.discovery.parts_by_name import parts_by_name
 from srdata.discovery.table_parts import is_table, table_parts
 from srdata.discovery.templates import fitting, hr_by_template, pairs_by_template
 from srdata.errors import UsageError
-from srdata.images import list_folder, natural
+from srdata.images import IMAGE_SUFFIXES, list_folder, natural
 from srdata.scale import Scale
 from srdata.store.basicsr_lmdb import DATA_FILE
 
@@ -40,9 +41,8 @@ def find_parts(path: Path) -> Found:
     """
     if (found := look_for_parts(path)) is not None:
         return found
-    raise UsageError(
-        f"{path} holds no images: give a folder with PNG, JPEG, WebP, BMP or TIFF files, LMDBs, tars or .h5"
-    )
+    known = "give a folder with PNG, JPEG, WebP, BMP or TIFF files, LMDBs, tars or .h5"
+    raise UsageError(f"{path} holds no images: {how_to_unpack(path) or known}")
 
 
 def look_for_parts(path: Path) -> Found | None:
@@ -90,6 +90,8 @@ def _lone_lmdb(path: Path) -> _Parts:
 
 
 def _images(path: Path) -> _Parts:
+    if path.is_file() and path.suffix.lower() in IMAGE_SUFFIXES:
+        return parts_by_name(path, by_name(path.parent, [path]))
     return parts_by_name(path, by_name(path, list_folder(path).images) if path.is_dir() else {})
 
 

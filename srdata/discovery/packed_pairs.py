@@ -138,6 +138,7 @@ def _hdf5_images(path: Path) -> tuple[dict[str, Hdf5Image], dict[str, Hdf5Image]
     """The images of both groups, by the keys that stand in `hr`, else by their numbers."""
     try:
         with open_hdf5(path, "r") as file:
+            _check_groups(path, list(file))
             numbers = sorted(file["hr"], key=natural)
             keys = {number: _key(file["hr"], number) for number in numbers}
             low, high = (
@@ -154,6 +155,15 @@ def _hdf5_images(path: Path) -> tuple[dict[str, Hdf5Image], dict[str, Hdf5Image]
     if len(high) < len(keys) or not high:
         raise SourceError(f"{path} {'has two images with one key' if high else 'holds no images'}")
     return low, high
+
+
+def _check_groups(path: Path, names: list[str]) -> None:
+    """Raise SourceError for a file of something else, such as the patches that SRCNN's code trains on."""
+    if not set(GROUPS) <= set(names):
+        raise SourceError(
+            f"{path} holds {', '.join(map(repr, names[:5])) or 'nothing'}, not the groups lr and hr of "
+            "images: prepare the image files that it was made of"
+        )
 
 
 def _key(group: Any, number: str) -> str:

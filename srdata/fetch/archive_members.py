@@ -87,7 +87,13 @@ def damage_named(archive: Path, name: str | None = None) -> Iterator[None]:
     except _DAMAGE as error:
         where = f"{archive}: member {name!r}" if name else f"{archive}"
         why = str(error) or type(error).__name__
-        raise ArchiveError(f"{where} is damaged ({why}): delete it and run the same command again") from error
+        raise ArchiveError(f"{where} is damaged ({why}): {_remedy(why)}") from error
+
+
+def _remedy(why: str) -> str:
+    if "disk" in why:  # what zipfile says of one that spans several
+        return "it is a part of an archive that was split: put the parts together first"
+    return "delete it and run the same command again to download it, or give another copy with --from"
 
 
 def _zip_members(archive: Path) -> Iterator[Member]:
@@ -168,7 +174,7 @@ class _Watched:
         while self.read(tarfile.RECORDSIZE):
             pass
         if self.tail.strip(b"\0"):
-            raise ArchiveError(f"{self.archive} is cut short: delete it and run the same command again")
+            raise ArchiveError(f"{self.archive} is cut short: {_remedy('')}")
 
 
 class _Headers(_Watched):

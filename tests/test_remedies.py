@@ -1,0 +1,260 @@
+"""A remedy that is printed works: every message with an option or a command is collected, and typed here."""
+
+from __future__ import annotations
+
+import ast
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import NamedTuple
+
+import click
+import cv2
+import numpy as np
+import pytest
+
+import srdata
+from srdata.cli import cli, run
+from srdata.images import write_png
+
+PACKAGE = Path(srdata.__file__).parent
+OPTION = re.compile(r"(?<![\w-])--[a-z][a-z-]*")
+COMMAND = re.compile(rf"\bsrdata ({'|'.join(cli.commands)})\b([^`]*)")
+
+
+class Message(NamedTuple):
+    """A text of the code, with {} for what is put in."""
+
+    where: str
+    text: str
+
+
+class Case(NamedTuple):
+    """What goes wrong, a part of what is said then, and the same with the remedy; words of a command each."""
+
+    wrong: str
+    said: str
+    right: str
+
+
+# In a folder with photos/ (one.png), deep/ (16 bits), dotted/ (a.b.png), broken/, pairs/ (HR, LR x2), and the
+# sets data/set (x2), data/plain (no windows), data/two (x2 and x3). {} is the message's.
+CASES = {
+    "--images {}={} (images: {{}: {}} in a recipe, {} in Python)": Case(
+        "prepare deep --scale 2", "--images depth16=round", "prepare deep --scale 2 --images depth16=round"
+    ),
+    "windows.{} {} is no multiple of {}, which scale {} needs: take --windows {} {}": Case(
+        "prepare sample --scale 2.37",
+        "take --windows 237 237 0",
+        "prepare sample --scale 2.37 --windows 237 237 0",
+    ),
+    "{} was prepared without windows: give some, as --windows 480 240 0": Case(
+        "classify data/plain", "--windows 480 240 0", "classify data/plain --windows 480 240 0"
+    ),
+    "{}, or give --escape": Case(
+        "prepare dotted --scale 2 --layout basicsr",
+        "or give --escape",
+        "prepare dotted --scale 2 --layout basicsr --escape",
+    ),
+    "{} of {} images cannot be used; the others are done and kept. Mend them and run the same command again, "
+    "or leave them out with --skip-bad:{}{}": Case(
+        "prepare broken --scale 2", "--skip-bad", "prepare broken --scale 2 --skip-bad"
+    ),
+    "{} holds a set made by another recipe ({}): give this one another --name or --root, or delete that folder": (
+        Case(
+            "prepare photos --scale 4 --lmdb --name set",
+            "another --name or --root",
+            "prepare photos --scale 4 --lmdb --name other",
+        )
+    ),
+    "{} is not empty and no prepared set: give another --name or --root": Case(
+        "prepare photos --scale 2 --root . --name deep",
+        "give another --name or --root",
+        "prepare photos --scale 2 --root . --name else",
+    ),
+    "--lr says how the LR images are called: say by --hr how those of HR are": Case(
+        "prepare pairs --scale 2 --lr LR/{key}.png",
+        "by --hr",
+        "prepare pairs --scale 2 --hr HR/{key}.png --lr LR/{key}.png",
+    ),
+    "the images are a folder of yours or of the Hub already: leave --from out": Case(
+        "prepare photos --scale 2 --from deep", "leave --from out", "prepare photos --scale 2"
+    ),
+    "this degradation alters HR, so give it one --scale and prepare a set for each": Case(
+        "prepare photos --scale 2 --scale 4 --degradation realesrgan-x4",
+        "give it one --scale",
+        "prepare photos --scale 4 --degradation realesrgan-x4",
+    ),
+    "{} has HR images of its own for each scale: give one --scale": Case(
+        "prepare realsr --dry-run --scale 2 --scale 4",
+        "give one --scale",
+        "prepare realsr --dry-run --scale 2",
+    ),
+    "{} is not published: nothing is known of the rights to its images. Say under which licence others may "
+    "use them, as --licence cc-by-4.0 or --licence cc0-1.0; without one give --i-have-the-rights if you hold "
+    "them, or --recipe-only to publish no pixels": Case(
+        "publish data/set --out published",
+        "--licence cc-by-4.0",
+        "publish data/set --out published --licence cc-by-4.0",
+    ),
+    "the images of {} have a licence, which stays theirs: leave --licence out": Case(
+        "publish data/sample-x4 --out sample --licence mit",
+        "leave --licence out",
+        "publish data/sample-x4 --out sample",
+    ),
+    "say where to: --to ORG/NAME on the Hub, or --out DIR for a folder here": Case(
+        "publish data/set --recipe-only", "--out DIR", "publish data/set --recipe-only --out recipe"
+    ),
+    "{} has no windows: leave --sub-images out to publish whole images": Case(
+        "publish data/plain --out whole --licence mit --sub-images",
+        "leave --sub-images out",
+        "publish data/plain --out whole --licence mit",
+    ),
+    "--sub-images is about pixels, and --recipe-only publishes none: leave one of them out": Case(
+        "publish data/set --out half --sub-images --recipe-only",
+        "leave one of them out",
+        "publish data/set --out half --recipe-only",
+    ),
+    "{} is not empty, and not what is asked for now: give another --out": Case(
+        "publish data/set --out photos --recipe-only",
+        "give another --out",
+        "publish data/set --out another --recipe-only",
+    ),
+    "{} is there already and not this export: give another --out, or delete it": Case(
+        "export data/set --to folder --out photos",
+        "give another --out",
+        "export data/set --to folder --out exported",
+    ),
+    "export one, as --scale {}, or whole images, with --whole": Case(
+        "export data/two --to folder --out two --sub-images",
+        "export one, as --scale 3, or whole images, with --whole",
+        "export data/two --to folder --out two --sub-images --scale 3",
+    ),
+    "prepare one, as --scale {}, or shards, with --lmdb in place of --layout": Case(
+        "prepare photos --scale 2 --scale 3 --layout basicsr --windows 30 18",
+        "with --lmdb in place of --layout",
+        "prepare photos --scale 2 --scale 3 --lmdb --windows 30 18",
+    ),
+    "HR images are missing for {}: give --set or --hr": Case(
+        "evaluate photos", "give --set or --hr", "evaluate photos --hr photos --scale 2"
+    ),
+    "{}: no such folder; give the one with the HR images as --hr": Case(
+        "evaluate --baseline bicubic --hr photos/none --scale 2", "", "evaluate photos --hr photos --scale 2"
+    ),
+    "{} is the recipe of a paper, not of one set: srdata prepare {} makes all that it reads": Case(
+        "export hat-x4 --to folder --out paper", "", "prepare hat-x4 --dry-run"
+    ),
+    "{} stands for several sets: srdata prepare {} makes them": Case(
+        "preview benchmarks", "", "prepare benchmarks --dry-run"
+    ),
+    "unknown {}{}: srdata list shows what there is": Case("show nothing", "srdata list shows", "list"),
+    "say for which scale, by scale= or --scale: the degradation is not made for one alone": Case(
+        "degrade photos degraded", "--scale", "degrade photos degraded --scale 2"
+    ),
+    "{} is no prepared set, or not a finished one (it has no {}): run srdata prepare": Case(
+        "verify photos", "run srdata prepare", "prepare photos --scale 2"
+    ),
+    "--out": Case(
+        "preview bicubic photos/one.png --out photos/one.png",
+        "give another --out",
+        "preview bicubic photos/one.png --out page.png",
+    ),
+    "no set below {} has training images: prepare one, or name a SET or DIR by --train": Case(
+        "doctor --leakage --root none --test photos",
+        "by --train",
+        "doctor --leakage --root none --test photos --train deep",
+    ),
+    "see also  srdata verify, which reads every byte": Case("show nothing", "", "verify data/set"),
+    "{} was trained with {}: ask for the same, give another --out, or delete it": Case(
+        "train-resampler photos --scale 2 --out car.safetensors --steps 2 --width 4 --patch-size 32",
+        "give another --out",
+        "train-resampler photos --scale 2 --out car2.safetensors --steps 1 --width 4 --patch-size 32",
+    ),
+}
+
+# Remedies whose place is another test, which types or calls what they say.
+ELSEWHERE = {
+    "choose another folder": "test_prepare",
+}
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    root = tmp_path_factory.mktemp("remedies")
+    photo = np.random.default_rng(0).integers(0, 255, (70, 76, 3), np.uint8)
+    for name in ("photos/one.png", "dotted/a.b.png", "pairs/HR/one.png", "broken/one.png"):
+        write_png(root / name, photo)
+    write_png(root / "pairs/LR/one.png", photo[::2, ::2])
+    (root / "deep").mkdir()
+    cv2.imwrite(str(root / "deep/one.png"), photo.astype(np.uint16) * 257)
+    (root / "broken/two.png").write_bytes((root / "photos/one.png").read_bytes()[:900])
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(root)
+        for command in (
+            "prepare photos --scale 2 --lmdb --windows 32 16 --name set",
+            "prepare photos --scale 2.5 --lmdb --name plain",
+            "prepare photos --scale 2 --scale 3 --lmdb --windows 30 18 --name two",
+            "prepare sample --scale 4 --lmdb",
+            "train-resampler photos --scale 2 --out car.safetensors --steps 1 --width 4 --patch-size 32",
+        ):
+            assert run(typed(command)) == 0, command
+    return root
+
+
+def typed(command: str) -> list[str]:
+    jobs = any("--jobs" in one.opts for one in cli.commands[command.split()[0]].params)
+    return [*command.split(), *(["--jobs", "1"] if jobs else [])]
+
+
+@pytest.mark.parametrize("message", CASES)
+def test_the_remedy_works(
+    message: str, folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(folder)
+    case = CASES[message]
+    assert run(typed(case.wrong)) != 0
+    assert case.said in capsys.readouterr().err
+    assert run(typed(case.right)) == 0, capsys.readouterr().err
+
+
+def messages() -> Iterator[Message]:
+    """Every text in the package, but for docstrings and the command line's own help."""
+    for path in sorted(PACKAGE.rglob("*.py")):
+        if path.parent.name != "cli":
+            tree = ast.parse(path.read_text())
+            parts = {
+                id(part) for node in ast.walk(tree) if isinstance(node, ast.JoinedStr) for part in node.values
+            }
+            lone = {id(node.value) for node in ast.walk(tree) if isinstance(node, ast.Expr)}
+            for node in ast.walk(tree):
+                if id(node) not in parts | lone and (text := text_of(node)) is not None:
+                    yield Message(path.relative_to(PACKAGE).as_posix(), text)
+
+
+def text_of(node: ast.AST) -> str | None:
+    if isinstance(node, ast.JoinedStr):
+        return "".join(str(part.value) if isinstance(part, ast.Constant) else "{}" for part in node.values)
+    return node.value if isinstance(node, ast.Constant) and isinstance(node.value, str) else None
+
+
+def test_every_option_and_verb_that_is_named_is_there() -> None:
+    known = {
+        name
+        for verb in cli.commands.values()
+        for option in verb.params
+        if isinstance(option, click.Option) and not option.hidden
+        for name in (*option.opts, *option.secondary_opts)
+    }
+    found = list(messages())
+    assert sum(bool(OPTION.search(one.text)) for one in found) > 50
+    for one in found:
+        assert set(OPTION.findall(one.text)) <= known | {"--repair"}, one
+        for verb, words in COMMAND.findall(one.text):
+            own = {name for option in cli.commands[verb].params for name in option.opts}
+            assert set(OPTION.findall(words.splitlines()[0] if words else "")) <= own, one
+
+
+def test_every_case_is_a_message_of_the_code() -> None:
+    """A case whose message is gone has to go too."""
+    texts = {one.text for one in messages()}
+    assert [message for message in CASES if message not in texts] == []
