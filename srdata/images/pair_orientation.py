@@ -13,7 +13,7 @@ from srdata.images.orientation import as_stored
 from srdata.images.pixels import Pixels
 
 _SIDE = 32  # pixels of the sketches that are compared
-_CLEARLY = 0.75  # of the difference as they are read: what another way must be below
+_CLEARLY, _MARGIN = 0.75, 0.5  # another way is better by this share of the difference, and by these levels
 
 
 def check_same_way(hr: Pixels, lr: Pixels, turns: tuple[int, int], names: tuple[object, object]) -> None:
@@ -25,7 +25,7 @@ def check_same_way(hr: Pixels, lr: Pixels, turns: tuple[int, int], names: tuple[
         return
     ways = product((hr, as_stored(hr, turns[0])), (lr, as_stored(lr, turns[1])))
     as_read, *others = (_difference(high, low) for high, low in ways)
-    if min(others) < _CLEARLY * as_read:
+    if min(others) < _CLEARLY * as_read - _MARGIN:
         raise ImageError(
             f"{names[1]}: lies another way than {names[0]}: their EXIF orientations are {turns[1]} and "
             f"{turns[0]}, and what they show fits without: turn the pixels of both, or take both tags away"
