@@ -20,7 +20,7 @@ ROWS: tuple[tuple[str, ...], ...] = (
     ("inference", "duplicates"),
     ("preparation", "data"),
     ("difficulty", "metrics", "testsets"),
-    ("report", "papers"),
+    ("report", "papers", "set_repair"),
     ("publishing", "describe"),
     ("cli",),
     ("__main__",),

@@ -9,6 +9,7 @@ Each message is one line: what is wrong, where, and what to do about it.
     │   ├── LicenceError          the licence does not allow it
     │   ├── MissingExtraError     an optional dependency is not installed
     │   └── SetError              a folder is not the prepared set it is taken for
+    │       └── DamagedSetError   its set.json is not what was written
     ├── SourceError               what came from outside is not what it should be
     │   ├── DownloadError         no mirror gave the file
     │   ├── HashMismatchError     a file has other bytes than its manifest says
@@ -96,6 +97,10 @@ class MissingExtraError(UsageError):
 
 class SetError(UsageError):
     """A folder is not the prepared set it is taken for."""
+
+
+class DamagedSetError(SetError):
+    """The set.json of a prepared set is not what was written."""
 
 
 class SourceError(SrdataError):

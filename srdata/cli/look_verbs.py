@@ -8,7 +8,7 @@ from typing import Any
 
 import click
 
-from srdata.cli.options import FOLDER, FROM, IMAGES, JOBS, ROOT, SET
+from srdata.cli.options import FOLDER, FROM, IMAGES, JOBS, ROOT, SET, note
 
 
 @click.command("list")
@@ -49,10 +49,15 @@ def inspect(path: Path, full: bool, images: Any) -> None:
 @click.option("--golden", is_flag=True, help="Compare LR with the published LR images, downloaded at need.")
 @FROM
 @click.option("--replay", type=int, default=0, metavar="N", help="Make N random LR images again and compare.")
-def verify(prepared: Path, **options: Any) -> None:
+@click.option("--repair", is_flag=True, help="Make what is missing or damaged again, from its source, first.")
+def verify(prepared: Path, repair: bool, **options: Any) -> None:
     """Check every byte of a prepared set."""
     from srdata.prepared.verification import verify
 
+    if repair:
+        from srdata.set_repair import repair as mend
+
+        mend(prepared, from_dir=options["from_dir"], log=note)
     report = verify(prepared, **options)
     click.echo(report.text)
     if not report.ok:

@@ -42,7 +42,7 @@ def check_scales(items: Sequence[Item], recipe: Recipe) -> None:
 def build_basicsr(job: Job) -> Built:
     """LMDB folders of sub-images, by way of a set of shards within the target."""
     stage = job.target / STAGE
-    staged = replace(job, target=stage, recipe=job.recipe.changed(store=_STAGED))
+    staged = replace(job, target=stage, recipe=job.recipe.changed(store=_STAGED), earlier=None)
     built = build_lmdb(staged)
     write_set(stage, staged.content(built), job.claim.held)
     export = Export(

@@ -7,7 +7,7 @@ HR/baby.png               LR_bicubic/X4/babyx4.png                  benchmarks
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,8 +21,9 @@ from srdata.preparation.make_layers import Source, make_layers, read_source
 from srdata.preparation.source_items import Bad, Item
 from srdata.recipes.set_recipe import Recipe
 from srdata.store.folder_names import Names
+from srdata.store.index import Index
 from srdata.store.records import Row, make_row
-from srdata.store.set_json import file_entry
+from srdata.store.set_json import INDEX_FILE, FileEntry, file_entry, problem_of
 
 JOURNAL = ".journal"
 
@@ -78,10 +79,32 @@ def write_images(task: FolderTask) -> FolderDone:
                     bad.append(Bad(item.key, str(error)))
                     continue
                 if written != earlier.get(item.key):
-                    entry = {"row": written.row.model_dump(), "files": written.files}
-                    journal.write(json.dumps(entry) + "\n")
+                    journal.write(_line(written))
                     journal.flush()
     return FolderDone(len(task.items), tuple(bad))
+
+
+def note_earlier(target: Path, tasks: Sequence[FolderTask], files: Mapping[str, FileEntry]) -> None:
+    """Write into the journals what a set that was finished before says of its images: `files`, and its index.
+
+    Whether it is so is found out for each image, as with every journal.
+    """
+    path = target / INDEX_FILE
+    if INDEX_FILE not in files or problem_of(path, files[INDEX_FILE]) is not None:
+        return
+    index = Index(path)
+    rows = {key: row for row, key in enumerate(index.keys.to_pylist())}
+    for task in tasks:
+        known = [(item.key, _paths(item, task.recipe).values()) for item in task.items if item.key in rows]
+        lines = [
+            _line(Written(index.stored_row(rows[key]), {one: files[one].model_dump() for one in paths}))
+            for key, paths in known
+            if all(one in files for one in paths)
+        ]
+        with storage_errors(task.journal):
+            task.journal.parent.mkdir(parents=True, exist_ok=True)
+            with task.journal.open("a") as journal:
+                journal.writelines(lines)
 
 
 def finished(task: FolderTask) -> list[Written]:
@@ -95,8 +118,7 @@ def _write_image(source: Source, earlier: Written | None, task: FolderTask) -> W
         return earlier
     made = make_layers(source, task.recipe)
     item = source.item
-    named = names_of(task.recipe).templates(item.split, task.recipe.scales).items()
-    paths = {layer: template.replace("{key}", item.key) for layer, template in named}
+    paths = _paths(item, task.recipe)
     grey = made.facts.channels == 1 and item.split != "train"  # as `exchange.export.Form.grey`
     for layer, relative in paths.items():
         pixels = made.layers[layer]
@@ -104,6 +126,17 @@ def _write_image(source: Source, earlier: Written | None, task: FolderTask) -> W
         write_file(task.target / relative, png, task.claim.held)
     files = {path: file_entry(task.target / path).model_dump() for path in paths.values()}
     return Written(make_row(made.facts, made.layers), files)
+
+
+def _paths(item: Item, recipe: Recipe) -> dict[str, str]:
+    """The file of each layer of an image."""
+    named = names_of(recipe).templates(item.split, recipe.scales)
+    return {layer: template.replace("{key}", item.key) for layer, template in named.items()}
+
+
+def _line(written: Written) -> str:
+    """What the journal says of an image."""
+    return json.dumps({"row": written.row.model_dump(), "files": written.files}) + "\n"
 
 
 def _unchanged(target: Path, files: dict[str, dict[str, Any]]) -> bool:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -15,7 +15,7 @@ from srdata.store.blocks import BlockLayout
 from srdata.store.codecs import find_codec
 from srdata.store.records import Record, make_record
 from srdata.store.resume import Salvage, sealed_shard, shard_rows
-from srdata.store.set_json import shard_name
+from srdata.store.set_json import FileEntry, shard_name
 from srdata.store.shards import ShardInfo, ShardPlan, ShardWriter
 
 
@@ -29,6 +29,7 @@ class ShardTask:
     plan: ShardPlan
     skip_bad: bool
     claim: Claim
+    expected: FileEntry | None  # what the shard was when the set was finished before
 
 
 @dataclass(frozen=True)
@@ -46,14 +47,25 @@ def layout_of(recipe: Recipe) -> BlockLayout:
     return BlockLayout(recipe.scales, recipe.store.block_size or codec.block)
 
 
+def plan_of(recipe: Recipe) -> ShardPlan:
+    """What the shards that a recipe asks for have in common."""
+    return ShardPlan(layout_of(recipe), recipe.store.codec, recipe.digest)
+
+
 def shard_tasks(
-    groups: Sequence[Sequence[Item]], recipe: Recipe, target: Path, skip_bad: bool, claim: Claim
+    groups: Sequence[Sequence[Item]],
+    recipe: Recipe,
+    target: Path,
+    skip_bad: bool,
+    claim: Claim,
+    earlier: Mapping[str, FileEntry],
 ) -> list[ShardTask]:
-    """One shard for each group of images."""
-    plan = ShardPlan(layout_of(recipe), recipe.store.codec, recipe.digest)
+    """One shard for each group of images; `earlier` are the files of the set if it was finished before."""
+    plan = plan_of(recipe)
+    names = [shard_name(number) for number in range(len(groups))]
     return [
-        ShardTask(target / shard_name(number), tuple(group), recipe, plan, skip_bad, claim)
-        for number, group in enumerate(groups)
+        ShardTask(target / name, tuple(group), recipe, plan, skip_bad, claim, earlier.get(name))
+        for name, group in zip(names, groups, strict=True)
     ]
 
 
@@ -81,6 +93,8 @@ def _finished(task: ShardTask) -> ShardInfo | None:
     info = sealed_shard(task.path, task.plan)
     if info is None or info.images != len(task.items):
         return None
+    if task.expected not in (None, FileEntry(bytes=info.bytes, sha256=info.sha256)):
+        return None  # damaged where no block is
     rows = zip(shard_rows(task.path), task.items, strict=True)
     same = all(row.key == item.key and row.source_sha256 == read_source(item).sha256 for row, item in rows)
     return info if same else None

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from importlib import metadata
 from pathlib import Path
@@ -13,12 +13,20 @@ from srdata.common.parallel import in_order
 from srdata.common.progress import progress
 from srdata.common.run_claims import Claim
 from srdata.errors import ImageError
-from srdata.preparation.layout_folder import finished, folder_tasks, names_of, write_images
+from srdata.preparation.layout_folder import (
+    finished,
+    folder_tasks,
+    names_of,
+    note_earlier,
+    write_images,
+)
 from srdata.preparation.layout_lmdb import layout_of, shard_tasks, write_shard
 from srdata.preparation.source_items import Bad, Item, sample_bytes, stored_sizes
+from srdata.preparation.standing_sets import Standing
 from srdata.recipes.set_recipe import Recipe
 from srdata.store.index import write_index, write_rows
 from srdata.store.set_json import INDEX_FILE, FileEntry, Quarantined, SetFile, file_entry
+from srdata.store.window_scores import SCORES_FOLDER
 from srdata.vocabulary import Backend
 
 _PIXEL_LIBRARIES = ("numpy", "opencv-python-headless", "pillow", "lmdb", "torch")
@@ -49,6 +57,7 @@ class Job:
     skip_bad: bool = False
     workers: int = -1
     backend: Backend = "loky"
+    earlier: Standing | None = None  # the same set as it was finished before, and damaged since
 
     def groups(self) -> list[Sequence[Item]]:
         """The images in order, so many to a group that their samples come to about `shard_bytes`.
@@ -72,8 +81,22 @@ class Job:
             refuse([bad for one in done for bad in one.bad], len(self.items))
         return done
 
+    @property
+    def earlier_files(self) -> Mapping[str, FileEntry]:
+        """The files of the set when it was finished before."""
+        return {} if self.earlier is None else self.earlier.files
+
+    def scores_of(self, built: Built) -> dict[str, FileEntry]:
+        """The scores that the set had, if its images are the same again."""
+        files = self.earlier_files
+        if INDEX_FILE not in files or files[INDEX_FILE] != built.files.get(INDEX_FILE):
+            return {}
+        return {name: entry for name, entry in files.items() if name.startswith(f"{SCORES_FOLDER}/")}
+
     def content(self, built: Built) -> SetFile:
         """What set.json says of the set."""
+        if self.earlier and self.earlier.content and self.earlier.content.files == built.files:
+            return self.earlier.content
         left_out = {bad.key for bad in built.bad}
         counts: Counter[str] = Counter(item.split for item in self.items if item.key not in left_out)
         return SetFile(
@@ -107,7 +130,7 @@ class Built:
 
 def build_lmdb(job: Job) -> Built:
     """Shards and index."""
-    tasks = shard_tasks(job.groups(), job.recipe, job.target, job.skip_bad, job.claim)
+    tasks = shard_tasks(job.groups(), job.recipe, job.target, job.skip_bad, job.claim, job.earlier_files)
     done = job.run(write_shard, tasks)
     write_index(job.target / INDEX_FILE, [task.path for task in tasks], job.claim.held)
     files = {INDEX_FILE: file_entry(job.target / INDEX_FILE)}
@@ -122,6 +145,7 @@ def build_lmdb(job: Job) -> Built:
 def build_folder(job: Job) -> Built:
     """PNG files and index."""
     tasks = folder_tasks(job.groups(), job.recipe, job.target, job.claim)
+    note_earlier(job.target, tasks, job.earlier_files)
     done = job.run(write_images, tasks)
     rows = (one.row for task in tasks for one in finished(task))
     write_rows(job.target / INDEX_FILE, rows, job.claim.held)

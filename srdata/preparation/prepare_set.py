@@ -6,7 +6,8 @@ import os
 import re
 import shutil
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from contextlib import suppress
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TypedDict, Unpack
 
@@ -20,19 +21,16 @@ from srdata.preparation.existing_pairs import as_found, found_lines
 from srdata.preparation.layout_basicsr import build_basicsr, check_scales
 from srdata.preparation.layout_folder import JOURNAL
 from srdata.preparation.layouts import Built, Job, build_folder, build_lmdb
-from srdata.preparation.make_layers import read_source
 from srdata.preparation.plan import check_request, licence_text, plan_text, unused_lines
 from srdata.preparation.source_items import find_items
+from srdata.preparation.standing_sets import Standing, standing
 from srdata.recipes.hub_commit import pinned
 from srdata.recipes.set_recipe import NAME, PUBLISHED, HubSource, Pairs, Recipe, read_set_recipe
 from srdata.scale import OneScale, Scale, scales_of
-from srdata.store.index import Index
 from srdata.store.set_json import (
-    INDEX_FILE,
     SET_FILE,
     UNFINISHED,
     SetFile,
-    read_set,
     write_set,
 )
 from srdata.store.window_scores import SCORES_FOLDER
@@ -180,18 +178,49 @@ def prepare(
     chosen = pinned(adjusted(recipe, **settings))
     target = _target(chosen, Path(root), name)
     log(licence_text(chosen))
+    how = Request(Path(root), Path(from_dir) if from_dir else None, jobs, backend, skip_bad)
+    return make(chosen, target, how, log)
+
+
+@dataclass(frozen=True)
+class Request:
+    """How a set is made."""
+
+    root: Path  # of downloads
+    from_dir: Path | None = None
+    jobs: int = -1
+    backend: Backend = "loky"
+    skip_bad: bool = False
+    thorough: bool = False  # whether files that are there are compared by their hashes, not by size alone
+
+
+def make(recipe: Recipe, target: Path, how: Request, log: Log) -> Prepared:
+    """The set of a recipe at `target`: left as it is, made, gone on with, or mended where it is damaged."""
+    if not how.thorough and (done := _whole(standing(target, recipe), target, log)):
+        return done  # before the lock, which a disk that is not to be written has no place for
     with only_one_at(target):
-        if (content := finished_set(target, chosen)) is not None:
-            log(f"{target} is prepared already")
-            return Prepared(target, content)
-        for line in found_lines(chosen) if chosen.folder is not None else ():
+        there = standing(target, recipe, thorough=how.thorough)
+        if done := _whole(there, target, log):
+            return done
+        if there is not None:
+            log(f"{target} is damaged ({there.line}): what is wrong is made again")
+        for line in found_lines(recipe) if recipe.folder is not None else ():
             log(line)
-        items = find_items(chosen, Path(root), Path(from_dir) if from_dir else None)
+        items = find_items(recipe, how.root, how.from_dir)
         log(f"{target}: {len(items)} images")
-        for line in unused_lines(chosen):
+        for line in unused_lines(recipe):
             log(line)
-        check_scales(items, chosen)
-        return _build(Job(items, chosen, target, _claim(target), skip_bad, jobs, backend))
+        check_scales(items, recipe)
+        claim = _claim(target, ours=there is not None)
+        return _build(Job(items, recipe, target, claim, how.skip_bad, how.jobs, how.backend, there))
+
+
+def _whole(there: Standing | None, target: Path, log: Log) -> Prepared | None:
+    """A set with which nothing is wrong."""
+    if there is None or there.damage or there.content is None:
+        return None
+    log(f"{target} is prepared already")
+    return Prepared(target, there.content)
 
 
 def plan(
@@ -219,60 +248,22 @@ def _target(recipe: Recipe, root: Path, name: str | None) -> Path:
     return target
 
 
-def finished_set(target: Path, recipe: Recipe) -> SetFile | None:
-    """What is declared in `target`, if this recipe made it and its source has not changed since.
-
-    Of layouts without an index (basicsr) it is not known of which files they were made; they count as
-    unchanged. Raises UsageError if another recipe did.
-    """
-    if not (target / SET_FILE).exists():
-        return None
-    content = read_set(target)
-    if content.digest != recipe.digest:
-        changes = differences(content.recipe, recipe.resolved())
-        raise UsageError(
-            f"{target} holds a set made by another recipe ({changes}): "
-            "give this one another --name or --root, or delete that folder"
-        )
-    if recipe.folder is None or INDEX_FILE not in content.files:
-        return content
-    return content if _same_source(target, content, recipe) else None
-
-
-def differences(old: dict[str, object], new: dict[str, object]) -> str:
-    """The settings in which two resolved recipes differ.
-
-    >>> differences({"seed": 0, "scales": ["4"]}, {"seed": 1, "scales": ["4"]})
-    'seed: 0 there, 1 here'
-    """
-    names = [name for name in {**old, **new} if old.get(name) != new.get(name)]
-    return "; ".join(f"{name}: {old.get(name)} there, {new.get(name)} here" for name in names)
-
-
-def _same_source(target: Path, content: SetFile, recipe: Recipe) -> bool:
-    """Whether a folder of images still holds just the files that the set was made of."""
-    index = Index.of_set(target, content)
-    known = {index.key(row): index.source_sha256(row) for row in range(len(index))}
-    left_out = {bad.key for bad in content.quarantine}
-    now = {item.key: item for item in find_items(recipe, target) if item.key not in left_out}
-    return set(now) == set(known) and all(read_source(item).sha256 == known[key] for key, item in now.items())
-
-
 def _build(job: Job) -> Prepared:
     built = BUILDERS[job.recipe.store.layout](job)
-    _remove_leftovers(job.target, {job.target / path for path in built.files})
-    content = job.content(built)
+    files = built.files | job.scores_of(built)
+    _remove_leftovers(job.target, {job.target / path for path in files})
+    content = job.content(replace(built, files=files))
     write_set(job.target, content, job.claim.held)
     with storage_errors(job.target), job.claim.held():
         job.claim.file.unlink()
     return Prepared(job.target, content)
 
 
-def _claim(target: Path) -> Claim:
+def _claim(target: Path, ours: bool) -> Claim:
     """Mark the folder as a set in the making, of this run; raises UsageError if something else is in it."""
     with storage_errors(target):
         target.mkdir(exist_ok=True)
-        ours = any((target / name).exists() for name in (SET_FILE, UNFINISHED))
+        ours = ours or any((target / name).exists() for name in (SET_FILE, UNFINISHED))
         if not ours and any(target.iterdir()):
             raise UsageError(f"{target} is not empty and no prepared set: give another --name or --root")
         claim = Claim.take(target / UNFINISHED)
@@ -282,8 +273,10 @@ def _claim(target: Path) -> Claim:
 
 def _remove_leftovers(target: Path, kept: set[Path]) -> None:
     """Delete what earlier runs left in a set: part files, journals, shards of another recipe, scores."""
-    for folder in (JOURNAL, SCORES_FOLDER):
-        shutil.rmtree(target / folder, ignore_errors=True)
-    for path in [*target.rglob(f"*{PART}*"), *target.glob("shards/*.lmdb")]:
+    shutil.rmtree(target / JOURNAL, ignore_errors=True)
+    scores = target / SCORES_FOLDER
+    for path in [*target.rglob(f"*{PART}*"), *target.glob("shards/*.lmdb"), *scores.glob("*")]:
         if path not in kept:
             path.unlink(missing_ok=True)
+    with suppress(OSError):
+        scores.rmdir()  # unless there are some

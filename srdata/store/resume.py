@@ -102,6 +102,18 @@ def sealed_shard(path: Path, plan: ShardPlan) -> ShardInfo | None:
     return ShardInfo(path, images, path.stat().st_size, sha256_of(path))
 
 
+def made_by(path: Path, plan: ShardPlan) -> bool:
+    """Whether there is a whole shard at `path` that was made by `plan`."""
+    lease = Lease()
+    try:
+        with lease.reading(path) as shard:
+            return _made_by(shard, plan)
+    except CorruptRecordError:
+        return False
+    finally:
+        lease.close()
+
+
 def shard_rows(path: Path) -> list[Row]:
     """The row of every image of a sealed shard, in order; raises CorruptRecordError."""
     lease = Lease()

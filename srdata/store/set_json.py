@@ -18,7 +18,7 @@ from pydantic import Field, ValidationError, model_validator
 
 from srdata.common.files import Guard, inside, sha256_of, write_file
 from srdata.common.strict_model import StrictModel
-from srdata.errors import SetError, UsageError
+from srdata.errors import DamagedSetError, SetError, UsageError
 from srdata.scale import Scale
 from srdata.store.blocks import HR, BlockLayout
 from srdata.store.windows import Windows
@@ -170,11 +170,14 @@ def read_set(folder: Path) -> SetFile:
         raise SetError(_no_set(folder)) from error
     try:
         found = json.loads(text)
+        content = _unsealed(text, found)
         if isinstance(found, dict) and found.get("format", FORMAT) != FORMAT:
             raise SetError(f"{path} has format {found['format']}, not {FORMAT}: use the srdata that made it")
-        return SetFile.model_validate_json(_unsealed(text, found))
+        return SetFile.model_validate_json(content)
     except (ValueError, RecursionError) as error:
-        raise SetError(f"{path} is damaged ({_first_line(error)}): {repair_command(folder)}") from error
+        raise DamagedSetError(
+            f"{path} is damaged ({_first_line(error)}): {repair_command(folder)}"
+        ) from error
 
 
 def _unsealed(text: bytes, found: Any) -> bytes:

@@ -8,6 +8,7 @@ A kind has a file of its own, so that adding one never changes a file that set.j
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import get_args
@@ -77,7 +78,12 @@ def write_scores(folder: Path, kind: ScoreKind, table: pa.Table) -> None:
 
 def kinds_of(content: SetFile) -> list[ScoreKind]:
     """The kinds of score that a set has, in the order of SCORES and then of their files."""
-    found = [match.groups() for name in sorted(content.files) if (match := _FILE.fullmatch(name))]
+    return kinds_in(content.files)
+
+
+def kinds_in(names: Iterable[str]) -> list[ScoreKind]:
+    """The kinds of score among the names of files."""
+    found = [match.groups() for name in sorted(names) if (match := _FILE.fullmatch(name))]
     kinds = [
         ScoreKind(by, Scale(scale), Windows(size=int(size), step=int(step), threshold=int(threshold)))
         for by, scale, size, step, threshold in found

@@ -1,0 +1,123 @@
+"""What stands where a set is to be made: nothing yet, that set, whole or damaged, or another one."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from srdata.degrade.whole_images import EPOCH
+from srdata.errors import CorruptRecordError, DamagedSetError, UsageError
+from srdata.preparation.layout_lmdb import plan_of
+from srdata.preparation.make_layers import read_source
+from srdata.preparation.source_items import find_items
+from srdata.recipes.set_recipe import Recipe
+from srdata.store.index import Index
+from srdata.store.resume import made_by
+from srdata.store.set_json import INDEX_FILE, SET_FILE, UNFINISHED, FileEntry, SetFile, check_files, read_set
+
+_ENTRY = re.compile(rb'"([^"\n]+)": \{\s*"bytes": (\d{1,18}),\s*"sha256": "([0-9a-f]{64})"\s*\}')
+
+
+@dataclass(frozen=True)
+class Standing:
+    """A set that this recipe made, and what is wrong with it; nothing has to be done where nothing is."""
+
+    damage: tuple[str, ...]
+    files: Mapping[str, FileEntry]  # what set.json says of them, as far as it can be read
+    content: SetFile | None  # None where set.json is damaged or missing
+
+    @property
+    def line(self) -> str:
+        """The damage in short."""
+        more = f" and {len(self.damage) - 1} more" if len(self.damage) > 1 else ""
+        return f"{self.damage[0]}{more}"
+
+
+def standing(target: Path, recipe: Recipe, *, thorough: bool = False) -> Standing | None:
+    """The set that a recipe has made in `target`, if it has and its source has not changed since.
+
+    Files are compared with set.json by their sizes, or, if `thorough`, by their hashes. Of layouts without an
+    index (basicsr) it is not known of which files they were made; they count as unchanged. Raises UsageError
+    if another recipe made the set.
+    """
+    try:
+        content = read_set(target) if (target / SET_FILE).exists() else None
+    except DamagedSetError:
+        content = None
+        if not _made_by(target, recipe):
+            raise
+    if content is None:
+        return _without_set_file(target, recipe)
+    if content.digest != recipe.digest:
+        changes = differences(content.recipe, recipe.resolved())
+        raise UsageError(
+            f"{target} holds a set made by another recipe ({changes}): "
+            "give this one another --name or --root, or delete that folder"
+        )
+    checks = check_files(target, content, full=thorough)
+    damage = tuple(f"{one.path} {one.problem}" for one in checks if one.problem)
+    if not damage and recipe.folder is not None and INDEX_FILE in content.files:
+        try:
+            if not _same_source(target, content, recipe):
+                return None
+        except CorruptRecordError as error:
+            damage = (str(error),)
+    return Standing(damage, content.files, content)
+
+
+def differences(old: dict[str, object], new: dict[str, object]) -> str:
+    """The settings in which two resolved recipes differ.
+
+    >>> differences({"seed": 0, "scales": ["4"]}, {"seed": 1, "scales": ["4"]})
+    'seed: 0 there, 1 here'
+    """
+    names = [name for name in {**old, **new} if old.get(name) != new.get(name)]
+    return "; ".join(f"{name}: {old.get(name)} there, {new.get(name)} here" for name in names)
+
+
+def _without_set_file(target: Path, recipe: Recipe) -> Standing | None:
+    """A finished set whose set.json cannot be read; None where it is not one, or not known to be ours."""
+    if (target / UNFINISHED).exists() or not _made_by(target, recipe):
+        return None
+    path = target / SET_FILE
+    found = _ENTRY.findall(path.read_bytes()) if path.exists() else []
+    files = {
+        name.decode(errors="replace"): FileEntry(bytes=int(size), sha256=hash_.decode())
+        for name, size, hash_ in found
+    }
+    return Standing((f"{SET_FILE} is {'damaged' if path.exists() else 'missing'}",), files, None)
+
+
+def _made_by(target: Path, recipe: Recipe) -> bool:
+    """Whether a recipe made what stands in a folder: by the digest in set.json or shards, or by a draw."""
+    path = target / SET_FILE
+    if path.exists() and recipe.digest.encode() in path.read_bytes():
+        return True
+    if recipe.store.layout == "lmdb":
+        return any(made_by(shard, plan_of(recipe)) for shard in sorted(target.glob("shards/*.lmdb")))
+    return recipe.store.layout == "folder" and _drew(target / INDEX_FILE, recipe)
+
+
+def _drew(index_path: Path, recipe: Recipe) -> bool:
+    """Whether the first image of an index was degraded as a recipe would do it."""
+    try:
+        index = Index(index_path)
+        if not len(index) or not recipe.chains:
+            return False
+        key, found = index.key(0), index.params(0)
+    except CorruptRecordError:
+        return False
+    made = {scale.label: chain.sample(recipe.seed, EPOCH, key) for scale, chain in recipe.chains.items()}
+    return all(found.get(label) == json.loads(json.dumps(draw)) for label, draw in made.items())
+
+
+def _same_source(target: Path, content: SetFile, recipe: Recipe) -> bool:
+    """Whether a folder of images still holds just the files that the set was made of."""
+    index = Index.of_set(target, content)
+    known = {index.key(row): index.source_sha256(row) for row in range(len(index))}
+    left_out = {bad.key for bad in content.quarantine}
+    now = {item.key: item for item in find_items(recipe, target) if item.key not in left_out}
+    return set(now) == set(known) and all(read_source(item).sha256 == known[key] for key, item in now.items())
