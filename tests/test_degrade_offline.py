@@ -134,8 +134,8 @@ def test_no_image_that_is_read_is_written_over(tmp_path: Path) -> None:
         ):
             degrade_files(given, tmp_path / "in", "realesrgan-x4")
     assert (tmp_path / "in/hr/a.png").read_bytes() == before
+    write_png(tmp_path / "b.png", np.full((8, 8, 3), 99, np.uint8))
     with pytest.raises(UsageError, match=r"lr/b\.png is there already, and this command did not write it"):
-        write_png(tmp_path / "b.png", np.full((8, 8, 3), 99, np.uint8))
         degrade_files(tmp_path / "b.png", tmp_path / "in", scale=2)
 
 

@@ -56,9 +56,19 @@ def find_items(recipe: Recipe, root: Path, from_dir: Path | None = None) -> list
         items = list(found)
     else:
         items = list(_in_manifest(recipe, root, from_dir))
-    items = [one for item in _kept(items, recipe) for one in (item, *_copies(item, recipe))]
+    items = [one for item in _kept(_told_apart(items), recipe) for one in (item, *_copies(item, recipe))]
     _refuse_twins(items)
     return items
+
+
+def _told_apart(items: list[Item]) -> list[Item]:
+    """The images with their split in their keys, where two splits hold the same keys, as those of RealSR do."""
+    splits: dict[str, set[Split]] = {}
+    for item in items:
+        splits.setdefault(item.key, set()).add(item.split)
+    if all(len(some) == 1 for some in splits.values()):
+        return items
+    return [replace(item, key=f"{item.split}/{item.key}") for item in items]
 
 
 def _kept(items: Sequence[Item], recipe: Recipe) -> list[Item]:
