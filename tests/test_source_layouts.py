@@ -7,6 +7,7 @@ import json
 import re
 import shlex
 import tarfile
+import unicodedata
 from collections.abc import Callable
 from pathlib import Path
 
@@ -339,8 +340,8 @@ UNCLEAR: dict[str, tuple[Make, str, int]] = {
         3,
     ),
     "a ratio that is no scale": (
-        lambda pairs: of_size(of_size(both(pairs, "HR/{k}", "LR/{k}"), "HR", 60, 70), "LR", 17, 20),
-        "HR and LR are of no one scale, as 0001 is 70x60 in HR and 20x17 in LR: to make LR anew",
+        lambda pairs: of_size(of_size(both(pairs, "HR/{k}", "LR/{k}"), "HR", 60, 70), "LR", 15, 18),
+        "HR and LR are of no one scale, as 0001 is 70x60 in HR and 18x15 in LR: to make LR anew",
         3,
     ),
     "one pair of another size": (
@@ -364,7 +365,7 @@ UNCLEAR: dict[str, tuple[Make, str, int]] = {
         3,
     ),
     "thumbnails of no scale": (
-        lambda pairs: of_size(of_size(both(pairs, "{k}", "thumbs/{k}"), "0", 60, 80), "thumbs", 16, 21),
+        lambda pairs: of_size(of_size(both(pairs, "{k}", "thumbs/{k}"), "0", 60, 80), "thumbs", 15, 19),
         "thumbs are of no one scale",
         3,
     ),

@@ -62,7 +62,7 @@ def find_items(recipe: Recipe, root: Path, from_dir: Path | None = None) -> list
 
 
 def _told_apart(items: list[Item]) -> list[Item]:
-    """The images with their split in their keys, where two splits hold the same keys, as those of RealSR do."""
+    """The images with their split in their keys, where two splits hold the same keys, as RealSR's do."""
     splits: dict[str, set[Split]] = {}
     for item in items:
         splits.setdefault(item.key, set()).add(item.split)
