@@ -57,7 +57,7 @@ def find_items(recipe: Recipe, root: Path, from_dir: Path | None = None) -> list
         items = list(found)
     else:
         items = list(_in_manifest(recipe, root, from_dir))
-    items = [one for item in _kept(items, recipe) for one in (item, *_copies(item, recipe))]
+    items = [one for item in _kept(_told_apart(items), recipe) for one in (item, *_copies(item, recipe))]
     items = [replace(item, key=_stored_key(item.key, recipe)) for item in items]
     _refuse_twins(items)
     return items
@@ -67,6 +67,16 @@ def _stored_key(key: str, recipe: Recipe) -> str:
     """The key under which an image is stored; raises UsageError for one that the layout cannot hold."""
     check = check_lmdb_key if recipe.store.layout == "basicsr" else any_key
     return written_key(key, check, escape=bool(recipe.escape))
+
+
+def _told_apart(items: list[Item]) -> list[Item]:
+    """The images with their split in their keys, where two splits hold the same keys, as RealSR's do."""
+    splits: dict[str, set[Split]] = {}
+    for item in items:
+        splits.setdefault(item.key, set()).add(item.split)
+    if all(len(some) == 1 for some in splits.values()):
+        return items
+    return [replace(item, key=f"{item.split}/{item.key}") for item in items]
 
 
 def _kept(items: Sequence[Item], recipe: Recipe) -> list[Item]:

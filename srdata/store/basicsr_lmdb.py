@@ -163,7 +163,7 @@ def meta_lines(folder: Path) -> list[tuple[str, tuple[int, int]]]:
     if not (folder / DATA_FILE).is_file() or not path.is_file():
         raise SetError(f"{folder} is no LMDB folder of BasicSR: it needs {DATA_FILE} and {META_FILE}")
     try:
-        lines = path.read_text(encoding="utf-8").splitlines()
+        lines = path.read_text(encoding="utf-8-sig").splitlines()
     except UnicodeDecodeError as error:
         raise SetError(f"{path} is no text in UTF-8: {error.reason}") from error
     found = [match for line in lines if line.strip() and (match := _META.fullmatch(line.strip()))]

@@ -167,7 +167,7 @@ def _nothing_at(path: Path, found: Found | None) -> str:
     if found is None:
         return f"{path} is no prepared set (no set.json) and holds no images: give a folder that does"
     prepare = f"prepare it with `srdata prepare {shlex.quote(str(path))} --scale 4 --lmdb`, or "
-    if marks_of_folder(path.name)[0].side == "lr":
+    if any(marks_of_folder(part)[0].side == "lr" for part in path.parts[-2:]):
         prepare = ""
     return (
         f"{path} is no prepared set (no set.json), and names and sizes of its images tell no pairs: "
