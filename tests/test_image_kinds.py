@@ -198,10 +198,10 @@ def test_png_of_16_bits(channels: int) -> None:
     pixels, info = agreed(data)
     assert np.array_equal(pixels, nearest(samples) if channels in (1, 3) else on_white(samples))
     assert (info.maxval, info.channels, info.alpha) == (65535, 1 if channels < 3 else 3, channels in (2, 4))
-    with pytest.raises(ImageError, match=r"has 16 bits a sample: set images\.depth16"):
+    with pytest.raises(ImageError, match=r"has 16 bits a sample: .*--images depth16=round"):
         decode_image(data, "deep")
     if channels in (2, 4):
-        with pytest.raises(ImageError, match=r"transparent part: set images\.alpha"):
+        with pytest.raises(ImageError, match=r"transparent part: .*--images alpha=white"):
             decode_image(data, "veil", ImagePolicy(depth16="round"))
 
 
@@ -378,7 +378,7 @@ def test_samples_are_shares_of_maxval(magic: bytes, maxval: int) -> None:
     assert (info.maxval, info.channels, info.deep) == (maxval, channels, maxval > 255)
     if maxval > 255:
         bits = maxval.bit_length()
-        with pytest.raises(ImageError, match=rf"has {bits} bits a sample: set images\.depth16"):
+        with pytest.raises(ImageError, match=rf"has {bits} bits a sample: .*--images depth16=round"):
             decode_image(data, "deep")
 
 
@@ -443,10 +443,10 @@ def test_grey_with_a_grey_profile(mode: str) -> None:
 def test_a_profile_that_does_not_fit_or_is_damaged_names_its_setting() -> None:
     managed = ImagePolicy(icc="srgb", cmyk="convert")
     wrong = saved(in_mode("RGB"), "TIFF", icc_profile=grey_profile(2.2))
-    with pytest.raises(ImageError, match=r"colour profile of L: set images\.icc to 'ignore'"):
+    with pytest.raises(ImageError, match=r"colour profile of L: .*--images icc=ignore"):
         decode_image(wrong, "wrong", managed)
     broken = saved(in_mode("RGB"), "TIFF", icc_profile=SRGB[:200])
-    with pytest.raises(ImageError, match=r"cannot be used .*: set images\.icc to 'ignore'"):
+    with pytest.raises(ImageError, match=r"cannot be used .*: .*--images icc=ignore"):
         decode_image(broken, "broken", managed)
     assert np.array_equal(agreed(broken)[0], picture())
 
@@ -479,7 +479,7 @@ def test_of_several_frames_the_first_is_taken_when_asked(form: str) -> None:
     pixels, info = agreed(data)
     assert info.frames == 2
     assert np.array_equal(pixels, by_pillow(data))
-    with pytest.raises(ImageError, match=r"has 2 frames: set images\.frames"):
+    with pytest.raises(ImageError, match=r"has 2 frames: .*--images frames=first"):
         decode_image(data, "film")
 
 
@@ -535,7 +535,7 @@ def test_a_scan_of_400_megapixels_can_be_let_in() -> None:
         size = width.to_bytes(4, "big") + height.to_bytes(4, "big") + head[24:29]
         data = head[:8] + chunk(b"IHDR", size) + head[33:]
         assert (probe(data).width, probe(data).height) == (width, height)
-        with pytest.raises(ImageError, match=r"pixels: raise images\.max_pixels"):
+        with pytest.raises(ImageError, match=r"pixels: .*--images max_pixels="):
             decode_image(data, "scan")
         with pytest.raises(ImageError, match="damaged image"):
             decode_image(data, "scan", ImagePolicy(max_pixels=400_000_000))
@@ -577,5 +577,5 @@ def test_a_large_image_takes_little_more_than_its_samples_and_the_result(
 
 def test_max_pixels_is_a_number_on_the_command_line_too() -> None:
     assert read_policy(["max_pixels=400000000"]).max_pixels == 400_000_000
-    with pytest.raises(ImageError, match=r"14x11 is more than 100 pixels: raise images\.max_pixels"):
+    with pytest.raises(ImageError, match=r"14x11 is more than 100 pixels: .*--images max_pixels="):
         decode_image(saved(in_mode("RGB"), "PNG"), "scan", read_policy(["max_pixels=100"]))

@@ -109,14 +109,15 @@ def _field(tiff: bytes) -> _Field | None:
 
 def _png_metadata(stream: BinaryIO) -> Iterator[tuple[bytes, bytes]]:
     """The texts of a PNG by their keywords, and its eXIf."""
-    stream.seek(8)
-    while len(head := stream.read(8)) == 8:
+    place, end = 8, stream.seek(0, 2)
+    while place + 8 <= end:
+        stream.seek(place)
+        head = stream.read(8)
         length, kind = int.from_bytes(head[:4], "big"), head[4:]
+        place += length + 12
         if kind not in (b"eXIf", b"tEXt", b"zTXt", b"iTXt") or length > _MOST_METADATA:
-            stream.seek(length + 4, 1)
             continue
         body = stream.read(length)
-        stream.seek(4, 1)
         keyword, _, rest = (kind, b"", body) if kind == b"eXIf" else body.partition(b"\0")
         yield keyword, _text(kind, rest)
 
