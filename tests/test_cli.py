@@ -133,7 +133,7 @@ def test_degrade_reads_deep_images_as_it_is_told(tmp_path: Path, capsys: pytest.
     assert status == 1
     assert "take 8 of them by --images depth16=round" in err
     assert told(capsys, *command, "--images", "depth16=round")[0] == 0
-    assert (cv2.imread(str(tmp_path / "out" / "deep.png")) == 80).all()
+    assert (cv2.imread(str(tmp_path / "out/lr/deep.png")) == 80).all()
     for wrong, message in (("depth61=round", "did you mean 'depth16'?"), ("alpha", "alpha: must be one of")):
         status, _, err = told(capsys, *command, "--images", wrong)
         assert status == 2
@@ -146,8 +146,8 @@ def test_degrade_writes_png_files_and_what_was_drawn(
 ) -> None:
     options = ["--degradation", "bsrgan", "--seed", 1]
     status, out, _ = told(capsys, "degrade", photographs / "coffee.png", tmp_path, *options)
-    assert (status, out) == (0, f"{tmp_path}: 1 files\n")
-    assert cv2.imread(str(tmp_path / "coffee.png")).shape == (100, 150, 3)
+    assert (status, out) == (0, f"{tmp_path}: 1 files in lr\n")
+    assert cv2.imread(str(tmp_path / "lr/coffee.png")).shape == (100, 150, 3)
     line = json.loads((tmp_path / "deltas.jsonl").read_text())
     assert (line["key"], line["scale"], line["seed"]) == ("coffee", "4", 1)
     assert line["delta"]
@@ -173,7 +173,7 @@ def test_a_resampler_is_trained_and_used(
         tmp_path / "car.yaml",
     )
     assert status == 0, err
-    assert cv2.imread(str(tmp_path / "coffee.png")).shape == (200, 300, 3)
+    assert cv2.imread(str(tmp_path / "lr/coffee.png")).shape == (200, 300, 3)
 
 
 def test_preview_draws_steps_and_draws(

@@ -218,7 +218,7 @@ def test_sizes_that_do_not_match_are_listed(tmp_path: Path) -> None:
 def test_one_name_with_two_suffixes(tmp_path: Path) -> None:
     write_folders(tmp_path, position_pairs(FOUR, [(48, 48)]), FOUR)
     cv2.imwrite(str(tmp_path / "HR/0001.bmp"), positions(48, 48))
-    with pytest.raises(UsageError, match=r"holds '0001' twice, as 0001.bmp and 0001.png: remove one"):
+    with pytest.raises(UsageError, match=r"holds 'HR/0001' twice, as 0001.bmp and 0001.png: remove one"):
         PairedDataset(tmp_path)
 
 

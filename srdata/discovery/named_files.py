@@ -23,7 +23,7 @@ def by_name(folder: Path, files: Iterable[Path]) -> dict[str, Path]:
         name = path.relative_to(folder).with_suffix("").as_posix()
         if name in paths:
             raise UsageError(
-                f"{path.parent} holds {path.stem!r} twice, as {paths[name].name} and {path.name}: remove one"
+                f"{folder} holds {name!r} twice, as {paths[name].name} and {path.name}: remove one"
             )
         paths[name] = path
     return paths

@@ -73,8 +73,10 @@ def degrade_files(
 
 def taken_by(source: Path, target: Path, paths: Sequence[Path]) -> str:
     """What was written, and the command that prepares the pairs."""
-    if (target / "hr").is_dir() or source.is_file():
-        return f"{target}: {len(paths)} files, and their HR images where they are altered or cut"
+    if (target / "hr").is_dir():
+        return f"{target}: {len(paths)} pairs in hr and lr"
+    if source.is_file():
+        return f"{target}: {len(paths)} files in lr"
     above = Path(os.path.commonpath([source.resolve(), target.resolve()]))
     hr, lr = (os.path.relpath(path.resolve(), above) for path in (source, target / "lr"))
     words = ("prepare", os.path.relpath(above), "--hr", hr if hr != "." else "./{key}", "--lr", lr)

@@ -11,7 +11,9 @@ from srdata.discovery.image_sizes import size_or_none
 from srdata.discovery.known_forms import by_template, find_parts
 from srdata.discovery.pairing import listed
 from srdata.discovery.refusals import text
+from srdata.discovery.unused_files import unused_files
 from srdata.errors import SourceError, UsageError
+from srdata.images import describe_left_out
 from srdata.recipes.set_recipe import PUBLISHED, Recipe
 from srdata.scale import Scale
 from srdata.store.export_json import read_export
@@ -107,13 +109,15 @@ def checked_lr_of(part: Part, track: str, scales: Sequence[Scale]) -> dict[str, 
     return found
 
 
-def found_lines(recipe: Recipe) -> list[str]:
-    """What is taken of a folder or file of images, and what is not, a line for each part."""
-    found = find_pairs(recipe)
+def found_lines(recipe: Recipe, found: Found) -> list[str]:
+    """What is taken of a folder or file of images, and what is not: a line for each part and each reason."""
+    folder = Path(recipe.folder or "")
+    unused = describe_left_out(folder, unused_files(folder, found.parts))
     lines = []
     for part in found.parts if recipe.published else ():
         for track, lr in part.lr.items():
             if track.name == recipe.published and track.scale in recipe.scales:
                 at = f"{len(part.hr.images)} at {track.scale.label}"
                 lines.append(f"pairs     {at}: HR in {part.hr.where}, LR in {lr.pile.where}")
-    return [*lines, *(f"left out  {one}" for one in found.left_out)]
+    lines += [f"left out  {one}" for one in found.left_out]
+    return [*lines, *(f"not used  {one}" for one in unused)]

@@ -9,13 +9,11 @@ from typing import Any
 
 from tqdm import tqdm
 
-from srdata.discovery.unused_files import unused_files
 from srdata.errors import UsageError
 from srdata.fetch import Planned, have
 from srdata.fetch import plan as downloads
 from srdata.fetch.manifest import ImageSet, Manifest, load_manifest
 from srdata.hub.repository import Repository, look
-from srdata.images import describe_left_out
 from srdata.preparation.existing_pairs import find_pairs, found_lines
 from srdata.preparation.layout_lmdb import layout_of
 from srdata.preparation.source_items import (
@@ -75,15 +73,15 @@ def plan_text(recipe: Recipe, root: Path, target: Path, from_dir: Path | None = 
     ]
     if recipe.hub is not None:
         return "\n".join([*lines, *_hub_lines(look(recipe.hub.name))])
-    if recipe.folder is not None:
-        lines += found_lines(recipe)
+    found = find_pairs(recipe) if recipe.folder is not None else None
+    lines += found_lines(recipe, found) if found is not None else []
     sets = [] if recipe.folder else list(needed_sets(recipe))
     planned = [one for owner, image_set in sets for one in downloads(owner, image_set, root)]
     if from_dir is None:
         lines += [_download_line(one) for one in dict.fromkeys(planned)]
         lines.append(f"download  {_total(planned)}")
     if from_dir is not None or all(have(owner, one, root) for owner, one in sets):
-        lines += _image_lines(recipe, root, from_dir)
+        lines += _image_lines(recipe, find_items(recipe, root, from_dir, found))
     else:
         lines += [f"images    {one.label}: {one.count or 'unknown'} of {owner.title}" for owner, one in sets]
         if recipe.copies:
@@ -130,16 +128,10 @@ def _total(planned: Sequence[Planned]) -> str:
     return readable(known) + (f" and {unknown} files of unknown size" if unknown else "")
 
 
-def _image_lines(recipe: Recipe, root: Path, from_dir: Path | None) -> list[str]:
-    items = find_items(recipe, root, from_dir)
+def _image_lines(recipe: Recipe, items: Sequence[Item]) -> list[str]:
     sizes = stored_sizes(items, recipe)
     samples = sum(sample_bytes(*size, recipe) for size in sizes)
-    lines = [
-        f"images    {len(sizes)}",
-        *_cut_lines(items, recipe),
-        *unused_lines(recipe),
-        *_bad_lines(items, recipe),
-    ]
+    lines = [f"images    {len(sizes)}", *_cut_lines(items, recipe), *_bad_lines(items, recipe)]
     if recipe.windows and sizes:
         heights, widths = zip(*sizes, strict=True)
         for scale in recipe.scales:
@@ -162,15 +154,6 @@ def _cut_lines(items: Sequence[Item], recipe: Recipe) -> list[str]:
 
 def _lost(before: tuple[int, int], after: tuple[int, int]) -> float:
     return 1 - math.prod(after) / math.prod(before)
-
-
-def unused_lines(recipe: Recipe) -> list[str]:
-    """What lies in the folder of a recipe and is not used: how many, and the first names."""
-    if recipe.folder is None:
-        return []
-    folder = Path(recipe.folder)
-    unused = unused_files(folder, find_pairs(recipe).parts)
-    return [f"not used  {line}" for line in describe_left_out(folder, unused)]
 
 
 def _bad_lines(items: Sequence[Item], recipe: Recipe) -> list[str]:

@@ -17,11 +17,11 @@ from srdata.common.parallel import check_jobs
 from srdata.common.run_claims import Claim
 from srdata.errors import UsageError
 from srdata.images import ImagePolicy
-from srdata.preparation.existing_pairs import as_found, found_lines
+from srdata.preparation.existing_pairs import as_found, find_pairs, found_lines
 from srdata.preparation.layout_basicsr import build_basicsr, check_scales
 from srdata.preparation.layout_folder import JOURNAL
 from srdata.preparation.layouts import Built, Job, build_folder, build_lmdb
-from srdata.preparation.plan import check_request, licence_text, plan_text, unused_lines
+from srdata.preparation.plan import check_request, licence_text, plan_text
 from srdata.preparation.source_items import find_items
 from srdata.preparation.standing_sets import Standing, standing
 from srdata.recipes.hub_commit import pinned
@@ -204,12 +204,11 @@ def make(recipe: Recipe, target: Path, how: Request, log: Log) -> Prepared:
             return done
         if there is not None:
             log(f"{target} is damaged ({there.line}): what is wrong is made again")
-        for line in found_lines(recipe) if recipe.folder is not None else ():
+        found = find_pairs(recipe) if recipe.folder is not None else None
+        for line in found_lines(recipe, found) if found is not None else ():
             log(line)
-        items = find_items(recipe, how.root, how.from_dir)
+        items = find_items(recipe, how.root, how.from_dir, found)
         log(f"{target}: {len(items)} images")
-        for line in unused_lines(recipe):
-            log(line)
         check_scales(items, recipe)
         claim = _claim(target, ours=there is not None)
         return _build(Job(items, recipe, target, claim, how.skip_bad, how.jobs, how.backend, there))

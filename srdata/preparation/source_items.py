@@ -10,6 +10,7 @@ from pathlib import Path
 
 from srdata.common.only_choice import pick
 from srdata.common.safe_names import why_unsafe
+from srdata.discovery.found_parts import Found
 from srdata.discovery.image_bytes import ImageFile, header_of
 from srdata.discovery.table_columns import choose_columns
 from srdata.discovery.table_parts import first_size
@@ -48,13 +49,20 @@ class Bad:
     reason: str
 
 
-def find_items(recipe: Recipe, root: Path, from_dir: Path | None = None) -> list[Item]:
-    """Every image of the recipe's source in the order of the set, downloaded where it has to be."""
+def find_items(
+    recipe: Recipe, root: Path, from_dir: Path | None = None, found: Found | None = None
+) -> list[Item]:
+    """Every image of the recipe's source in the order of the set, downloaded where it has to be.
+
+    `found` is what `find_pairs` gave, where that was asked before.
+    """
     if recipe.hub is not None or recipe.folder is not None:
         if from_dir is not None:
             raise UsageError("the images are a folder of yours or of the Hub already: leave --from out")
-        found = _on_hub(recipe.hub, recipe.splits) if recipe.hub else _in_folder(recipe)
-        items = list(found)
+        if recipe.hub is not None:
+            items = list(_on_hub(recipe.hub, recipe.splits))
+        else:
+            items = list(_in_folder(recipe, found or find_pairs(recipe)))
     else:
         items = list(_in_manifest(recipe, root, from_dir))
     items = [one for item in _kept(_told_apart(items), recipe) for one in (item, *_copies(item, recipe))]
@@ -129,9 +137,9 @@ def sample_bytes(height: int, width: int, recipe: Recipe) -> int:
     return CHANNELS * (height * width + lr)
 
 
-def _in_folder(recipe: Recipe) -> Iterator[Item]:
+def _in_folder(recipe: Recipe, found: Found) -> Iterator[Item]:
     """The images of a folder or file of the user's, with the LR images that the recipe takes from there."""
-    for part in parts_at(find_pairs(recipe).parts, recipe.scales):
+    for part in parts_at(found.parts, recipe.scales):
         split = part.split or (recipe.splits[0] if recipe.splits else "train")
         if not recipe.splits or split in recipe.splits:
             lr = checked_lr_of(part, recipe.published, recipe.scales) if recipe.published else {}
