@@ -265,7 +265,7 @@ class Emulated:
         else:
             self._check(name, args, inside, leaves)
         device = torch.device(wanted.type, wanted.index or 0) if to_device else inside[0].device
-        leaving = isinstance(wanted, torch.device) and wanted.type == "cpu" or not _is_inside(args, name)
+        leaving = (isinstance(wanted, torch.device) and wanted.type == "cpu") or not _is_inside(args, name)
         return self._launched(function, args, kwargs, inside, None if leaving else device)
 
     def _pin(self, make: Any, args: Any, kwargs: Any) -> torch.Tensor:
@@ -315,7 +315,7 @@ class Emulated:
         """The result, as one on `device`, or on the host."""
         stream, writes = current_stream().cuda_stream, function._schema.is_mutable
         work = functools.partial(_worked, function, args, kwargs)
-        if not stream and not self.later and not self.busy or stream or device is None:
+        if (not stream and not self.later and not self.busy) or stream or device is None:
             made, shared = work(), None
         else:
             made, shared = self._put_off(work, args, writes)

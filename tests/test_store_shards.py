@@ -334,7 +334,9 @@ def test_a_folder_that_cannot_be_written_is_an_error_before_any_work(tmp_path: P
         above.chmod(0o755)
     nobody = "import os\nif os.getuid() == 0: os.setuid(65534)\n"
     said = run_child(nobody + WRITE, folder / "s.lmdb")
-    assert said.strip() == f"StoreError {folder} cannot be written: choose another folder with --root"
+    assert (
+        said.strip() == f"StoreError {folder} cannot be written: choose another folder, or make it writable"
+    )
 
 
 def test_a_row_survives_packing_and_a_flipped_byte_does_not() -> None:

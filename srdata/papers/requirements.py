@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -41,11 +42,12 @@ class Need(NamedTuple):
             return (
                 f"put pairs in {root}/{self.corpus}/HR and {root}/{self.corpus}/LR_{self.track}/X{self.scale}"
             )
+        where = shlex.quote(str(root))
         source = self.corpus if known else f"FOLDER/{self.corpus}"
         plain = self.degradation in (None, "bicubic")
         degradation = "" if plain else f" --degradation {self.degradation}"
         copies = f" --copies {self.copies}" if self.copies else ""
-        return f"srdata prepare {source} --scale {self.scale} --lmdb{degradation}{copies} --root {root}"
+        return f"srdata prepare {source} --scale {self.scale} --lmdb{degradation}{copies} --root {where}"
 
     @property
     def track(self) -> str:

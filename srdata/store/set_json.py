@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 import re
+import shlex
 from collections.abc import Iterator
 from contextlib import nullcontext
 from pathlib import Path
@@ -128,7 +129,7 @@ class FileCheck(NamedTuple):
 
 def repair_command(folder: Path) -> str:
     """What to do about damage in the set in `folder`, for errors."""
-    return f"run `srdata verify {folder} --repair`"
+    return f"run `srdata verify {shlex.quote(str(folder))} --repair`"
 
 
 def digest_of(recipe: dict[str, Any]) -> str:

@@ -8,6 +8,7 @@ A kind has a file of its own, so that adding one never changes a file that set.j
 from __future__ import annotations
 
 import re
+import shlex
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
@@ -118,4 +119,5 @@ def read_table(folder: Path, kind: ScoreKind, split: str | None = None) -> pa.Ta
 def _command(folder: Path, kind: ScoreKind) -> str:
     windows = kind.windows
     sizes = f"{windows.size} {windows.step} {windows.threshold}"
-    return f"srdata classify {folder} --by {kind.by} --scale {kind.scale} --windows {sizes}"
+    where = shlex.quote(str(folder))
+    return f"srdata classify {where} --by {kind.by} --scale {kind.scale} --windows {sizes}"
