@@ -38,7 +38,7 @@ class BlockHashes:
         byte, bit = divmod(first // HASH_BYTES, 8)
         if self._compared[byte] >> bit & 1:
             return
-        if block_hash(value) != self._hashes[first : first + HASH_BYTES]:
+        if block_hash(value) != self._hashes[first : first + HASH_BYTES].tobytes():
             raise CorruptRecordError("has not the hash it was sealed with")
         self._compared[byte] |= 1 << bit
 

@@ -232,13 +232,13 @@ class Index:
         """The hashes of an image's stored blocks, 8 bytes each; the first call reads those of all images."""
         return bytes(self._blocks[row].as_py())
 
-    def all_block_hashes(self) -> tuple[NDArray[np.int32], memoryview]:
+    def all_block_hashes(self) -> tuple[NDArray[np.int32], NDArray[np.uint8]]:
         """Where in the hashes of all images those of each begin, and the last end; and these hashes."""
         if not len(self):
-            return np.zeros(1, np.int32), memoryview(b"")
+            return np.zeros(1, np.int32), np.zeros(0, np.uint8)
         _, ends, hashes = self._blocks.buffers()
         places = np.frombuffer(ends, np.int32)[self._blocks.offset :][: len(self) + 1]
-        return places, memoryview(hashes or b"").cast("B")  # of Arrow's the items are signed
+        return places, np.frombuffer(hashes or b"", np.uint8)
 
     def _plain(self, text: str) -> dict[str, Any]:
         """What a column of JSON says of an image."""
