@@ -64,7 +64,12 @@ WAITING = (  # operations whose result the host reads
     "multinomial",
     "_linalg_svd",
 )
-PRODUCTS = {"mm": (0, 1), "bmm": (0, 1), "addmm": (1, 2), "baddbmm": (1, 2)}  # the factors among the arguments
+PRODUCTS = {
+    "mm": (0, 1),
+    "bmm": (0, 1),
+    "addmm": (1, 2),
+    "baddbmm": (1, 2),
+}  # the factors among the arguments
 UNORDERED = ("median", "kthvalue", "cumsum")  # which have no deterministic form on CUDA
 
 
@@ -363,7 +368,9 @@ class Emulated:
         if not isinstance(made, torch.Tensor) or device is None:
             return made
         if device.type == "mps" and made.dtype == torch.float64:
-            raise TypeError("Cannot convert a MPS Tensor to float64 dtype as the MPS framework has no float64")
+            raise TypeError(
+                "Cannot convert a MPS Tensor to float64 dtype as the MPS framework has no float64"
+            )
         same = [one for one in inside if one.host is made]
         self.memory(made)
         return same[0] if same else OnDevice(made, device)

@@ -49,7 +49,9 @@ def differing(data: PairedDataset, batches: int = 30, device: str = "cuda", **se
     found = Loader(data, 4, device=device, **settings).forever()
     EMULATED.busy = device == "cuda"
     wrong = []
-    for number, (one, other) in enumerate(zip(islice(expected, batches), islice(found, batches), strict=True)):
+    for number, (one, other) in enumerate(
+        zip(islice(expected, batches), islice(found, batches), strict=True)
+    ):
         assert one.keys == other.keys and one.params == other.params
         pairs = [(side, value(other.tensors[name])) for name, side in one.tensors.items()]
         if not all(torch.equal(side, theirs) for side, theirs in pairs):
@@ -61,6 +63,8 @@ def differing(data: PairedDataset, batches: int = 30, device: str = "cuda", **se
 
 @pytest.mark.parametrize("workers", [0, 2])
 @pytest.mark.parametrize("residency", ["mapped", "host", "device", "auto"])
-def test_batches_are_those_of_the_cpu(device: Emulated, data: PairedDataset, residency: Any, workers: int) -> None:
+def test_batches_are_those_of_the_cpu(
+    device: Emulated, data: PairedDataset, residency: Any, workers: int
+) -> None:
     assert differing(data, residency=residency, workers=workers) == []
     assert not device.races
