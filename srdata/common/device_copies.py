@@ -32,6 +32,8 @@ def sent_together(device: torch.device, *arrays: NDArray[Any]) -> list[Tensor]:
         room.numpy()[start : start + array.nbytes] = array.reshape(-1).view(np.uint8)
     there = room.to(device, non_blocking=True)
     return [
-        there[start : start + array.nbytes].view(torch.from_numpy(np.empty(0, array.dtype)).dtype).reshape(array.shape)
+        there[start : start + array.nbytes]
+        .view(torch.from_numpy(np.empty(0, array.dtype)).dtype)
+        .reshape(array.shape)
         for array, start in zip(whole, starts, strict=True)
     ]

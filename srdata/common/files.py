@@ -91,7 +91,9 @@ def storage_error(path: Path, error: OSError) -> SrdataError:
             "what is finished is kept"
         )
     if error.errno in {errno.EROFS, errno.EACCES, errno.EPERM}:
-        return StoreError(f"{path.parent} cannot be written: choose another folder, or make this one writable")
+        return StoreError(
+            f"{path.parent} cannot be written: choose another folder, or make this one writable"
+        )
     return StoreError(f"cannot write {path}: {error.strerror or error}")
 
 

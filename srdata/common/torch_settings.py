@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import torch
 
@@ -42,7 +42,7 @@ class _Settings(NamedTuple):
 
     @classmethod
     def found(cls) -> _Settings:
-        cudnn = torch.backends.cudnn
+        cudnn: Any = torch.backends.cudnn
         return cls(
             torch.backends.cuda.matmul.fp32_precision,
             cudnn.conv.fp32_precision,
@@ -53,10 +53,10 @@ class _Settings(NamedTuple):
 
     def put(self) -> None:
         torch.backends.cuda.matmul.fp32_precision = self.matmul
-        torch.backends.cudnn.conv.fp32_precision = self.conv
+        cudnn: Any = torch.backends.cudnn
+        cudnn.conv.fp32_precision = self.conv
         torch.set_deterministic_debug_mode(self.deterministic)
-        torch.backends.cudnn.deterministic = self.fixed
-        torch.backends.cudnn.benchmark = self.tries
+        cudnn.deterministic, cudnn.benchmark = self.fixed, self.tries
 
 
 _OWN = _Settings("ieee", "ieee", 0, True, False)

@@ -25,7 +25,6 @@ from srdata.data.sampling.schedule import Moment, Schedule, at, every
 from srdata.resize import imresize
 from srdata.scale import Scale
 
-
 CPU = torch.device("cpu")
 
 

@@ -82,7 +82,8 @@ def _areas(before: int, after: int) -> NDArray[np.float64]:
     begin = np.arange(after)[:, None] * ratio
     pixel = np.arange(before)[None]
     shared = np.minimum(begin + ratio, pixel + 1) - np.maximum(begin, pixel)
-    return np.maximum(shared, 0) / ratio
+    areas: NDArray[np.float64] = np.maximum(shared, 0) / ratio
+    return areas
 
 
 def moved(x: Array, down: float, right: float) -> Array:
