@@ -1,6 +1,7 @@
 """Small things that every room may use: files, processes, words for mistakes.
 
 chunks               streams cut into groups by number and size
+device_copies        numbers of the host on a device, not waiting for it
 ending_signals       the signals that end a run
 file_locks           locks on open files, where the file system has them
 files                files that are right when they have their name
@@ -15,6 +16,7 @@ run_claims           which of several runs may change a folder
 safe_names           names that mean one file on every system
 strict_model         files and settings that are checked whole
 strict_yaml          YAML read strictly, with the line of every value
+torch_settings       computing by settings of torch that are not the caller's
 validation_messages  what pydantic found wrong, in the user's words
 worker_lifetime      worker processes that end with the process that started them
 """

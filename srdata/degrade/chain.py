@@ -111,6 +111,10 @@ class Chain(Settings):
         """The LR batch of an HR batch, and the HR batch that it belongs to (`x` where `hr` is empty)."""
         size = self._lr_size(x.shape[2], x.shape[3], scale)
         ways = [self._ways(delta) for delta in deltas]
+        with backend.own_settings(x):
+            return self._pair(x, ways, size)
+
+    def _pair(self, x: Array, ways: Sequence[tuple[Way, Way]], size: Size) -> Pair:
         hr = backend.rounded(run_batch([way for way, _ in ways], x, size)) if self.hr else x
         lr = run_batch([way for _, way in ways], hr, size)
         self._check_end(lr.shape[2], lr.shape[3], size)

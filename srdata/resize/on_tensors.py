@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+import numpy as np
 import torch
 from torch import Tensor
 
+from srdata.common.device_copies import sent_together
 from srdata.errors import UsageError
 from srdata.resize import on_arrays
 from srdata.resize.taps import Taps, reach
@@ -52,11 +54,12 @@ def _resample(batch: Tensor, axis: int, taps: Taps, border: str) -> Tensor:
     """Resize one axis, unrounded; no matrix product or convolution, which CUDA may run in TF32."""
     shape = [1] * batch.ndim
     shape[axis] = taps.size
+    places = np.stack([reach(taps.first + k, taps.length, border) for k in range(taps.weights.shape[1])])
+    exact = np.float64 if batch.dtype == torch.float64 else np.float32
+    inputs, weights = sent_together(batch.device, places, taps.weights.T.astype(exact))
     total = torch.zeros((), dtype=batch.dtype, device=batch.device)
-    for k in range(taps.weights.shape[1]):
-        inputs = torch.from_numpy(reach(taps.first + k, taps.length, border)).to(batch.device)
-        weights = torch.from_numpy(taps.weights[:, k].copy()).to(batch.device, batch.dtype)
-        total = total + weights.view(shape) * batch.index_select(axis, inputs)
+    for those, weight in zip(inputs, weights, strict=True):
+        total = total + weight.view(shape) * batch.index_select(axis, those)
     return total
 
 

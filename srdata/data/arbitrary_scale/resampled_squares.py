@@ -10,6 +10,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from srdata.common.device_copies import sent_together
 from srdata.degrade.numerics import backend
 from srdata.images import TRANSPOSES
 from srdata.resize import pillow_bicubic
@@ -75,13 +76,14 @@ def _matrices(
     matrix: Callable[[int, int], Matrix], corners: Integers, sides: Integers, size: int, like: Tensor
 ) -> tuple[Tensor, Tensor]:
     """For rows and for columns what makes `size` samples of each image of `like`: (N, 1, size, length)."""
-    found = []
+    exact, found = np.float32 if like.dtype == torch.float32 else np.float64, []
     for starts, length in zip(corners.T, like.shape[2:], strict=True):
         whole = np.zeros((len(sides), 1, size, length))
         for one, start, side in zip(whole, starts.tolist(), sides.tolist(), strict=True):
             one[0, :, start : start + side] = matrix(side, size)
-        found.append(torch.from_numpy(whole).to(like.device, like.dtype, non_blocking=True))
-    return found[0], found[1]
+        found.append(whole.astype(exact, copy=False))
+    rows, columns = sent_together(like.device, *found)
+    return rows, columns
 
 
 @lru_cache(maxsize=256)

@@ -23,7 +23,8 @@ def to_tensor(images: NDArray[Any], dtype: torch.dtype = torch.float32) -> torch
     planes = _planes(images)
     if dtype == torch.uint8:
         return _whole(planes).contiguous()
-    floats = torch.empty(planes.shape)  # divided, not multiplied: 126 of 256 values would be off by a bit
+    floats = torch.empty(planes.shape, dtype=torch.float32)
+    # divided, not multiplied: 126 of 256 values would be off by a bit
     return floats.copy_(planes).div_(255).to(dtype)
 
 
@@ -51,8 +52,8 @@ def opened(images: torch.Tensor, dtype: torch.dtype, channels_last: bool) -> tor
         return _whole(images).permute(0, 3, 1, 2)
     if images.device.type == "cpu":
         return torch.from_numpy(np.divide(images.numpy(), np.float32(255))).permute(0, 3, 1, 2)
-    levels = torch.full((), 255.0).to(images.device, non_blocking=True)  # a plain number CUDA multiplies by
-    return (images.float() / levels).permute(0, 3, 1, 2)
+    white = torch.full((), 255.0, dtype=torch.float32, device=images.device)  # by a number CUDA multiplies
+    return (images.float() / white).permute(0, 3, 1, 2)
 
 
 def _whole(levels: torch.Tensor) -> torch.Tensor:

@@ -6,6 +6,7 @@ epoch_plan          which batches an epoch has, what is in each, and reading it
 finish              from crops to what the network gets: floats, degraded, augmented, in its range
 in_memory           whole images kept on the host or on the device
 item_scores         how hard each item is, for batches that say so
+kept_images         the images of one loader, where its residency has them
 loader              `Loader`, its settings, and where it stands
 model_input         colour, range, type and memory format of what the network gets
 multi_loader        `Alternating` and `Unpaired`: several loaders as one

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
 from torch import Tensor
 
+from srdata.common.torch_settings import own_settings
 from srdata.data.crops.drawn_crops import Drawn
 from srdata.data.datasets.mixed import Mixed, Part
-from srdata.data.loading.finish import Raw
+from srdata.data.loading.finish import CPU, Raw
 from srdata.data.loading.in_memory import DeviceSource
 from srdata.data.sampling.orders import Order
 from srdata.data.sampling.schedule import Moment, Schedule, at, every
@@ -110,7 +111,7 @@ class Plan:
 
 @dataclass(frozen=True)
 class Reading:
-    """Reads the batches of a plan into memory, or gathers them where whole images are kept."""
+    """Reads the batches of a plan into memory, or picks them where whole images live on a device."""
 
     plan: Plan
     dihedral: bool | Schedule[bool]  # whether crops are drawn turned
@@ -121,6 +122,10 @@ class Reading:
     difficulty: Tensor | None = None  # a number for each item
 
     def __call__(self, job: Job) -> Raw:
+        with own_settings(CPU):
+            return self._raw(job)
+
+    def _raw(self, job: Job) -> Raw:
         parts = self.plan.parts(job, dihedral=at(self.dihedral, job.moment), only=self.only)
         drawn = [part.drawn for part in parts]
         turns = [turn for one in drawn if one.crops.turns is not None for turn in one.crops.turns.tolist()]
@@ -148,12 +153,11 @@ class Reading:
             return None
         return self.difficulty[torch.from_numpy(np.concatenate([part.items for part in parts]))]
 
-    def _sides(self, drawn: Sequence[Drawn]) -> tuple[Tensor, Tensor]:
-        """LR and HR (count, height, width, 3), see `cut`."""
+    def _sides(self, drawn: Sequence[Drawn]) -> tuple[Any, Any]:
+        """LR and HR (count, height, width, 3), see `cut`; or what is to be gathered of each data set."""
         if isinstance(drawn[0].source, DeviceSource):
-            found = [one.source.gather(one) for one in drawn if isinstance(one.source, DeviceSource)]
-            lr, hr = (torch.cat(sides) for sides in zip(*found, strict=True))
-            return lr, hr
+            found = [one.source.pick(one) for one in drawn if isinstance(one.source, DeviceSource)]
+            return [lr for lr, _ in found], [hr for _, hr in found]
         if len(drawn) > 1 or self.pin:
             return self._put_together(drawn)
         lr_crops, hr_crops = drawn[0].read()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import repeat
 from typing import Any, NamedTuple
@@ -12,21 +13,29 @@ from torch.nn.functional import interpolate
 
 from srdata.augment import Pipeline, Sides
 from srdata.augment.flips import Dihedral
+from srdata.common.device_copies import sent
+from srdata.common.torch_settings import own_settings
 from srdata.data.crops.regions import Spot
 from srdata.data.crops.to_tensor import opened
 from srdata.data.loading.batch import Batch
+from srdata.data.loading.in_memory import Picks, gathered
 from srdata.data.loading.model_input import ModelInput
 from srdata.data.loading.online_lr import Address, Making, Place, Rescaling
 from srdata.data.sampling.schedule import Moment, Schedule, at, every
 from srdata.resize import imresize
 from srdata.scale import Scale
 
+CPU = torch.device("cpu")
+
 
 class Raw(NamedTuple):
-    """The crops of a batch as they were read (count, height, width, 3), on whatever device; see `cut`."""
+    """The crops of a batch as they were read (count, height, width, 3), on whatever device; see `cut`.
 
-    lr: Tensor
-    hr: Tensor
+    Or what is to be gathered as such of images that live on the device.
+    """
+
+    lr: Tensor | Sequence[Picks]
+    hr: Tensor | Sequence[Picks]
     keys: list[str]
     visits: list[int]
     turns: list[int] | None  # of the dihedral group, as drawn
@@ -39,7 +48,9 @@ class Raw(NamedTuple):
 
     def to(self, device: torch.device) -> Raw:
         """The same with its pixels on a device, not waiting for them."""
-        lr, hr = (side.to(device, non_blocking=True) for side in (self.lr, self.hr))
+        if isinstance(self.lr, Tensor) and isinstance(self.hr, Tensor):
+            return self._replace(lr=sent(self.lr, device), hr=sent(self.hr, device))
+        lr, hr = gathered([self.lr, self.hr], device)  # type: ignore[list-item]  # both are picked, or none
         return self._replace(lr=lr, hr=hr)
 
 
@@ -58,14 +69,20 @@ class Finish:
         """Whether it takes less time than sending floats from one process to another."""
         return self.making is None and not any(one.augmentations for one in every(self.augment))
 
-    def __call__(self, raw: Raw) -> Batch:
+    def __call__(self, raw: Raw, device: torch.device = CPU) -> Batch:
+        """The batch of crops, made on a device."""
+        with own_settings(device):
+            return self._batch(raw.to(device), device)
+
+    def _batch(self, raw: Raw, device: torch.device) -> Batch:
         making = self.making.at(raw.moment) if isinstance(self.making, Schedule) else self.making
         augment = at(self.augment, raw.moment)
         images: list[Address] = [(self.seed, *image) for image in zip(raw.visits, raw.keys, strict=True)]
         place = Place(images, (self.seed, raw.moment.epoch, raw.number), raw.spots, raw.turns)
         notes = [_turning(turn) for turn in raw.turns or repeat(None, len(raw.keys))]
         whole = making is not None or not (self.model_input.bytes and augment.bytes_too)
-        sides = {name: self._opened(side, whole) for name, side in (("lr", raw.lr), ("hr", raw.hr))}
+        crops: dict[str, Any] = {"lr": raw.lr, "hr": raw.hr}
+        sides = {name: self._opened(side, whole) for name, side in crops.items()}
         sides = {name: side for name, side in sides.items() if side.numel()}
         if isinstance(making, Rescaling):  # which turns what it makes; that is not to be altered any more
             sides = _made(_augmented(sides, augment, place, notes), making, place, notes)
@@ -74,9 +91,9 @@ class Finish:
             sides = _augmented(sides, augment, place, notes)
         tensors = {name: self._finished(name, side) for name, side in sides.items()}
         if raw.difficulty is not None:
-            tensors["difficulty"] = raw.difficulty.to(raw.hr.device, non_blocking=True)
+            tensors["difficulty"] = sent(raw.difficulty, device)
         if raw.labels is not None:
-            tensors["label"] = torch.tensor(raw.labels).to(raw.hr.device, non_blocking=True)
+            tensors["label"] = sent(torch.tensor(raw.labels), device)
         return Batch(tensors, raw.keys, notes, self.scale)
 
     def _opened(self, side: Tensor, whole: bool) -> Tensor:

@@ -1,15 +1,19 @@
 """Keeping whole images in memory: decoded on the host, or all of them on the device.
 
 On the device the images of a side lie one after another in one tensor of pixels, and the crops of a batch are
-gathered by one indexed copy.
+gathered by one indexed copy: by whoever finishes the batch, on its stream. Reading only picks their places.
 """
 
 from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NamedTuple
 
 import numpy as np
 import torch
 from torch import Tensor
 
+from srdata.common.device_copies import sent_together
 from srdata.data.crops.drawn_crops import Drawn
 from srdata.data.crops.read_crops import Sides, shapes
 from srdata.data.pair_sources.sources import PairSource
@@ -52,8 +56,16 @@ class HostSource:
         return self._kept[image]
 
 
+class Picks(NamedTuple):
+    """Which pixels of a side are the crops of a batch: those at rows + columns (count, height or width)."""
+
+    side: ResidentSide
+    rows: Integers
+    columns: Integers
+
+
 class DeviceSource:
-    """The pairs of another source in the memory of a device.
+    """The pairs of another source in the memory of a device, brought there on the stream of now.
 
     Raises StorageFullError where they do not fit.
     """
@@ -68,7 +80,7 @@ class DeviceSource:
         cells = source.sizes // source.scale.numerator
         p, q = source.scale.as_integer_ratio()
         self._sides = tuple(
-            _Side(cells * cell, source.channels, device, wanted)
+            ResidentSide(cells * cell, source.channels, device, wanted)
             for cell, wanted in ((q, only != "hr"), (p, only != "lr"))
         )  # fmt: skip
         for image in range(len(cells)):
@@ -81,20 +93,20 @@ class DeviceSource:
     def read_pairs(self, images: Integers, corners: Integers, lr: Pixels, hr: Pixels) -> None:
         self._source.read_pairs(images, corners, lr, hr)
 
-    def gather(self, drawn: Drawn) -> tuple[Tensor, Tensor]:
-        """LR and HR of a batch, uint8 (count, height, width, 3), unturned."""
+    def pick(self, drawn: Drawn) -> tuple[Picks, Picks]:
+        """LR and HR of a batch, unturned; raises UsageError for padded images."""
         inside, (p, q) = drawn.crops.inside, self.scale.as_integer_ratio()
         if drawn.patch is not None and (inside.sizes != drawn.patch).any():
             raise UsageError("images that are padded cannot live on the device: take residency='host'")
         lr, hr = (
-            side.gather(inside.images, (inside.corners - drawn.around) * cell, shape)
+            side.pick(inside.images, (inside.corners - drawn.around) * cell, shape)
             for side, cell, shape in zip(self._sides, (q, p), drawn.shapes(), strict=True)
         )
         return lr, hr
 
 
-class _Side:
-    """The images of one side, one after another."""
+class ResidentSide:
+    """The images of one side, one after another, on a device."""
 
     def __init__(self, sizes: Integers, channels: int, device: torch.device, wanted: bool) -> None:
         areas = sizes.prod(axis=1) * wanted
@@ -111,21 +123,29 @@ class _Side:
     def put(self, image: int, pixels: Pixels) -> None:
         start = int(self._starts[image])
         flat = torch.from_numpy(pixels.reshape(-1, pixels.shape[-1]))
-        self._pixels[start : start + len(flat)] = flat.to(self._pixels.device)
+        self._pixels[start : start + len(flat)].copy_(flat)
 
-    def gather(self, images: Integers, corners: Integers, shape: tuple[int, ...]) -> Tensor:
+    def pick(self, images: Integers, corners: Integers, shape: tuple[int, ...]) -> Picks:
         """Crops of this shape, mirrored where they lie beyond their images."""
-        sizes, device = self._sizes[images], self._pixels.device
+        sizes = self._sizes[images]
         rows, columns = (
             reach(corners[:, axis, None] + np.arange(shape[1 + axis]), sizes[:, axis, None], "symmetric")
             for axis in (0, 1)
         )
-        starts = self._starts[images, None] + rows * sizes[:, 1:]
-        base, step = (
-            torch.from_numpy(numbers.astype(np.int64)).to(device, non_blocking=True)
-            for numbers in (starts, columns)
-        )
-        return self._pixels[base[:, :, None] + step[:, None]]
+        return Picks(self, self._starts[images, None] + rows * sizes[:, 1:], columns)
+
+    def gather(self, rows: Tensor, columns: Tensor) -> Tensor:
+        """The pixels at these places, uint8 (count, height, width, channels)."""
+        return self._pixels[rows[:, :, None] + columns[:, None]]
+
+
+def gathered(sides: Sequence[Sequence[Picks]], device: torch.device) -> list[Tensor]:
+    """Each side of a batch, of what was picked of one data set after another; one copy goes to the device."""
+    picks = [one for side in sides for one in side]
+    places = sent_together(device, *(numbers for one in picks for numbers in one[1:]))
+    pairs = iter(zip(places[::2], places[1::2], strict=True))
+    found = [[one.side.gather(*next(pairs)) for one in side] for side in sides]
+    return [parts[0] if len(parts) == 1 else torch.cat(parts) for parts in found]
 
 
 def whole_pair(source: PairSource, image: int, only: Only | None) -> Sides:

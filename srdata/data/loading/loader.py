@@ -16,15 +16,15 @@ from srdata.data.arbitrary_scale.scale_pairs import ArbitraryScale
 from srdata.data.datasets.mixed import InRatio, Mixed
 from srdata.data.datasets.paired import PairedDataset
 from srdata.data.loading.batch import Batch
-from srdata.data.loading.device_stream import on_device
 from srdata.data.loading.epoch_plan import Job, Plan, Reading
 from srdata.data.loading.finish import Finish, split_turning
 from srdata.data.loading.item_scores import item_numbers
+from srdata.data.loading.kept_images import KeptImages
 from srdata.data.loading.model_input import ModelInput
 from srdata.data.loading.online_degradation import OnlineDegradation
 from srdata.data.loading.online_lr import Degradation
 from srdata.data.loading.prefetch import ByProcesses, Kind, Workers, by_threads
-from srdata.data.loading.residency import Residency, device_of, settle
+from srdata.data.loading.residency import Residency, device_of
 from srdata.data.sampling.orders import Order, Sequential, Shuffled
 from srdata.data.sampling.ranks import my_share
 from srdata.data.sampling.schedule import Schedule, every, mapped
@@ -79,8 +79,11 @@ class Loader:
         workers      0: in line; more: as many threads, or processes by kind="process", each `ahead` batches
                      ahead. By default threads, one for every core but one and four at most
         residency    "mapped": crops are copied out of the shards; "host" and "device" keep whole images in
-                     memory, there; "auto" takes the device where half of its free memory holds them, and
-                     the host where images would be decoded for every crop and half of its memory holds them
+                     memory, there; "auto" takes the device where half of all its memory stays free beside
+                     them, and the host where images would be decoded for every crop and half of its free
+                     memory holds them. What is kept on a device is brought there on first use, when the
+                     model is there; `residency` and `residency_reason` say what was chosen, and `close`
+                     gives the memory back
         rank, world_size  of this process; by default those of `torch.distributed`
 
     `batch_size`, `patch_size`, `order`, `augment` and `degrade` may be a Schedule. Raises UsageError at once
@@ -133,9 +136,11 @@ class Loader:
         mean, std, on_host = _numbers(mean), _numbers(std), self.device.type == "cpu"
         model_input = ModelInput(dtype, channels_last, color, mean, std, value_range, upsample)
         online = OnlineDegradation(degrade, scale, group, margin, loose, mirrored, plain_hr)
-        making, self.scale = online.load(mixed, on_device=not on_host)
+        making, self.scale = online.load(mixed, self.device)
         dihedral, augments = _load_augments(augment, self.scale, upsample)
-        self.residency, mixed = settle(residency, mixed, online.only, self.device, kind, self.world_size)
+        self._images = KeptImages(residency, mixed, online.only, self.device, kind)
+        if on_host:
+            self._images.bring(self.world_size)
         order = order or _order(data, shuffle, repeat)
         sizes = mapped(partial(online.drawn_size, mixed, self.scale), patch_size)
         ranks, around = self.world_size, online.around
@@ -143,9 +148,9 @@ class Loader:
         self._reading = Reading(
             self._plan,
             dihedral,
-            turning=on_host and self.residency != "device" and not online.any_scale,
+            turning=on_host and not online.any_scale,
             only=online.only,
-            pin=self.device.type == "cuda",
+            pin=self.device.type == "cuda" and kind == "thread",
             placing=making is not None,
             difficulty=item_numbers(difficulty, mixed, self.scale),
         )
@@ -170,6 +175,30 @@ class Loader:
         while True:
             self._begun = False
             yield from self
+
+    @property
+    def residency(self) -> Residency:
+        """Where whole images are kept; on a device "auto" is decided on first use."""
+        return self._images.where
+
+    @property
+    def residency_reason(self) -> str:
+        """Why they are kept there, in words."""
+        return self._images.why
+
+    def close(self) -> None:
+        """End worker processes and give back the memory that keeps images, on the host and on the device.
+
+        The loader may be used on, which brings the images again. `with Loader(…) as loader:` closes it.
+        """
+        self._processes = None
+        self._images.give_back()
+
+    def __enter__(self) -> Loader:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
 
     def set_epoch(self, epoch: int) -> None:
         """Make `epoch` the next one. There is no need to; some frameworks do."""
@@ -204,19 +233,21 @@ class Loader:
 
     def _batches(self, epoch: int, start: int) -> Generator[Batch, None, None]:
         jobs = self._plan.jobs(epoch, start, self.rank)
+        reading = self._images.read_by(self._reading, self.world_size)
         if self.device.type == "cpu" and self._workers.count and self._finish.light:
-            yield from map(self._finish, self._ahead_of_use(self._reading, jobs))
+            yield from map(self._finish, self._ahead_of_use(reading, jobs))
         elif self.device.type == "cpu":
-            yield from self._ahead_of_use(_Making(self._reading, self._finish), jobs)
+            yield from self._ahead_of_use(_Making(reading, self._finish), jobs)
         else:
-            yield from on_device(self._ahead_of_use(self._reading, jobs), self._finish, self.device)
+            yield from self._images.stream.batches(self._ahead_of_use(reading, jobs), self._finish)
 
     def _ahead_of_use(self, work: Callable[[Job], Result], jobs: Iterable[Job]) -> Iterator[Result]:
         workers = self._workers
         if workers.kind == "thread" or not workers.count:
             return by_threads(work, jobs, workers.count, workers.ahead)
         if self._processes is None:
-            self._processes = ByProcesses(work, workers.count, workers.ahead, self._reading.pin)
+            pin = self.device.type == "cuda"  # by this process: CUDA has no life after a fork
+            self._processes = ByProcesses(work, workers.count, workers.ahead, pin)
         return self._processes.run(jobs)
 
 

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from srdata.colour import luma, rgb_to_ycbcr
+from srdata.common.device_copies import sent
 from srdata.data.crops.to_tensor import check_dtype
 from srdata.errors import UnknownNameError, UsageError
 from srdata.vocabulary import Color, Upsample
@@ -92,5 +93,5 @@ class ModelInput:
 
 def _channels(numbers: tuple[float, ...], like: Tensor) -> Tensor:
     views = like.shape[-3] // len(numbers)
-    column = torch.tensor(numbers * views, dtype=like.dtype).reshape(-1, 1, 1)
-    return column.to(like.device, non_blocking=True)
+    column = torch.tensor(numbers * views, dtype=like.dtype, device="cpu")
+    return sent(column, like.device).reshape(-1, 1, 1)

@@ -6,6 +6,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import partial
 
+import torch
+
 from srdata.data.arbitrary_scale.scale_pairs import ArbitraryScale
 from srdata.data.datasets.mixed import Mixed
 from srdata.data.loading.online_lr import Degradation, Degrading, Making, Rescaling
@@ -50,7 +52,7 @@ class OnlineDegradation:
         """Whether patches of any scale are made, which are turned after that."""
         return isinstance(self.degrade, ArbitraryScale)
 
-    def load(self, mixed: Mixed, on_device: bool) -> tuple[Making | Schedule[Making] | None, Scale]:
+    def load(self, mixed: Mixed, device: torch.device) -> tuple[Making | Schedule[Making] | None, Scale]:
         """What makes LR, None where it is read, and the scale of batches; UsageError or RecipeError."""
         if self.degrade is None:
             self._check_unused(mixed)
@@ -60,20 +62,26 @@ class OnlineDegradation:
             raise UsageError("degrade= makes LR of HR, which only='lr' leaves out: open the data with its HR")
         of_data = None if mixed.scale == 1 else mixed.scale  # HR alone has none
         scale = of_data if self.scale is None else Scale(self.scale)
-        making = mapped(partial(self._making, scale, on_device), self.degrade)
+        making = mapped(partial(self._making, scale, device), self.degrade)
         makings: Iterator[Making] = every(making)
         made = next(makings).scale
         self._check_mirrored(mixed.scale, made)
         return making, made
 
-    def _making(self, scale: Scale | None, on_device: bool, degrade: Degradation | ArbitraryScale) -> Making:
-        """One of what makes LR; raises RecipeError where a device cannot run it.
+    def _making(
+        self, scale: Scale | None, device: torch.device, degrade: Degradation | ArbitraryScale
+    ) -> Making:
+        """One of what makes LR; raises UsageError or RecipeError where a device cannot run it.
 
         `scale` may be None where the degradation is made for one alone.
         """
         if isinstance(degrade, ArbitraryScale):
             return Rescaling(degrade, scale or Scale(1))
-        chain = load_device_chain(degrade) if on_device else load_chain(degrade)
+        if device.type == "mps":  # which has no float64, and not every operation
+            raise UsageError(
+                "degrade= runs on the CPU and on CUDA: give device='cpu', and move the batches to mps"
+            )
+        chain = load_chain(degrade) if device.type == "cpu" else load_device_chain(degrade)
         return Degrading(chain, scale_of(chain, scale), self.group, self.margin, self.plain_hr, self.loose)
 
     def _check_unused(self, mixed: Mixed) -> None:

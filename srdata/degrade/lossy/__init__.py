@@ -1,8 +1,9 @@
 """What lossy image and video files do to pixels.
 
-jpeg          JPEG on tensors, as libjpeg-turbo makes it
-jpeg_chroma   its chroma, reduced and enlarged
-jpeg_dct      its DCT, rounded as there
-still_codecs  JPEG, WebP, AVIF and JPEG XL by the real codecs
-video_codecs  H.264 and others through PyAV
+device_constants  numbers that never change, kept on each device
+jpeg              JPEG on tensors, as libjpeg-turbo makes it
+jpeg_chroma       its chroma, reduced and enlarged
+jpeg_dct          its DCT, rounded as there
+still_codecs      JPEG, WebP, AVIF and JPEG XL by the real codecs
+video_codecs      H.264 and others through PyAV
 """

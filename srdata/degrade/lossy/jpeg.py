@@ -13,11 +13,12 @@ Source: libjpeg-turbo, jccolor.c, jcparam.c, jcdctmgr.c, jdcolor.c; see also `jp
 from __future__ import annotations
 
 from collections.abc import Sequence
-from functools import lru_cache
 
 import torch
 from torch import Tensor
 
+from srdata.common.device_copies import sent
+from srdata.degrade.lossy.device_constants import constant
 from srdata.degrade.lossy.jpeg_chroma import extended, grown, shrunk
 from srdata.degrade.lossy.jpeg_dct import BLOCK, Rounding, forward_dct, inverse_dct
 from srdata.degrade.lossy.still_codecs import JpegGradient, JpegSubsampling
@@ -97,7 +98,7 @@ def jpeg(
     _check(image, subsampling, gradient)
     rounding = _ROUNDINGS[gradient]
     with torch.set_grad_enabled(gradient != "none" and torch.is_grad_enabled()):
-        tables = _tables(_qualities(quality, len(image))).to(image.device, non_blocking=True)
+        tables = sent(_tables(_qualities(quality, len(image))), image.device)
         levels = _levels(image, rounding)
         if image.shape[1] == 1:
             return _like(image, _coded(levels - 128, tables[:, :1], rounding) + 128)
@@ -127,7 +128,7 @@ def _qualities(quality: int | Sequence[int] | Tensor, images: int) -> Tensor:
 def _tables(quality: Tensor) -> Tensor:
     """The luma and the chroma table of each quality: float64 (N, 2, 8, 8)."""
     percent = torch.where(quality < 50, 5000 // quality, 200 - 2 * quality)[:, None, None, None]
-    standard = torch.stack([_constant(table, quality.device) for table in (_LUMA_TABLE, _CHROMA_TABLE)])
+    standard = constant((_LUMA_TABLE, _CHROMA_TABLE), quality.device)
     return ((standard * percent + 50) / 100).floor_().clamp_(1, 255)
 
 
@@ -159,7 +160,7 @@ def _mixed(offset: Tensor | float, mixtures: _Rows, planes: Tensor) -> Tensor:
     """`offset` plus mixtures of `planes` in 16-bit fixed point."""
     if not isinstance(offset, Tensor):
         offset = planes.new_full((1, 1, 1, 1), offset)
-    weights = (_constant(mixtures, planes.device) / 2**16).expand(len(planes), -1, -1)
+    weights = (constant(mixtures, planes.device) / 2**16).expand(len(planes), -1, -1)
     mixed = torch.baddbmm(offset.flatten(2), weights, planes.flatten(2))
     return mixed.reshape(len(planes), len(mixtures), *planes.shape[2:])
 
@@ -173,10 +174,3 @@ def _coded(planes: Tensor, tables: Tensor, rounding: Rounding) -> Tensor:
     steps = tables[:, :, None, :, None, :]
     quantised = rounding.coefficient(blocks.mul_(_AWAY_FROM_ZERO / 8 / steps)).mul_(steps)
     return inverse_dct(quantised.reshape(whole), rounding)[..., :height, :width]
-
-
-@lru_cache(maxsize=64)
-def _constant(rows: _Rows, device: torch.device) -> Tensor:
-    with torch.inference_mode(False):
-        constant: Tensor = torch.tensor(rows, dtype=torch.float64).to(device, non_blocking=True)
-        return constant

@@ -8,12 +8,11 @@ Source: libjpeg-turbo, jcsample.c and jcprepct.c (down), jdsample.c (up).
 
 from __future__ import annotations
 
-from functools import lru_cache
-
 import torch
 from torch import Tensor
 from torch.nn.functional import pad
 
+from srdata.degrade.lossy.device_constants import constant
 from srdata.degrade.lossy.jpeg_dct import BLOCK, Rounding
 
 Factors = tuple[int, int]
@@ -74,10 +73,4 @@ def _nearer_thrice(planes: Tensor, axis: int) -> tuple[Tensor, Tensor]:
 
 def _biased(pairs: Tensor, bias: tuple[int, int]) -> Tensor:
     """Neighbouring columns (…, W, 2) with a bias each, side by side."""
-    return (pairs + _pair(bias, pairs.device)).flatten(-2)
-
-
-@lru_cache(maxsize=64)
-def _pair(values: tuple[int, int], device: torch.device) -> Tensor:
-    with torch.inference_mode(False):
-        return torch.tensor(values, dtype=torch.float64).to(device, non_blocking=True)
+    return (pairs + constant(bias, pairs.device)).flatten(-2)

@@ -9,11 +9,12 @@ Source: libjpeg-turbo, jfdctint.c and jidctint.c (Loeffler, Ligtenberg and Mosch
 
 from __future__ import annotations
 
-from functools import lru_cache
 from typing import NamedTuple, Protocol
 
 import torch
 from torch import Tensor
+
+from srdata.degrade.lossy.device_constants import constant
 
 BLOCK = 8  # the side of the squares that are transformed
 _FORWARD_SHIFTS = (11, 15)  # CONST_BITS - PASS1_BITS for the rows, CONST_BITS + PASS1_BITS for the columns
@@ -31,6 +32,13 @@ _HALF_BASIS = (
     (4433, -10704, 10704, -4433),
     (2260, -6436, 9633, -11363),
 )
+_BASES = {
+    shift: tuple(
+        tuple(sample / 2**shift for sample in (*half, *(sign * sample for sample in reversed(half))))
+        for half, sign in zip(_HALF_BASIS, (1, -1) * 4, strict=True)
+    )
+    for shift in {*_FORWARD_SHIFTS, *_INVERSE_SHIFTS}
+}
 
 
 class Step(Protocol):
@@ -76,11 +84,6 @@ def _along_columns(planes: Tensor, matrix: Tensor) -> Tensor:
     return torch.matmul(matrix, strips).reshape(planes.shape)
 
 
-@lru_cache(maxsize=64)
 def _basis(device: torch.device, shift: int) -> Tensor:
     """The 8x8 matrix (function, sample) divided by 2**shift."""
-    with torch.inference_mode(False):
-        half = torch.tensor(_HALF_BASIS, dtype=torch.float64)
-        signs = torch.tensor([1.0, -1.0] * 4, dtype=torch.float64)[:, None]
-        basis: Tensor = (torch.cat([half, half.flip(1) * signs], 1) / 2**shift).to(device, non_blocking=True)
-        return basis
+    return constant(_BASES[shift], device)

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from functools import cache
 from typing import TYPE_CHECKING, Any, Literal, TypeVar, cast
 
@@ -56,6 +57,15 @@ def keep_memory() -> None:
     np.empty(31 << 20, np.uint8)
 
 
+def own_settings(like: Array) -> AbstractContextManager[None]:
+    """Within it tensors such as `like` are computed by the settings of this package, not by the caller's."""
+    if not is_torch(like):
+        return nullcontext()
+    from srdata.common import torch_settings
+
+    return torch_settings.own_settings(like.device)
+
+
 def is_torch(x: Array) -> TypeIs[torch.Tensor]:
     """Whether `x` is a torch tensor; does not import torch to find out."""
     torch = sys.modules.get("torch")
@@ -85,9 +95,9 @@ def table(values: Any, like: Array) -> Array:
 
 def tensor(values: Any, like: torch.Tensor) -> torch.Tensor:
     """Nested lists (or a numpy array) of numbers as a float32 tensor where `like` is, not waiting for it."""
-    import torch
+    from srdata.common.device_copies import sent_together
 
-    return torch.from_numpy(np.array(values, np.float32)).to(like.device, non_blocking=True)
+    return sent_together(like.device, np.array(values, np.float32))[0]
 
 
 def index(places: Sequence[int] | NDArray[np.int64], like: Array) -> Any:
@@ -95,9 +105,9 @@ def index(places: Sequence[int] | NDArray[np.int64], like: Array) -> Any:
     host = np.asarray(places, np.int64)
     if not is_torch(like):
         return host
-    import torch
+    from srdata.common.device_copies import sent_together
 
-    return torch.from_numpy(host).to(like.device, non_blocking=True)
+    return sent_together(like.device, host)[0]
 
 
 def clip(x: X) -> X:

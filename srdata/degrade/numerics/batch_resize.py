@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import cv2
 import numpy as np
+from numpy.typing import NDArray
 
 from srdata.degrade.numerics import backend
 from srdata.degrade.numerics.backend import Array, Plane, is_torch
@@ -68,22 +69,21 @@ def _on_tensor(x: torch.Tensor, size: tuple[int, int], method: Method) -> torch.
     from torch.nn.functional import interpolate
 
     if method == "area":
-        rows, columns = _areas(x, x.shape[2], size[0]), _areas(x, x.shape[3], size[1])
+        rows, columns = (backend.tensor(_areas(*sides), x) for sides in zip(x.shape[2:], size, strict=True))
         return rows @ (x @ columns.T)
     if method == "nearest":
         return interpolate(x, size, mode="nearest-exact")
     return interpolate(x, size, mode=method, align_corners=False)
 
 
-def _areas(like: torch.Tensor, before: int, after: int) -> torch.Tensor:
+def _areas(before: int, after: int) -> NDArray[np.float64]:
     """How much of each output pixel (row) each input pixel (column) fills."""
-    import torch
-
     ratio = before / after
-    begin = torch.arange(after, dtype=torch.float64, device=like.device)[:, None] * ratio
-    pixel = torch.arange(before, dtype=torch.float64, device=like.device)[None]
-    shared = torch.minimum(begin + ratio, pixel + 1) - torch.maximum(begin, pixel)
-    return (shared.clamp(min=0) / ratio).to(like.dtype)
+    begin = np.arange(after)[:, None] * ratio
+    pixel = np.arange(before)[None]
+    shared = np.minimum(begin + ratio, pixel + 1) - np.maximum(begin, pixel)
+    areas: NDArray[np.float64] = np.maximum(shared, 0) / ratio
+    return areas
 
 
 def moved(x: Array, down: float, right: float) -> Array:
