@@ -260,10 +260,10 @@ def test_every_option_and_verb_that_is_named_is_there() -> None:
     found = list(messages())
     assert sum(bool(OPTION.search(one.text)) for one in found) > 50
     for one in found:
-        assert set(OPTION.findall(one.text)) <= known | {"--repair"}, one
+        assert set(OPTION.findall(one.text)) <= known, one
         for verb, words in COMMAND.findall(one.text):
             own = {name for option in cli.commands[verb].params for name in option.opts}
-            assert set(OPTION.findall(words.splitlines()[0] if words else "")) <= own | {"--repair"}, one
+            assert set(OPTION.findall(words.splitlines()[0] if words else "")) <= own, one
 
 
 def test_every_case_is_a_message_of_the_code() -> None:
