@@ -91,7 +91,7 @@ def _lone_lmdb(path: Path) -> _Parts:
 
 def _images(path: Path) -> _Parts:
     if path.is_file() and path.suffix.lower() in IMAGE_SUFFIXES:
-        return parts_by_name(path, by_name(path.parent, [path]))
+        return [Part(None, Pile(path.parent, dict(by_name(path.parent, [path]))))], []
     return parts_by_name(path, by_name(path, list_folder(path).images) if path.is_dir() else {})
 
 
