@@ -10,6 +10,7 @@ make_layers     one image of the source becomes its layers
 plan            what a preparation would do, before it does it
 prepare_set     `prepare`: once, however often it is interrupted
 source_items    an item for each HR image of the source
+standing_sets   what stands where a set is to be made
 """
 
 from srdata.preparation.degrade_folder import degrade_files

@@ -1,8 +1,9 @@
 """A prepared set as a whole: its images with their δ, whether it is what it says, its licences.
 
-licences      whether its images may be passed on
-set_images    `PreparedImages` of any layout; `explain` and `replay` what made LR
-verification  `verify`: files, records and pairs against their hashes, δ and the published set
+licence_names  licences by the names of the Hub and of SPDX
+licences       whether its images may be passed on
+set_images     `PreparedImages` of any layout; `explain` and `replay` what made LR
+verification   `verify`: files, records and pairs against their hashes, δ and the published set
 """
 
 from __future__ import annotations

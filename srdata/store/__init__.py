@@ -1,6 +1,7 @@
 """The store of a prepared set: blocks, codecs, LMDB shards, index, and the BasicSR format.
 
 basicsr_lmdb   the LMDB folders of BasicSR and its relatives
+block_hashes   the hash of every block, and which were compared
 blocks         how an image is cut into blocks, and which of them a crop touches
 codecs         how a block becomes bytes and comes back
 crop_blocks    a crop, put together from blocks
