@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import hashlib
+import io
 import re
+import zipfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -14,7 +16,7 @@ from loopback import Loopback, cut, serve, zip_of
 
 from srdata import catalog
 from srdata.cli import run
-from srdata.errors import SourceError
+from srdata.errors import ImageError, SourceError
 from srdata.images import read_image
 from srdata.preparation import prepare
 from srdata.prepared.verification import verify
@@ -124,6 +126,25 @@ def test_published_lr_can_be_taken_as_it_is(golden: Path, shelf: Path, tmp_path:
             report = verify(built, golden=True)
             assert report.ok, report.text
             assert "0 of" in report.text
+
+
+@pytest.mark.parametrize("rows", [1, -1])
+def test_published_lr_of_another_size_is_no_pair(
+    golden: Path, shelf: Path, tmp_path: Path, rows: int
+) -> None:
+    files = archives(golden)
+    lr = cv2.imread(str(golden / "set5/LR_bicubic/X4/birdx4.png"))
+    with zipfile.ZipFile(io.BytesIO(files["lr.zip"])) as archive:
+        members = {name: archive.read(name) for name in archive.namelist()}
+    changed = cv2.resize(lr, (lr.shape[1], lr.shape[0] + rows))
+    members["Tiny_LR_bicubic/X4/birdx4.png"] = cv2.imencode(".png", changed)[1].tobytes()
+    files["lr.zip"] = zip_of(members)
+    with serve(files) as server:
+        offer(shelf, server.url("").rstrip("/"), files)
+        with pytest.raises(
+            ImageError, match=r"birdx4\.png: is 72x\d+, but bird\.png at x4 asks for 72x72: the two"
+        ):
+            prepare("tiny", root=tmp_path, degradation="published:bicubic", jobs=1)
 
 
 def test_files_that_the_user_has_are_not_downloaded(tiny: Loopback, golden: Path, tmp_path: Path) -> None:

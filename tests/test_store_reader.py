@@ -424,4 +424,4 @@ def test_what_is_kept_of_mapped_files_does_not_grow_with_the_set(
 
 def views() -> int:
     gc.collect()
-    return sum(isinstance(one, memoryview) for one in gc.get_objects())
+    return sum(type(one) is memoryview for one in gc.get_objects())
