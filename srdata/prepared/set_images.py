@@ -12,13 +12,13 @@ from srdata.common.files import inside, write_file
 from srdata.common.output_paths import check_folder, check_output
 from srdata.degrade import whole_images
 from srdata.degrade.chain import load_chain
-from srdata.errors import UnknownNameError, UsageError
+from srdata.errors import SetError, UnknownNameError, UsageError
 from srdata.images import Pixels, encode_png, grey_plane, read_image
 from srdata.scale import OneScale, Scale
 from srdata.store.blocks import HR
 from srdata.store.index import Index
 from srdata.store.reader import SetReader
-from srdata.store.set_json import SetFile, read_set
+from srdata.store.set_json import SET_FILE, SetFile, read_set
 
 
 class PreparedImages:
@@ -31,6 +31,10 @@ class PreparedImages:
         self.content: SetFile = content
         self.index = Index.of_set(folder, content)
         self.scales = tuple(map(Scale, content.scales))
+        if content.layout == "folder" and (unnamed := set(self.index.splits) - set(content.templates)):
+            raise SetError(
+                f"{folder}: {SET_FILE} does not say how files of split {min(unnamed)!r} are called"
+            )
         self.splits = {row: split for split in self.index.splits for row in self.index.rows(split)}
         self._reader = SetReader(folder, verify=True) if content.layout == "lmdb" else None
 
@@ -71,7 +75,10 @@ def replay_image(images: PreparedImages, row: int, scale: Scale) -> Pixels:
     delta = images.index.params(row).get(scale.label)
     if delta is None:
         raise UsageError(f"{images.folder}: the LR images are published ones, there is no δ to replay")
-    chain = load_chain(images.content.recipe["degradation"][str(scale)])
+    degradation = images.content.recipe.get("degradation")
+    if not isinstance(degradation, dict) or str(scale) not in degradation:
+        raise SetError(f"{images.folder}: the recipe does not say how LR at {scale.label} was made")
+    chain = load_chain(degradation[str(scale)])
     stored_hr = images.read(row, HR)  # what the chain does to HR is done
     steps = chain.model_copy(update={"hr": ()})
     return whole_images.replay(stored_hr, steps, delta[len(chain.hr) :], scale)
@@ -90,7 +97,7 @@ def explain(path: str | Path, key: str) -> dict[str, Any]:
         "source_sha256": images.index.source_sha256(row),
         "params": images.index.params(row),
         "pixels": images.index.pixels(row),
-        "degradation": images.content.recipe["degradation"],
+        "degradation": images.content.recipe.get("degradation"),
         "versions": images.content.versions,
     }
 

@@ -276,7 +276,7 @@ class Index:
     def _reading(self) -> Iterator[None]:
         try:
             yield
-        except (pa.ArrowException, OSError, KeyError) as error:
+        except (pa.ArrowException, OSError, KeyError, IndexError) as error:
             raise self._damaged(error) from error
 
     def _damaged(self, why: object) -> CorruptRecordError:
