@@ -141,9 +141,7 @@ def test_published_lr_of_another_size_is_no_pair(
     files["lr.zip"] = zip_of(members)
     with serve(files) as server:
         offer(shelf, server.url("").rstrip("/"), files)
-        with pytest.raises(
-            ImageError, match=r"birdx4\.png: is 72x\d+, but bird\.png at x4 asks for 72x72: the two"
-        ):
+        with pytest.raises(ImageError, match=r"birdx4\.png: is 72x\d+, but bird\.png at x4 asks for 72x72"):
             prepare("tiny", root=tmp_path, degradation="published:bicubic", jobs=1)
 
 

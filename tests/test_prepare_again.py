@@ -103,9 +103,7 @@ def test_lr_of_another_size_is_no_pair(tmp_path: Path, size: tuple[int, int]) ->
 def test_an_image_called_as_a_copy_of_another_is_refused(tmp_path: Path) -> None:
     for key in ("one", "oneT0"):
         write_png(tmp_path / f"mine/{key}.png", read_image(PHOTOGRAPHS / "coffee.png")[:160, :160])
-    with pytest.raises(
-        UsageError, match=r"two images have the key 'oneT0': .*one\.png and .*oneT0\.png.*; rename"
-    ):
+    with pytest.raises(UsageError, match=r"two images have the key 'oneT0': .*one\.png and .*oneT0\.png"):
         prepare(tmp_path / "mine", scale=4, copies="classsr", root=tmp_path, jobs=1)
 
 

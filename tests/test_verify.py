@@ -83,7 +83,7 @@ def test_parameters_that_do_not_give_the_stored_lr_are_a_problem(sets: Path, tmp
     chain = tmp_path / "noisy.yaml"
     chain.write_text("steps: [{op: imresize}, {op: gaussian_noise, sigma: [5, 10]}]")
     folder = prepare(
-        sets / "images", scale=4, lmdb=True, root=tmp_path, degradation=str(chain), name="noisy", jobs=1
+        sets / "images", scale=4, root=tmp_path, degradation=str(chain), name="noisy", jobs=1
     ).path
     assert verify(folder, replay=2).problems == []
     drawn = pq.read_table(folder / INDEX_FILE)["params"].to_pylist()
