@@ -167,12 +167,14 @@ def test_configs_splits_and_columns_are_chosen(other: Elsewhere) -> None:
     columns = "columns={'hr': 'gt', 'lr': 'lq', 'key': 'id'}"
     other(f"data = PairedDataset('hf://lab/configs', config='hard', {columns})")
     assert other.value("data.keys") == list(PAIRS)
+    other("found = PairedDataset('hf://lab/configs', config='hard')")
+    assert other.value("[found.only, len(found)]") == [None, len(PAIRS)], "gt and lq are known"
     wrong = {
         columns: "UsageError: hf://lab/configs holds the configs easy, hard: choose one with config=",
         "config='mild'": "UnknownNameError: hf://lab/configs has no config 'mild', it has easy, hard",
         "config='hard', split='train'": "UnknownNameError: hf://lab/configs has no split 'train', it has val",
-        "config='hard'": "UsageError: hf://lab/configs validation has none of the columns lr, hr and image, "
-        "it has images in lq, gt, other things in id: name them by columns=",
+        "config='hard', columns={'hr': 'HR'}": "UnknownNameError: hf://lab/configs validation has no "
+        "column 'HR', it has images in lq, gt, other things in id: name them by columns=",
     }
     for kind in ("PairedDataset", "StreamedPairs"):
         for given, message in wrong.items():
@@ -292,8 +294,10 @@ def test_columns_configs_and_bad_rows_of_a_source(other: Elsewhere, tmp_path: Pa
     settings = f"scale=2, root={str(tmp_path)!r}, jobs=1"
     told = other.error(f"prepare('hf://lab/configs', {settings})")
     assert "holds the configs easy, hard: choose one with config=" in told
-    told = other.error(f"prepare('hf://lab/configs', config='hard', {settings})")
+    told = other.error(f"prepare('hf://lab/configs', config='hard', column='HR', {settings})")
     assert "it has images in lq, gt" in told
+    other(f"told = prepare('hf://lab/configs', config='hard', name='told', {settings})")
+    assert other.value("told.content.counts") == {"validation": len(PAIRS)}, "gt is HR"
     other(f"made = prepare('hf://lab/configs', config='hard', column='gt', {settings})")
     assert other.value("made.content.counts") == {"validation": len(PAIRS)}
     told = other.error(
