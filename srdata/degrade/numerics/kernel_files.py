@@ -11,8 +11,9 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from srdata.common.mat_file import read_mat
 from srdata.degrade.numerics.blur_kernels import Kernel
-from srdata.errors import MissingExtraError, UsageError
+from srdata.errors import UsageError
 
 LARGEST = 255  # pixels along a side
 
@@ -44,24 +45,14 @@ def read_kernels(path: str) -> KernelFile:
 
 def _from_npy(content: bytes, path: str) -> list[NDArray[Any]]:
     try:
-        array = np.load(io.BytesIO(content), allow_pickle=False)
-    except (ValueError, EOFError) as error:
+        array = np.lib.format.read_array(io.BytesIO(content), allow_pickle=False)  # and nothing but .npy
+    except (ValueError, EOFError, TypeError, SyntaxError, RecursionError, MemoryError) as error:
         raise UsageError(f"{path}: is no .npy file of plain numbers: {error}") from error
     return _plain(array)
 
 
 def _from_mat(content: bytes, path: str) -> list[NDArray[Any]]:
-    try:
-        from scipy.io import loadmat
-    except ImportError as error:
-        raise MissingExtraError(
-            f"{path}: needs scipy: pip install scipy, or save the kernels as .npy"
-        ) from error
-    try:
-        named = loadmat(io.BytesIO(content))
-    except (ValueError, NotImplementedError) as error:  # the second is what scipy says of MATLAB 7.3 files
-        raise UsageError(f"{path}: is no .mat file that scipy reads: {error}; save them as .npy") from error
-    return [array for name, value in named.items() if not name.startswith("__") for array in _plain(value)]
+    return [array for value in read_mat(content, path).values() for array in _plain(value)]
 
 
 def _plain(value: Any) -> list[NDArray[Any]]:

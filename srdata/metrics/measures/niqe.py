@@ -13,7 +13,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from srdata.colour import luma
-from srdata.errors import MissingExtraError, UsageError
+from srdata.common.mat_file import read_mat
+from srdata.errors import UsageError
 from srdata.images import Pixels
 from srdata.resize import imresize
 
@@ -63,7 +64,7 @@ def naturalness(image: Pixels, natural: Natural) -> float:
 def load_natural(path: Path) -> Natural:
     """The model of natural images in BasicSR's `niqe_pris_params.npz` or the authors' `modelparameters.mat`.
 
-    Raises UsageError, and MissingExtraError for a .mat file without scipy.
+    Raises UsageError.
     """
     content = _content(path)
     for mean, covariance in _NAMES:
@@ -75,16 +76,10 @@ def load_natural(path: Path) -> Natural:
 
 
 def _content(path: Path) -> dict[str, Any]:
-    if path.suffix == ".mat":
-        try:
-            from scipy.io import loadmat
-        except ImportError as error:
-            raise MissingExtraError.of("scipy", "metrics") from error
-        reader = loadmat
-    else:
-        reader = np.load  # without pickles
     try:
-        return dict(reader(path))
+        if path.suffix == ".mat":
+            return dict(read_mat(path.read_bytes(), str(path)))
+        return dict(np.load(path))  # without pickles
     except (OSError, ValueError, TypeError, EOFError, zipfile.BadZipFile, NotImplementedError) as error:
         raise UsageError(f"cannot read the model of NIQE in {path}: {error}") from error
 
