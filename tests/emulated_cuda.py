@@ -9,7 +9,7 @@ through one dispatch mode, which does it on the CPU and meanwhile
   one that wrote it, and each memory that was freed while a stream that was not recorded might still use it;
 - with `busy`, puts off all work on the default stream until something waits for it, as it is behind a
   training step, so that what does not wait for it computes with zeros;
-- counts launches, those with float64, copies and bytes in `counts`;
+- counts launches, those with float64, copies and bytes in `counts`, and the bytes that one made in `largest`;
 - multiplies and convolves float32 with ten bits of mantissa where the settings of torch allow TF32, and
   refuses what is not deterministic on CUDA where they ask for that.
 
@@ -206,6 +206,7 @@ class Emulated:
         self.waits: list[str] = []
         self.races: list[str] = []
         self.counts: Counter[str] = Counter()
+        self.largest = 0  # bytes of what one operation made
 
     @property
     def held(self) -> int:
@@ -377,6 +378,7 @@ class Emulated:
         for one in found if written is None else [written.host if isinstance(written, OnDevice) else written]:
             self.memory(one).written = stream, now
         tensors = [one.host for one in inside] + found
+        self.largest = max(self.largest, *(one.numel() * one.element_size() for one in found), 0)
         self.counts["launches"] += 1
         self.counts["launches of float64"] += any(one.dtype == torch.float64 for one in tensors)
         self.counts["bytes"] += sum(one.numel() * one.element_size() for one in tensors)

@@ -15,8 +15,6 @@ from emulated_cuda import (
     Emulated,
     OnDevice,
     Stream,
-    compiled_guard,
-    emulated_device,
     on_stream,
     value,
 )
@@ -47,17 +45,6 @@ def on_devices() -> list[str]:
             continue
         found.append(name)
     return found
-
-
-@pytest.fixture(scope="session")
-def guard(tmp_path_factory: pytest.TempPathFactory) -> None:
-    compiled_guard(tmp_path_factory.mktemp("guard"))
-
-
-@pytest.fixture
-def device(guard: None, monkeypatch: pytest.MonkeyPatch) -> Iterator[Emulated]:
-    with emulated_device(monkeypatch) as emulated:
-        yield emulated
 
 
 @pytest.fixture(scope="module")
