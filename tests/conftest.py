@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import functools
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -56,6 +57,23 @@ def golden() -> Path:
     if not folder.is_dir():
         pytest.skip(f"the MATLAB results are not at {folder}")
     return folder
+
+
+@pytest.fixture(scope="session")
+def device_guard(tmp_path_factory: pytest.TempPathFactory) -> None:
+    """What the emulated device needs of this process."""
+    from emulated_cuda import compiled_guard
+
+    compiled_guard(tmp_path_factory.mktemp("guard"))
+
+
+@pytest.fixture
+def device(device_guard: None, monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
+    """device="cuda" and "mps", emulated: see `emulated_cuda`."""
+    from emulated_cuda import emulated_device
+
+    with emulated_device(monkeypatch) as emulated:
+        yield emulated
 
 
 @pytest.fixture(scope="session")

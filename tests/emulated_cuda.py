@@ -1,4 +1,4 @@
-"""A CUDA device made of CPU arithmetic: what a device would refuse, wait for or race on shows without having one.
+"""A CUDA device made of CPU arithmetic: what one would refuse, wait for or race on shows without having it.
 
 How it works. A tensor "on cuda" is a wrapper around a tensor of the CPU, and every operation of torch passes
 through one dispatch mode, which does it on the CPU and meanwhile
@@ -7,14 +7,14 @@ through one dispatch mode, which does it on the CPU and meanwhile
 - notes in `waits` whatever would make the host wait for the device;
 - keeps a vector clock of every stream: `races` holds each use of memory on a stream that did not wait for the
   one that wrote it, and each memory that was freed while a stream that was not recorded might still use it;
-- with `busy`, puts off all work on the default stream until something waits for it, as it is behind a training
-  step, so that what does not wait for it computes with zeros;
-- counts launches, those with float64, copies and bytes in `counts`;
-- multiplies and convolves float32 with ten bits of mantissa where the settings of torch allow TF32, and refuses
-  what is not deterministic on CUDA where they ask for that.
+- with `busy`, puts off all work on the default stream until something waits for it, as it is behind a
+  training step, so that what does not wait for it computes with zeros;
+- counts launches, those with float64, copies and bytes in `counts`, and the bytes that one made in `largest`;
+- multiplies and convolves float32 with ten bits of mantissa where the settings of torch allow TF32, and
+  refuses what is not deterministic on CUDA where they ask for that.
 
-`device="mps"` is emulated too, as a device without float64 and with one stream. A device guard, of which the CPU
-build of torch has none, is compiled once a session with the headers that torch brings.
+`device="mps"` is emulated too, as a device without float64 and with one stream. A device guard, of which the
+CPU build of torch has none, is compiled once a session with the headers that torch brings.
 
 What it does not model: speed; the caching allocator, but for the rule above; the driver's staging of pageable
 memory, so such a copy counts as one that waits; the values of CUDA's kernels and random generators, which are
@@ -168,11 +168,14 @@ class OnDevice(torch.Tensor):
         EMULATED.memory(self.host).recorded.add(stream.cuda_stream)
 
 
-class _Generator(torch.Generator):
+_OF_CPU = torch.Generator
+
+
+class _Generator(_OF_CPU):
     """One of the device draws what one of the CPU does."""
 
     def __new__(cls, device: Any = "cpu") -> Any:
-        return torch.Generator.__new__(cls, "cpu")
+        return _OF_CPU.__new__(cls, "cpu")
 
     def __init__(self, device: Any = "cpu") -> None: ...
 
@@ -193,6 +196,7 @@ class Emulated:
         self._process = os.getpid()
         self.clock: Counter[int] = Counter()
         self.known: dict[int, Counter[int]] = defaultdict(Counter)
+        self.done: Counter[int] = Counter()  # what the host has waited for, of each stream
         self.later: list[Callable[[], None]] = []  # work on the default stream that was put off
         self.busy = False
         self.reset()
@@ -202,6 +206,12 @@ class Emulated:
         self.waits: list[str] = []
         self.races: list[str] = []
         self.counts: Counter[str] = Counter()
+        self.largest = 0  # bytes of what one operation made
+
+    @property
+    def held(self) -> int:
+        """The pieces of memory on the device."""
+        return len(self._memories)
 
     def new_stream(self) -> int:
         self._streams += 1
@@ -225,8 +235,11 @@ class Emulated:
             self.waits.append(f"{why}, in {_place()}")
             if not stream:
                 self.catch_up()
-            for other in {*self.known, *self.clock, 0}:
-                self.known[other][stream] = self.clock[stream]
+            self.done[stream] = self.clock[stream]
+
+    def _follows(self, stream: int, other: int, moment: int) -> bool:
+        """Whether what is launched on a stream now comes after that moment of the other."""
+        return moment <= max(self.known[stream][other], self.done[other])
 
     def memory(self, host: torch.Tensor) -> Memory:
         storage = host.untyped_storage()
@@ -240,7 +253,7 @@ class Emulated:
         memory = self._memories.pop(key)
         self._pinned.discard(key)
         for stream, moment in memory.used.items():
-            if stream not in memory.recorded and self.known[memory.owner][stream] < moment:
+            if stream not in memory.recorded and not self._follows(memory.owner, stream, moment):
                 self.races.append(f"memory of stream {memory.owner} was freed while stream {stream} uses it")
 
     def run(self, function: Any, args: Any, kwargs: Any) -> Any:
@@ -260,13 +273,17 @@ class Emulated:
             return self._pin(function if name != "_pin_memory" else torch.clone, args, kwargs)
         if not inside and not to_device:
             return function(*args, **kwargs)
+        late = ""
         if name in ("_to_copy", "copy_"):
-            self._note_copy(name, args, kwargs)
+            late = self._note_copy(name, args, kwargs)
         else:
             self._check(name, args, inside, leaves)
         device = torch.device(wanted.type, wanted.index or 0) if to_device else inside[0].device
         leaving = (isinstance(wanted, torch.device) and wanted.type == "cpu") or not _is_inside(args, name)
-        return self._launched(function, args, kwargs, inside, None if leaving else device)
+        made = self._launched(function, args, kwargs, inside, None if leaving else device)
+        if late:
+            self.wait(late, current_stream().cuda_stream)
+        return made
 
     def _pin(self, make: Any, args: Any, kwargs: Any) -> torch.Tensor:
         if os.getpid() != self._process:
@@ -277,7 +294,8 @@ class Emulated:
         weakref.finalize(made.untyped_storage(), self._pinned.discard, key)
         return made
 
-    def _note_copy(self, name: str, args: Any, kwargs: Any) -> None:
+    def _note_copy(self, name: str, args: Any, kwargs: Any) -> str:
+        """Waits for what is copied to the host; gives why the host will wait for a copy to the device."""
         source = args[1] if name == "copy_" else args[0]
         free = kwargs.get("non_blocking") or (name == "copy_" and len(args) > 2 and args[2])
         if isinstance(source, OnDevice):
@@ -285,12 +303,12 @@ class Emulated:
             if target == "cpu":
                 self.counts["copies to the host"] += 1
                 self.wait("a copy to the host", current_stream().cuda_stream)
-            return
+            return ""
         self.counts["copies to the device"] += 1
         pinned = source.untyped_storage()._cdata in self._pinned
-        if source.dim() and not (free and pinned):
-            how = "memory that is not pinned" if free else "a blocking copy"
-            self.wait(f"{how} to the device", current_stream().cuda_stream)
+        if not source.dim() or (free and pinned):
+            return ""
+        return "a copy of memory that is not pinned" if free else "a blocking copy to the device"
 
     def _check(self, name: str, args: Any, inside: list[Any], leaves: list[Any]) -> None:
         stream = current_stream().cuda_stream
@@ -315,7 +333,7 @@ class Emulated:
         """The result, as one on `device`, or on the host."""
         stream, writes = current_stream().cuda_stream, function._schema.is_mutable
         work = functools.partial(_worked, function, args, kwargs)
-        if (not stream and not self.later and not self.busy) or stream or device is None:
+        if stream or device is None or not (self.later or self.busy):
             made, shared = work(), None
         else:
             made, shared = self._put_off(work, args, writes)
@@ -352,7 +370,7 @@ class Emulated:
         for one in inside:
             memory = self.memory(one.host)
             writer, moment = memory.written
-            if writer != stream and self.known[stream][writer] < moment:
+            if writer != stream and not self._follows(stream, writer, moment):
                 self.races.append(
                     f"stream {stream} does not wait for stream {writer}: {function}, in {_place()}"
                 )
@@ -360,6 +378,7 @@ class Emulated:
         for one in found if written is None else [written.host if isinstance(written, OnDevice) else written]:
             self.memory(one).written = stream, now
         tensors = [one.host for one in inside] + found
+        self.largest = max(self.largest, *(one.numel() * one.element_size() for one in found), 0)
         self.counts["launches"] += 1
         self.counts["launches of float64"] += any(one.dtype == torch.float64 for one in tensors)
         self.counts["bytes"] += sum(one.numel() * one.element_size() for one in tensors)
@@ -368,9 +387,7 @@ class Emulated:
         if not isinstance(made, torch.Tensor) or device is None:
             return made
         if device.type == "mps" and made.dtype == torch.float64:
-            raise TypeError(
-                "Cannot convert a MPS Tensor to float64 dtype as the MPS framework has no float64"
-            )
+            raise TypeError("Cannot convert a MPS Tensor to float64 dtype: there is none")
         same = [one for one in inside if one.host is made]
         self.memory(made)
         return same[0] if same else OnDevice(made, device)
@@ -458,6 +475,7 @@ def emulated_device(patch: pytest.MonkeyPatch) -> Iterator[Emulated]:
         "current_device": lambda: 0,
         "mem_get_info": lambda device=None: (20 << 30, 24 << 30),
         "empty_cache": lambda: None,
+        "is_bf16_supported": lambda including_emulation=True: True,
         "Stream": Stream,
         "Event": Event,
         "stream": on_stream,

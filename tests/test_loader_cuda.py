@@ -46,8 +46,8 @@ def test_batches_are_those_of_the_cpu(
     settings: dict[str, Any] = {"augment": ["dihedral"], "seed": 2, "repeat": 4, **making}
     on_cpu = Loader(data, 4, **settings)
     on_gpu = Loader(data, 4, device="cuda", residency=residency, **settings)
-    assert on_gpu.residency == ("device" if residency == "auto" else residency)
     for expected, found in zip(on_cpu, on_gpu, strict=True):
+        assert on_gpu.residency == ("device" if residency == "auto" else residency)
         assert found.keys == expected.keys
         assert found.params == expected.params
         for side in ("lr", "hr"):

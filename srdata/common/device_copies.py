@@ -24,7 +24,7 @@ def sent_together(device: torch.device, *arrays: NDArray[Any]) -> list[Tensor]:
     """Arrays as tensors on a device, all by one copy; on the CPU they keep their memory."""
     whole = [np.ascontiguousarray(array).reshape(array.shape) for array in arrays]
     if device.type == "cpu":
-        return [torch.from_numpy(array) for array in whole]
+        return [torch.from_numpy(array if array.flags.writeable else array.copy()) for array in whole]
     ends = list(accumulate(-(-array.nbytes // _ALIGNMENT) * _ALIGNMENT for array in whole))
     room = torch.empty(ends[-1], dtype=torch.uint8, device="cpu", pin_memory=device.type == "cuda")
     starts = [0, *ends[:-1]]

@@ -5,7 +5,7 @@ interpolation_kernels  box, triangle, cubic, lanczos
 on_arrays              both passes over a numpy image
 on_tensors             both passes over a torch batch
 output_sizes           what is asked for, checked
-pillow_bicubic         Pillow's bicubic in whole numbers
+pillow_weights         Pillow's resize in whole numbers
 reference              the definition in float64
 taps                   which input pixels make an output pixel
 """

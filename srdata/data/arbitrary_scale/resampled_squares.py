@@ -13,7 +13,7 @@ from torch import Tensor
 from srdata.common.device_copies import sent_together
 from srdata.degrade.numerics import backend
 from srdata.images import TRANSPOSES
-from srdata.resize import pillow_bicubic
+from srdata.resize import pillow_weights
 from srdata.resize.taps import reach, taps
 
 Integers = NDArray[np.int64]
@@ -43,9 +43,10 @@ def by_pillow(hr: Tensor, corners: Integers, sides: Integers, size: int) -> Tens
     """The same by Pillow's bicubic, bit for bit: of the 8-bit levels of `hr`, and rounded to such."""
     levels = hr.cpu() if hr.device.type == "mps" else hr  # which has no floats that hold these sums exactly
     levels = (levels * 255).round_().double()
-    rows, columns = _matrices(_pillow, corners, sides, size, levels)
-    across = _pillows_rounding(levels @ columns.transpose(-2, -1))
-    return (_pillows_rounding(rows @ across) / 255).to(hr.device, hr.dtype)
+    rows, columns = _matrices(pillow_weights.matrix, corners, sides, size, levels)
+    across = pillow_weights.levels_of(levels @ columns.transpose(-2, -1))
+    lr: Tensor = pillow_weights.levels_of(rows @ across) / 255
+    return lr.to(hr.device, hr.dtype)
 
 
 def cut_out(hr: Tensor, corners: Integers, side: int) -> Tensor:
@@ -95,16 +96,6 @@ def _matlab(length: int, size: int, margin: int) -> Matrix:
     matrix = np.zeros((size, length))
     np.add.at(matrix, (np.arange(size)[:, None], inputs), table.weights)
     return matrix
-
-
-@lru_cache(maxsize=256)
-def _pillow(side: int, size: int) -> Matrix:
-    return pillow_bicubic.matrix(side, size)
-
-
-def _pillows_rounding(sums: Tensor) -> Tensor:
-    """Of sums that are written to: exact, as `ONE` is a power of two."""
-    return _halves_up(sums.mul_(1 / pillow_bicubic.ONE))
 
 
 def _halves_up(levels: Tensor) -> Tensor:

@@ -10,6 +10,7 @@ import cv2
 import numpy as np
 from pydantic import Field, PrivateAttr, model_validator
 
+from srdata.colour import library
 from srdata.common.files import named_beside
 from srdata.degrade.model.by_setting import alike
 from srdata.degrade.model.distributions import chance, choice, field_key, odd, pick, uniform
@@ -139,6 +140,9 @@ def kernel_of(params: Params, shift: float = 0.0) -> Kernel:
     return blur_kernels.path(at, params["length"], params["key"])
 
 
+_MEDIAN_BYTES = 1 << 26  # of the neighbourhoods that are held at a time
+
+
 class MedianBlur(BytesOp):
     """Each sample becomes the median of the 8-bit levels about it; the edge is repeated beyond the border.
 
@@ -162,10 +166,20 @@ class MedianBlur(BytesOp):
 
 
 def _median(x: Any, size: int) -> Any:
-    reach = size // 2
-    wide = backend.pad(x, reach, reach, reach, reach, "replicate")
-    around = wide.unfold(2, size, 1).unfold(3, size, 1)
-    return around.reshape(*x.shape, size * size).median(dim=-1).values
+    """The medians of whole levels, of so many rows at a time as memory has room for."""
+    reach, height = size // 2, x.shape[2]
+    wide = backend.pad((x * 255).round().byte(), reach, reach, reach, reach, "replicate")
+    strip = max(1, _MEDIAN_BYTES // (x[:, :, 0].numel() * size * size))
+    found = [
+        _of_neighbours(wide[:, :, top : min(top + strip, height) + 2 * reach], size)
+        for top in range(0, height, strip)
+    ]
+    return library(x).concatenate(found, 2).float() * (1 / 255)
+
+
+def _of_neighbours(wide: Any, size: int) -> Any:
+    """The median of each square of `size` pixels in a tensor."""
+    return wide.unfold(2, size, 1).unfold(3, size, 1).flatten(-2).median(dim=-1).values
 
 
 class KernelBlur(Op):

@@ -77,6 +77,8 @@ class ErrorDiffusion(Op):
     `error_diffusion_dither`), with its range of levels per channel.
     """
 
+    host_only: ClassVar[bool] = True  # a device would be asked for thousands of tiny steps, one after another
+
     op: Literal["error_diffusion"] = "error_diffusion"
     levels: Tones = (2, 10)
     kernel: Annotated[dict[Diffusion, float], *ODDS] = Field(default={"floyd-steinberg": 1.0})

@@ -1,0 +1,58 @@
+"""Every op of a degradation on the emulated device: values of the CPU, no waits, bounded memory."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+from degrade_examples import CASES, drawn, op_of, photographs
+from emulated_cuda import Emulated, value
+
+from srdata.common.torch_settings import own_settings
+from srdata.degrade import load_device_chain
+from srdata.degrade.lossy.jpeg import jpeg
+from srdata.degrade.ops import HOST_ONLY
+from srdata.degrade.ops.blur import MedianBlur
+from srdata.errors import RecipeError
+
+ON_DEVICES = [case for case in CASES if case[0] not in HOST_ONLY]
+
+
+@pytest.mark.parametrize("case", ON_DEVICES, ids=lambda case: f"{case[0]}-{case[1]}")
+def test_ops_are_those_of_the_cpu_and_wait_for_nothing(device: Emulated, case: tuple[str, int]) -> None:
+    op = op_of(case)
+    hr = torch.from_numpy(photographs(48, 64).copy())
+    params = drawn(op, len(hr), 48, 64)
+    expected = op.apply(hr, params)
+    there = hr.to("cuda")
+    with own_settings(there.device):
+        op.apply(there, params)  # what is kept on the device for good is made by the first call
+        device.reset()
+        found = op.apply(there, params)
+    assert found.device.type == "cuda"
+    assert device.waits == []
+    assert device.races == []
+    assert float((value(found) - expected).abs().max()) <= 1e-5
+
+
+def test_medians_take_bounded_memory(device: Emulated) -> None:
+    """The neighbours of all pixels at once would be 441 times the batch."""
+    hr = torch.rand(2, 3, 200, 200).to("cuda")
+    device.reset()
+    MedianBlur().apply(hr, [{"size": 21}] * 2)
+    assert device.largest <= 1 << 26
+
+
+def test_what_a_device_is_too_slow_for_is_refused() -> None:
+    with pytest.raises(RecipeError, match="error_diffusion can only run on the CPU"):
+        load_device_chain([{"op": "error_diffusion"}])
+
+
+def test_constants_made_by_one_stream_are_there_for_all(device: Emulated) -> None:
+    image = torch.rand(1, 3, 20, 20).to("cuda")
+    for _ in range(3):
+        stream = torch.cuda.Stream()
+        stream.wait_stream(torch.cuda.current_stream())
+        with torch.cuda.stream(stream):
+            jpeg(image, 50)
+        image.record_stream(stream)
+    assert device.races == []
