@@ -106,14 +106,18 @@ def marks_of_folder(name: str) -> tuple[Marks, str]:
     """
     for phrase, word in _PHRASES:
         name = phrase.sub(word, name)
-    chunks = [chunk.lower() for chunk in _BETWEEN.split(_HUMP.sub("_", name.removesuffix(".lmdb"))) if chunk]
-    words = _words(chunks)
+    spelt = [chunk for chunk in _BETWEEN.split(_HUMP.sub("_", name.removesuffix(".lmdb"))) if chunk]
+    words = _words([chunk.lower() for chunk in spelt])
     last = max((i for i, word in enumerate(words) if word.side), default=-1)
+    told = next((i for i, word in enumerate(words) if word.side and word.sure), len(words))
     marks, rest, after = Marks(), list[str](), list[str]()
-    for number, (chunk, meant) in enumerate(zip(chunks, words, strict=True)):
+    for number, (chunk, meant) in enumerate(zip(spelt, words, strict=True)):
+        if told < number and meant.side and not meant.sure and not meant.track:
+            after.append(chunk)  # LR_low: which LR it is
+            continue
         marks = _added(marks, meant)
         if not meant.known:
-            (after if 0 <= last < number else rest).append(chunk)
+            (after if 0 <= last < number else rest).append(chunk if 0 <= last < number else chunk.lower())
     if after and marks.side == "lr":
         marks = replace(marks, track="_".join(filter(None, (marks.track, *after))))
         after = []
