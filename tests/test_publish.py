@@ -286,6 +286,7 @@ def of_source(prepared: Path, folder: Path, source: str) -> Path:
     """A copy of a set that says it was made of another data set."""
     shutil.copytree(prepared, folder)
     content = json.loads((folder / "set.json").read_text())
+    del content["seal"]
     content["recipe"]["source"] = source
     (folder / "set.json").write_text(json.dumps(content))
     return folder

@@ -276,8 +276,11 @@ class Index:
     def _reading(self) -> Iterator[None]:
         try:
             yield
-        except (pa.ArrowException, OSError, KeyError, IndexError) as error:
+        except (pa.ArrowException, KeyError, IndexError) as error:
             raise self._damaged(error) from error
+        except OSError as error:
+            remedy = repair_command(self.path.parent)
+            raise CorruptRecordError(f"{self.path} cannot be read ({error}): {remedy}") from error
 
     def _damaged(self, why: object) -> CorruptRecordError:
         return CorruptRecordError(f"{self.path} is damaged ({why}): {repair_command(self.path.parent)}")
