@@ -124,7 +124,7 @@ def test_an_error_in_a_worker_keeps_its_type_and_names_the_record(tmp_path: Path
     shard = folder / "shards/00001.lmdb"
     shard.write_bytes(shard.read_bytes().replace(b"IDAT", b"IDAX"))
     loader = DataLoader(dataset(folder), batch_size=2, num_workers=1)
-    with pytest.raises(CorruptRecordError, match="image '0004', layer hr, block 0 is no PNG image"):
+    with pytest.raises(CorruptRecordError, match="image '0004', layer hr, block 0 has not the hash"):
         list(loader)
 
 

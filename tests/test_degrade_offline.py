@@ -205,8 +205,10 @@ class MallInfo(ctypes.Structure):
 info = ctypes.CDLL(None).mallinfo2
 info.restype = MallInfo
 backend.keep_memory()
+mapped = lambda: getattr(info(), "4")  # hblkhd: the bytes in blocks that go back to the kernel when freed
+before = mapped()
 image = np.empty(2 << 20, np.uint8)
-print(getattr(info(), "4"))  # hblkhd: the bytes in blocks that go back to the kernel when freed
+print(mapped() - before)
 """
 
 

@@ -242,19 +242,19 @@ def test_no_two_keys_are_escaped_alike() -> None:
         (
             "img.v2",
             "basicsr",
-            "key 'img.v2' has a dot, at which BasicSR would cut it: rename the image, or exp",
+            "key 'img.v2' has a dot, at which BasicSR would cut it: rename the image, or giv",
         ),
         (
             "img.v2",
             "webdataset",
-            "has a dot, at which WebDataset would cut it: rename the image, or export wi",
+            "has a dot, at which WebDataset would cut it: rename the image, or give",
         ),
         (
             "größe",
             "basicsr",
-            "is not plain ASCII, which BasicSR needs: rename the image, or export with --esc",
+            "is not plain ASCII, which BasicSR needs: rename the image, or give --esc",
         ),
-        ("a" * 244, "folder", "has a part that is too long: rename the image, or export with --escape"),
+        ("a" * 244, "folder", "has a part that is too long: rename the image, or give --escape"),
     ],
 )
 def test_a_key_that_cannot_be_written_is_refused_before_any_work(

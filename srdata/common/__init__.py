@@ -8,6 +8,7 @@ files                files that are right when they have their name
 finding              what a check of a machine or of sets found
 hdf5_file            HDF5 files, which need h5py
 lazy_names           names that are imported on first use
+mat_file             arrays of numbers out of .mat files
 only_choice          the one that is meant of several
 output_paths         never over what a user has
 parallel             work on many processes, results in order
