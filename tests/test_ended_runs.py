@@ -17,7 +17,7 @@ import cv2
 import pytest
 from conftest import busy
 
-from srdata.common.run_claims import Claim
+from srdata.common.processes.run_claims import Claim
 from srdata.errors import StoreError
 from srdata.images import read_image
 from srdata.prepared.verification import verify
@@ -29,8 +29,8 @@ ENDS = [signal.SIGTERM, signal.SIGKILL, signal.SIGINT, signal.SIGHUP]
 PREPARE = """
 import sys
 from contextlib import nullcontext
-from srdata.common import parallel
-from srdata.common.run_claims import Claim
+from srdata.common.processes import parallel
+from srdata.common.processes.run_claims import Claim
 from srdata.preparation import prepare, prepare_set
 from srdata.recipes.set_recipe import Recipe, Store
 from srdata.scale import Scale

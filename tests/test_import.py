@@ -19,8 +19,8 @@ import torch
 from pairs import Pair, write_folders, write_lmdbs, write_shards
 
 from srdata.cli import run
+from srdata.discovery.forms.plain_pickle import LARGEST_BYTES, read_plain_pickle
 from srdata.discovery.inspection import inspect
-from srdata.discovery.plain_pickle import LARGEST_BYTES, read_plain_pickle
 from srdata.errors import (
     ArchiveError,
     CorruptRecordError,

@@ -7,7 +7,7 @@ import time
 import cv2
 import pytest
 
-from srdata.common.parallel import Backend, in_order
+from srdata.common.processes.parallel import Backend, in_order
 
 
 def late_number(task: int) -> int:

@@ -9,7 +9,7 @@ import traceback
 import click
 
 from srdata.cli.verbs import cli
-from srdata.common.ending_signals import EndingSignals
+from srdata.common.processes.ending_signals import EndingSignals
 from srdata.errors import SrdataError
 
 

@@ -2,8 +2,6 @@
 
 chunks               streams cut into groups by number and size
 device_copies        numbers of the host on a device, not waiting for it
-ending_signals       the signals that end a run
-file_locks           locks on open files, where the file system has them
 files                files that are right when they have their name
 finding              what a check of a machine or of sets found
 hdf5_file            HDF5 files, which need h5py
@@ -11,13 +9,11 @@ lazy_names           names that are imported on first use
 mat_file             arrays of numbers out of .mat files
 only_choice          the one that is meant of several
 output_paths         never over what a user has
-parallel             work on many processes, results in order
+processes            work on many processes: results in order, signals, locks, which run may write
 progress             how far long work has come
-run_claims           which of several runs may change a folder
 safe_names           names that mean one file on every system
 strict_model         files and settings that are checked whole
 strict_yaml          YAML read strictly, with the line of every value
 torch_settings       computing by settings of torch that are not the caller's
 validation_messages  what pydantic found wrong, in the user's words
-worker_lifetime      worker processes that end with the process that started them
 """

@@ -10,7 +10,7 @@ import numpy as np
 import pyarrow as pa
 
 from srdata.common.files import PART, only_one_at
-from srdata.common.parallel import in_order
+from srdata.common.processes.parallel import in_order
 from srdata.common.progress import progress
 from srdata.difficulty.scorers import MEASURES
 from srdata.errors import UsageError

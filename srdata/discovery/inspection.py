@@ -9,11 +9,11 @@ from pathlib import Path
 from typing import NamedTuple
 
 from srdata.common.progress import Advance, progress
+from srdata.discovery.by_name.refusals import text
+from srdata.discovery.forms.lmdb_folders import has_list, stored_keys
 from srdata.discovery.found_parts import Lr, Part, Pile, Track, key_problem
 from srdata.discovery.image_bytes import ImageFile, LmdbImage, header_of, pixels_of
 from srdata.discovery.known_forms import find_parts
-from srdata.discovery.lmdb_folders import has_list, stored_keys
-from srdata.discovery.refusals import text
 from srdata.discovery.unused_files import unused_files
 from srdata.errors import SrdataError
 from srdata.images import ImageInfo, ImagePolicy, admit, describe_left_out

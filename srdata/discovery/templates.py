@@ -8,14 +8,14 @@ from dataclasses import replace
 from pathlib import Path
 
 from srdata.common.safe_names import folded
+from srdata.discovery.by_name.group_links import pairs_between
+from srdata.discovery.by_name.image_groups import Group, bare_names, normal
+from srdata.discovery.by_name.image_sizes import ImageSizes
+from srdata.discovery.by_name.name_marks import Marks
+from srdata.discovery.by_name.parts_by_name import keys_of
 from srdata.discovery.found_parts import GIVEN, Found, Lr, Part, Pile, Track
-from srdata.discovery.group_links import pairs_between
 from srdata.discovery.image_bytes import ImageFile
-from srdata.discovery.image_groups import Group, bare_names, normal
-from srdata.discovery.image_sizes import ImageSizes
-from srdata.discovery.name_marks import Marks
 from srdata.discovery.pairing import listed
-from srdata.discovery.parts_by_name import keys_of
 from srdata.errors import UsageError
 from srdata.scale import Scale
 

@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from srdata.common.parallel import in_order
+from srdata.common.processes.parallel import in_order
 from srdata.common.progress import progress
 from srdata.discovery.image_bytes import ImageFile, pixels_of
 from srdata.discovery.known_forms import look_for_parts

@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from srdata.common.parallel import in_order
+from srdata.common.processes.parallel import in_order
 from srdata.common.progress import progress
 from srdata.errors import CorruptRecordError
 from srdata.images import Pixels, encode_png, grey_plane

@@ -14,9 +14,9 @@ from srdata.common.output_paths import check_folder, check_output, file_ids
 from srdata.common.progress import progress
 from srdata.degrade.chain import Chain, load_chain
 from srdata.degrade.whole_images import Degraded, degrade, scale_of
+from srdata.discovery.by_name.image_sizes import size_or_none
 from srdata.discovery.found_parts import key_problem
 from srdata.discovery.image_bytes import ImageFile, pixels_of
-from srdata.discovery.image_sizes import size_or_none
 from srdata.discovery.known_forms import find_parts
 from srdata.errors import ImageError, SourceError, UsageError
 from srdata.images import ImagePolicy, write_png

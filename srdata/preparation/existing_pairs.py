@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
+from srdata.discovery.by_name.image_sizes import size_or_none
+from srdata.discovery.by_name.refusals import text
 from srdata.discovery.found_parts import Found, Part, Track, key_problem
 from srdata.discovery.image_bytes import ImageFile
-from srdata.discovery.image_sizes import size_or_none
 from srdata.discovery.known_forms import by_template, find_parts
 from srdata.discovery.pairing import listed
-from srdata.discovery.refusals import text
 from srdata.discovery.unused_files import unused_files
 from srdata.errors import SourceError, UsageError
 from srdata.images import describe_left_out

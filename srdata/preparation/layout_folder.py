@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from srdata.common.files import storage_errors, write_file
-from srdata.common.run_claims import Claim
+from srdata.common.processes.run_claims import Claim
 from srdata.errors import ImageError
 from srdata.images import encode_png, grey_plane
 from srdata.preparation.make_layers import Source, make_layers, read_source

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from srdata.common.run_claims import Claim
+from srdata.common.processes.run_claims import Claim
 from srdata.errors import ImageError
 from srdata.preparation.make_layers import Source, make_layers, read_source
 from srdata.preparation.source_items import Bad, Item

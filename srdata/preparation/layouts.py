@@ -9,9 +9,9 @@ from importlib import metadata
 from pathlib import Path
 from typing import Protocol, TypeVar
 
-from srdata.common.parallel import in_order
+from srdata.common.processes.parallel import in_order
+from srdata.common.processes.run_claims import Claim
 from srdata.common.progress import progress
-from srdata.common.run_claims import Claim
 from srdata.errors import ImageError
 from srdata.preparation.layout_folder import (
     finished,

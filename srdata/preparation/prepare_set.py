@@ -13,8 +13,8 @@ from typing import TypedDict, Unpack
 
 from srdata.common.files import PART, only_one_at, storage_errors
 from srdata.common.output_paths import check_folder
-from srdata.common.parallel import check_jobs
-from srdata.common.run_claims import Claim
+from srdata.common.processes.parallel import check_jobs
+from srdata.common.processes.run_claims import Claim
 from srdata.errors import UsageError
 from srdata.images import ImagePolicy
 from srdata.preparation.existing_pairs import as_found, find_pairs, found_lines

@@ -10,10 +10,10 @@ from pathlib import Path
 
 from srdata.common.only_choice import pick
 from srdata.common.safe_names import why_unsafe
+from srdata.discovery.forms.table_columns import choose_columns
+from srdata.discovery.forms.table_parts import first_size
 from srdata.discovery.found_parts import Found
 from srdata.discovery.image_bytes import ImageFile, header_of
-from srdata.discovery.table_columns import choose_columns
-from srdata.discovery.table_parts import first_size
 from srdata.errors import ImageError, SourceError, UnknownNameError, UsageError, nearest
 from srdata.exporting.escaped_keys import any_key, check_lmdb_key, written_key
 from srdata.fetch import SourceImage, obtain

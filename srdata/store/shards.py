@@ -21,8 +21,8 @@ from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
-from srdata.common.file_locks import is_at, lock
 from srdata.common.files import Guard, part_name, publish, sha256_of, storage_errors
+from srdata.common.processes.file_locks import is_at, lock
 from srdata.errors import SrdataError, StoreError
 from srdata.store.blocks import BlockLayout
 from srdata.store.lmdb_file import LmdbWriter

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from srdata.common.files import only_one_at, write_file
-from srdata.common.parallel import in_order
+from srdata.common.processes.parallel import in_order
 from srdata.errors import UsageError
 from srdata.exporting.export_set import new_folder
 from srdata.exporting.samples import opened, stamp_of

@@ -19,12 +19,12 @@ from srdata.data.pair_sources.sources import (
     single_source,
 )
 from srdata.data.pair_sources.table_pairs import table_source
+from srdata.discovery.by_name.name_marks import marks_of_folder
+from srdata.discovery.forms.lmdb_folders import is_lmdb
+from srdata.discovery.forms.table_columns import Given
+from srdata.discovery.forms.table_parts import is_table
 from srdata.discovery.found_parts import Found
 from srdata.discovery.known_forms import look_for_parts
-from srdata.discovery.lmdb_folders import is_lmdb
-from srdata.discovery.name_marks import marks_of_folder
-from srdata.discovery.table_columns import Given
-from srdata.discovery.table_parts import is_table
 from srdata.errors import UsageError
 from srdata.hub.address import HubName
 from srdata.hub.open_table import holds_tables

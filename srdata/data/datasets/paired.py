@@ -22,8 +22,8 @@ from srdata.data.datasets.pair_types import Pair, Pairs
 from srdata.data.datasets.shared_epoch import SharedEpoch
 from srdata.data.pair_sources.sources import PairSource
 from srdata.data.pair_sources.stereo import ViewsSource
+from srdata.discovery.forms.table_columns import Given
 from srdata.discovery.pairing import SHOWN, listed
-from srdata.discovery.table_columns import Given
 from srdata.errors import UsageError
 from srdata.images import ImagePolicy
 from srdata.scale import Scale

@@ -23,9 +23,9 @@ from srdata.data.pair_sources.found_pairs import FoundStream, choose_pairs
 from srdata.data.pair_sources.sources import PairSource
 from srdata.data.pair_sources.table_pairs import choose_reading, told_scale
 from srdata.data.sampling.ranks import my_share
+from srdata.discovery.forms.table_columns import Given
+from srdata.discovery.forms.table_parts import first_size, is_table
 from srdata.discovery.known_forms import look_for_parts
-from srdata.discovery.table_columns import Given
-from srdata.discovery.table_parts import first_size, is_table
 from srdata.errors import ImageError, UsageError
 from srdata.hub.address import HubName
 from srdata.hub.streams import Stream, open_stream

@@ -8,8 +8,8 @@ from pathlib import Path
 import pyarrow as pa
 
 from srdata.data.pair_sources.sources import DecodedSource, Headers, PairSource, paired_source
-from srdata.discovery.table_columns import Columns, Given, SizeOf, choose_columns
-from srdata.discovery.table_parts import first_size
+from srdata.discovery.forms.table_columns import Columns, Given, SizeOf, choose_columns
+from srdata.discovery.forms.table_parts import first_size
 from srdata.errors import UsageError
 from srdata.hub.address import HubName
 from srdata.hub.encoded_images import EncodedColumn, Keys, Table

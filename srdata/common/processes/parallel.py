@@ -16,7 +16,7 @@ import cv2
 import joblib
 from joblib.externals.loky.process_executor import TerminatedWorkerError
 
-from srdata.common.worker_lifetime import end_with_parent
+from srdata.common.processes.worker_lifetime import end_with_parent
 from srdata.errors import MissingExtraError, SrdataError, UsageError
 from srdata.vocabulary import Backend
 

@@ -11,10 +11,10 @@ from typing import Any
 import pyarrow as pa
 
 from srdata.common.files import inside
+from srdata.discovery.by_name.image_sizes import size_or_none
+from srdata.discovery.forms.table_columns import choose_columns
 from srdata.discovery.found_parts import GIVEN, Part, Pile, Track, facing, scale_between
 from srdata.discovery.image_bytes import ImageFile
-from srdata.discovery.image_sizes import size_or_none
-from srdata.discovery.table_columns import choose_columns
 from srdata.errors import SourceError, UsageError
 from srdata.scale import Scale
 from srdata.store.folder_names import SPLITS

@@ -6,9 +6,9 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from srdata.discovery.image_groups import Group, share, unmarked_groups
-from srdata.discovery.image_sizes import ImageSizes, Verdict
-from srdata.discovery.refusals import contradiction, two_hr
+from srdata.discovery.by_name.image_groups import Group, share, unmarked_groups
+from srdata.discovery.by_name.image_sizes import ImageSizes, Verdict
+from srdata.discovery.by_name.refusals import contradiction, two_hr
 from srdata.scale import Scale
 
 

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 
-from srdata.discovery.name_marks import Marks, Side, marks_of_folder, marks_of_image, scale_of
+from srdata.discovery.by_name.name_marks import Marks, Side, marks_of_folder, marks_of_image, scale_of
 from srdata.errors import UsageError
 from srdata.vocabulary import Split
 

@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 import pyarrow as pa
 
-from srdata.discovery.name_marks import Side, marks_of_folder
+from srdata.discovery.by_name.name_marks import Side, marks_of_folder
 from srdata.errors import UnknownNameError, UsageError
 
 Given = Mapping[str, str]  # "hr", "lr" or "key" → the name of a column

@@ -8,13 +8,11 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from srdata.discovery.found_parts import GIVEN, Lr, Part, Pile, Track
-from srdata.discovery.group_links import Link, find_links
-from srdata.discovery.image_bytes import ImageFile
-from srdata.discovery.image_groups import Group, marked_groups, normal, share
-from srdata.discovery.image_sizes import ImageSizes
-from srdata.discovery.name_marks import marks_of_folder, marks_of_image
-from srdata.discovery.refusals import (
+from srdata.discovery.by_name.group_links import Link, find_links
+from srdata.discovery.by_name.image_groups import Group, marked_groups, normal, share
+from srdata.discovery.by_name.image_sizes import ImageSizes
+from srdata.discovery.by_name.name_marks import marks_of_folder, marks_of_image
+from srdata.discovery.by_name.refusals import (
     command,
     lr_alone,
     no_names_in_common,
@@ -23,6 +21,8 @@ from srdata.discovery.refusals import (
     without,
     wrong_sizes,
 )
+from srdata.discovery.found_parts import GIVEN, Lr, Part, Pile, Track
+from srdata.discovery.image_bytes import ImageFile
 from srdata.scale import Scale
 from srdata.vocabulary import Split
 

@@ -14,7 +14,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from srdata.common.file_locks import is_at, lock
+from srdata.common.processes.file_locks import is_at, lock
 from srdata.errors import StoreError
 
 

@@ -6,9 +6,9 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from srdata.discovery.forms.table_columns import Given, SizeOf, choose_columns, holds_images
 from srdata.discovery.found_parts import GIVEN, Part, Pile, Track, facing, scale_between
 from srdata.discovery.image_bytes import ImageFile
-from srdata.discovery.table_columns import Given, SizeOf, choose_columns, holds_images
 from srdata.errors import SourceError, SrdataError, UsageError
 from srdata.hub.encoded_images import EncodedColumn, EncodedImage, Keys, Table
 from srdata.hub.open_table import holds_tables, load_all

@@ -14,8 +14,8 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path, PurePosixPath
 from typing import Any
 
+from srdata.discovery.forms.plain_pickle import read_plain_pickle
 from srdata.discovery.image_bytes import LmdbImage
-from srdata.discovery.plain_pickle import read_plain_pickle
 from srdata.errors import SourceError
 from srdata.store.basicsr_lmdb import DATA_FILE, META_FILE, meta_lines
 from srdata.store.lmdb_file import check_structure

@@ -10,10 +10,10 @@ from typing import Any, NamedTuple
 
 from srdata.common.hdf5_file import GROUPS, open_hdf5
 from srdata.common.safe_names import NewNames
+from srdata.discovery.by_name.name_marks import marks_of_folder
+from srdata.discovery.by_name.parts_by_name import parts_by_name
 from srdata.discovery.found_parts import GIVEN, Lr, Part, Pile, Track, facing, scale_between
 from srdata.discovery.image_bytes import Hdf5Image, ImageFile, TarImage, own_data
-from srdata.discovery.name_marks import marks_of_folder
-from srdata.discovery.parts_by_name import parts_by_name
 from srdata.errors import SourceError
 from srdata.fetch.archive_members import refuse, tar_places
 from srdata.images import IMAGE_SUFFIXES, natural

@@ -7,8 +7,8 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from srdata.common.safe_names import folded
-from srdata.discovery.image_groups import Group
-from srdata.discovery.image_sizes import Size, Verdict
+from srdata.discovery.by_name.image_groups import Group
+from srdata.discovery.by_name.image_sizes import Size, Verdict
 from srdata.discovery.pairing import listed
 from srdata.errors import UsageError
 from srdata.scale import Scale

@@ -1,0 +1,8 @@
+"""Work on many processes, and runs that end, start again or meet.
+
+ending_signals   the signals that end a run
+file_locks       locks on open files, where the file system has them
+parallel         work on many processes, results in order
+run_claims       which of several runs may change a folder
+worker_lifetime  worker processes that end with the process that started them
+"""
