@@ -133,6 +133,29 @@ def test_other_settings(device: Emulated, data: PairedDataset, settings: dict[st
     assert not device.waits
 
 
+@pytest.mark.parametrize(
+    ("settings", "copies"),
+    [
+        (PLAIN, 4),
+        ({**PLAIN, "residency": "device"}, 3),
+        ({"degrade": "bicubic"}, 4),
+        ({"upsample": "bicubic"}, 4),
+        ({"degrade": [{"op": "jpeg"}], "scale": 1}, 3),
+    ],
+    ids=["crops", "resident crops", "bicubic", "upsampled", "jpeg"],
+)
+def test_copies_to_the_device_are_few(
+    device: Emulated, data: PairedDataset, settings: dict[str, Any], copies: int
+) -> None:
+    batches = iter(
+        Loader(data, 16, device="cuda", workers=0, repeat=40, **{"residency": "mapped", **settings})
+    )
+    next(batches)
+    device.reset()
+    next(batches)
+    assert device.counts["copies to the device"] <= copies
+
+
 @contextmanager
 def changed(settings: Any, **values: Any) -> Iterator[None]:
     """Attributes of an object while the caller trains."""
