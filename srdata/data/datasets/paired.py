@@ -158,12 +158,12 @@ class PairedDataset(Dataset[Pair]):
     @property
     def keys(self) -> list[str]:
         """The name of every item."""
-        return names(self._source, self._regions())
+        return names(self._source, self.regions())
 
     @property
     def sizes(self) -> Integers:
         """HR height and width of every item before it is cropped to a patch or padded, (items, 2)."""
-        return self._regions().sizes * self.scale.numerator
+        return self.regions().sizes * self.scale.numerator
 
     def scores(self, by: str = "psnr", scale: Scale | None = None) -> Scores:
         """What `srdata classify` gave every item: psnr, psnr-y, edges, gradients or deviation, (items,).
@@ -280,7 +280,8 @@ class PairedDataset(Dataset[Pair]):
         """The numbers by which these items went before any were left out."""
         return items if self._kept is None else self._kept[items]
 
-    def _regions(self) -> Regions:
+    def regions(self) -> Regions:
+        """Where every item lies in its image."""
         return self._items.regions(self._numbers(np.arange(len(self))))
 
     def _refuse_small(self, patch: int) -> None:
