@@ -149,6 +149,7 @@ def test_fabric_takes_the_dataloader_form(data: PairedDataset) -> None:
     assert [list(batch.keys) for batch in batches] == alone(data)[0]
 
 
+@pytest.mark.filterwarnings("ignore:'set_vital' is deprecated")
 def test_the_state_is_found_by_torchdata(data: PairedDataset) -> None:
     stateful = pytest.importorskip("torchdata.stateful_dataloader").StatefulDataLoader
     whole = alone(data, 2)

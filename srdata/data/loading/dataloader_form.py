@@ -63,7 +63,7 @@ class LoaderAsDataLoader(DataLoader[Batch]):
     """What `Loader.as_dataloader` gives: nothing shares out or collates its batches once more.
 
     Lightning, Fabric and accelerate find its state. Under accelerate batches come on its device, and
-    gradients that are added up over several batches are applied at the end of an epoch, as with any DataLoader.
+    gradients that are added up over several batches are applied at the end of an epoch, as with others.
     """
 
     use_stateful_dataloader = True  # by this accelerate asks for the state
