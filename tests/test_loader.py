@@ -17,6 +17,7 @@ from scipy import stats
 
 from srdata import Batch, Loader, PairedDataset, imresize
 from srdata.data.sampling.orders import Sequential, Weighted
+from srdata.data.sampling.schedule import Schedule
 from srdata.errors import UsageError
 from srdata.images import list_images, read_image
 from srdata.scale import Scale
@@ -162,11 +163,16 @@ def test_what_is_left_of_an_epoch_after_a_resume_is_one_iteration(data: PairedDa
         if number == 4:
             break
     state = loader.state_dict()
-    assert state == {"seed": 0, "epoch": 0, "batch": 5}
+    assert {name: state[name] for name in ("seed", "epoch", "batch", "samples")} == {
+        "seed": 0,
+        "epoch": 0,
+        "batch": 5,
+        "samples": 40,
+    }
     other = Loader(data, 8)
     other.load_state_dict(state)
     assert len(list(other)) == len(loader) - 5
-    assert other.state_dict() == {"seed": 0, "epoch": 1, "batch": 0}
+    assert (other.state_dict()["epoch"], other.state_dict()["samples"]) == (1, 0)
     assert len(list(loader)) == len(loader), "a loop that was left begins the next epoch"
     assert loader.state_dict()["epoch"] == 2
     with pytest.raises(UsageError, match="the state is of seed 0, this loader has seed 7"):
@@ -312,3 +318,76 @@ def test_a_data_set_of_its_own_settings_is_left_alone(prepared: Path) -> None:
     list(Loader(data, 2, patch_size=96, augment="dihedral", residency="host"))
     after = data.batch([0, 1], 3)
     assert after.hr.tobytes() == before.hr.tobytes()
+
+
+@pytest.mark.parametrize(("ranks", "steps", "then"), [(2, 3, 4), (4, 1, 2), (3, 2, 1), (1, 5, 3)])
+def test_a_resume_with_other_ranks_loses_and_repeats_nothing(
+    data: PairedDataset, ranks: int, steps: int, then: int
+) -> None:
+    alone = prints(Loader(data, 4, augment="cutmix"))
+    state: dict[str, Any] = {}
+    for rank in range(ranks):
+        loader = Loader(data, 4, augment="cutmix", rank=rank, world_size=ranks)
+        state = [loader.state_dict() for _ in islice(loader, steps)][-1]
+    found = []
+    for rank in range(then):
+        loader = Loader(data, 4, augment="cutmix", rank=rank, world_size=then)
+        loader.load_state_dict(json.loads(json.dumps(state)))
+        found.append(prints(loader))
+        assert loader.state_dict()["epoch"] == 1
+    rest = [batch for step in zip(*found, strict=True) for batch in step]
+    left = alone[ranks * steps :]
+    assert rest[: len(left)] == left
+    assert len(rest) - len(left) < then
+
+
+@pytest.mark.parametrize("size", [3, 4, 12])
+def test_a_resume_with_another_batch_size_goes_on_where_it_stood(data: PairedDataset, size: int) -> None:
+    whole = [key for batch in Loader(data, 1, seed=4) for key in batch.keys]
+    first = Loader(data, 8, seed=4)
+    taken = [key for batch in islice(first, 5) for key in batch.keys]
+    again = Loader(data, size, seed=4, drop_last=False)
+    again.load_state_dict(first.state_dict())
+    rest = list(again)
+    assert taken + [key for batch in rest for key in batch.keys] == whole
+    assert [len(batch) for batch in rest[:-1]] == [size] * (len(rest) - 1)
+    later = Loader(data, size, seed=4, drop_last=False)
+    later.set_epoch(1)
+    assert prints(again) == prints(later)
+
+
+def test_the_number_of_training_goes_on_after_a_resume(data: PairedDataset) -> None:
+    """By which schedules change: steps that were taken, whatever they would be with the new batch size."""
+    first = Loader(data, 8)
+    list(islice(first, 5))
+    again = Loader(data, 4, patch_size=Schedule({0: 48, 7: 32}))
+    again.load_state_dict(first.state_dict())
+    assert [batch.hr.shape[-1] for batch in islice(again, 4)] == [48, 48, 32, 32]
+
+
+def test_the_state_of_something_else_is_refused(data: PairedDataset, prepared: Path) -> None:
+    state = Loader(data, 8).state_dict()
+    images = PairedDataset(prepared, patch_size=48)
+    for other in (images, data.subset(range(1, len(data))), data.subset(np.arange(len(data))[::-1])):
+        with pytest.raises(UsageError, match="the state is of other images or windows"):
+            Loader(other, 4).load_state_dict(state)
+    for settings in ({"repeat": 2}, {"shuffle": False}, {"order": Weighted(np.ones(len(data)))}):
+        with pytest.raises(UsageError, match="the state is of another order"):
+            Loader(data, 8, **settings).load_state_dict(state)
+
+
+def test_a_state_of_an_earlier_version_loads(data: PairedDataset) -> None:
+    loader = Loader(data, 8, rank=1, world_size=2)
+    loader.load_state_dict({"seed": 0, "epoch": 3, "batch": 4})
+    whole = Loader(data, 8)
+    whole.set_epoch(3)
+    assert prints(islice(loader, 1)) == prints(whole)[5:6]
+
+
+def test_a_batch_of_all_ranks_is_the_same_for_any_number(data: PairedDataset) -> None:
+    whole = [batch.keys for batch in Loader(data, 8)]
+    shares = [Loader(data, 8, shared_batch=True, rank=rank, world_size=2) for rank in (0, 1)]
+    assert [len(share) for share in shares] == [len(whole)] * 2
+    assert [one.keys + other.keys for one, other in zip(*shares, strict=True)] == whole
+    with pytest.raises(UsageError, match="a batch of 8 cannot be shared by 3 ranks"):
+        Loader(data, 8, shared_batch=True, rank=0, world_size=3)

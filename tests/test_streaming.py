@@ -61,26 +61,56 @@ def test_without_shuffling_they_come_as_they_lie(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("files", [1, 3, 4, 7])
-def test_two_ranks_of_two_workers_see_every_row_once(files: int, tmp_path: Path) -> None:
+@pytest.mark.parametrize("even", [False, True])
+def test_two_ranks_of_two_workers_see_every_row(files: int, even: bool, tmp_path: Path) -> None:
     folder = in_files(tmp_path / "here", files)
     for epoch in (0, 1):
-        seen = []
+        batches: list[list[list[str]]] = []
         for rank in (0, 1):
-            data = StreamedPairs(folder, patch_size=8, buffer=4, rank=rank, world_size=2)
+            data = StreamedPairs(folder, patch_size=8, buffer=4, rank=rank, world_size=2, even=even)
             data.set_epoch(epoch)
-            for batch in DataLoader(data, batch_size=3, num_workers=2):
-                seen += batch["key"]
-        assert sorted(seen) == list(PAIRS)
-        assert seen != list(PAIRS)
+            batches.append([batch["key"] for batch in DataLoader(data, batch_size=3, num_workers=2)])
+        seen = [key for rank in batches for batch in rank for key in batch]
+        assert sorted(set(seen) if even else seen) == list(PAIRS)
+        assert seen[: len(PAIRS)] != list(PAIRS)
+        if even:
+            assert len({tuple(map(len, rank)) for rank in batches}) == 1, "as many images in as many batches"
 
 
 @pytest.mark.parametrize(("readers", "files"), [(1, 1), (2, 5), (5, 2), (7, 3), (3, 3), (40, 2)])
 def test_any_number_of_readers_shares_all_rows_evenly(readers: int, files: int, tmp_path: Path) -> None:
     folder = in_files(tmp_path / "here", files)
     taken = [
-        keys_of(StreamedPairs(folder, buffer=5, rank=rank, world_size=readers)) for rank in range(readers)
+        keys_of(StreamedPairs(folder, buffer=5, rank=rank, world_size=readers, even=False))
+        for rank in range(readers)
     ]
     assert sorted(key for keys in taken for key in keys) == list(PAIRS)
+    even = [
+        keys_of(StreamedPairs(folder, buffer=5, rank=rank, world_size=readers)) for rank in range(readers)
+    ]
+    assert {len(keys) for keys in even} == {max(map(len, taken))}
+    assert [keys[: len(own)] for keys, own in zip(even, taken, strict=True)] == taken
+
+
+@pytest.mark.parametrize("write", [one_file, saved, imagefolder], ids=lambda write: write.__name__)
+def test_rows_are_counted_in_every_form(write: Callable[[Path], Path], tmp_path: Path) -> None:
+    stream = StreamedPairs(write(tmp_path / "here"))._stream
+    assert sum(map(stream.count, range(stream.shards))) == len(PAIRS)
+
+
+@pytest.mark.parametrize("left", [0, 1])
+def test_a_state_in_what_fills_a_rank_up(left: int, tmp_path: Path) -> None:
+    settings = {"buffer": 4, "rank": 1, "world_size": 2}
+    data = StreamedPairs(one_file(tmp_path / "here"), **settings)
+    whole = keys_of(data)
+    own = keys_of(StreamedPairs(tmp_path / "here", even=False, **settings))
+    assert len(whole) > len(own)
+    items = iter(data)
+    for _ in range(len(whole) - left):
+        next(items)
+    again = StreamedPairs(tmp_path / "here", **settings)
+    again.load_state_dict(data.state_dict())
+    assert keys_of(again) == whole[len(whole) - left :]
 
 
 def test_an_epoch_has_an_order_and_crops_of_its_own(tmp_path: Path) -> None:

@@ -7,11 +7,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import fsspec
 import pyarrow as pa
+from pyarrow import parquet
 
 from srdata.common.only_choice import pick
 from srdata.hub.address import HubName
 from srdata.hub.open_table import load_all, reading_errors
+
+_COUNTED = 256  # rows at a time where they have to be read to count them
 
 
 @dataclass(frozen=True)
@@ -44,6 +48,27 @@ class Stream:
             if block is None:
                 return
             yield pa.table({name: pa.array(values) for name, values in block.items()})
+
+    def count(self, shard: int) -> int:
+        """How many rows a shard has: as Parquet files tell, or read; raises SourceError, DownloadError."""
+        files = self._parquet_files(shard)
+        with reading_errors(self.place):
+            if files:
+                return sum(_rows_told(file) for file in files)
+        return sum(block.num_rows for block in self.blocks(shard, _COUNTED))
+
+    def _parquet_files(self, shard: int) -> list[str]:
+        """The files of a shard, if it is of whole Parquet files; `datasets` has no public way to tell."""
+        source = getattr(self.rows.shard(self.shards, shard), "_ex_iterable", None)
+        arguments = getattr(source, "kwargs", {})
+        files = [str(file) for file in arguments.get("files", [])]
+        whole = set(arguments.get("row_groups_list", [0])) == {None}
+        return files if whole and all(file.endswith(".parquet") for file in files) else []
+
+
+def _rows_told(file: str) -> int:
+    with fsspec.open(file, "rb") as opened:
+        return int(parquet.ParquetFile(opened).metadata.num_rows)
 
 
 def open_stream(place: Path | HubName, config: str | None, split: str | None) -> Stream:

@@ -15,7 +15,6 @@ from srdata.data.datasets.paired import PairedDataset
 from srdata.data.loading.loader import Loader
 from srdata.data.loading.multi_loader import Alternating, Unpaired
 from srdata.data.sampling.orders import Order, Several, Shuffled, Weighted
-from srdata.data.sampling.ranks import my_share
 from srdata.data.sampling.schedule import Schedule
 from srdata.data.single_image.deep_prior import DeepPrior
 from srdata.data.single_image.zero_shot import ZeroShot
@@ -44,8 +43,9 @@ def open_stage(stage: StageSettings, root: Path, split: Split, device: Any, opti
     if stage.tasks:
         loaders = {name: _opened(one, root, split, opening) for name, one in stage.tasks.items()}
         # an epoch goes through the images once, each batch for one task: so do MDSR, CARN, proSR and IPT
-        epoch = max(map(len, loaders.values()))
-        return Alternating(loaders, batches=epoch, seed=options.get("seed", 0))
+        return Alternating(
+            loaders, batches=lambda: max(map(len, loaders.values())), seed=options.get("seed", 0)
+        )
     loader = _opened(stage, root, split, opening)
     return WithExtras(loader, stage.outputs) if stage.outputs else loader
 
@@ -77,10 +77,8 @@ def _loader(setting: Setting, data: Mixed, split: Split, options: Options) -> Lo
         "order": _order(setting, data, sizes[0]),
         "augment": setting.augment,
     }
-    ranks = my_share(options.get("rank"), options.get("world_size"))[1]
-    shared = _by_epoch({epoch: size // ranks for epoch, size in sizes.items()})
-    settings |= {**options, "batch_size": shared, "difficulty": _numbers(setting, data, options)}
-    return Loader(data, **settings)
+    settings |= {**options, "batch_size": _by_epoch(sizes), "difficulty": _numbers(setting, data, options)}
+    return Loader(data, **settings, shared_batch=True)
 
 
 def _data(setting: Setting, data: Data, root: Path, split: Split, only: Only | None) -> Mixed:
@@ -158,12 +156,7 @@ def _look(setting: Setting) -> dict[str, Any]:
 def _batch_sizes(rule: BatchRule, options: Options) -> dict[int, int]:
     """Images in a batch of all ranks, by the epoch from which it holds: the paper's, or what is asked for."""
     asked = options.get("batch_size", rule.size)
-    sizes: dict[int, int] = asked if isinstance(asked, dict) else {0: asked}
-    ranks = my_share(options.get("rank"), options.get("world_size"))[1]
-    for size in sizes.values():
-        if size % ranks:
-            raise UsageError(f"a batch of {size} cannot be shared by {ranks} ranks: give another batch_size=")
-    return sizes
+    return asked if isinstance(asked, dict) else {0: asked}
 
 
 def _by_epoch(sizes: dict[int, int]) -> int | Schedule[int]:

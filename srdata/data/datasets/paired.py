@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Sequence
 from copy import copy
 from os import PathLike
@@ -9,7 +10,7 @@ from os import PathLike
 import numpy as np
 import torch
 from numpy.typing import ArrayLike
-from torch.utils.data import Dataset
+from torch.utils.data import Dataset, get_worker_info
 
 from srdata.data.crops.drawn_crops import Drawn, names
 from srdata.data.crops.read_crops import Sides, stackable
@@ -17,9 +18,9 @@ from srdata.data.crops.regions import Turning, draw
 from srdata.data.crops.to_tensor import check_dtype, to_tensor
 from srdata.data.datasets.crop_settings import crop_settings, in_cells
 from srdata.data.datasets.given_place import choose_side, path_of, place_of
+from srdata.data.datasets.item_epochs import ItemEpochs
 from srdata.data.datasets.open_source import Choice, choose_windows, open_given
 from srdata.data.datasets.pair_types import Pair, Pairs
-from srdata.data.datasets.shared_epoch import SharedEpoch
 from srdata.data.pair_sources.sources import PairSource
 from srdata.data.pair_sources.stereo import ViewsSource
 from srdata.discovery.forms.table_columns import Given
@@ -76,8 +77,9 @@ class PairedDataset(Dataset[Pair]):
 
     The crop of item i in epoch e depends on (seed, e, i) alone, for any number of workers. The epoch comes
     with the index: `DataLoader(data, sampler=EpochSampler(data))`, of `srdata.data`, asks for
-    (e, i), so every pass has other crops. For a plain index, as with shuffle=True, it is what `set_epoch` was
-    given before the pass, and 0 until then; all workers see that, persistent or not.
+    (e, i), so every pass has other crops. For a plain index of a DataLoader, as with shuffle=True, it is what
+    `set_epoch` was given, or 0, and how often the item came since; all workers see that, persistent or not.
+    `data[i]` in this process is of the epoch that was set; reading all of it twice so warns.
 
     Raises UsageError, at once, when there is nothing to read, a choice is open, an image lacks its partner,
     sizes do not match or images are smaller than the patch; when reading fails, CorruptRecordError or
@@ -120,7 +122,7 @@ class PairedDataset(Dataset[Pair]):
         self._kept: Integers | None = None  # the numbers in `_items` of a subset's items
         self._crops = crop_settings(patch_size, pad, dihedral, seed, self.scale)
         self._dtype = check_dtype(dtype)
-        self._epoch = SharedEpoch()
+        self._epoch = ItemEpochs(len(self))
         if patch_size is not None:
             self.check_patch(patch_size)
 
@@ -158,12 +160,12 @@ class PairedDataset(Dataset[Pair]):
     @property
     def keys(self) -> list[str]:
         """The name of every item."""
-        return names(self._source, self._regions())
+        return names(self._source, self.regions())
 
     @property
     def sizes(self) -> Integers:
         """HR height and width of every item before it is cropped to a patch or padded, (items, 2)."""
-        return self._regions().sizes * self.scale.numerator
+        return self.regions().sizes * self.scale.numerator
 
     def scores(self, by: str = "psnr", scale: Scale | None = None) -> Scores:
         """What `srdata classify` gave every item: psnr, psnr-y, edges, gradients or deviation, (items,).
@@ -190,8 +192,7 @@ class PairedDataset(Dataset[Pair]):
         """
         subset = copy(self)
         subset._kept = self._numbers(np.arange(len(self))[np.array(items, ndmin=1)])
-        subset._epoch = SharedEpoch()
-        subset._epoch.set(self._epoch.get())
+        subset._epoch = self._epoch.of_others(len(subset))
         return subset
 
     def set_epoch(self, epoch: int) -> None:
@@ -202,14 +203,23 @@ class PairedDataset(Dataset[Pair]):
         return len(self._items if self._kept is None else self._kept)
 
     def __getitem__(self, index: Index) -> Pair:
-        return self.__getitems__([index])[0]
+        if isinstance(index, tuple):
+            return self._pairs(self._checked(np.array([index[1]])), np.array([index[0]]))[0]
+        item = self._checked(np.array([index], np.int64))
+        if get_worker_info() is not None:  # of a data set around this one
+            return self._pairs(item, self._epoch.next(item))[0]
+        self._warn_of_repetition(int(item[0]))
+        return self._pairs(item, np.array([self._epoch.get()]))[0]
 
     def __getitems__(self, indices: Sequence[Index]) -> list[Pair]:
         """The items of a batch, which torch's DataLoader asks for together."""
-        items, epochs = self._addresses(indices)
+        return self._pairs(*self._addresses(indices))
+
+    def _pairs(self, items: Integers, epochs: Integers) -> list[Pair]:
+        """The items in these epochs."""
         drawn = self.draw(items, epochs)
-        if not stackable(drawn.crops, drawn.patch):
-            return [self[index] for index in indices]
+        if len(items) > 1 and not stackable(drawn.crops, drawn.patch):
+            return [self._pairs(items[i : i + 1], epochs[i : i + 1])[0] for i in range(len(items))]
         sides = {
             name: to_tensor(images, self._dtype)
             for name, images in zip(("lr", "hr"), drawn.read(), strict=True)
@@ -263,10 +273,21 @@ class PairedDataset(Dataset[Pair]):
 
     def _addresses(self, indices: Sequence[Index]) -> tuple[Integers, Integers]:
         """Items and epochs of indices of either form."""
-        now = self._epoch.get()
-        pairs = [index if isinstance(index, tuple) else (now, index) for index in indices]
+        plain = [not isinstance(index, tuple) for index in indices]
+        pairs = [index if isinstance(index, tuple) else (0, index) for index in indices]
         epochs, items = np.array(pairs, np.int64).T
-        return self._checked(items), epochs
+        items = self._checked(items)
+        epochs[plain] = self._epoch.next(items[plain])
+        return items, epochs
+
+    def _warn_of_repetition(self, item: int) -> None:
+        """Say once where all items come again without an epoch of their own: their crops do not change."""
+        if self._crops.patch is not None and self._epoch.comes_again(item):
+            warnings.warn(
+                f"item {item} was asked for before in epoch {self._epoch.get()}, and has the same crop: call "
+                "data.set_epoch(epoch) before each pass, or ask for data[epoch, item]",
+                stacklevel=3,
+            )
 
     def _checked(self, items: Integers) -> Integers:
         """Item numbers counted from 0; IndexError, which ends a `for` over the data, for one beyond it."""
@@ -280,7 +301,8 @@ class PairedDataset(Dataset[Pair]):
         """The numbers by which these items went before any were left out."""
         return items if self._kept is None else self._kept[items]
 
-    def _regions(self) -> Regions:
+    def regions(self) -> Regions:
+        """Where every item lies in its image."""
         return self._items.regions(self._numbers(np.arange(len(self))))
 
     def _refuse_small(self, patch: int) -> None:

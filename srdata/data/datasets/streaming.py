@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from itertools import islice
+from itertools import chain, islice
 from os import PathLike
 from pathlib import Path
 from typing import NamedTuple
@@ -22,7 +22,7 @@ from srdata.data.datasets.shared_epoch import SharedEpoch
 from srdata.data.pair_sources.found_pairs import FoundStream, choose_pairs
 from srdata.data.pair_sources.sources import PairSource
 from srdata.data.pair_sources.table_pairs import choose_reading, told_scale
-from srdata.data.sampling.ranks import my_share
+from srdata.data.sampling.ranks import Ranks, shared_by_accelerate
 from srdata.discovery.forms.table_columns import Given
 from srdata.discovery.forms.table_parts import first_size, is_table
 from srdata.discovery.known_forms import look_for_parts
@@ -54,6 +54,7 @@ class _Place(NamedTuple):
     shard: int = 0
     block: int = 0
     row: int = 0
+    filled: int = 0  # rows of another rank that were given in the end, so that all give as many
 
 
 class StreamedPairs(IterableDataset[Pair]):
@@ -72,8 +73,12 @@ class StreamedPairs(IterableDataset[Pair]):
     (seed, epoch, key) alone, the order on seed, epoch and the number of readers. The epoch is what
     `set_epoch` was given before the pass, also for workers that persist.
 
-    Every row is read once an epoch, so readers may take different numbers of rows: ranks that train together
-    stop at the fewest.
+    Every row is read once an epoch. Ranks that train together all give as many: those with fewer rows of
+    their own give some of another rank once more, or with `even=False` do not. For that the rows of all
+    shards are counted before the first pass, where Parquet files do not tell them by reading them.
+
+    Rank and world_size are those of `torch.distributed` when iteration begins, unless they are given. So
+    nothing else may share out the items: what accelerate prepares is refused with the setting to use.
 
     `state_dict` says where this reader stands, after the item that was given last. Workers of a DataLoader
     are readers of their own: ask them by the StatefulDataLoader of torchdata.
@@ -102,6 +107,7 @@ class StreamedPairs(IterableDataset[Pair]):
         images: ImagePolicy | None = None,
         rank: int | None = None,
         world_size: int | None = None,
+        even: bool = True,
     ) -> None:
         check_crops(seed, pad, patch_size)
         if buffer < 1:
@@ -118,7 +124,9 @@ class StreamedPairs(IterableDataset[Pair]):
         self._shuffle = shuffle
         self._buffer = buffer
         self._dtype = check_dtype(dtype)
-        self._rank, self._ranks = my_share(rank, world_size)
+        self._ranks = Ranks(rank, world_size)
+        self._even = even
+        self._counts = torch.full((stream.shards,), -1).share_memory_()  # type: ignore[no-untyped-call]
         self._epoch = SharedEpoch()
         self._at: tuple[int, _Place] | None = None  # the epoch, and the place after the last item
         self._resumed: tuple[int, _Place] | None = None  # where to begin
@@ -130,6 +138,7 @@ class StreamedPairs(IterableDataset[Pair]):
 
     def set_epoch(self, epoch: int) -> None:
         """Choose the epoch of the next pass, for this process and all workers."""
+        self._refuse_accelerate()
         self._epoch.set(epoch)
         self._at = self._resumed = None
 
@@ -141,24 +150,69 @@ class StreamedPairs(IterableDataset[Pair]):
     def load_state_dict(self, state: dict[str, int]) -> None:
         """Go on from the state of a reader with the same settings; UsageError for other ones."""
         for name, mine in self._settings().items():
-            if state[name] != mine:
+            if state.get(name, mine) != mine:
                 raise UsageError(f"the state is of {name} {state[name]}, here {name} is {mine}")
-        place = _Place(state["shard"], state["block"], state["row"])
+        place = _Place(state["shard"], state["block"], state["row"], state.get("filled", 0))
         self._epoch.set(state["epoch"])
         self._at = self._resumed = state["epoch"], place
 
     def __iter__(self) -> Iterator[Pair]:
         """The items of the epoch for this rank and worker; after `load_state_dict` what is left of them."""
+        self._refuse_accelerate()
+        self._ranks.use("stream")
         epoch, start = self._resumed or (self._epoch.get(), _Place())
         self._at, self._resumed = (epoch, start), None
-        share = self._share(epoch)
+        share = self._share(epoch, *self._reader())
+        missing, fullest = self._missing(share, epoch)
+        end = _Place(len(share.shards), filled=missing)
+        own, others = self._all_rows(share, epoch, start), self._all_rows(fullest, epoch, _Place())
+        filling = islice(others, start.filled, missing)
+        filled = ((end._replace(filled=n), one) for n, (_, one) in enumerate(filling, start.filled + 1))
+        for place, source in chain(own, filled):
+            pair = self._pair(source, epoch)
+            self._at = epoch, place
+            yield pair
+        self._at = epoch, end
+
+    def _refuse_accelerate(self) -> None:
+        if shared_by_accelerate() and self._ranks.now().ranks > 1:
+            raise UsageError(
+                "accelerate would share out again what StreamedPairs shares out itself: leave its DataLoader "
+                "out of accelerator.prepare() and call set_epoch; or give StreamedPairs rank=0, world_size=1 "
+                "and Accelerator dataloader_config=DataLoaderConfiguration(dispatch_batches=False)"
+            )
+
+    def _missing(self, share: _Share, epoch: int) -> tuple[int, _Share]:
+        """How many rows this reader has fewer than that of another rank with the most, and the share of that.
+
+        Readers of the same number in their ranks are compared, so that all ranks give as many batches.
+        """
+        reader, readers = self._reader()
+        ranks = self._ranks.now().ranks if self._even else 1
+        if ranks == 1:
+            return 0, share
+        workers = readers // ranks
+        shares = [self._share(epoch, one, readers) for one in range(reader % workers, readers, workers)]
+        counts = [self._rows_in(one) for one in shares]
+        most = max(counts)
+        return most - self._rows_in(share), shares[counts.index(most)]
+
+    def _rows_in(self, share: _Share) -> int:
+        """How many rows a share has."""
+        total = 0
+        for shard in share.shards.tolist():
+            if self._counts[shard] < 0:
+                self._counts[shard] = self._stream.count(shard)
+            blocks, rest = divmod(int(self._counts[shard]), self._buffer)
+            for rows, times in ((self._buffer, blocks), (rest, 1)):
+                total += times * len(range(share.part, rows, share.parts))
+        return total
+
+    def _all_rows(self, share: _Share, epoch: int, start: _Place) -> Iterator[tuple[_Place, PairSource]]:
+        """The rows of a share from a place on."""
         for shard in range(start.shard, len(share.shards)):
             begin = start if shard == start.shard else _Place(shard)
-            for place, source in self._rows(share, epoch, begin):
-                pair = self._pair(source, epoch)
-                self._at = epoch, place
-                yield pair
-        self._at = epoch, _Place(len(share.shards))
+            yield from self._rows(share, epoch, begin)
 
     def _settings(self) -> dict[str, int]:
         """What decides which row stands where."""
@@ -174,10 +228,10 @@ class StreamedPairs(IterableDataset[Pair]):
         """The number of this reader among all of them."""
         worker = get_worker_info()
         mine, workers = (0, 1) if worker is None else (worker.id, worker.num_workers)
-        return self._rank * workers + mine, self._ranks * workers
+        rank, ranks = self._ranks.now()
+        return rank * workers + mine, ranks * workers
 
-    def _share(self, epoch: int) -> _Share:
-        reader, readers = self._reader()
+    def _share(self, epoch: int, reader: int, readers: int) -> _Share:
         shards = self._stream.shards
         first, part = reader % shards, reader // shards
         return _Share(

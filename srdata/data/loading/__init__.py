@@ -1,6 +1,7 @@
 """`Loader`: from items, in files or kept in memory, to batches on the device.
 
 batch               `Batch`: what a loader yields
+dataloader_form     a loader as a DataLoader of torch
 device_stream       batches finished on a device while another one is used
 epoch_plan          which batches an epoch has, what is in each, and reading it
 finish              from crops to what the network gets: floats, degraded, augmented, in its range
@@ -12,6 +13,7 @@ model_input         colour, range, type and memory format of what the network ge
 multi_loader        `Alternating` and `Unpaired`: several loaders as one
 online_degradation  the settings by which LR is made of HR crops
 online_lr           LR that is made of HR crops instead of being read
+order_digest        what decides which item comes when, by which a state knows where it belongs
 prefetch            batches ahead of their use: in line, by threads, by processes
 residency           where a loader has its images: mapped shards, host or device
 """

@@ -16,6 +16,7 @@ from srdata.data.datasets.mixed import Mixed, Part
 from srdata.data.loading.finish import CPU, Raw
 from srdata.data.loading.in_memory import DeviceSource
 from srdata.data.sampling.orders import Order
+from srdata.data.sampling.ranks import Share
 from srdata.data.sampling.schedule import Moment, Schedule, at, every
 from srdata.errors import UsageError
 from srdata.vocabulary import Only
@@ -24,6 +25,7 @@ from srdata.vocabulary import Only
 class Job(NamedTuple):
     """A batch to be read."""
 
+    first: int  # its first position in the epoch
     number: int  # in its epoch, counted over all ranks
     moment: Moment
 
@@ -33,7 +35,8 @@ class Plan:
     """The batches of every epoch. Those of an epoch are numbered over all ranks, which take them in turn.
 
     Where the ranks do not share them evenly, the first of the epoch are given once more, so that all ranks
-    take as many steps.
+    take as many steps. An epoch that was begun with other numbers of ranks, or another batch size, is gone on
+    with at the position where that ended.
     """
 
     data: Mixed
@@ -44,6 +47,7 @@ class Plan:
     seed: int
     drop_last: bool
     ranks: int
+    shared: bool = False  # whether batch_size is that of all ranks together
 
     def __post_init__(self) -> None:
         if isinstance(self.batch_size, Schedule) and self.batch_size.unit != "epoch":
@@ -55,32 +59,41 @@ class Plan:
         for size in every(self.batch_size):
             if size < 1:
                 raise UsageError(f"batch_size {size} must be at least 1")
+            if self.shared and size % self.ranks:
+                raise UsageError(
+                    f"a batch of {size} cannot be shared by {self.ranks} ranks: give another batch_size="
+                )
         for patch in every(self.patch_size):
             if patch is not None:
                 for one in self.data.sets:
                     one.check_patch(patch)
         if not self.steps(0):
-            length = self._length(0)
+            length = self.length(0)
             raise UsageError(
-                f"an epoch of {length} items has no batch of {self._size(0)}: "
-                f"give repeat={-(-self._size(0) // max(1, length))}, or drop_last=False"
+                f"an epoch of {length} items has no batch of {self.size(0)}: "
+                f"give repeat={-(-self.size(0) // max(1, length))}, or drop_last=False"
             )
 
-    def steps(self, epoch: int) -> int:
-        """How many batches each rank takes in an epoch."""
-        return -(-self._batches(epoch) // self.ranks)
+    def steps(self, epoch: int, start: int = 0) -> int:
+        """How many batches each rank takes in an epoch, from a position on."""
+        return -(-self._batches(epoch, start) // self.ranks)
 
-    def jobs(self, epoch: int, start: int, rank: int) -> Iterator[Job]:
-        """The batches of a rank in an epoch, from its batch `start` on."""
-        before = self._steps_before(epoch)
-        for step in range(start, self.steps(epoch)):
-            number = (step * self.ranks + rank) % self._batches(epoch)
-            yield Job(number, Moment(epoch, before + step))
+    def jobs(self, epoch: int, start: int, share: Share, before: int) -> Iterator[Job]:
+        """The batches of a rank in an epoch from a position on; `before` it took so many, in all epochs."""
+        size, left = self.size(epoch), self._batches(epoch, start)
+        for step in range(self.steps(epoch, start)):
+            number = step * share.ranks + share.rank
+            first = start + number * size if number < left else (number - left) % self._batches(epoch) * size
+            yield Job(first, first // size, Moment(epoch, before + step))
+
+    def after(self, epoch: int, start: int, steps: int) -> int:
+        """The position in an epoch to which all ranks have come so many batches after another."""
+        return min(start + steps * self.ranks * self.size(epoch), self.length(epoch))
 
     def parts(self, job: Job, *, dihedral: bool, only: Only | None) -> list[Part]:
         """The crops of a batch, set by set."""
-        epoch, size = job.moment.epoch, self._size(job.moment.epoch)
-        positions = np.arange(job.number * size, min(job.number * size + size, self._length(epoch)))
+        epoch = job.moment.epoch
+        positions = np.arange(job.first, min(job.first + self.size(epoch), self.length(epoch)))
         order = at(self.order, job.moment)
         places = order.places(self.seed, epoch, positions, len(self.data))
         return self.data.parts(
@@ -92,21 +105,24 @@ class Plan:
             around=self.around,
         )
 
-    def _batches(self, epoch: int) -> int:
-        length, size = self._length(epoch), self._size(epoch)
-        return length // size if self.drop_last else -(-length // size)
+    def length(self, epoch: int) -> int:
+        """How many positions an epoch has."""
+        return at(self.order, Moment(epoch, 0)).length(len(self.data))
 
-    def _length(self, epoch: int) -> int:
-        order = at(self.order, Moment(epoch, 0))
-        return order.length(len(self.data))
+    def size(self, epoch: int) -> int:
+        """How many images a batch of one rank has."""
+        size = at(self.batch_size, Moment(epoch, 0))
+        return size // self.ranks if self.shared else size
 
-    def _size(self, epoch: int) -> int:
-        return at(self.batch_size, Moment(epoch, 0))
-
-    def _steps_before(self, epoch: int) -> int:
+    def steps_before(self, epoch: int) -> int:
+        """How many batches each rank takes in all epochs before this one."""
         if not isinstance(self.batch_size, Schedule) and not isinstance(self.order, Schedule):
             return epoch * self.steps(0)
         return sum(self.steps(earlier) for earlier in range(epoch))
+
+    def _batches(self, epoch: int, start: int = 0) -> int:
+        left, size = self.length(epoch) - start, self.size(epoch)
+        return left // size if self.drop_last else -(-left // size)
 
 
 @dataclass(frozen=True)

@@ -27,6 +27,7 @@ class KeptImages:
         self._what = data, only, device, kind
         self._stream: DeviceStream | None = None
         self._kept: Kept | None = None
+        self._ranks = 0  # for which it was settled
 
     @property
     def where(self) -> Residency:
@@ -45,8 +46,13 @@ class KeptImages:
         return self._stream
 
     def bring(self, ranks: int) -> Kept:
-        """The images, kept from now on; raises StorageFullError."""
-        if self._kept is None:
+        """The images, kept from now on, and settled anew where other numbers of ranks share the host.
+
+        Raises StorageFullError.
+        """
+        shared_anew = self._wanted == "auto" and self.where == "host" and ranks != self._ranks
+        if self._kept is None or shared_anew:
+            self._ranks = ranks
             with self.stream.current():
                 self._kept = settle(self._wanted, *self._what, ranks)
         return self._kept

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
-from dataclasses import dataclass
-from functools import partial
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property, partial
 from operator import itemgetter
 from typing import Any, TypeVar
 
@@ -16,6 +16,7 @@ from srdata.data.arbitrary_scale.scale_pairs import ArbitraryScale
 from srdata.data.datasets.mixed import InRatio, Mixed
 from srdata.data.datasets.paired import PairedDataset
 from srdata.data.loading.batch import Batch
+from srdata.data.loading.dataloader_form import LoaderAsDataLoader
 from srdata.data.loading.epoch_plan import Job, Plan, Reading
 from srdata.data.loading.finish import Finish, split_turning
 from srdata.data.loading.item_scores import item_numbers
@@ -23,10 +24,11 @@ from srdata.data.loading.kept_images import KeptImages
 from srdata.data.loading.model_input import ModelInput
 from srdata.data.loading.online_degradation import OnlineDegradation
 from srdata.data.loading.online_lr import Degradation
+from srdata.data.loading.order_digest import order_digests
 from srdata.data.loading.prefetch import ByProcesses, Kind, Workers, by_threads
 from srdata.data.loading.residency import Residency, device_of
 from srdata.data.sampling.orders import Order, Sequential, Shuffled
-from srdata.data.sampling.ranks import my_share
+from srdata.data.sampling.ranks import Ranks, Share
 from srdata.data.sampling.schedule import Schedule, every, mapped
 from srdata.errors import UsageError
 from srdata.scale import Scale
@@ -43,12 +45,13 @@ class Loader:
 
     Each iteration is one epoch, and the next one is the next epoch. Batch k of epoch e depends on
     (seed, e, k) alone: not on workers, ranks, earlier epochs or interruptions. `state_dict` says where
-    training stands, and after `load_state_dict` the very next batch comes, also with other numbers of workers
-    or ranks.
+    training stands, and after `load_state_dict` the very next batch comes, also with other numbers of
+    workers, ranks, or images in a batch.
 
     What it reads, and in which order
         data         a PairedDataset, or a Mixed of several
-        batch_size   images in a batch of this rank; `drop_last` leaves out what does not fill the last batch
+        batch_size   images in a batch of this rank, or with `shared_batch` of all ranks together; `drop_last`
+                     leaves out what does not fill the last batch
         patch_size   side of the crops in HR pixels, instead of that of the data
         order        of items, see `srdata.data`: by default every item `repeat` times an epoch,
                      shuffled unless `shuffle` is false; of a Mixed, in its ratio
@@ -84,7 +87,8 @@ class Loader:
                      memory holds them. What is kept on a device is brought there on first use, when the
                      model is there; `residency` and `residency_reason` say what was chosen, and `close`
                      gives the memory back
-        rank, world_size  of this process; by default those of `torch.distributed`
+        rank, world_size  of this process; by default those of `torch.distributed`, or of torchrun, as they
+                     are when iteration begins
 
     `batch_size`, `patch_size`, `order`, `augment` and `degrade` may be a Schedule. Raises UsageError at once
     for what cannot be done; while iterating, CorruptRecordError or ImageError with the name of what cannot be
@@ -125,9 +129,10 @@ class Loader:
         residency: Residency = "auto",
         rank: int | None = None,
         world_size: int | None = None,
+        shared_batch: bool = False,
     ) -> None:
         self.device = device_of(device)
-        self.rank, self.world_size = my_share(rank, world_size)
+        self._ranks = Ranks(rank, world_size)
         self.seed = seed
         self._workers = Workers(workers, kind, ahead)
         mixed = data if isinstance(data, Mixed) else Mixed([data])
@@ -139,12 +144,14 @@ class Loader:
         making, self.scale = online.load(mixed, self.device)
         dihedral, augments = _load_augments(augment, self.scale, upsample)
         self._images = KeptImages(residency, mixed, online.only, self.device, kind)
+        ranks = self.world_size
         if on_host:
-            self._images.bring(self.world_size)
+            self._images.bring(ranks)
         order = order or _order(data, shuffle, repeat)
         sizes = mapped(partial(online.drawn_size, mixed, self.scale), patch_size)
-        ranks, around = self.world_size, online.around
-        self._plan = Plan(mixed, order, batch_size, sizes, around, seed, drop_last, ranks)
+        self._plan = Plan(
+            mixed, order, batch_size, sizes, online.around, seed, drop_last, ranks, shared_batch
+        )
         self._reading = Reading(
             self._plan,
             dihedral,
@@ -156,19 +163,42 @@ class Loader:
         )
         self._finish = Finish(seed, self.scale, model_input, augments, making)
         self._processes: ByProcesses[Job, Any] | None = None
-        self._epoch, self._next = 0, 0  # of the batch that comes next
+        self._epoch, self._position = 0, 0  # of the batch that comes next
+        self._iteration = 0  # its number on each rank, in all epochs
         self._begun = False  # whether this epoch was begun
 
     def __len__(self) -> int:
         """How many batches this rank takes in an epoch, or in the coming one where batch_size changes."""
-        return self._plan.steps(self._epoch)
+        return self._planned(self._ranks.now()).steps(self._epoch)
 
     def __iter__(self) -> Iterator[Batch]:
         """The batches of the next epoch, or what is left of it after `load_state_dict`."""
+        share = self._ranks.use("loader")
+        plan = self._planned(share)
         if self._begun:  # and left before its end
-            self._epoch, self._next = self._epoch + 1, 0
+            self._iteration += plan.steps(self._epoch, self._position)
+            self._epoch, self._position = self._epoch + 1, 0
         self._begun = True
-        yield from self._counted(self._epoch, self._next)
+        yield from self._counted(plan, share)
+
+    def as_dataloader(self) -> LoaderAsDataLoader:
+        """This loader as a DataLoader of torch, for Fabric, accelerate, and whoever takes nothing else."""
+        return LoaderAsDataLoader(self)
+
+    @property
+    def at_end(self) -> bool:
+        """Whether the batch that was given last ended its epoch."""
+        return not self._begun
+
+    @property
+    def rank(self) -> int:
+        """The number of this process among those that share the batches, as it is now."""
+        return self._ranks.now().rank
+
+    @property
+    def world_size(self) -> int:
+        """How many processes share the batches, as it is now."""
+        return self._ranks.now().ranks
 
     def forever(self) -> Iterator[Batch]:
         """Batch after batch from where the loader stands, through all epochs, without end."""
@@ -204,36 +234,75 @@ class Loader:
         """Make `epoch` the next one. There is no need to; some frameworks do."""
         if epoch < 0:
             raise UsageError(f"epoch {epoch} is below 0: epochs count from 0")
-        self._epoch, self._next, self._begun = epoch, 0, False
+        self._stand(epoch, 0, None)
 
-    def state_dict(self) -> dict[str, int]:
-        """Where the loader stands, as plain numbers: after the batch that was given last."""
-        return {"seed": self.seed, "epoch": self._epoch, "batch": self._next * self.world_size}
+    def state_dict(self) -> dict[str, Any]:
+        """Where the loader stands, as numbers and text: after the batch that was given last.
 
-    def load_state_dict(self, state: dict[str, int]) -> None:
-        """Go on from the state of a loader of the same data and settings; UsageError for another seed."""
-        if state["seed"] != self.seed:
-            raise UsageError(f"the state is of seed {state['seed']}, this loader has seed {self.seed}")
-        self._epoch, self._next = state["epoch"], state["batch"] // self.world_size
-        self._begun = False
+        `samples` positions of the epoch are done by all ranks together; `data` and `order` are digests of the
+        items, and of how they come.
+        """
+        plan = self._planned(self._ranks.now())
+        return {
+            "seed": self.seed,
+            "epoch": self._epoch,
+            "batch": self._position // plan.size(self._epoch),
+            "samples": self._position,
+            "iteration": self._iteration,
+            **self._digests,
+        }
 
-    def _counted(self, epoch: int, start: int) -> Iterator[Batch]:
-        """The batches of an epoch, and a note of where that leads before each is given."""
-        steps = self._plan.steps(epoch)
-        batches = self._batches(epoch, start)
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """Go on from the state of a loader of the same data, seed and order; UsageError for others.
+
+        Ranks and batch size may be others: what is left of the epoch is shared out anew. The state of an
+        earlier version says batches instead of samples, which have to be of this size then.
+        """
+        for name, mine in {"seed": self.seed, **self._digests}.items():
+            if state.get(name, mine) != mine:
+                raise UsageError(_other(name, state[name], mine))
+        size = self._planned(self._ranks.now()).size(state["epoch"])
+        self._stand(state["epoch"], state.get("samples", state["batch"] * size), state.get("iteration"))
+
+    def _stand(self, epoch: int, position: int, iteration: int | None) -> None:
+        """Let the next batch be that of this position; its number in all epochs is told, or counted."""
+        plan = self._planned(self._ranks.now())
+        if iteration is None:
+            iteration = plan.steps_before(epoch) + position // (plan.size(epoch) * plan.ranks)
+        self._epoch, self._position, self._iteration, self._begun = epoch, position, iteration, False
+        if not plan.steps(epoch, position):  # what is left is not a batch of this size
+            self._epoch, self._position = epoch + 1, 0
+
+    @cached_property
+    def _digests(self) -> dict[str, str]:
+        return order_digests(self._plan)
+
+    def _planned(self, share: Share) -> Plan:
+        """The plan for as many ranks as there are now."""
+        if share.ranks != self._plan.ranks:
+            self._plan = replace(self._plan, ranks=share.ranks)
+            self._reading = replace(self._reading, plan=self._plan)
+            self._processes = None  # which have the plan before
+        return self._plan
+
+    def _counted(self, plan: Plan, share: Share) -> Iterator[Batch]:
+        """What is left of an epoch, and a note of where that leads before each batch is given."""
+        epoch, start, before = self._epoch, self._position, self._iteration
+        steps = plan.steps(epoch, start)
+        batches = self._batches(plan.jobs(epoch, start, share, before), share.ranks)
         try:
-            for batch in batches:
-                start += 1
-                self._begun = start < steps
-                self._epoch, self._next = (epoch, start) if self._begun else (epoch + 1, 0)
+            for done, batch in enumerate(batches, 1):
+                self._begun = done < steps
+                self._iteration = before + done
+                self._epoch = epoch if self._begun else epoch + 1
+                self._position = plan.after(epoch, start, done) if self._begun else 0
                 yield batch
                 del batch  # or it would take memory while the next one is made
         finally:
             batches.close()
 
-    def _batches(self, epoch: int, start: int) -> Generator[Batch, None, None]:
-        jobs = self._plan.jobs(epoch, start, self.rank)
-        reading = self._images.read_by(self._reading, self.world_size)
+    def _batches(self, jobs: Iterator[Job], ranks: int) -> Generator[Batch, None, None]:
+        reading = self._images.read_by(self._reading, ranks)
         if self.device.type == "cpu" and self._workers.count and self._finish.light:
             yield from map(self._finish, self._ahead_of_use(reading, jobs))
         elif self.device.type == "cpu":
@@ -281,3 +350,11 @@ def _order(data: PairedDataset | Mixed, shuffle: bool, repeat: float) -> Order:
 
 def _numbers(values: Sequence[float] | None) -> tuple[float, ...] | None:
     return None if values is None else tuple(map(float, values))
+
+
+def _other(name: str, theirs: Any, mine: Any) -> str:
+    """What to say where a state is of something else."""
+    if name == "seed":
+        return f"the state is of seed {theirs}, this loader has seed {mine}"
+    what = {"data": "other images or windows", "order": "another order, repeat, shuffle or weights"}[name]
+    return f"the state is of {what} than this loader has: give what it was made with, or begin anew"

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
 from srdata.data.loading.batch import Batch
+from srdata.data.loading.dataloader_form import LoaderAsDataLoader
 from srdata.data.loading.loader import Loader
 from srdata.data.sampling.schedule import Moment, Schedule, at
 from srdata.errors import UsageError
@@ -26,10 +27,10 @@ class Alternating:
     >>> loader = Alternating({"x2": loader_x2, "x3": loader_x3, "noise 30": loader_30})  # doctest: +SKIP
 
     `weights` says how likely each is, by default all alike; it may be a Schedule, as for a curriculum of
-    scales. With `in_turn` they come one after another instead. An epoch has `batches` batches, by default as
-    many as one epoch of all loaders together. Which loader a batch comes from depends on (seed, its number)
-    alone and is the same on every rank; each loader goes through its own epochs. States are kept as those of
-    a `Loader` are.
+    scales. With `in_turn` they come one after another instead. An epoch has `batches` batches on each rank,
+    by default as many as one epoch of all loaders together; it may be a function that counts them. Which
+    loader a batch comes from depends on (seed, its number) alone and is the same on every rank; each loader
+    goes through its own epochs. States are kept as those of a `Loader` are.
     """
 
     def __init__(
@@ -37,7 +38,7 @@ class Alternating:
         loaders: Mapping[str, Loader],
         weights: Mapping[str, float] | Schedule[Mapping[str, float]] | None = None,
         *,
-        batches: int | None = None,
+        batches: int | Callable[[], int] | None = None,
         seed: int = 0,
         in_turn: bool = False,
     ) -> None:
@@ -45,10 +46,11 @@ class Alternating:
             raise UsageError("give at least one loader")
         self.loaders = dict(loaders)
         self._weights = weights if weights is not None else dict.fromkeys(loaders, 1.0)
-        self._batches = sum(map(len, self.loaders.values())) if batches is None else batches
+        self._asked = batches
         self._seed = seed
         self._in_turn = in_turn
         self._done = 0  # batches, in all epochs
+        self._counted = 0, 0  # for so many ranks, so many batches
         if self._batches < 1:
             raise UsageError(f"batches {batches} must be at least 1")
         if in_turn and weights is not None:
@@ -70,6 +72,15 @@ class Alternating:
             self._done += 1
             yield batch
 
+    def as_dataloader(self) -> LoaderAsDataLoader:
+        """This loader as a DataLoader of torch, for Fabric, accelerate, and whoever takes nothing else."""
+        return LoaderAsDataLoader(self)
+
+    @property
+    def at_end(self) -> bool:
+        """Whether the batch that was given last ended its epoch."""
+        return self._done % self._batches == 0
+
     def state_dict(self) -> dict[str, Any]:
         """Where this and every loader stand, as plain numbers."""
         return {
@@ -88,6 +99,19 @@ class Alternating:
         self._done = state["batches"]
         for name, loader in self.loaders.items():
             loader.load_state_dict(state["loaders"][name])
+
+    @property
+    def _batches(self) -> int:
+        """How many batches an epoch has, counted anew where there are other numbers of ranks."""
+        ranks = next(iter(self.loaders.values())).world_size
+        if self._counted[0] != ranks:
+            self._counted = ranks, self._count()
+        return self._counted[1]
+
+    def _count(self) -> int:
+        if self._asked is None:
+            return sum(map(len, self.loaders.values()))
+        return self._asked if isinstance(self._asked, int) else self._asked()
 
     def _drawn(self, number: int) -> str:
         if self._in_turn:
@@ -133,6 +157,15 @@ class Unpaired:
                 keys=[f"{one} | {other}" for one, other in zip(high.keys, low.keys, strict=True)],
                 params=[{"hr": one, "lr": other} for one, other in zip(high.params, low.params, strict=True)],
             )
+
+    def as_dataloader(self) -> LoaderAsDataLoader:
+        """This loader as a DataLoader of torch, for Fabric, accelerate, and whoever takes nothing else."""
+        return LoaderAsDataLoader(self)
+
+    @property
+    def at_end(self) -> bool:
+        """Whether the batch that was given last ended its epoch."""
+        return self.hr.at_end
 
     def state_dict(self) -> dict[str, Any]:
         """Where both loaders stand, as plain numbers."""

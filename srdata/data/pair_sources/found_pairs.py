@@ -93,6 +93,10 @@ class FoundStream:
         while some := list(islice(keys, rows)):
             yield pa.Table.from_pylist([self._row(key) for key in some], _SCHEMA)
 
+    def count(self, shard: int) -> int:
+        """How many rows a shard has."""
+        return len(self.pairs.hr)
+
     def _row(self, key: str) -> dict[str, Any]:
         sides = {"hr": self.pairs.hr[key], "lr": self.pairs.lr[key]}
         images = {
