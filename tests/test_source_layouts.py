@@ -97,6 +97,7 @@ NAMES: dict[str, tuple[str, str] | tuple[str, str, str]] = {
     "bicLRx4": ("{k}.png", "{k}_bicLRx4.png"),
     "HR and bicLRx4": ("{k}_HR.png", "{k}_bicLRx4.png"),
     "x4 beside": ("{k}.png", "{k}x4.png"),
+    "x4 beside, in a folder": ("set/{k}.png", "set/{k}x4.png", "set/"),
     "SelfExSR": ("image_SRF_4/img_{k}_SRF_4_HR.png", "image_SRF_4/img_{k}_SRF_4_LR.png", "img_"),
     "RealSR": ("Train/4/Canon_{k}_HR.png", "Train/4/Canon_{k}_LR4.png", "Canon_"),
     "hr_ and lr_": ("hr_{k}.png", "lr_{k}.png"),
@@ -362,6 +363,11 @@ UNCLEAR: dict[str, tuple[Make, str, int]] = {
     "x4 that is larger": (
         lambda pairs: both(pairs, "{k}x4", "{k}"),
         "by its name {key}x4 holds the LR images of ./{key}",
+        3,
+    ),
+    "a folder of the same sizes": (
+        lambda pairs: both({key: (hr, hr) for key, (_, hr) in pairs.items()}, "gt/{k}", "jpeg10/{k}"),
+        "gt and jpeg10 hold images of the same names and sizes: if these are pairs, ",
         3,
     ),
     "thumbnails of no scale": (

@@ -66,7 +66,7 @@ def _candidates(groups: Sequence[Group]) -> Iterator[tuple[Group, Group]]:
                 inside = hr.side == "hr" and hr.marks.scale is None and _inside(lr.spot, hr.spot)
                 if inside and lr.marks.scale is not None and hr is not lr:
                     yield hr, lr
-            elif hr.side == "hr" or (hr.side is None and lr.side == "lr" and not hr.marks.scale):
+            elif hr is not lr and (hr.side == "hr" or (not hr.marks.any and lr.marks.any)):
                 yield hr, lr
 
 
@@ -97,6 +97,8 @@ def _link(root: Path, hr: Group, lr: Group, sizes: ImageSizes) -> Link | None:
         raise contradiction(root, hr, lr, verdict)
     if not _believed(hr, lr, verdict, named):
         return None
+    if verdict.scale == 1 and lr.side is None:
+        verdict = verdict._replace(kind="same sizes")
     return Link(hr, lr, dict(pairs.values()), verdict)
 
 
@@ -121,7 +123,11 @@ def _believed(hr: Group, lr: Group, verdict: Verdict, named: int) -> bool:
     """Whether sizes bear out that LR faces HR, or names are so clear that what is wrong has to be told."""
     match verdict.kind:
         case "fits":
-            return verdict.scale != 1 or (lr.side == "lr" and not hr.marks.scale)
+            if verdict.scale != 1:
+                return True
+            if lr.side is None:  # of HR images for sure, it may be what a restoration begins with
+                return hr.side == "hr" and hr.marks.sure and share(hr.names, lr.names) > 0.9
+            return lr.side == "lr" and not hr.marks.scale
         case "most" | "no scale":
             if verdict.scale == 1 and lr.side != "lr":
                 return False
@@ -134,9 +140,11 @@ def _believed(hr: Group, lr: Group, verdict: Verdict, named: int) -> bool:
 def _best(root: Path, links: Sequence[Link]) -> Iterator[Link]:
     """For each LR group its HR group; raises UsageError where two are as likely."""
     small = {id(link.lr) for link in links if link.verdict.kind == "fits" and link.scale != 1}
+    clear = {id(link.hr) for link in links if link.verdict.kind != "same sizes"}
     by_lr: dict[int, list[Link]] = {}
     for link in links:
-        if id(link.hr) not in small:
+        doubtful = link.verdict.kind == "same sizes" and id(link.hr) in clear
+        if id(link.hr) not in small and not doubtful:
             by_lr.setdefault(id(link.lr), []).append(link)
     for some in by_lr.values():
         ranked = sorted(some, key=lambda link: link.rank, reverse=True)

@@ -42,6 +42,8 @@ class Group:
         """What --hr or --lr takes for it: its folder, or how its images are called."""
         if self.whole:
             return self.spot or "{key}"
+        if not self.marks.any and any("/" in key for key in self.names):
+            return "{key}"
         if not self.marks.any:
             return "/".join(filter(None, (".", self.spot, "{key}")))  # those that lie in the folder itself
         key, name = next(iter(self.names.items()))
@@ -70,7 +72,7 @@ def normal(name: str) -> str:
 
 
 def marked_groups(names: Iterable[str]) -> tuple[list[Group], list[str]]:
-    """The groups of images whose names say a side or scale, and the names of all others."""
+    """The groups whose names say a side or scale, or that stand beside such, and all other names."""
     folders: dict[tuple[str, Marks, tuple[str, ...]], dict[str, str]] = defaultdict(dict)
     for one in _placed(names):
         images = folders[one.spot, one.marks, one.prefix]
@@ -78,7 +80,7 @@ def marked_groups(names: Iterable[str]) -> tuple[list[Group], list[str]]:
     groups, free = [], list[str]()
     for (spot, marks, prefix), images in folders.items():
         for group in _by_mark(Group(spot, marks, prefix, images)):
-            if group.marks.any:
+            if group.marks.any or not group.whole:
                 groups.append(group)
             else:
                 free += group.names.values()

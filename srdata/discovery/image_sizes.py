@@ -15,7 +15,7 @@ from srdata.scale import LARGEST, Scale
 Size = tuple[int, int]  # height and width
 _LOOKED_AT = 24  # pairs of two folders, spread over all of them
 
-Kind = Literal["fits", "most", "no scale", "larger", "other", "unread"]
+Kind = Literal["fits", "most", "no scale", "same sizes", "larger", "other", "unread"]
 
 
 class Verdict(NamedTuple):

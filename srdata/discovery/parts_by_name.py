@@ -57,7 +57,7 @@ def _refuse_lonely(root: Path, groups: Sequence[Group], links: Sequence[Link]) -
     faced = {id(link.lr) for link in links}
     lonely = [group for group in groups if id(group) not in faced and group.side != "hr"]
     sure = [group for group in lonely if group.marks.sure]
-    scaled = [group for group in lonely if group.side is None]
+    scaled = [group for group in lonely if group.marks.scale and group.side is None]
     versions = [
         one
         for one in scaled
@@ -162,7 +162,7 @@ def _told_apart(parts: Sequence[tuple[Group | None, Part]]) -> list[Part]:
     if not _twins(named) and all(part.split for part in plain):
         return named
     return [
-        _renamed(part, "/".join(filter(None, (part.split, *(group.prefix if group else ())))))
+        _renamed(part, "/".join(dict.fromkeys(filter(None, (part.split, *(group.prefix if group else ()))))))
         for group, part in parts
     ]
 

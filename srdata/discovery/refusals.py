@@ -79,6 +79,9 @@ def wrong_sizes(root: Path, hr: Group, lr: Group, verdict: Verdict) -> str:
             f"{where} do not all match at {verdict.scale.label}, as {_example(verdict)}: "
             f"to take those that do, {command(root, hr, lr, verdict.scale)}"
         )
+    if verdict.kind == "same sizes":
+        pairs = command(root, hr, lr, Scale(1))
+        return f"{where} hold images of the same names and sizes: if these are pairs, {pairs}"
     if (scale := _exact(verdict)) is not None:
         return f"{where} have no whole scale, as {_example(verdict)}: {command(root, hr, lr, scale)}"
     return f"{where} are of no one scale, as {_example(verdict)}: to make LR anew from HR, {alone(root, hr)}"
