@@ -527,3 +527,12 @@ def test_lists_of_lmdbs_with_a_byte_order_mark_and_keys_with_dots(pairs: Pairs, 
     assert set(PreparedImages(built).index.keys.to_pylist()) == set(dotted)
     for given in ({"path": tmp_path / "in"}, {"hr": tmp_path / "in/hr.lmdb", "lr": tmp_path / "in/lr.lmdb"}):
         assert set(PairedDataset(**given).keys) == set(dotted)  # type: ignore[arg-type]
+
+
+def test_a_smaller_version_is_the_hr_of_none(pairs: Pairs, tmp_path: Path) -> None:
+    images: dict[str, np.ndarray] = {}
+    for key, (lr, hr) in pairs.items():
+        images |= {f"full/{key}": hr, f"half/{key}": hr[::2, ::2], f"quarter/{key}": lr}
+    root = write(tmp_path / "in", images)
+    assert prepare(root, lmdb=True, root=tmp_path, jobs=1).content.scales == ("2", "4")
+    assert PairedDataset(root, scale=4).sizes.tolist()[0] == [64, 80]
