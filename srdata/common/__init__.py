@@ -6,6 +6,7 @@ ending_signals       the signals that end a run
 file_locks           locks on open files, where the file system has them
 files                files that are right when they have their name
 finding              what a check of a machine or of sets found
+free_space           whether there is room for what is to be written
 hdf5_file            HDF5 files, which need h5py
 lazy_names           names that are imported on first use
 only_choice          the one that is meant of several
