@@ -4,6 +4,7 @@ exported        what export.json gives back
 found_parts     HR images, and the LR images that face them
 group_links     which LR group faces which HR group
 image_bytes     image files on disk, in an LMDB, a tar, a table or an HDF5 file
+companions      smaller companions of images in one folder
 image_groups    images that stand together
 image_sizes     sizes by headers, and the scale that they have
 inspection      `inspect`: what a file or folder is, and what is wrong

@@ -83,11 +83,17 @@ def wrong_sizes(root: Path, hr: Group, lr: Group, verdict: Verdict) -> str:
         pairs = command(root, hr, lr, Scale(1))
         return f"{where} hold images of the same names and sizes: if these are pairs, {pairs}"
     if verdict.kind == "sideways":
-        anew = f"to make LR anew from HR, {alone(root, hr)}"
-        return f"{where}: {SIDEWAYS}, as {example(verdict)}: {UPRIGHT}; {anew}"
+        return f"{where}: {SIDEWAYS}, as {example(verdict)}: {UPRIGHT}; {_anew(root, hr, lr)}"
     if (scale := _exact(verdict)) is not None:
         return f"{where} have no whole scale, as {example(verdict)}: {command(root, hr, lr, scale)}"
-    return f"{where} are of no one scale, as {example(verdict)}: to make LR anew from HR, {alone(root, hr)}"
+    return f"{where} are of no one scale, as {example(verdict)}: {_anew(root, hr, lr)}"
+
+
+def _anew(root: Path, hr: Group, lr: Group) -> str:
+    """How to make LR images; those that are there have to go where no pattern tells HR from them."""
+    if hr.whole or hr.marks.any:
+        return f"to make LR anew from HR, {alone(root, hr)}"
+    return f"to make LR anew from HR, take {shown(lr)} out of it"
 
 
 def orphans(
