@@ -11,13 +11,13 @@ import yaml
 
 from srdata import catalog, testsets
 from srdata.catalog import Shelf
+from srdata.common.free_space import readable_bytes
 from srdata.degrade.chain import load_chain
 from srdata.errors import SetError
 from srdata.fetch import have
 from srdata.fetch.manifest import Archive, Digest, ImageSet, Manifest, load_manifest
 from srdata.papers import Paper, as_text, load_paper
 from srdata.papers.load import names_in
-from srdata.preparation.plan import readable
 from srdata.recipes.hub_commit import pinned
 from srdata.recipes.name_meaning import Kind, Meaning, meanings, paper_file, unknown
 from srdata.recipes.set_recipe import Recipe, known_recipe, read_set_recipe
@@ -69,7 +69,7 @@ def _prepared_lines(root: Path) -> Iterator[str]:
             continue
         size = sum(entry.bytes for entry in content.files.values())
         counts = ", ".join(f"{count} {split}" for split, count in content.counts.items())
-        yield f"{path.parent.name} · {counts} · {content.layout} · {readable(size)}"
+        yield f"{path.parent.name} · {counts} · {content.layout} · {readable_bytes(size)}"
 
 
 def describe(name: str) -> str:
@@ -189,7 +189,7 @@ def _manifest_lines(manifest: Manifest) -> Iterator[str]:
     for name, archive in manifest.archives.items():
         yield from _archive_lines(manifest, name, archive)
     for name, listing in manifest.listings.items():
-        size = readable(sum(file.bytes for file in listing.files))
+        size = readable_bytes(sum(file.bytes for file in listing.files))
         where = listing.urls[0] if listing.urls else "packaged with srdata"
         yield f"files     {name}: {len(listing.files)} files, {size}, a SHA-256 each ({where})"
 
@@ -202,7 +202,7 @@ def _set_line(one: ImageSet) -> str:
 
 def _archive_lines(manifest: Manifest, name: str, archive: Archive) -> Iterator[str]:
     sizes = sorted({digest.bytes for digest in archive.digests if digest.bytes is not None})
-    size = " or ".join(readable(count) for count in sizes) or "size not known"
+    size = " or ".join(readable_bytes(count) for count in sizes) or "size not known"
     yield f"archive   {name}: {size}"
     for url in archive.urls:
         yield f"            from {url}"

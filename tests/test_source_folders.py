@@ -13,8 +13,9 @@ from PIL import Image
 from srdata import PairedDataset, prepare
 from srdata.cli import run
 from srdata.discovery.inspection import inspect
-from srdata.errors import ImageError, SrdataError
+from srdata.errors import ImageError, SrdataError, UsageError
 from srdata.images import list_folder, list_images, read_image, write_png
+from srdata.metrics import evaluate, evaluate_bicubic
 from srdata.preparation import plan
 from srdata.prepared.set_images import PreparedImages
 
@@ -227,7 +228,7 @@ def test_a_pair_of_which_one_is_turned_is_refused(
     lr_turned = write_pair(tmp_path / "b", saved(image, "PNG"), tagged(smaller(image), orientation))
     for folder in (hr_turned, lr_turned):
         sideways = side[0] != side[1] and orientation > 4
-        what = "of no one scale" if sideways else r"lies another way than .* EXIF orientations are"
+        what = r"lies? sideways" if sideways else r"lies another way than .* EXIF orientations are"
         with pytest.raises(SrdataError, match=what):
             take(folder, tmp_path / "data")
         with pytest.raises(ImageError, match="LR image 1: lies another way than HR image 1"):
@@ -254,3 +255,42 @@ def test_flat_pairs_lie_either_way(tmp_path: Path) -> None:
     flat = Image.new("RGB", (32, 32), (90, 90, 90))
     folder = write_pair(tmp_path / "a", tagged(flat, 3), saved(smaller(flat), "PNG"))
     assert take(folder, tmp_path / "data").shape == (32, 32, 3)
+
+
+@pytest.mark.parametrize("mode", ["RGB", "L"])
+@pytest.mark.parametrize("side", [(96, 96), (96, 64)])
+@pytest.mark.parametrize("orientation", range(2, 9))
+def test_sr_that_lies_another_way_than_hr_is_not_scored(
+    side: tuple[int, int], orientation: int, mode: str, photographs: Path, tmp_path: Path
+) -> None:
+    """One of the two was turned for good, and not the other; the two alike have an infinite PSNR."""
+    image = photograph(photographs, side).convert(mode)
+    for name, hr, sr in (("a", orientation, 1), ("b", 1, orientation)):
+        folder = tmp_path / name
+        files = [("hr/1.png", hr), ("sr/1.png", sr)]
+        for path, turn in files:
+            (folder / path).parent.mkdir(parents=True)
+            (folder / path).write_bytes(tagged(image, turn) if turn > 1 else saved(image, "PNG"))
+        with pytest.raises(ImageError, match=r"sr/1.png: lies another way than HR image 1: .* EXIF orient"):
+            evaluate(folder / "sr", hr=folder / "hr", scale=2)
+        for path, _ in files:
+            (folder / path).write_bytes(tagged(image, orientation))
+        psnr = evaluate(folder / "sr", hr=folder / "hr", scale=2).columns[0].values
+        assert psnr == (float("inf"),)
+
+
+def test_lr_that_lies_another_way_is_no_baseline(photographs: Path, tmp_path: Path) -> None:
+    image = photograph(photographs)
+    folder = write_pair(tmp_path / "pairs", saved(image, "PNG"), tagged(smaller(image), 3))
+    with pytest.raises(ImageError, match="LR image 1: lies another way than HR image 1"):
+        evaluate_bicubic(folder, scale=2)
+    (folder / "HR/1.png").write_bytes(tagged(image, 3))
+    assert evaluate_bicubic(folder, scale=2).columns[0].values[0] > 20
+
+
+def test_sr_that_lies_sideways_is_told_to_be_that(photographs: Path, tmp_path: Path) -> None:
+    image = np.asarray(photograph(photographs, (96, 64)))
+    write_png(tmp_path / "hr/1.png", image)
+    write_png(tmp_path / "sr/1.png", np.rot90(image).copy())
+    with pytest.raises(UsageError, match="SR is 64x96, HR 96x64: turn SR by 90 degrees"):
+        evaluate(tmp_path / "sr", hr=tmp_path / "hr", scale=2)

@@ -345,6 +345,26 @@ UNCLEAR: dict[str, tuple[Make, str, int]] = {
         "HR and LR are of no one scale, as 0001 is 70x60 in HR and 18x15 in LR: to make LR anew",
         3,
     ),
+    "LR that lies sideways": (
+        lambda pairs: both(sideways(pairs), "HR/{k}", "LR/{k}"),
+        "the images of one side lie sideways, as 0001 is 80x64 in HR and 16x20 in LR: turn them by 90",
+        3,
+    ),
+    "LR of a named scale that lies sideways": (
+        lambda pairs: both(sideways(pairs), "HR/{k}", "LR_bicubic/X4/{k}x4"),
+        "the images of one side lie sideways, as 0001 is 80x64 in HR and 16x20 in LR: turn them by 90",
+        3,
+    ),
+    "folders of any names, one of which lies sideways": (
+        lambda pairs: both(sideways(pairs), "a/{k}", "b/{k}"),
+        "the images of one side lie sideways, as 0001 is 80x64 in HR and 16x20 in LR: turn them by 90",
+        3,
+    ),
+    "one LR image that lies sideways": (
+        lambda pairs: both({**pairs, **sideways({"0001": pairs["0001"]})}, "HR/{k}", "LR/{k}"),
+        "HR and LR do not all match at x4, as 0001 is 80x64 in HR and 16x20 in LR (sideways)",
+        2,
+    ),
     "one pair of another size": (
         lambda pairs: of_size(both(pairs, "HR/{k}", "LR/{k}"), "LR/0002", 9, 20),
         "HR and LR do not all match at x4, as 0002 is 80x72 in HR and 20x9 in LR",
@@ -376,6 +396,10 @@ UNCLEAR: dict[str, tuple[Make, str, int]] = {
         3,
     ),
 }
+
+
+def sideways(pairs: Pairs) -> Pairs:
+    return {key: (np.ascontiguousarray(lr.swapaxes(0, 1)), hr) for key, (lr, hr) in pairs.items()}
 
 
 @pytest.mark.parametrize("case", UNCLEAR)

@@ -8,7 +8,6 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
 from pathlib import Path
 
 import lmdb
@@ -310,20 +309,6 @@ def test_a_limit_on_file_size_is_a_full_device(tmp_path: Path) -> None:
 def test_a_full_device_is_said_so_and_loses_nothing(small_device: Path) -> None:
     write_shard(small_device / "sealed.lmdb", plan_of(), range(IMAGES))
     check_full(small_device, run_child(WRITE, small_device / "s.lmdb"))
-
-
-@pytest.fixture
-def small_device(tmp_path: Path) -> Iterator[Path]:
-    """A file system of 3 MB; skips where none can be mounted."""
-    folder = tmp_path / "device"
-    folder.mkdir()
-    mounted = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=3m", "tmpfs", folder], capture_output=True)
-    if mounted.returncode:
-        pytest.skip("cannot mount a small file system here")
-    try:
-        yield folder
-    finally:
-        subprocess.run(["umount", "-l", folder], check=True)
 
 
 def test_a_folder_that_cannot_be_written_is_an_error_before_any_work(tmp_path: Path) -> None:

@@ -11,6 +11,8 @@ from srdata.errors import UsageError
 from srdata.scale import Scale
 
 SHOWN = 10
+SIDEWAYS = "the images of one side lie sideways"
+UPRIGHT = "turn them by 90 degrees, or take away an EXIF orientation that only one side has"
 
 Sizes = NDArray[np.int64]  # height and width of each image, (images, 2)
 
@@ -70,10 +72,18 @@ def listed(names: Sequence[str], count: int | None = None) -> str:
 
 def guess_scale(hr: Sizes, lr: Sizes) -> Scale:
     """The whole scale of the first pair; raises UsageError if its sizes are those of no whole scale."""
-    number = int(hr[0].max() // lr[0].max())
-    if number < 1 or any(Scale(number).lr(int(high)) != low for high, low in zip(hr[0], lr[0], strict=True)):
-        raise UsageError(f"cannot tell the scale of HR {_size(hr[0])} and LR {_size(lr[0])}: give scale=")
-    return Scale(number)
+    if (scale := _whole_scale(hr[0], lr[0])) is not None:
+        return scale
+    sizes = f"HR {_size(hr[0])} and LR {_size(lr[0])}"
+    if _whole_scale(hr[0], lr[0][::-1]) is not None:
+        raise UsageError(f"{SIDEWAYS}, as those of {sizes}: {UPRIGHT}")
+    raise UsageError(f"cannot tell the scale of {sizes}: give scale=")
+
+
+def _whole_scale(hr: NDArray[np.int64], lr: NDArray[np.int64]) -> Scale | None:
+    number = int(hr.max() // lr.max())
+    fits = number >= 1 and all(Scale(number).lr(int(high)) == low for high, low in zip(hr, lr, strict=True))
+    return Scale(number) if fits else None
 
 
 def check_sizes(keys: Sequence[str], hr: Sizes, lr: Sizes, scale: Scale) -> None:

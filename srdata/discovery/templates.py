@@ -13,9 +13,10 @@ from srdata.discovery.by_name.image_groups import Group, bare_names, normal
 from srdata.discovery.by_name.image_sizes import ImageSizes
 from srdata.discovery.by_name.name_marks import Marks
 from srdata.discovery.by_name.parts_by_name import keys_of
+from srdata.discovery.by_name.refusals import example
 from srdata.discovery.found_parts import GIVEN, Found, Lr, Part, Pile, Track
 from srdata.discovery.image_bytes import ImageFile
-from srdata.discovery.pairing import listed
+from srdata.discovery.pairing import SIDEWAYS, UPRIGHT, listed
 from srdata.errors import UsageError
 from srdata.scale import Scale
 
@@ -99,12 +100,16 @@ def _in_lower_case(group: Group) -> Group:
 def _scale(sizes: ImageSizes, pairs: Mapping[str, tuple[str, str]], tried: Iterable[Scale | None]) -> Scale:
     """The first of the scales tried, None for any whole one, that most pairs have; UsageError for none."""
     compared = [(key, high, low) for key, (high, low) in pairs.items()]
-    for told in tried:
-        verdict = sizes.compare(compared, told)
+    verdicts = [sizes.compare(compared, told) for told in tried]
+    for verdict in verdicts:
         if verdict.scale is not None:
             return verdict.scale
+    verdict = verdicts[-1]
+    if verdict.kind == "sideways":
+        raise UsageError(f"{SIDEWAYS}, as {example(verdict)}: {UPRIGHT}")
     raise UsageError(
-        "the sizes of HR and LR images are of no one scale: give the one that they have by --scale"
+        f"the sizes of HR and LR images are of no one scale, as {example(verdict)}: "
+        "give the one that they have by --scale"
     )
 
 

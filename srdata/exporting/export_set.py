@@ -9,12 +9,14 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import NamedTuple, TextIO
 
 import numpy as np
 
 from srdata.common.files import PART, part_name, publish_folder, storage_errors, write_file
+from srdata.common.free_space import Need, check_room
 from srdata.errors import StorageFullError, UnknownNameError, UsageError
 from srdata.exporting.escaped_keys import (
     Check,
@@ -32,7 +34,7 @@ from srdata.exporting.folder_forms import (
     write_kair_folders,
     write_lmdbs,
 )
-from srdata.exporting.samples import Cut, Sample, samples
+from srdata.exporting.samples import Cut, Sample, png_share, raw_bytes, samples
 from srdata.exporting.set_names import names_in
 from srdata.exporting.super_image_hdf5 import write_hdf5
 from srdata.exporting.tar_shards import write_webdataset
@@ -101,15 +103,25 @@ class Export:
     def write(self, folder: Path, note: Callable[[Iterable[Keyed]], Iterable[Keyed]] = iter) -> None:
         """Write every sample below `folder`; all pass through `note`, with the keys that they get."""
         for split in self.images.index.splits:
-            cut = Cut(
-                self.scales,
-                self.windows if split == "train" else None,
-                png=self.form.png,
-                grey=self.form.grey and split != "train",
-            )
+            cut = self._cut(split)
             sub = cut.windows is not None
             where = Where(folder, self.names, self.scales, split, sub, self.shard_bytes)
             self.form.write(where, note(self._keyed(split, cut)))
+
+    def check_room(self, out: Path) -> None:
+        """Raise StorageFullError, before any work, where the samples have no room at `out`."""
+        index = self.images.index
+        raw = sum(raw_bytes(self.images, index.rows(split), self._cut(split)) for split in index.splits)
+        need = Need(raw, partial(png_share, self.images)) if self.form.png else Need(raw)
+        check_room(out, need, "--out")
+
+    def _cut(self, split: str) -> Cut:
+        return Cut(
+            self.scales,
+            self.windows if split == "train" else None,
+            png=self.form.png,
+            grey=self.form.grey and split != "train",
+        )
 
     def _keyed(self, split: str, cut: Cut) -> Iterator[Keyed]:
         rows = self.images.index.rows(split).tolist()
@@ -165,6 +177,7 @@ def export(
     content = _content(plan, to)
     if (there := _there(Path(out), content)) is not None:
         return there
+    plan.check_room(Path(out))
     with new_folder(Path(out)) as part:
         notes = _write(plan, part)
         content = content.model_copy(update={"counts": dict(notes.counts), "keys": notes.renamed})

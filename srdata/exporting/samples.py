@@ -14,15 +14,16 @@ import numpy as np
 from srdata.common.processes.parallel import in_order
 from srdata.common.progress import progress
 from srdata.errors import CorruptRecordError
-from srdata.images import Pixels, encode_png, grey_plane
+from srdata.images import Pixels, encode_png, grey_plane, packed_share
 from srdata.prepared.set_images import PreparedImages
 from srdata.scale import Scale
-from srdata.store.blocks import HR
+from srdata.store.blocks import CHANNELS, HR
 from srdata.store.records import pixel_hash
-from srdata.store.windows import Windows, window_name
+from srdata.store.windows import Integers, Windows, items_of, window_name
 from srdata.vocabulary import Backend
 
 Layers = Mapping[str, Pixels]
+_LOOKED_AT = 4  # images that are encoded to tell how small all of them will be
 
 
 class Picture(NamedTuple):
@@ -87,6 +88,21 @@ def samples(
         for parts in in_order(cut_samples, tasks, jobs=jobs, backend=backend):
             yield from parts
             advance(1)
+
+
+def raw_bytes(images: PreparedImages, rows: Integers, cut: Cut) -> int:
+    """The bytes of the samples of these images, not encoded."""
+    sizes = np.stack([images.index.heights[rows], images.index.widths[rows]], axis=-1).astype(np.int64)
+    items = items_of(sizes, cut.scales[0], cut.windows)
+    boxes = items.regions(np.arange(len(items))).boxes(cut.scales[0].numerator)
+    pixels = [boxes[:, 2:].prod(axis=-1).sum() / float(scale) ** 2 for scale in (Scale(1), *cut.scales)]
+    return CHANNELS * int(sum(pixels))
+
+
+def png_share(images: PreparedImages) -> float:
+    """What PNG leaves of the samples of a set, by some of its images."""
+    rows = range(0, len(images.index), max(1, len(images.index) // _LOOKED_AT))
+    return packed_share(images.read(row, HR) for row in rows)
 
 
 def stamp_of(images: PreparedImages) -> str:

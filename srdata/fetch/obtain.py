@@ -95,6 +95,7 @@ class Planned:
     files: int
     missing_bytes: int | None
     hash_known: bool
+    is_archive: bool = False  # whose files are unpacked beside it
 
     @property
     def here(self) -> bool:
@@ -136,4 +137,4 @@ def _planned_archive(manifest: Manifest, name: str, root: Path) -> Planned:
     here = unpacked_path(manifest, name, root).is_dir() or has_receipt(archive_path(manifest, name, root))
     sizes = [digest.bytes for digest in archive.digests if digest.bytes is not None]
     missing = 0 if here else (max(sizes) if sizes else None)
-    return Planned(name, archive.urls[0], 1, missing, bool(archive.digests))
+    return Planned(name, archive.urls[0], 1, missing, bool(archive.digests), is_archive=True)

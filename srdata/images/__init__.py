@@ -30,7 +30,7 @@ from srdata.images.folder_listing import (
 )
 from srdata.images.image_policy import MOST_PIXELS, USUAL_PIXELS, ImagePolicy, read_policy
 from srdata.images.pair_orientation import check_same_way
-from srdata.images.pixels import TRANSPOSES, Pixels, encode_png, grey_plane, turned, write_png
+from srdata.images.pixels import TRANSPOSES, Pixels, encode_png, grey_plane, packed_share, turned, write_png
 
 __all__ = [
     "IMAGE_SUFFIXES",
@@ -52,6 +52,7 @@ __all__ = [
     "list_folder",
     "list_images",
     "natural",
+    "packed_share",
     "printable",
     "probe",
     "read_image",

@@ -39,4 +39,4 @@ def _difference(one: Pixels, other: Pixels) -> float:
 
 def _sketch(image: Pixels) -> NDArray[np.float32]:
     small = cv2.resize(np.ascontiguousarray(image), (_SIDE, _SIDE), interpolation=cv2.INTER_AREA)
-    return np.asarray(small, np.float32)
+    return np.atleast_3d(np.asarray(small, np.float32))  # cv2 drops the one channel of grey

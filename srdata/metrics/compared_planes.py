@@ -67,9 +67,9 @@ def corner(
     spare = protocol.spare or (scale.numerator if scale else 1)
     excess = [high - low for low, high in zip(sr, hr, strict=True)]
     if not all(0 <= pixels < spare for pixels in excess):
-        raise UsageError(
-            f"SR is {sr[1]}x{sr[0]}, HR {hr[1]}x{hr[0]}: HR may be larger by at most {spare - 1} pixels"
-        )
+        sideways = all(0 <= high - low < spare for low, high in zip(reversed(sr), hr, strict=True))
+        remedy = "turn SR by 90 degrees" if sideways else f"HR may be larger by at most {spare - 1} pixels"
+        raise UsageError(f"SR is {sr[1]}x{sr[0]}, HR {hr[1]}x{hr[0]}: {remedy}")
     top, left = (pixels // 2 if protocol.place == "centre" else 0 for pixels in excess)
     return top, left
 

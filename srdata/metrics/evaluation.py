@@ -11,7 +11,7 @@ import numpy as np
 from srdata.colour import luma
 from srdata.discovery.forms.named_files import images_by_name
 from srdata.errors import UsageError
-from srdata.images import ImagePolicy, Pixels, probe
+from srdata.images import ImagePolicy, Pixels, check_same_way, probe
 from srdata.metrics.measures.measure_table import Task, find_measures
 from srdata.metrics.pair_scores import Pair, Protocols, score
 from srdata.metrics.protocols import DEFAULT, Protocol
@@ -51,15 +51,13 @@ def evaluate(
     give a number; pixels are (height, width, 3) uint8.
 
     Raises UsageError listing every image that is missing, not of this set or of a wrong size,
-    UnknownNameError, MissingExtraError, SetError, SourceError.
+    UnknownNameError, MissingExtraError, SetError, SourceError; ImageError, which is one, for an SR file that
+    fits its HR image only if the EXIF orientation of one of them is not applied.
     """
     exact = Scale(scale)
     found = find_references(set, exact, hr=hr, root=root, from_dir=from_dir, split=split, images=images)
     paths = sr_files(sr_dir, found.keys, name)
-    pairs = [
-        Pair(key, size_of(probe(path)), found.size(key), partial(_stored, path, images, found, key))
-        for key, path in paths.items()
-    ]
+    pairs = [_stored_pair(key, path, images, found) for key, path in paths.items()]
     return score(f"{sr_dir} of {found.name}", pairs, exact, protocol, find_measures(measures, weights))
 
 
@@ -115,6 +113,16 @@ def sr_files(sr_dir: str | Path, keys: Sequence[str], name: str | None = None) -
         return {key: files[file] for key, file in match_sr(keys, files, name).items()}
     except UsageError as error:
         raise UsageError(f"{folder}: {error}") from error
+
+
+def _stored_pair(key: str, path: Path, images: ImagePolicy | None, found: References) -> Pair:
+    """SR of a file with its HR; raises ImageError where the two fit only if one is not turned."""
+    info, turn = probe(path), found.turn(key)
+    read = partial(_stored, path, images, found, key)
+    if info.orientation != turn:
+        sr, hr = read(None)
+        check_same_way(hr, sr, (turn, info.orientation), (f"HR image {key}", path))
+    return Pair(key, size_of(info), found.size(key), read)
 
 
 def _stored(

@@ -15,7 +15,7 @@ from srdata.discovery.known_forms import find_parts
 from srdata.errors import UsageError
 from srdata.fetch import obtain
 from srdata.fetch.manifest import Bicubic, ImageSet, Manifest, load_manifest
-from srdata.images import ImageInfo, ImagePolicy, Pixels
+from srdata.images import ImageInfo, ImagePolicy, Pixels, check_same_way
 from srdata.prepared.set_images import PreparedImages
 from srdata.recipes.name_meaning import Kind, meaning
 from srdata.resize import imresize
@@ -36,6 +36,7 @@ class References:
     keys: tuple[str, ...]
     size: Callable[[str], tuple[int, int]]  # height and width
     read: Callable[[str], Pixels]  # (H, W, 3), or (H, W, 1) of a grey file
+    turn: Callable[[str], int] = lambda key: 1  # the EXIF orientation that is applied when one is read
     bicubic: Bicubic = _MATLAB
     stored_lr: Callable[[str], Pixels] | None = None
 
@@ -101,7 +102,17 @@ def _in_folder(
     references = _of_files(files, name, _MATLAB, policy)
     if len(files) > len(low):
         return references
-    return replace(references, stored_lr=lambda key: read_as_stored(low[key], policy))
+    return replace(references, stored_lr=partial(_lr_beside, references, low, policy))
+
+
+def _lr_beside(
+    references: References, low: Mapping[str, ImageFile], policy: ImagePolicy | None, key: str
+) -> Pixels:
+    """An LR image of a folder; raises ImageError where it fits its HR only if one of them is not turned."""
+    lr, turns = read_as_stored(low[key], policy), (references.turn(key), header_of(low[key]).orientation)
+    if turns != (1, 1):
+        check_same_way(references.read(key), lr, turns, (f"HR image {key}", f"LR image {key}"))
+    return lr
 
 
 def _parts_of(folder: Path, parts: Sequence[Part], scale: Scale, split: str | None) -> Sequence[Part]:
@@ -131,6 +142,7 @@ def _of_files(
         keys=tuple(files),
         size=lambda key: size_of(header_of(files[key])),
         read=lambda key: read_as_stored(files[key], policy),
+        turn=lambda key: header_of(files[key]).orientation,
         bicubic=bicubic,
     )
 

@@ -1,6 +1,7 @@
 """From a recipe to a prepared set: download, degrade, cut, store, and declare it finished.
 
 degrade_folder  `degrade_files`: HR images in, LR files and their δ out
+disk_need       the bytes that a preparation needs, and whether they are free
 existing_pairs  pairs that others made, taken as they are
 layout_basicsr  LMDB folders of sub-images
 layout_folder   PNG files in EDSR's folders

@@ -6,10 +6,12 @@ import json
 import os
 import shlex
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from srdata.common.files import write_file
+from srdata.common.free_space import Need, check_room
 from srdata.common.output_paths import check_folder, check_output, file_ids
 from srdata.common.progress import progress
 from srdata.degrade.chain import Chain, load_chain
@@ -20,8 +22,10 @@ from srdata.discovery.image_bytes import ImageFile, pixels_of
 from srdata.discovery.known_forms import find_parts
 from srdata.errors import ImageError, SourceError, UsageError
 from srdata.images import ImagePolicy, write_png
+from srdata.preparation.disk_need import share_of
 from srdata.preparation.existing_pairs import parts_at
 from srdata.scale import Scale
+from srdata.store.blocks import CHANNELS
 from srdata.store.export_json import DELTAS_FILE
 
 
@@ -53,6 +57,7 @@ def degrade_files(
     jobs = _jobs(source, scale)
     with_hr = bool(chain.hr) or any(map(_is_cut, jobs, [scale] * len(jobs)))
     _refuse_overwriting(target, jobs, with_hr)
+    check_room(target, _need(jobs, scale, with_hr, policy), "OUT")
     lines, paths, bad = [], [], []
     with progress("degrade", len(jobs), "images") as advance:
         for job in jobs:
@@ -101,6 +106,14 @@ def _jobs(source: Path, scale: Scale) -> list[Job]:
         if (there := first.setdefault(job.key, job.source)) is not job.source:
             raise UsageError(f"{job.source} and {there} would get one name; rename one of them")
     return jobs
+
+
+def _need(jobs: Sequence[Job], scale: Scale, with_hr: bool, policy: ImagePolicy | None) -> Need:
+    """What the files take on disk."""
+    sizes = [size for job in jobs if (size := size_or_none(job.source)) is not None]
+    scales = (Scale(1), scale) if with_hr else (scale,)
+    raw = CHANNELS * sum(one.lr(h) * one.lr(w) for h, w in sizes for one in scales)
+    return Need(raw, partial(share_of, [job.source for job in jobs], policy))
 
 
 def _is_cut(job: Job, scale: Scale) -> bool:

@@ -82,6 +82,9 @@ def lr_of(part: Part, track: str, scales: Sequence[Scale]) -> dict[str, dict[str
     there = ", ".join(f"{one.name} {one.scale.label}" for one in part.lr) or "none"
     for scale in scales:
         if Track(track, scale) not in part.lr:
+            problems = [lr.problem for lr in part.lr.values()]
+            if problems and None not in problems:  # then their scale is not known either
+                raise UsageError(problems[0])
             raise UsageError(
                 f"{part.hr.where} has no LR images {track} {scale.label} beside it (there are: {there}): "
                 "give --scale or --split for those that have, or --degradation to make them"

@@ -3,25 +3,24 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from tqdm import tqdm
-
+from srdata.common.free_space import readable_bytes
 from srdata.errors import UsageError
 from srdata.fetch import Planned, have
 from srdata.fetch import plan as downloads
-from srdata.fetch.manifest import ImageSet, Manifest, load_manifest
+from srdata.fetch.manifest import load_manifest
 from srdata.hub.repository import Repository, look
+from srdata.preparation.disk_need import download_need, room_lines, set_need
 from srdata.preparation.existing_pairs import find_pairs, found_lines
 from srdata.preparation.layout_lmdb import layout_of
 from srdata.preparation.source_items import (
     Item,
     find_items,
     header_problem,
-    hr_sets,
-    published_sets,
+    needed_sets,
     sample_bytes,
     source_sizes,
     stored_sizes,
@@ -81,20 +80,22 @@ def plan_text(recipe: Recipe, root: Path, target: Path, from_dir: Path | None = 
         lines += [_download_line(one) for one in dict.fromkeys(planned)]
         lines.append(f"download  {_total(planned)}")
     if from_dir is not None or all(have(owner, one, root) for owner, one in sets):
-        lines += _image_lines(recipe, find_items(recipe, root, from_dir, found))
+        items = find_items(recipe, root, from_dir, found)
+        lines += [*_image_lines(recipe, items), *room_lines(target, set_need(items, recipe))]
     else:
         lines += [f"images    {one.label}: {one.count or 'unknown'} of {owner.title}" for owner, one in sets]
         if recipe.copies:
             lines.append(f"copies    {len(recipe.copies)} of each training image")
-        about = readable(_STORED_PER_PACKED * _packed(planned))
+        about = readable_bytes(_STORED_PER_PACKED * _packed(planned))
         lines.append("windows   told once the images are here")
         more = ", and the copies" if recipe.copies else ""
         lines.append(f"disk      about {about} as raw samples, by the size of the archives{more}")
+        lines += room_lines(root, download_need(planned))
     return "\n".join(lines)
 
 
 def _hub_lines(repository: Repository) -> list[str]:
-    size = readable(sum(repository.sizes.values()))
+    size = readable_bytes(sum(repository.sizes.values()))
     return [
         f"commit    {repository.commit}",
         f"download  {size} or less: {len(repository.sizes)} files of all configs, but for what the cache has",
@@ -102,17 +103,8 @@ def _hub_lines(repository: Repository) -> list[str]:
     ]
 
 
-def needed_sets(recipe: Recipe) -> Iterator[tuple[Manifest, ImageSet]]:
-    """Every image set that a recipe takes, HR and published LR."""
-    for owner, hr_set in hr_sets(recipe):
-        yield owner, hr_set
-        if recipe.published:
-            for lr_set in published_sets(recipe, recipe.published, owner, hr_set).values():
-                yield owner, lr_set
-
-
 def _download_line(one: Planned) -> str:
-    state = "here" if one.here else readable(one.missing_bytes)
+    state = "here" if one.here else readable_bytes(one.missing_bytes)
     unknown = "" if one.hash_known else ", hash not known: recorded at the first download"
     return f"file      {one.name}: {state}{unknown} ({one.url})"
 
@@ -125,7 +117,7 @@ def _total(planned: Sequence[Planned]) -> str:
     missing = [one for one in dict.fromkeys(planned) if not one.here]
     known = sum(one.missing_bytes or 0 for one in missing)
     unknown = sum(one.missing_bytes is None for one in missing)
-    return readable(known) + (f" and {unknown} files of unknown size" if unknown else "")
+    return readable_bytes(known) + (f" and {unknown} files of unknown size" if unknown else "")
 
 
 def _image_lines(recipe: Recipe, items: Sequence[Item]) -> list[str]:
@@ -137,7 +129,7 @@ def _image_lines(recipe: Recipe, items: Sequence[Item]) -> list[str]:
         for scale in recipe.scales:
             count = int(recipe.windows.counts(heights, widths, scale).sum())
             lines.append(f"windows   {count} of {recipe.windows.size} pixels at {scale.label}")
-    return [*lines, f"disk      {readable(samples)} as raw samples, less with another codec"]
+    return [*lines, f"disk      {readable_bytes(samples)} as raw samples, less with another codec"]
 
 
 def _cut_lines(items: Sequence[Item], recipe: Recipe) -> list[str]:
@@ -161,8 +153,3 @@ def _bad_lines(items: Sequence[Item], recipe: Recipe) -> list[str]:
     bad = [str(problem) for item in items if (problem := header_problem(item, recipe)) is not None]
     more = [f"bad       and {len(bad) - SHOWN} more"] if len(bad) > SHOWN else []
     return [*(f"bad       {problem}" for problem in bad[:SHOWN]), *more]
-
-
-def readable(count: int | None) -> str:
-    """A number of bytes for people: 3.53 GB."""
-    return "unknown size" if count is None else tqdm.format_sizeof(count, "B", 1000)

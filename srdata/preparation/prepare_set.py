@@ -17,6 +17,7 @@ from srdata.common.processes.parallel import check_jobs
 from srdata.common.processes.run_claims import Claim
 from srdata.errors import UsageError
 from srdata.images import ImagePolicy
+from srdata.preparation.disk_need import check_download_room, check_set_room
 from srdata.preparation.existing_pairs import as_found, find_pairs, found_lines
 from srdata.preparation.layout_basicsr import build_basicsr, check_scales
 from srdata.preparation.layout_folder import JOURNAL
@@ -207,9 +208,12 @@ def make(recipe: Recipe, target: Path, how: Request, log: Log) -> Prepared:
         found = find_pairs(recipe) if recipe.folder is not None else None
         for line in found_lines(recipe, found) if found is not None else ():
             log(line)
+        if recipe.source is not None and how.from_dir is None:
+            check_download_room(recipe, how.root)
         items = find_items(recipe, how.root, how.from_dir, found)
         log(f"{target}: {len(items)} images")
         check_scales(items, recipe)
+        check_set_room(items, recipe, target)
         claim = _claim(target, ours=there is not None)
         return _build(Job(items, recipe, target, claim, how.skip_bad, how.jobs, how.backend, there))
 

@@ -209,6 +209,15 @@ def hr_sets(recipe: Recipe) -> list[tuple[Manifest, ImageSet]]:
     return [(owner, one) for owner, one in found if one.scale in (None, recipe.scales[0])]
 
 
+def needed_sets(recipe: Recipe) -> Iterator[tuple[Manifest, ImageSet]]:
+    """Every image set that a recipe takes, HR and published LR."""
+    for owner, hr_set in hr_sets(recipe):
+        yield owner, hr_set
+        if recipe.published:
+            for lr_set in published_sets(recipe, recipe.published, owner, hr_set).values():
+                yield owner, lr_set
+
+
 def published_sets(recipe: Recipe, track: str, owner: Manifest, hr_set: ImageSet) -> dict[str, ImageSet]:
     """The published LR set of each scale that belongs to an HR set; raises UnknownNameError."""
     found = {}

@@ -12,6 +12,7 @@ import numpy as np
 import pyarrow.parquet as pq
 
 from srdata.common.files import part_name, sha256_of, storage_errors, sync_file, sync_folder
+from srdata.common.free_space import check_room
 from srdata.common.output_paths import check_folder
 from srdata.errors import UsageError
 from srdata.exporting.samples import Sample
@@ -44,17 +45,19 @@ from srdata.store.index import Index
 from srdata.store.set_json import INDEX_FILE, FileEntry, file_entry
 
 
-def build(request: Request, target: Path) -> Published:
+def build(request: Request, target: Path, option: str | None = None) -> Published:
     """Write the repository of a set at `target`, whole or not at all; one that is there already is kept.
 
     The same request gives the same bytes for any number of jobs. Raises UsageError if something else is
-    there, StoreError, StorageFullError, CorruptRecordError.
+    there, StorageFullError, where it has no room before any work (`option` names another place), StoreError,
+    CorruptRecordError.
     """
     check_folder(target)
     if (there := pointer_in(target)) and there.request == request.digest:
         return there
     if target.exists() and any(target.iterdir()):
         raise UsageError(f"{target} is not empty, and not what is asked for now: give another --out")
+    check_room(target, request.need(), option)
     part = part_name(target)
     with storage_errors(target):
         try:

@@ -6,14 +6,16 @@ import hashlib
 import json
 from collections.abc import Iterator
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, partial
 from importlib import metadata
 from pathlib import Path
 
 from srdata.common.files import sha256_of
-from srdata.exporting.samples import Cut, Sample, samples, samples_of
+from srdata.common.free_space import Need
+from srdata.exporting.samples import Cut, Sample, png_share, raw_bytes, samples, samples_of
 from srdata.prepared.licences import Terms
 from srdata.prepared.set_images import PreparedImages
+from srdata.publishing.config_names import configs_of
 from srdata.publishing.formats import Config
 from srdata.report.sheets import spread
 from srdata.store.blocks import HR
@@ -72,10 +74,23 @@ class Request:
 
     def samples(self, split: str, config: Config) -> Iterator[Sample]:
         """The pairs of a split; those for training are cut at the set's windows, if that is asked for."""
-        windows = self.content.windows if self.windows and split == "train" else None
-        cut = Cut((config.scale,), windows, covered=True)
         rows = self.images.index.rows(split).tolist()
-        return samples(self.images, rows, cut, f"{config.name} {split}", jobs=self.jobs)
+        label = f"{config.name} {split}"
+        return samples(self.images, rows, self._cut(split, config), label, jobs=self.jobs)
+
+    def need(self) -> Need:
+        """What the pairs take on disk."""
+        index, configs = self.images.index, configs_of(self.content) if self.form else ()
+        raw = sum(
+            raw_bytes(self.images, index.rows(split), self._cut(split, config))
+            for config in configs
+            for split in index.splits
+        )
+        return Need(raw, partial(png_share, self.images))
+
+    def _cut(self, split: str, config: Config) -> Cut:
+        windows = self.content.windows if self.windows and split == "train" else None
+        return Cut((config.scale,), windows, covered=True)
 
 
 def choose_form(images: PreparedImages, windows: bool) -> PublishForm:

@@ -85,7 +85,7 @@ def publish(
     request = Request(images, terms, to or _EXAMPLE, chosen, windows, shard_bytes, jobs)
     if hub is not None:
         return _upload(request, hub, public, log)
-    made = build(request, Path(out or ""))
+    made = build(request, Path(out or ""), "--out")
     return Outcome(str(out), _size(made), made)
 
 

@@ -1,5 +1,6 @@
 """Pairs by the names of folders and images, which are claims, and by their sizes, which decide.
 
+companions     smaller companions of images in one folder
 group_links    which LR group faces which HR group
 image_groups   images that stand together
 image_sizes    sizes by headers, and the scale that they have

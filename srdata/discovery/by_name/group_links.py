@@ -132,6 +132,8 @@ def _believed(hr: Group, lr: Group, verdict: Verdict, named: int) -> bool:
             if verdict.scale == 1 and lr.side != "lr":
                 return False
             return named > 0 or (lr.marks.scale is None and share(hr.names, lr.names) > 0.9)
+        case "sideways":
+            return named > 0 or share(hr.names, lr.names) > 0.9
         case "other" | "unread":
             return named == 2 or (lr.side == "lr" and lr.marks.sure)
     return False

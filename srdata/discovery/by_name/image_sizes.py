@@ -15,7 +15,7 @@ from srdata.scale import LARGEST, Scale
 Size = tuple[int, int]  # height and width
 _LOOKED_AT = 24  # pairs of two folders, spread over all of them
 
-Kind = Literal["fits", "most", "no scale", "same sizes", "larger", "other", "unread"]
+Kind = Literal["fits", "most", "no scale", "same sizes", "sideways", "larger", "other", "unread"]
 
 
 class Verdict(NamedTuple):
@@ -54,7 +54,9 @@ class ImageSizes:
             if 2 * wrong.sum() < len(wrong):
                 return Verdict("most", likely, sizes[int(wrong.argmax())])
         kind: Kind = "other"
-        if (hr < lr).any(axis=1).all():
+        if _scale(hr, lr[:, ::-1], told) is not None:
+            kind = "sideways"
+        elif (hr < lr).any(axis=1).all():
             kind = "larger"
         elif _same_shapes(hr, lr) and (hr > lr).all():
             kind = "no scale"
@@ -73,6 +75,12 @@ def misfits(hr: Sizes, lr: Sizes, scale: Scale) -> np.ndarray:
     """For each pair whether LR is not what `scale` makes of the HR size."""
     wrong: np.ndarray = (hr // scale.numerator * scale.denominator != lr).any(axis=1)
     return wrong
+
+
+def lies_sideways(high: Size, low: Size) -> bool:
+    """Whether LR has the size that a whole scale gives, with height and width swapped, and only so."""
+    hr, lr = np.array([high], np.int64), np.array([low], np.int64)
+    return _scale(hr, lr, None) is None and _scale(hr, lr[:, ::-1], None) is not None
 
 
 def _scale(hr: Sizes, lr: Sizes, told: Scale | None) -> Scale | None:

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import posixpath
 import re
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
+from srdata.discovery.by_name.companions import with_companions
 from srdata.discovery.by_name.group_links import Link, find_links
 from srdata.discovery.by_name.image_groups import Group, marked_groups, normal, share
 from srdata.discovery.by_name.image_sizes import ImageSizes
-from srdata.discovery.by_name.name_marks import marks_of_folder, marks_of_image
+from srdata.discovery.by_name.name_marks import Marks, marks_of_folder, marks_of_image
 from srdata.discovery.by_name.refusals import (
     command,
     lr_alone,
@@ -34,8 +36,9 @@ def parts_by_name(root: Path, files: Mapping[str, ImageFile]) -> tuple[list[Part
 
     Where nothing speaks for pairs all images are HR. Raises UsageError where HR cannot be told from LR.
     """
-    groups, free = marked_groups(files)
-    links = find_links(root, groups, free, ImageSizes(files))
+    sizes = ImageSizes(files)
+    groups, free = _by_companions(*marked_groups(files), sizes)
+    links = find_links(root, groups, free, sizes)
     _refuse_lonely(root, groups, links)
     by_hr: dict[int, list[Link]] = defaultdict(list)
     for link in links:
@@ -50,6 +53,24 @@ def parts_by_name(root: Path, files: Mapping[str, ImageFile]) -> tuple[list[Part
         parts.sort(key=lambda pair: pair[1].hr.where)
         return _told_apart(parts), [without(packed)] if packed else []
     return _told_apart([*parts, *_free(root, rest, files)]), []
+
+
+def _by_companions(
+    groups: Sequence[Group], free: Sequence[str], sizes: ImageSizes
+) -> tuple[list[Group], Sequence[str]]:
+    """The same groups and names, where those of HR images that have their LR images beside them are two."""
+    found = [
+        one for group in groups for one in (with_companions(group, sizes) if group.side == "hr" else [group])
+    ]
+    spot = _common_folder(free)
+    below = {normal(name.removeprefix(f"{spot}/")): name for name in free}
+    several = with_companions(Group(spot, Marks(), (), below), sizes)
+    return (found, free) if len(several) == 1 else ([*found, *several], [])
+
+
+def _common_folder(names: Sequence[str]) -> str:
+    """The folder, or "", in which all of these names lie."""
+    return posixpath.commonpath([posixpath.dirname(name) for name in names]) if names else ""
 
 
 def _refuse_lonely(root: Path, groups: Sequence[Group], links: Sequence[Link]) -> None:

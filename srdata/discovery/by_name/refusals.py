@@ -8,8 +8,8 @@ from pathlib import Path
 
 from srdata.common.safe_names import folded
 from srdata.discovery.by_name.image_groups import Group
-from srdata.discovery.by_name.image_sizes import Size, Verdict
-from srdata.discovery.pairing import listed
+from srdata.discovery.by_name.image_sizes import Size, Verdict, lies_sideways
+from srdata.discovery.pairing import SIDEWAYS, UPRIGHT, listed
 from srdata.errors import UsageError
 from srdata.scale import Scale
 
@@ -21,7 +21,7 @@ class UnclearPairsError(UsageError):
 def contradiction(root: Path, hr: Group, lr: Group, verdict: Verdict) -> UnclearPairsError:
     """The error for LR images that are larger than the HR images of their names."""
     return UnclearPairsError(
-        f"{root}: by its name {shown(lr)} holds the LR images of {shown(hr)}, but {_example(verdict)}: "
+        f"{root}: by its name {shown(lr)} holds the LR images of {shown(hr)}, but {example(verdict)}: "
         f"if it holds HR images, {command(root, lr, hr)}"
     )
 
@@ -76,15 +76,24 @@ def wrong_sizes(root: Path, hr: Group, lr: Group, verdict: Verdict) -> str:
         return f"{where}: no pair of these images can be read: get the files again"
     if verdict.kind == "most" and verdict.scale is not None:
         return (
-            f"{where} do not all match at {verdict.scale.label}, as {_example(verdict)}: "
+            f"{where} do not all match at {verdict.scale.label}, as {example(verdict)}: "
             f"to take those that do, {command(root, hr, lr, verdict.scale)}"
         )
     if verdict.kind == "same sizes":
         pairs = command(root, hr, lr, Scale(1))
         return f"{where} hold images of the same names and sizes: if these are pairs, {pairs}"
+    if verdict.kind == "sideways":
+        return f"{where}: {SIDEWAYS}, as {example(verdict)}: {UPRIGHT}; {_anew(root, hr, lr)}"
     if (scale := _exact(verdict)) is not None:
-        return f"{where} have no whole scale, as {_example(verdict)}: {command(root, hr, lr, scale)}"
-    return f"{where} are of no one scale, as {_example(verdict)}: to make LR anew from HR, {alone(root, hr)}"
+        return f"{where} have no whole scale, as {example(verdict)}: {command(root, hr, lr, scale)}"
+    return f"{where} are of no one scale, as {example(verdict)}: {_anew(root, hr, lr)}"
+
+
+def _anew(root: Path, hr: Group, lr: Group) -> str:
+    """How to make LR images; those that are there have to go where no pattern tells HR from them."""
+    if hr.whole or hr.marks.any:
+        return f"to make LR anew from HR, {alone(root, hr)}"
+    return f"to make LR anew from HR, take {shown(lr)} out of it"
 
 
 def orphans(
@@ -120,11 +129,13 @@ def shown(group: Group) -> str:
     return group.pattern if not group.whole or group.spot else "the folder itself"
 
 
-def _example(verdict: Verdict) -> str:
+def example(verdict: Verdict) -> str:
+    """A pair by which to see what is wrong."""
     if verdict.example is None:
         return "no image can be read"
     key, high, low = verdict.example
-    return f"{key} is {text(high)} in HR and {text(low)} in LR"
+    sideways = " (sideways)" if verdict.kind == "most" and lies_sideways(high, low) else ""
+    return f"{key} is {text(high)} in HR and {text(low)} in LR{sideways}"
 
 
 def _exact(verdict: Verdict) -> Scale | None:

@@ -11,10 +11,10 @@ import yaml
 
 from srdata import catalog
 from srdata.catalog import Shelf
+from srdata.common.free_space import readable_bytes
 from srdata.degrade.chain import load_chain
 from srdata.errors import UnknownNameError
 from srdata.fetch.manifest import Manifest
-from srdata.preparation.plan import readable
 from srdata.prepared.licences import terms_of
 from srdata.prepared.set_images import PreparedImages
 from srdata.report.page.html import Html, code, definitions, el, join, name, table
@@ -56,7 +56,7 @@ def _numbers(images: PreparedImages) -> Iterator[tuple[str, str]]:
         yield f"windows at {scale.label}", f"{windows:,}"
     pixels = (index.heights.astype(np.int64) * index.widths).sum() / 1e6
     yield "HR megapixels", f"{pixels:,.1f}"
-    yield "on disk", readable(sum(entry.bytes for entry in content.files.values()))
+    yield "on disk", readable_bytes(sum(entry.bytes for entry in content.files.values()))
     if content.left_out:
         yield "left out", f"{len(content.left_out):,}"
 
@@ -87,7 +87,7 @@ def _files(content: SetFile) -> Iterator[list[Html | str]]:
         kind = next((kind for start, kind in _KINDS.items() if path.startswith(start)), "images")
         sizes.setdefault(kind, []).append(entry.bytes)
     for kind, found in sizes.items():
-        yield [kind, f"{len(found):,}", readable(sum(found))]
+        yield [kind, f"{len(found):,}", readable_bytes(sum(found))]
 
 
 def recipe(content: SetFile) -> Html:
