@@ -5,6 +5,7 @@ device_copies        numbers of the host on a device, not waiting for it
 files                files that are right when they have their name
 finding              what a check of a machine or of sets found
 free_space           whether there is room for what is to be written
+free_space           whether a folder has room for what is to be written
 hdf5_file            HDF5 files, which need h5py
 lazy_names           names that are imported on first use
 mat_file             arrays of numbers out of .mat files

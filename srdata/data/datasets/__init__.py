@@ -2,6 +2,7 @@
 
 crop_settings  what items are cropped, padded and turned by
 given_place    where a user says that pairs are
+item_epochs    the epoch of an item that is asked for without one
 mixed          `Mixed`: several data sets as one
 open_source    which source of pairs is meant by what a user gives
 pair_types     what data sets give: an item, or a batch
