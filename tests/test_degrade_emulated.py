@@ -7,9 +7,9 @@ import torch
 from degrade_examples import CASES, drawn, op_of, photographs
 from emulated_cuda import Emulated, value
 
-from srdata.common.torch_settings import own_settings
 from srdata.degrade import load_device_chain
 from srdata.degrade.lossy.jpeg import jpeg
+from srdata.degrade.numerics.torch_settings import own_settings
 from srdata.degrade.ops import HOST_ONLY
 from srdata.degrade.ops.blur import MedianBlur
 from srdata.errors import RecipeError

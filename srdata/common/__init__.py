@@ -16,6 +16,5 @@ progress             how far long work has come
 safe_names           names that mean one file on every system
 strict_model         files and settings that are checked whole
 strict_yaml          YAML read strictly, with the line of every value
-torch_settings       computing by settings of torch that are not the caller's
 validation_messages  what pydantic found wrong, in the user's words
 """

@@ -10,7 +10,6 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from srdata.common.torch_settings import own_settings
 from srdata.data.crops.drawn_crops import Drawn
 from srdata.data.datasets.mixed import Mixed, Part
 from srdata.data.loading.finish import CPU, Raw
@@ -18,6 +17,7 @@ from srdata.data.loading.in_memory import DeviceSource
 from srdata.data.sampling.orders import Order
 from srdata.data.sampling.ranks import Share
 from srdata.data.sampling.schedule import Moment, Schedule, at, every
+from srdata.degrade.numerics.torch_settings import own_settings
 from srdata.errors import UsageError
 from srdata.vocabulary import Only
 

@@ -14,7 +14,6 @@ from torch.nn.functional import interpolate
 from srdata.augment import Pipeline, Sides
 from srdata.augment.flips import Dihedral
 from srdata.common.device_copies import sent
-from srdata.common.torch_settings import own_settings
 from srdata.data.crops.regions import Spot
 from srdata.data.crops.to_tensor import opened
 from srdata.data.loading.batch import Batch
@@ -22,6 +21,7 @@ from srdata.data.loading.in_memory import Picks, gathered
 from srdata.data.loading.model_input import ModelInput
 from srdata.data.loading.online_lr import Address, Making, Place, Rescaling
 from srdata.data.sampling.schedule import Moment, Schedule, at, every
+from srdata.degrade.numerics.torch_settings import own_settings
 from srdata.resize import imresize
 from srdata.scale import Scale
 

@@ -61,7 +61,7 @@ def own_settings(like: Array) -> AbstractContextManager[None]:
     """Within it tensors such as `like` are computed by the settings of this package, not by the caller's."""
     if not is_torch(like):
         return nullcontext()
-    from srdata.common import torch_settings
+    from srdata.degrade.numerics import torch_settings
 
     return torch_settings.own_settings(like.device)
 
