@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import warnings
+from copy import copy
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ from torch.utils.data import DataLoader, Dataset, DistributedSampler, Subset
 
 from srdata import PairedDataset
 from srdata.data import EpochSampler
+from srdata.errors import UsageError
 from srdata.scale import Scale
 
 ITEMS = 8
@@ -110,3 +112,14 @@ def test_ranks_give_no_crop_that_another_one_gave(prepared: Path, monkeypatch: p
             seen += crops(DataLoader(data, 2, sampler=sampler)).items()
     assert len(seen) == 6 * ITEMS
     assert len(set(seen)) == len(seen)
+
+
+def test_whole_images_of_different_sizes_say_what_to_do(tmp_path: Path) -> None:
+    pairs = {**noise_pairs(2, 96, 96), "other": noise_pairs(1, 48, 64)["000"]}
+    data = PairedDataset(write_shards(tmp_path, pairs, Scale(4)))
+    for workers in (0, 1):
+        with pytest.raises(UsageError, match=r"items of different sizes make no batch: .*batch_size=1"):
+            list(DataLoader(data, 4, num_workers=workers))
+    assert [list(batch) for batch in DataLoader(data, 1)] == [["lr", "hr", "key"]] * 3
+    (batch,) = DataLoader(data, 4, collate_fn=list)
+    assert [copy(item)["key"] for item in batch] == list(pairs), "as torch does to pin it"

@@ -20,7 +20,7 @@ from srdata.data.datasets.crop_settings import crop_settings, in_cells
 from srdata.data.datasets.given_place import choose_side, path_of, place_of
 from srdata.data.datasets.item_epochs import ItemEpochs
 from srdata.data.datasets.open_source import Choice, choose_windows, open_given
-from srdata.data.datasets.pair_types import Pair, Pairs
+from srdata.data.datasets.pair_types import Pair, Pairs, UnlikePair
 from srdata.data.pair_sources.sources import PairSource
 from srdata.data.pair_sources.stereo import ViewsSource
 from srdata.discovery.forms.table_columns import Given
@@ -219,7 +219,7 @@ class PairedDataset(Dataset[Pair]):
         """The items in these epochs."""
         drawn = self.draw(items, epochs)
         if len(items) > 1 and not stackable(drawn.crops, drawn.patch):
-            return [self._pairs(items[i : i + 1], epochs[i : i + 1])[0] for i in range(len(items))]
+            return self._unlike_pairs(items, epochs)
         sides = {
             name: to_tensor(images, self._dtype)
             for name, images in zip(("lr", "hr"), drawn.read(), strict=True)
@@ -229,6 +229,11 @@ class PairedDataset(Dataset[Pair]):
             Pair(**{name: images[i] for name, images in sides.items()}, key=key)  # type: ignore[typeddict-item]  # the names are those of Pair
             for i, key in enumerate(drawn.keys)
         ]
+
+    def _unlike_pairs(self, items: Integers, epochs: Integers) -> list[Pair]:
+        """Items of different sizes, which are read one by one and make no batch."""
+        single = [self._pairs(items[i : i + 1], epochs[i : i + 1])[0] for i in range(len(items))]
+        return [UnlikePair(one) for one in single]  # type: ignore[misc]  # a Pair to those who take it
 
     def batch(self, indices: ArrayLike, epoch: int | None = None, out: Sides | None = None) -> Pairs:
         """Items as uint8 arrays (count, height, width, 3), the fast way: no object is made for an item.
