@@ -185,3 +185,56 @@ def test_another_number_of_ranks_is_said(data: PairedDataset, tmp_path: Path) ->
         assert (loader.rank, loader.world_size, len(loader)) == (1, 2, 5)
         with pytest.warns(UserWarning, match=r"was used by 1 rank\(s\) before and is now by 2"):
             next(iter(loader))
+
+
+def test_accelerate_saves_where_it_stands(data: PairedDataset, tmp_path: Path) -> None:
+    accelerate = pytest.importorskip("accelerate")
+    accelerator = accelerate.Accelerator(cpu=True)
+    batches = accelerator.prepare(Loader(data, 4, seed=2).as_dataloader())
+    taken = []
+    for batch in batches:
+        taken.append(list(batch.keys))
+        if len(taken) == 3:
+            accelerator.save_state(str(tmp_path))
+            break
+    accelerator.load_state(str(tmp_path))
+    assert taken + [list(batch.keys) for batch in batches] == alone(data)[0]
+    assert not accelerator.gradient_state.in_dataloader
+
+
+@pytest.mark.filterwarnings("ignore")  # of Lightning's own
+def test_lightning_resumes_in_mid_epoch(data: PairedDataset, tmp_path: Path) -> None:
+    lightning = pytest.importorskip("lightning")
+
+    class Net(lightning.LightningModule):  # type: ignore[name-defined,misc]
+        def __init__(self) -> None:
+            super().__init__()
+            self.layer = torch.nn.Conv2d(3, 3, 1)
+            self.given: list[list[str]] = []
+
+        def training_step(self, batch: Batch, number: int) -> torch.Tensor:
+            self.given.append(list(batch.keys))
+            return self.layer(batch.hr).mean()
+
+        def configure_optimizers(self) -> torch.optim.Optimizer:
+            return torch.optim.SGD(self.parameters(), 0.1)
+
+    def trained(steps: int, resumed: str | None = None) -> list[list[str]]:
+        net = Net()
+        trainer = lightning.Trainer(
+            accelerator="cpu",
+            devices=1,
+            max_steps=steps,
+            logger=False,
+            enable_progress_bar=False,
+            enable_checkpointing=False,
+            enable_model_summary=False,
+        )
+        trainer.fit(net, Loader(data, 4, seed=2), ckpt_path=resumed)
+        trainer.save_checkpoint(tmp_path / "now.ckpt")
+        return net.given
+
+    taken = trained(13)
+    whole = [keys for epoch in alone(data, 3) for keys in epoch]
+    assert taken == whole[:13]
+    assert taken + trained(25, str(tmp_path / "now.ckpt")) == whole[:25]
