@@ -9,12 +9,13 @@ from typing import Any
 from torch import Tensor
 
 from srdata.data.loading.batch import Batch
+from srdata.data.loading.dataloader_form import DataLoaderForm
 from srdata.data.loading.loader import Loader
 from srdata.papers.schema import Output
 from srdata.resize import imresize
 
 
-class WithExtras:
+class WithExtras(DataLoaderForm):
     """A loader whose batches have more: `batch.lr_up`, `batch.lr_clean`, `batch.pyramid_x2` …
 
     They are in the range of LR and HR, whose bicubic (`imresize`'s, not rounded) they are.
@@ -36,11 +37,16 @@ class WithExtras:
         """Batch after batch, through all epochs, without end."""
         return map(self._with_extras, self.loader.forever())
 
-    def state_dict(self) -> dict[str, int]:
+    @property
+    def at_end(self) -> bool:
+        """Whether the batch that was given last ended its epoch."""
+        return self.loader.at_end
+
+    def state_dict(self) -> dict[str, Any]:
         """Where the loader stands."""
         return self.loader.state_dict()
 
-    def load_state_dict(self, state: dict[str, int]) -> None:
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
         """Go on from a state."""
         self.loader.load_state_dict(state)
 

@@ -107,6 +107,14 @@ class LoaderAsDataLoader(DataLoader[Batch]):
             gradients._remove_dataloader(self)
 
 
+class DataLoaderForm:
+    """What loaders have in common."""
+
+    def as_dataloader(self: StatefulLoader) -> LoaderAsDataLoader:
+        """This loader as a DataLoader of torch, for Fabric, accelerate, and whoever takes nothing else."""
+        return LoaderAsDataLoader(self)
+
+
 def _accelerate() -> Any:
     """The states of accelerate, where it is in use."""
     states = sys.modules.get("accelerate.state")

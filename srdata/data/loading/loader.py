@@ -16,7 +16,7 @@ from srdata.data.arbitrary_scale.scale_pairs import ArbitraryScale
 from srdata.data.datasets.mixed import InRatio, Mixed
 from srdata.data.datasets.paired import PairedDataset
 from srdata.data.loading.batch import Batch
-from srdata.data.loading.dataloader_form import LoaderAsDataLoader
+from srdata.data.loading.dataloader_form import DataLoaderForm
 from srdata.data.loading.epoch_plan import Job, Plan, Reading
 from srdata.data.loading.finish import Finish, split_turning
 from srdata.data.loading.item_scores import item_numbers
@@ -37,7 +37,7 @@ from srdata.vocabulary import Color, Upsample
 Result = TypeVar("Result")
 
 
-class Loader:
+class Loader(DataLoaderForm):
     """The batches of epoch after epoch: cropped, on the device, augmented and, if asked for, degraded there.
 
     >>> for batch in Loader(data, batch_size=16, device="cuda", augment=["dihedral"], seed=1):
@@ -180,10 +180,6 @@ class Loader:
             self._epoch, self._position = self._epoch + 1, 0
         self._begun = True
         yield from self._counted(plan, share)
-
-    def as_dataloader(self) -> LoaderAsDataLoader:
-        """This loader as a DataLoader of torch, for Fabric, accelerate, and whoever takes nothing else."""
-        return LoaderAsDataLoader(self)
 
     @property
     def at_end(self) -> bool:

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from srdata.data.loading.batch import Batch
-from srdata.data.loading.dataloader_form import LoaderAsDataLoader
+from srdata.data.loading.dataloader_form import DataLoaderForm
 from srdata.data.loading.loader import Loader
 from srdata.data.sampling.schedule import Moment, Schedule, at
 from srdata.errors import UsageError
@@ -18,7 +18,7 @@ from srdata.rng import uniforms
 _TURN = 0x7461736B  # sets these draws apart from others with the same seed
 
 
-class Alternating:
+class Alternating(DataLoaderForm):
     """Each batch comes from one of several loaders, drawn anew for every batch: its name is `batch.task`.
 
     So batches of several scales (MDSR), or of several tasks (IPT), each with its own data, patch size,
@@ -71,10 +71,6 @@ class Alternating:
             batch = replace(next(streams[name]), task=name)
             self._done += 1
             yield batch
-
-    def as_dataloader(self) -> LoaderAsDataLoader:
-        """This loader as a DataLoader of torch, for Fabric, accelerate, and whoever takes nothing else."""
-        return LoaderAsDataLoader(self)
 
     @property
     def at_end(self) -> bool:
@@ -129,7 +125,7 @@ class Alternating:
         return list(weights)[int(np.searchsorted(edges, place, side="right"))]
 
 
-class Unpaired:
+class Unpaired(DataLoaderForm):
     """HR images of one loader beside LR images of another, drawn apart (CinCGAN, unpaired training).
 
     A batch has `hr` of the first and `lr` of the second, and the keys of both as "hr | lr". An epoch is one
@@ -157,10 +153,6 @@ class Unpaired:
                 keys=[f"{one} | {other}" for one, other in zip(high.keys, low.keys, strict=True)],
                 params=[{"hr": one, "lr": other} for one, other in zip(high.params, low.params, strict=True)],
             )
-
-    def as_dataloader(self) -> LoaderAsDataLoader:
-        """This loader as a DataLoader of torch, for Fabric, accelerate, and whoever takes nothing else."""
-        return LoaderAsDataLoader(self)
 
     @property
     def at_end(self) -> bool:
