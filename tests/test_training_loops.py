@@ -16,9 +16,10 @@ import pytest
 import torch
 from pairs import write_shards
 from tables import noise_pairs, table
+from torch.utils.data import DataLoader
 
 from srdata import Batch, Loader, PairedDataset
-from srdata.data import Alternating
+from srdata.data import Alternating, StreamedPairs
 from srdata.data.loading.dataloader_form import LoaderBatches
 from srdata.errors import UsageError
 from srdata.scale import Scale
@@ -94,6 +95,19 @@ def test_accelerate_sees_every_image_once(data: PairedDataset, prepared: Path, t
     for one in found:
         assert one["steps"] == [False, False, True, False, True], "what is left at the end is applied"
         assert one["length"] == 5
+
+
+def test_accelerate_cannot_dispatch_the_names_of_a_stream(rows: Path) -> None:
+    accelerate = pytest.importorskip("accelerate")
+    configuration = accelerate.utils.DataLoaderConfiguration
+    for settings, refused in (({}, True), ({"dispatch_batches": False}, False)):
+        accelerator = accelerate.Accelerator(cpu=True, dataloader_config=configuration(**settings))
+        batches = accelerator.prepare(DataLoader(StreamedPairs(rows, patch_size=8), 4))
+        if refused:
+            with pytest.raises(UsageError, match="dispatch_batches=False"):
+                next(iter(batches))
+        else:
+            assert sorted(key for batch in batches for key in batch["key"]) == list(noise_pairs(ROWS))
 
 
 def test_accelerate_does_not_share_a_stream_twice(rows: Path, tmp_path: Path) -> None:

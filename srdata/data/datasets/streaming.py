@@ -175,7 +175,8 @@ class StreamedPairs(IterableDataset[Pair]):
         self._at = epoch, end
 
     def _refuse_accelerate(self) -> None:
-        if shared_by_accelerate() and self._ranks.now().ranks > 1:
+        caller = shared_by_accelerate()
+        if caller and (self._ranks.now().ranks > 1 or caller == "DataLoaderDispatcher"):
             raise UsageError(
                 "accelerate would share out again what StreamedPairs shares out itself: leave its DataLoader "
                 "out of accelerator.prepare() and call set_epoch; or give StreamedPairs rank=0, world_size=1 "

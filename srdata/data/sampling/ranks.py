@@ -79,8 +79,8 @@ def _of_torchrun() -> Share | None:
     return Share(int(os.environ["RANK"]), int(os.environ["WORLD_SIZE"]))
 
 
-def shared_by_accelerate() -> bool:
-    """Whether accelerate called what calls this: it shares out what it prepares, and tells nobody.
+def shared_by_accelerate() -> str | None:
+    """What of accelerate called what calls this, if it did: it shares out what it prepares, and tells nobody.
 
     What shares out its items itself would be shared twice. Only the nearest callers are looked at.
     """
@@ -88,5 +88,5 @@ def shared_by_accelerate() -> bool:
     for _ in range(3):
         frame = frame.f_back if frame else None
         if frame and frame.f_globals.get("__name__") == "accelerate.data_loader":
-            return True
-    return False
+            return type(frame.f_locals.get("self")).__name__
+    return None
