@@ -365,6 +365,20 @@ def test_the_number_of_training_goes_on_after_a_resume(data: PairedDataset) -> N
     assert [batch.hr.shape[-1] for batch in islice(again, 4)] == [48, 48, 32, 32]
 
 
+def test_an_epoch_that_is_chosen_before_there_are_ranks(
+    data: PairedDataset, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    loader = Loader(data, 4)
+    loader.set_epoch(2)
+    monkeypatch.setenv("TORCHELASTIC_RUN_ID", "x")
+    monkeypatch.setenv("RANK", "1")
+    monkeypatch.setenv("WORLD_SIZE", "2")
+    again = Loader(data, 4, rank=1, world_size=2)
+    again.set_epoch(2)
+    assert loader.state_dict() == again.state_dict()
+    assert prints(loader) == prints(again)
+
+
 def test_the_state_of_something_else_is_refused(data: PairedDataset, prepared: Path) -> None:
     state = Loader(data, 8).state_dict()
     images = PairedDataset(prepared, patch_size=48)

@@ -164,7 +164,7 @@ class Loader(DataLoaderForm):
         self._finish = Finish(seed, self.scale, model_input, augments, making)
         self._processes: ByProcesses[Job, Any] | None = None
         self._epoch, self._position = 0, 0  # of the batch that comes next
-        self._iteration = 0  # its number on each rank, in all epochs
+        self._iteration: int | None = None  # its number on each rank, in all epochs; None: as the epoch says
         self._begun = False  # whether this epoch was begun
 
     def __len__(self) -> int:
@@ -176,7 +176,7 @@ class Loader(DataLoaderForm):
         share = self._ranks.use("loader")
         plan = self._planned(share)
         if self._begun:  # and left before its end
-            self._iteration += plan.steps(self._epoch, self._position)
+            self._iteration = self._number(plan) + plan.steps(self._epoch, self._position)
             self._epoch, self._position = self._epoch + 1, 0
         self._begun = True
         yield from self._counted(plan, share)
@@ -244,7 +244,7 @@ class Loader(DataLoaderForm):
             "epoch": self._epoch,
             "batch": self._position // plan.size(self._epoch),
             "samples": self._position,
-            "iteration": self._iteration,
+            "iteration": self._number(plan),
             **self._digests,
         }
 
@@ -263,11 +263,16 @@ class Loader(DataLoaderForm):
     def _stand(self, epoch: int, position: int, iteration: int | None) -> None:
         """Let the next batch be that of this position; its number in all epochs is told, or counted."""
         plan = self._planned(self._ranks.now())
-        if iteration is None:
-            iteration = plan.steps_before(epoch) + position // (plan.size(epoch) * plan.ranks)
         self._epoch, self._position, self._iteration, self._begun = epoch, position, iteration, False
         if not plan.steps(epoch, position):  # what is left is not a batch of this size
             self._epoch, self._position = epoch + 1, 0
+
+    def _number(self, plan: Plan) -> int:
+        """The number of the next batch, which is counted when the ranks are there that take it."""
+        if self._iteration is not None:
+            return self._iteration
+        done = self._position // (plan.size(self._epoch) * plan.ranks)
+        return plan.steps_before(self._epoch) + done
 
     @cached_property
     def _digests(self) -> dict[str, str]:
@@ -283,7 +288,7 @@ class Loader(DataLoaderForm):
 
     def _counted(self, plan: Plan, share: Share) -> Iterator[Batch]:
         """What is left of an epoch, and a note of where that leads before each batch is given."""
-        epoch, start, before = self._epoch, self._position, self._iteration
+        epoch, start, before = self._epoch, self._position, self._number(plan)
         steps = plan.steps(epoch, start)
         batches = self._batches(plan.jobs(epoch, start, share, before), share.ranks)
         try:
