@@ -1,46 +1,74 @@
-"""Images of one folder that each have a smaller companion, called as they are and the same words more.
+"""Images that each have a smaller companion, called as they are but for the same words.
 
     0001.png   0001_small.png        thumb_0001.jpg   0001.jpg
+    high1.png   low1.png             scene1/a.png   scene1/b.png
 
 Which words these are nobody can list: that they are the same for most images, and the sizes, tell.
 """
 
 from __future__ import annotations
 
+import re
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 
 from srdata.discovery.by_name.image_groups import Group
-from srdata.discovery.by_name.image_sizes import ImageSizes
+from srdata.discovery.by_name.image_sizes import ImageSizes, Kind
 
 _MOST = 0.5  # of the names without an affix: so many have a companion with it
 _TRIED = 8  # affixes, those of the most images first
 
 Affix = tuple[str, str]  # before and behind the name of an image
+Version = Mapping[str, str]  # of the same images: key → name
+_NUMBER = re.compile(r"(.*?)(\d+)(\D*)")
 
 
 def with_companions(group: Group, sizes: ImageSizes) -> list[Group]:
     """The group in parts, the largest images and LR images that are called by them; as it is without such."""
-    versions = [
-        one
-        for one in _versions(group.names).values()
-        if _of_one_ratio({key: (group.names[key], name) for key, name in one.items()}, sizes)
-    ]
-    if not versions:
-        return [group]
-    taken = {name for one in versions for name in one.values()}
-    versions.append({key: name for key, name in group.names.items() if name not in taken})
-    versions.sort(key=lambda one: _pixels(next(iter(one.values())), sizes), reverse=True)
-    low = replace(group.marks, side="lr", sure=False)
-    return [
-        replace(group, names=names, bare={}, whole=False, marks=low if number else group.marks)
-        for number, names in enumerate(versions)
-    ]
+    for find in (_by_affix, _by_number, _by_folder):
+        doubtful: tuple[Kind, ...] = ("most", "no scale") if find is _by_affix else ("most",)
+        if found := _smaller_ones(find(group.names), sizes, doubtful):
+            high, low = found
+            taken = {name for one in (*high, *low) for name in one.values()}
+            rest = {key: name for key, name in group.names.items() if name not in taken}
+            marks = replace(group.marks, side="lr", sure=False)
+            return [
+                *(
+                    replace(group, names=one, bare={}, whole=False)
+                    for one in ({**high[0], **rest}, *high[1:])
+                ),
+                *(replace(group, names=one, bare={}, whole=False, marks=marks) for one in low),
+            ]
+    return [group]
 
 
-def _versions(names: Mapping[str, str]) -> dict[Affix, dict[str, str]]:
-    """The affixes that most names without one have a companion with: these, by the names without it."""
+def _smaller_ones(
+    versions: Sequence[Version], sizes: ImageSizes, doubtful: Sequence[Kind]
+) -> tuple[list[Version], list[Version]] | None:
+    """The versions of the largest images, and those that are smaller by one ratio; None where none are.
+
+    Of several pairs that `doubtful` is said of, too: these are refused later. IMG_1 and DSC_1 of two cameras
+    have one shape, and are none.
+    """
+    if len(versions) < 2:
+        return None
+    largest, *others = sorted(
+        versions, key=lambda one: _pixels(next(iter(one.values())), sizes), reverse=True
+    )
+    high, low = [largest], list[Version]()
+    for one in others:
+        pairs = [(key, largest[key], name) for key, name in one.items() if key in largest]
+        verdict = sizes.compare(pairs, None)
+        if verdict.scale == 1:
+            high.append(one)
+        elif verdict.kind == "fits" or (len(pairs) > 1 and verdict.kind in doubtful):
+            low.append(one)
+    return (high, low) if low else None
+
+
+def _by_affix(names: Mapping[str, str]) -> list[Version]:
+    """Names without an affix, and those with one that most have a companion with: 0001 and 0001_small."""
     based = {key: bases for key in names if (bases := list(_bases(key, names)))}
     found: dict[Affix, dict[str, str]] = defaultdict(dict)
     for key, bases in based.items():
@@ -48,8 +76,40 @@ def _versions(names: Mapping[str, str]) -> dict[Affix, dict[str, str]]:
             if base not in based:
                 found[affix][base] = names[key]
     least = _MOST * (len(names) - len(based))
-    common = sorted(found, key=lambda affix: len(found[affix]), reverse=True)[:_TRIED]
-    return {affix: found[affix] for affix in common if len(found[affix]) >= least}
+    common = [one for one in _commonest(found) if len(one) >= least]
+    taken = {name for one in common for name in one.values()}
+    return [{key: name for key, name in names.items() if name not in taken}, *common] if common else []
+
+
+def _by_number(names: Mapping[str, str]) -> list[Version]:
+    """Names of one folder that have a number in them and differ in what is around it: high1 and low1."""
+    found: dict[Affix, dict[str, str]] = defaultdict(dict)
+    for key, name in names.items():
+        folder, slash, stem = key.rpartition("/")
+        if match := _NUMBER.fullmatch(stem):
+            before, number, behind = match.groups()
+            found[before, behind][f"{folder}{slash}{number}"] = name
+    return _of_most(found)
+
+
+def _by_folder(names: Mapping[str, str]) -> list[Version]:
+    """Folders that hold the same few names, each of which is that of a version: scene1/a and scene1/b."""
+    found: dict[Affix, dict[str, str]] = defaultdict(dict)
+    for key, name in names.items():
+        folder, _, stem = key.rpartition("/")
+        found["", stem][folder] = name
+    return _of_most(found)
+
+
+def _of_most(found: Mapping[Affix, Version]) -> list[Version]:
+    """The versions that most have, of names of which there are two and more."""
+    common = _commonest(found)
+    least = max(2, _MOST * len(common[0])) if common else 2
+    return [one for one in common if len(one) >= least]
+
+
+def _commonest(found: Mapping[Affix, Version]) -> list[Version]:
+    return sorted(found.values(), key=len, reverse=True)[:_TRIED]
 
 
 def _bases(key: str, names: Iterable[str]) -> Iterator[tuple[str, Affix]]:
@@ -63,15 +123,6 @@ def _bases(key: str, names: Iterable[str]) -> Iterator[tuple[str, Affix]]:
             yield base, ("", last)
         if (base := f"{folder}{slash}{last}") in names:
             yield base, (first, "")
-
-
-def _of_one_ratio(pairs: Mapping[str, tuple[str, str]], sizes: ImageSizes) -> bool:
-    """Whether one image of each pair is, for the most part, a smaller version of the other."""
-    compared = [(key, one, other) for key, (one, other) in pairs.items()]
-    for verdict in (sizes.compare(compared, None), sizes.compare([(k, b, a) for k, a, b in compared], None)):
-        if verdict.kind == "fits" or (len(pairs) > 1 and verdict.kind in ("most", "no scale")):
-            return verdict.scale != 1
-    return False
 
 
 def _pixels(name: str, sizes: ImageSizes) -> int:
