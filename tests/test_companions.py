@@ -154,3 +154,11 @@ def test_what_is_not_clear_is_refused(case: str, tmp_path: Path, capsys: pytest.
         for path in root.glob("*_t.png"):
             path.unlink()
         assert run(["prepare", str(root), "--scale", "2", *options]) == 0
+
+
+def test_full_size_is_hr_beside_parts_of_it(tmp_path: Path) -> None:
+    images = called("1x/{k}", SIZES) | called("0.5x/{k}", smaller(2)) | called("0.25x/{k}", smaller(4))
+    root = write(tmp_path / "in", images)
+    assert not inspect(root).problems
+    for scale in (2, 4):
+        assert f"pairs     3 at x{scale}: HR in {root}/1x" in plan(root, scale=scale)
