@@ -32,6 +32,8 @@ def with_companions(group: Group, sizes: ImageSizes) -> list[Group]:
             high, low = found
             taken = {name for one in (*high, *low) for name in one.values()}
             rest = {key: name for key, name in group.names.items() if name not in taken}
+            if rest.keys() & high[0].keys():  # 1.png beside hr1.png and lr1.png: whose is it?
+                continue
             marks = replace(group.marks, side="lr", sure=False)
             return [
                 *(
