@@ -50,11 +50,6 @@ PAIRS = {
     "in a folder that says HR": ("HR/{k}", "HR/{k}_small"),
     "a side and a number": ("hr{k}", "lr{k}"),
     "a side, a sign and a number": ("HR-{k}", "LR-{k}"),
-    "a number and a side": ("{k}hr", "{k}lr"),
-    "words and a number": ("high{k}", "low{k}"),
-    "words around a number": ("img{k}HR", "img{k}LR"),
-    "words that nobody knows": ("fine{k}", "coarse{k}"),
-    "a folder for each": ("{k}/a", "{k}/b"),
 }
 
 
@@ -91,6 +86,7 @@ ALONE: dict[str, Images] = {
     "one of many": {f"im{n}a": (64, 80) for n in range(8)} | {"im1a_small": (16, 20)},
     "counted from one": {str(n): (8 * n, 8 * n) for n in range(1, 24)},
     "two cameras": called("IMG_{k}", SIZES) | called("DSC_{k}", dict.fromkeys(SIZES, (48, 60))),
+    "two subjects, one of half the size": called("cat_{k}", SIZES) | called("dog_{k}", smaller(2)),
     "two cameras of one shape": called("IMG_{k}", SIZES)
     | called("DSC_{k}", {k: (h * 3 // 4, w * 3 // 4) for k, (h, w) in SIZES.items()}),
     "frames of films": {f"film{n}/{k}": size for n in range(3) for k, size in SIZES.items()},
@@ -121,11 +117,6 @@ UNCLEAR: dict[str, tuple[Images, str, int]] = {
     "two of one scale": (
         SIZES | called("{k}_a", smaller(4)) | called("{k}_b", smaller(4)),
         "{key}_a and {key}_b may both be the LR images of ./{key} at x4",
-        3,
-    ),
-    "SR beside HR and LR": (
-        called("hr{k}", SIZES) | called("sr{k}", SIZES) | called("lr{k}", smaller(4)),
-        "hr{key} and sr{key} may both be the HR images of lr{key}",
         3,
     ),
     "thumbnails of one width": (

@@ -1,58 +1,43 @@
-"""Images that each have a smaller companion, called as they are but for the same words.
+"""Images that each have a smaller companion, called as they are and the same words more.
 
     0001.png   0001_small.png        thumb_0001.jpg   0001.jpg
-    high1.png   low1.png             scene1/a.png   scene1/b.png
 
 Which words these are nobody can list: that they are the same for most images, and the sizes, tell.
 """
 
 from __future__ import annotations
 
-import re
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 
 from srdata.discovery.by_name.image_groups import Group
-from srdata.discovery.by_name.image_sizes import ImageSizes, Kind
+from srdata.discovery.by_name.image_sizes import ImageSizes
 
 _MOST = 0.5  # of the names without an affix: so many have a companion with it
 _TRIED = 8  # affixes, those of the most images first
 
 Affix = tuple[str, str]  # before and behind the name of an image
 Version = Mapping[str, str]  # of the same images: key → name
-_NUMBER = re.compile(r"(.*?)(\d+)(\D*)")
 
 
 def with_companions(group: Group, sizes: ImageSizes) -> list[Group]:
     """The group in parts, the largest images and LR images that are called by them; as it is without such."""
-    for find in (_by_affix, _by_number, _by_folder):
-        doubtful: tuple[Kind, ...] = ("most", "no scale") if find is _by_affix else ("most",)
-        if found := _smaller_ones(find(group.names), sizes, doubtful):
-            high, low = found
-            taken = {name for one in (*high, *low) for name in one.values()}
-            rest = {key: name for key, name in group.names.items() if name not in taken}
-            if rest.keys() & high[0].keys():  # 1.png beside hr1.png and lr1.png: whose is it?
-                continue
-            marks = replace(group.marks, side="lr", sure=False)
-            return [
-                *(
-                    replace(group, names=one, bare={}, whole=False)
-                    for one in ({**high[0], **rest}, *high[1:])
-                ),
-                *(replace(group, names=one, bare={}, whole=False, marks=marks) for one in low),
-            ]
-    return [group]
+    found = _smaller_ones(_by_affix(group.names), sizes)
+    if found is None:
+        return [group]
+    high, low = found
+    marks = replace(group.marks, side="lr", sure=False)
+    return [
+        *(replace(group, names=one, bare={}, whole=False) for one in high),
+        *(replace(group, names=one, bare={}, whole=False, marks=marks) for one in low),
+    ]
 
 
 def _smaller_ones(
-    versions: Sequence[Version], sizes: ImageSizes, doubtful: Sequence[Kind]
+    versions: Sequence[Version], sizes: ImageSizes
 ) -> tuple[list[Version], list[Version]] | None:
-    """The versions of the largest images, and those that are smaller by one ratio; None where none are.
-
-    Of several pairs that `doubtful` is said of, too: these are refused later. IMG_1 and DSC_1 of two cameras
-    have one shape, and are none.
-    """
+    """The versions of the largest images, and those that are smaller by one ratio; None where none are."""
     if len(versions) < 2:
         return None
     largest, *others = sorted(
@@ -64,7 +49,7 @@ def _smaller_ones(
         verdict = sizes.compare(pairs, None)
         if verdict.scale == 1:
             high.append(one)
-        elif verdict.kind == "fits" or (len(pairs) > 1 and verdict.kind in doubtful):
+        elif verdict.kind == "fits" or (len(pairs) > 1 and verdict.kind in ("most", "no scale")):
             low.append(one)
     return (high, low) if low else None
 
@@ -81,33 +66,6 @@ def _by_affix(names: Mapping[str, str]) -> list[Version]:
     common = [one for one in _commonest(found) if len(one) >= least]
     taken = {name for one in common for name in one.values()}
     return [{key: name for key, name in names.items() if name not in taken}, *common] if common else []
-
-
-def _by_number(names: Mapping[str, str]) -> list[Version]:
-    """Names of one folder that have a number in them and differ in what is around it: high1 and low1."""
-    found: dict[Affix, dict[str, str]] = defaultdict(dict)
-    for key, name in names.items():
-        folder, slash, stem = key.rpartition("/")
-        if match := _NUMBER.fullmatch(stem):
-            before, number, behind = match.groups()
-            found[before, behind][f"{folder}{slash}{number}"] = name
-    return _of_most(found)
-
-
-def _by_folder(names: Mapping[str, str]) -> list[Version]:
-    """Folders that hold the same few names, each of which is that of a version: scene1/a and scene1/b."""
-    found: dict[Affix, dict[str, str]] = defaultdict(dict)
-    for key, name in names.items():
-        folder, _, stem = key.rpartition("/")
-        found["", stem][folder] = name
-    return _of_most(found)
-
-
-def _of_most(found: Mapping[Affix, Version]) -> list[Version]:
-    """The versions that most have, of names of which there are two and more."""
-    common = _commonest(found)
-    least = max(2, _MOST * len(common[0])) if common else 2
-    return [one for one in common if len(one) >= least]
 
 
 def _commonest(found: Mapping[Affix, Version]) -> list[Version]:

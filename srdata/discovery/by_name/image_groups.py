@@ -174,7 +174,7 @@ def bare_names(images: Mapping[str, str]) -> dict[str, str]:
 def _bare(key: str) -> tuple[Marks, str]:
     folder, _, stem = key.rpartition("/")
     marks, bare = marks_of_image(stem)
-    if not bare and not folder:
+    if not folder and not (bare and marks.any):
         return _numbered(key)
     return marks, "/".join(filter(None, (folder, bare)))
 
@@ -182,8 +182,8 @@ def _bare(key: str) -> tuple[Marks, str]:
 def _numbered(stem: str) -> tuple[Marks, str]:
     """The side of hr1, hr_2, … of which the number is the name."""
     word = stem.rstrip("0123456789")
-    marks, number = marks_of_image(word.rstrip("_- "))[0], stem[len(word) :]
-    return (Marks(marks.side, marks.sure), number) if marks.side and number else (Marks(), stem)
+    (marks, rest), number = marks_of_image(word.rstrip("_- ")), stem[len(word) :]
+    return (Marks(marks.side, marks.sure), number) if marks.side and number and not rest else (Marks(), stem)
 
 
 def _show_the_same(classes: Mapping[Marks, Mapping[str, str]]) -> bool:
