@@ -48,6 +48,8 @@ PAIRS = {
     "in a folder, a prefix": ("images/{k}", "images/s_{k}"),
     "in a folder of a split": ("train/{k}", "train/{k}_small"),
     "in a folder that says HR": ("HR/{k}", "HR/{k}_small"),
+    "a side and a number": ("hr{k}", "lr{k}"),
+    "a side, a sign and a number": ("HR-{k}", "LR-{k}"),
 }
 
 
@@ -83,6 +85,12 @@ ALONE: dict[str, Images] = {
     "numbers with one digit more": {"0001": (64, 80), "00012": (32, 40), "0002": (64, 80), "00022": (32, 40)},
     "one of many": {f"im{n}a": (64, 80) for n in range(8)} | {"im1a_small": (16, 20)},
     "counted from one": {str(n): (8 * n, 8 * n) for n in range(1, 24)},
+    "two cameras": called("IMG_{k}", SIZES) | called("DSC_{k}", dict.fromkeys(SIZES, (48, 60))),
+    "two subjects, one of half the size": called("cat_{k}", SIZES) | called("dog_{k}", smaller(2)),
+    "two cameras of one shape": called("IMG_{k}", SIZES)
+    | called("DSC_{k}", {k: (h * 3 // 4, w * 3 // 4) for k, (h, w) in SIZES.items()}),
+    "frames of films": {f"film{n}/{k}": size for n in range(3) for k, size in SIZES.items()},
+    "classes": {f"{c}/{k}": (h + n, w) for n, c in enumerate("abc") for k, (h, w) in SIZES.items()},
     "words in words": {"cat": (64, 80), "cats": (50, 70), "bobcat": (40, 44)},
 }
 
@@ -137,3 +145,11 @@ def test_what_is_not_clear_is_refused(case: str, tmp_path: Path, capsys: pytest.
         for path in root.glob("*_t.png"):
             path.unlink()
         assert run(["prepare", str(root), "--scale", "2", *options]) == 0
+
+
+def test_full_size_is_hr_beside_parts_of_it(tmp_path: Path) -> None:
+    images = called("1x/{k}", SIZES) | called("0.5x/{k}", smaller(2)) | called("0.25x/{k}", smaller(4))
+    root = write(tmp_path / "in", images)
+    assert not inspect(root).problems
+    for scale in (2, 4):
+        assert f"pairs     3 at x{scale}: HR in {root}/1x" in plan(root, scale=scale)

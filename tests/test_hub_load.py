@@ -410,3 +410,12 @@ def test_a_recipe_names_a_data_set_of_the_hub(tmp_path: Path) -> None:
         read_set_recipe(tmp_path / "published.yaml")
     other = recipe.changed(hub=recipe.hub.model_copy(update={"revision": "1" * 40}) if recipe.hub else None)
     assert other.digest != recipe.digest
+
+
+def test_lr_images_alone_ask_for_the_column_that_is_hr(hub: Hub, other: Elsewhere, tmp_path: Path) -> None:
+    rows = rows_of([{"lr": {"bytes": encoded(high)}} for _, high in PAIRS.values()])
+    put(hub, "lab/low", {"data/train.parquet": parquet(rows, tmp_path)})
+    other("from srdata.preparation import prepare")
+    call = f"prepare('hf://lab/low', scale=2, lmdb=True, root={str(tmp_path)!r}, jobs=1"
+    assert "name the column of HR images by --column" in other.error(f"{call})")
+    assert other.value(f"{call}, column='lr').content.counts") == {"train": len(PAIRS)}

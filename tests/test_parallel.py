@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import os
+import signal
 import time
+from pathlib import Path
 
 import cv2
 import pytest
 
 from srdata.common.processes.parallel import Backend, in_order
+from srdata.errors import SrdataError
 
 
 def late_number(task: int) -> int:
@@ -30,3 +34,22 @@ def test_a_process_of_many_takes_one_core() -> None:
     code_by_default = cv2.getNumThreads()
     assert list(in_order(threads_of_opencv, range(4), jobs=2)) == [1, 1, 1, 1]
     assert cv2.getNumThreads() == code_by_default
+
+
+def take_all_memory(folder: Path) -> int:
+    """A second one at a time is ended, as a machine does that has no memory for two."""
+    try:
+        (folder / "taken").mkdir()
+    except FileExistsError:
+        os.kill(os.getpid(), signal.SIGKILL)
+    time.sleep(0.5)
+    (folder / "taken").rmdir()
+    return 1
+
+
+def test_a_worker_that_is_ended_asks_for_fewer_which_works(tmp_path: Path) -> None:
+    with pytest.raises(SrdataError, match=r"ended from outside.* again with fewer --jobs"):
+        list(in_order(take_all_memory, [tmp_path] * 3, jobs=2))
+    if (tmp_path / "taken").exists():
+        (tmp_path / "taken").rmdir()
+    assert list(in_order(take_all_memory, [tmp_path] * 3, jobs=1)) == [1, 1, 1]

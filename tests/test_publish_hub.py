@@ -491,3 +491,14 @@ def test_an_interrupted_upload_goes_on(prepared: Path, hub: Hub, tmp_path: Path)
     done = srdata(settings, prepared, "--form", "imagefolder")
     assert done.stdout.endswith(", there already, nothing sent\n")
     assert "images" not in done.stderr.replace("the images of a folder", ""), "nothing was encoded again"
+
+
+def test_what_is_too_large_for_the_hub_is_published_in_another_form(
+    prepared: Path, hub: Hub, tmp_path: Path
+) -> None:
+    hub.next("commit", fail(413))
+    with pytest.raises(HubError, match=r"finds it too large \(413: no\): publish in another --form"):
+        send(written(prepared, tmp_path / "table", form="parquet"), hub)
+    tars = written(prepared, tmp_path / "tars", form="webdataset")
+    send(tars, hub)
+    assert sent_whole(tars, hub)

@@ -1,4 +1,4 @@
-"""Images of one folder that each have a smaller companion, called as they are and the same words more.
+"""Images that each have a smaller companion, called as they are and the same words more.
 
     0001.png   0001_small.png        thumb_0001.jpg   0001.jpg
 
@@ -8,7 +8,7 @@ Which words these are nobody can list: that they are the same for most images, a
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 
 from srdata.discovery.by_name.image_groups import Group
@@ -18,29 +18,44 @@ _MOST = 0.5  # of the names without an affix: so many have a companion with it
 _TRIED = 8  # affixes, those of the most images first
 
 Affix = tuple[str, str]  # before and behind the name of an image
+Version = Mapping[str, str]  # of the same images: key → name
 
 
 def with_companions(group: Group, sizes: ImageSizes) -> list[Group]:
     """The group in parts, the largest images and LR images that are called by them; as it is without such."""
-    versions = [
-        one
-        for one in _versions(group.names).values()
-        if _of_one_ratio({key: (group.names[key], name) for key, name in one.items()}, sizes)
-    ]
-    if not versions:
+    found = _smaller_ones(_by_affix(group.names), sizes)
+    if found is None:
         return [group]
-    taken = {name for one in versions for name in one.values()}
-    versions.append({key: name for key, name in group.names.items() if name not in taken})
-    versions.sort(key=lambda one: _pixels(next(iter(one.values())), sizes), reverse=True)
-    low = replace(group.marks, side="lr", sure=False)
+    high, low = found
+    marks = replace(group.marks, side="lr", sure=False)
     return [
-        replace(group, names=names, bare={}, whole=False, marks=low if number else group.marks)
-        for number, names in enumerate(versions)
+        *(replace(group, names=one, bare={}, whole=False) for one in high),
+        *(replace(group, names=one, bare={}, whole=False, marks=marks) for one in low),
     ]
 
 
-def _versions(names: Mapping[str, str]) -> dict[Affix, dict[str, str]]:
-    """The affixes that most names without one have a companion with: these, by the names without it."""
+def _smaller_ones(
+    versions: Sequence[Version], sizes: ImageSizes
+) -> tuple[list[Version], list[Version]] | None:
+    """The versions of the largest images, and those that are smaller by one ratio; None where none are."""
+    if len(versions) < 2:
+        return None
+    largest, *others = sorted(
+        versions, key=lambda one: _pixels(next(iter(one.values())), sizes), reverse=True
+    )
+    high, low = [largest], list[Version]()
+    for one in others:
+        pairs = [(key, largest[key], name) for key, name in one.items() if key in largest]
+        verdict = sizes.compare(pairs, None)
+        if verdict.scale == 1:
+            high.append(one)
+        elif verdict.kind == "fits" or (len(pairs) > 1 and verdict.kind in ("most", "no scale")):
+            low.append(one)
+    return (high, low) if low else None
+
+
+def _by_affix(names: Mapping[str, str]) -> list[Version]:
+    """Names without an affix, and those with one that most have a companion with: 0001 and 0001_small."""
     based = {key: bases for key in names if (bases := list(_bases(key, names)))}
     found: dict[Affix, dict[str, str]] = defaultdict(dict)
     for key, bases in based.items():
@@ -48,8 +63,13 @@ def _versions(names: Mapping[str, str]) -> dict[Affix, dict[str, str]]:
             if base not in based:
                 found[affix][base] = names[key]
     least = _MOST * (len(names) - len(based))
-    common = sorted(found, key=lambda affix: len(found[affix]), reverse=True)[:_TRIED]
-    return {affix: found[affix] for affix in common if len(found[affix]) >= least}
+    common = [one for one in _commonest(found) if len(one) >= least]
+    taken = {name for one in common for name in one.values()}
+    return [{key: name for key, name in names.items() if name not in taken}, *common] if common else []
+
+
+def _commonest(found: Mapping[Affix, Version]) -> list[Version]:
+    return sorted(found.values(), key=len, reverse=True)[:_TRIED]
 
 
 def _bases(key: str, names: Iterable[str]) -> Iterator[tuple[str, Affix]]:
@@ -63,15 +83,6 @@ def _bases(key: str, names: Iterable[str]) -> Iterator[tuple[str, Affix]]:
             yield base, ("", last)
         if (base := f"{folder}{slash}{last}") in names:
             yield base, (first, "")
-
-
-def _of_one_ratio(pairs: Mapping[str, tuple[str, str]], sizes: ImageSizes) -> bool:
-    """Whether one image of each pair is, for the most part, a smaller version of the other."""
-    compared = [(key, one, other) for key, (one, other) in pairs.items()]
-    for verdict in (sizes.compare(compared, None), sizes.compare([(k, b, a) for k, a, b in compared], None)):
-        if verdict.kind == "fits" or (len(pairs) > 1 and verdict.kind in ("most", "no scale")):
-            return verdict.scale != 1
-    return False
 
 
 def _pixels(name: str, sizes: ImageSizes) -> int:

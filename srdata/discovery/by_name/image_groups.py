@@ -42,12 +42,12 @@ class Group:
         """What --hr or --lr takes for it: its folder, or how its images are called."""
         if self.whole:
             return self.spot or "{key}"
-        if not self.marks.any and any("/" in key for key in self.names):
-            return "{key}"
-        if not self.marks.any:
-            return "/".join(filter(None, (".", self.spot, "{key}")))  # those that lie in the folder itself
         key, name = next(iter(self.names.items()))
         stem = name.rpartition("/")[2]
+        if not self.marks.any and normal(stem) == key.rpartition("/")[2]:
+            if any("/" in key for key in self.names):
+                return "{key}"
+            return "/".join(filter(None, (".", self.spot, "{key}")))  # those that lie in the folder itself
         spot = f"{self.spot}/" if self.spot else ""
         short = key.rpartition("/")[2]
         if short in stem:
@@ -174,9 +174,16 @@ def bare_names(images: Mapping[str, str]) -> dict[str, str]:
 def _bare(key: str) -> tuple[Marks, str]:
     folder, _, stem = key.rpartition("/")
     marks, bare = marks_of_image(stem)
-    if not bare and not folder:
-        return Marks(), key
+    if not folder and not (bare and marks.any):
+        return _numbered(key)
     return marks, "/".join(filter(None, (folder, bare)))
+
+
+def _numbered(stem: str) -> tuple[Marks, str]:
+    """The side of hr1, hr_2, … of which the number is the name."""
+    word = stem.rstrip("0123456789")
+    (marks, rest), number = marks_of_image(word.rstrip("_- ")), stem[len(word) :]
+    return (Marks(marks.side, marks.sure), number) if marks.side and number and not rest else (Marks(), stem)
 
 
 def _show_the_same(classes: Mapping[Marks, Mapping[str, str]]) -> bool:

@@ -67,7 +67,7 @@ class Marks:
     @property
     def any(self) -> bool:
         """Whether it says which side an image is on, or at which scale."""
-        return self.side is not None or self.scale is not None
+        return self.side is not None or self.scale not in (None, 1)  # 1x beside 0.5x is full size
 
     def then(self, deeper: Marks) -> Marks:
         """What this says and, first, what `deeper` in the path says."""

@@ -91,9 +91,9 @@ def wrong_sizes(root: Path, hr: Group, lr: Group, verdict: Verdict) -> str:
 
 def _anew(root: Path, hr: Group, lr: Group) -> str:
     """How to make LR images; those that are there have to go where no pattern tells HR from them."""
-    if hr.whole or hr.marks.any:
-        return f"to make LR anew from HR, {alone(root, hr)}"
-    return f"to make LR anew from HR, take {shown(lr)} out of it"
+    if not lr.whole and lr.spot == hr.spot and hr.pattern.endswith("{key}"):
+        return f"to make LR anew from HR, take {shown(lr)} out of it"
+    return f"to make LR anew from HR, {alone(root, hr)}"
 
 
 def orphans(
