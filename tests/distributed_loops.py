@@ -138,3 +138,5 @@ if __name__ == "__main__":
     rank = os.environ.get("RANK", "0")
     found = LOOPS[name](Path(path))
     Path(f"{out}.{rank}").write_text(json.dumps(found))
+    if torch.distributed.is_initialized():
+        torch.distributed.destroy_process_group()  # or a thread of it may outlive what it uses

@@ -273,7 +273,7 @@ def ended_by(process: subprocess.Popen[str], end: signal.Signals, whole_group: b
 def test_signals_end_a_command_alike(
     pictures: Path, tmp_path: Path, end: signal.Signals, whole_group: bool
 ) -> None:
-    for copy in range(10):
+    for copy in range(40):
         shutil.copytree(pictures, tmp_path / "many" / str(copy))
     options = ("--lmdb", "--degradation", "bsrgan", "--name", "set", "--jobs", 2)
     with command("prepare", tmp_path / "many", "--root", tmp_path, *options) as process:
