@@ -94,6 +94,8 @@ NAMES: dict[str, tuple[str, str] | tuple[str, str, str]] = {
     "RCAN": ("HR/Set5/x4/{k}_HR_x4.png", "LR/LRBI/Set5/x4/{k}_LRBI_x4.png", "Set5/"),
     "KAIR": ("trainsets/trainH/{k}.png", "trainsets/trainL/{k}.png"),
     "_HR and _LR": ("{k}_HR.png", "{k}_LR.png"),
+    "hr and lr behind a number": ("img{k}hr.png", "img{k}lr.png", "img"),
+    "HR and LRx4 behind a number": ("{k}HR.png", "{k}LRx4.png"),
     "bicLRx4": ("{k}.png", "{k}_bicLRx4.png"),
     "HR and bicLRx4": ("{k}_HR.png", "{k}_bicLRx4.png"),
     "x4 beside": ("{k}.png", "{k}x4.png"),

@@ -50,7 +50,10 @@ _SIDED = re.compile(
 )
 _NAMES = "|".join(SPLITS)
 _SPLIT = re.compile(rf"(?P<split>{_NAMES})(?P<side>hr|lr|gt|lq)?|(?P<first>hr|lr|gt|lq)(?P<then>{_NAMES})")
-_ATTACHED = re.compile(rf"(?P<key>.*[^\W_])(?P<mark>x{_NUMBER}[mdw]?\d*)", re.IGNORECASE)
+_ATTACHED = re.compile(  # 0001x4, 0001hr
+    rf"(?P<key>.*?(?:[^\W_](?=x)|\d(?=[a-w])))(?P<mark>x{_NUMBER}[mdw]?\d*|(?:hr|gt|hq|lr|lq)(?:x{_NUMBER})?)",
+    re.IGNORECASE,
+)
 _CHUNK = re.compile(r"[^\s_+()\[\].-]+(?:(?<=\d)\.(?=\d)[^\s_+()\[\].-]+)*")
 
 
@@ -127,8 +130,8 @@ def marks_of_folder(name: str) -> tuple[Marks, str]:
 def marks_of_image(stem: str) -> tuple[Marks, str]:
     """What the last or first words of an image's name say, and the name without them; scene/hr has no other.
 
-    >>> marks_of_image("Canon_001_HR")[1], marks_of_image("0001x4")[1], marks_of_image("image_hr-7")[1]
-    ('Canon_001', '0001', '7')
+    >>> marks_of_image("Canon_001_HR")[1], marks_of_image("0001x4")[1], marks_of_image("img7LR")[1]
+    ('Canon_001', '0001', 'img7')
     """
     attached = _ATTACHED.fullmatch(stem)
     chunks = [(found.start(), found.end()) for found in _CHUNK.finditer(stem)]
