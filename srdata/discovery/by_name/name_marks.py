@@ -70,7 +70,7 @@ class Marks:
     @property
     def any(self) -> bool:
         """Whether it says which side an image is on, or at which scale."""
-        return self.side is not None or self.scale not in (None, 1)  # 1x beside 0.5x is full size
+        return self.side is not None or self.scale is not None
 
     def then(self, deeper: Marks) -> Marks:
         """What this says and, first, what `deeper` in the path says."""
@@ -200,7 +200,8 @@ def _word(chunk: str) -> _Word:
         track = _TRACKS.get(chunk, chunk) if chunk in _KINDS or chunk in _TRACKS else ""
         return _Word(side, chunk in _SURE, track=track)
     if found := _SCALE.fullmatch(chunk):
-        return _Word(scale=scale_of(found["before"] or found["after"]))
+        full = found["after"] == "1"  # 1x beside 0.5x is full size, which says nothing of a pair
+        return _Word() if full else _Word(scale=scale_of(found["before"] or found["after"]))
     if found := _SPLIT.fullmatch(chunk):
         sided = found["side"] or found["first"]
         split = SPLITS[found["split"] or found["then"]]
