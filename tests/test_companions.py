@@ -48,6 +48,7 @@ PAIRS = {
     "in a folder, a prefix": ("images/{k}", "images/s_{k}"),
     "in a folder of a split": ("train/{k}", "train/{k}_small"),
     "in a folder that says HR": ("HR/{k}", "HR/{k}_small"),
+    "a folder for each": ("{k}/view", "{k}/seen"),
     "a side and a number": ("hr{k}", "lr{k}"),
     "a side, a sign and a number": ("HR-{k}", "LR-{k}"),
 }
@@ -80,6 +81,8 @@ def test_two_scales(tmp_path: Path) -> None:
 
 # What is HR alone: how many images.
 ALONE: dict[str, Images] = {
+    "numbers in folders": {"x/1": (64, 64), "x/2": (32, 32), "y/1": (64, 64), "y/2": (32, 32)},
+    "words in folders, of other ratios": {"x/a": (64, 64), "x/b": (32, 32), "y/a": (64, 64), "y/b": (16, 16)},
     "a burst and its edited versions": SIZES | called("{k}_edit", SIZES),
     "edited versions of other sizes": SIZES | {"0001_a": (60, 44), "0002_a": (31, 80), "0003_a": (77, 20)},
     "numbers with one digit more": {"0001": (64, 80), "00012": (32, 40), "0002": (64, 80), "00022": (32, 40)},

@@ -95,6 +95,7 @@ NAMES: dict[str, tuple[str, str] | tuple[str, str, str]] = {
     "KAIR": ("trainsets/trainH/{k}.png", "trainsets/trainL/{k}.png"),
     "_HR and _LR": ("{k}_HR.png", "{k}_LR.png"),
     "hr and lr behind a number": ("img{k}hr.png", "img{k}lr.png", "img"),
+    "a folder for each pair, with words of one's own": ("scenes/{k}/view.png", "scenes/{k}/seen.png"),
     "HR and LRx4 behind a number": ("{k}HR.png", "{k}LRx4.png"),
     "bicLRx4": ("{k}.png", "{k}_bicLRx4.png"),
     "HR and bicLRx4": ("{k}_HR.png", "{k}_bicLRx4.png"),

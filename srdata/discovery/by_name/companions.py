@@ -1,12 +1,13 @@
-"""Images that each have a smaller companion, called as they are and the same words more.
+"""Images that each have a smaller companion, called as they are and the same words more, or by their folder.
 
-    0001.png   0001_small.png        thumb_0001.jpg   0001.jpg
+    0001.png   0001_small.png        thumb_0001.jpg   0001.jpg        scene1/a.png   scene1/b.png
 
 Which words these are nobody can list: that they are the same for most images, and the sizes, tell.
 """
 
 from __future__ import annotations
 
+import re
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
@@ -19,11 +20,14 @@ _TRIED = 8  # affixes, those of the most images first
 
 Affix = tuple[str, str]  # before and behind the name of an image
 Version = Mapping[str, str]  # of the same images: key → name
+_NUMBER = re.compile(r"\d")
 
 
 def with_companions(group: Group, sizes: ImageSizes) -> list[Group]:
     """The group in parts, the largest images and LR images that are called by them; as it is without such."""
-    found = _smaller_ones(_by_affix(group.names), sizes)
+    found = _smaller_ones(_by_affix(group.names), sizes) or _smaller_ones(
+        _by_folder(group.names), sizes, sure=True
+    )
     if found is None:
         return [group]
     high, low = found
@@ -35,9 +39,12 @@ def with_companions(group: Group, sizes: ImageSizes) -> list[Group]:
 
 
 def _smaller_ones(
-    versions: Sequence[Version], sizes: ImageSizes
+    versions: Sequence[Version], sizes: ImageSizes, sure: bool = False
 ) -> tuple[list[Version], list[Version]] | None:
-    """The versions of the largest images, and those that are smaller by one ratio; None where none are."""
+    """The versions of the largest images, and those that are smaller by one ratio; None where none are.
+
+    Also those of which this is doubtful, for it to be said, unless they are to be `sure`.
+    """
     if len(versions) < 2:
         return None
     largest, *others = sorted(
@@ -49,7 +56,7 @@ def _smaller_ones(
         verdict = sizes.compare(pairs, None)
         if verdict.scale == 1:
             high.append(one)
-        elif verdict.kind == "fits" or (len(pairs) > 1 and verdict.kind in ("most", "no scale")):
+        elif verdict.kind == "fits" or (len(pairs) > 1 and verdict.kind in ("most", "no scale") and not sure):
             low.append(one)
     return (high, low) if low else None
 
@@ -66,6 +73,17 @@ def _by_affix(names: Mapping[str, str]) -> list[Version]:
     common = [one for one in _commonest(found) if len(one) >= least]
     taken = {name for one in common for name in one.values()}
     return [{key: name for key, name in names.items() if name not in taken}, *common] if common else []
+
+
+def _by_folder(names: Mapping[str, str]) -> list[Version]:
+    """Folders that all hold the same few words, each for a version: scene1/a and scene1/b; no numbers."""
+    found: dict[str, dict[str, str]] = defaultdict(dict)
+    for key, name in names.items():
+        folder, _, stem = key.rpartition("/")
+        found[stem][folder] = name
+    versions = list(found.values())
+    alike = all(one.keys() == versions[0].keys() for one in versions) and not any(map(_NUMBER.search, found))
+    return versions if alike and 1 < len(versions) <= _TRIED and len(versions[0]) > 1 else []
 
 
 def _commonest(found: Mapping[Affix, Version]) -> list[Version]:
