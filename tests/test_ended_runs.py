@@ -309,3 +309,28 @@ def test_a_signal_that_is_ignored_stays_so(pictures: Path, tmp_path: Path) -> No
         wait_until(lambda: written(tmp_path))
         process.send_signal(signal.SIGHUP)
         assert process.wait() == 0
+
+
+SLOW_TO_END = """
+import time
+from srdata.common.processes.ending_signals import EndingSignals
+EndingSignals().catch()
+print("ready", flush=True)
+try:
+    time.sleep(60)
+finally:
+    time.sleep(60)
+"""
+
+
+def test_a_run_that_is_slow_to_end_says_so_as_well() -> None:
+    """As when a library waits for its workers while the run unwinds."""
+    process = subprocess.Popen(
+        [sys.executable, "-c", SLOW_TO_END], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    )
+    with process:
+        assert process.stdout is not None
+        assert process.stdout.readline() == "ready\n"
+        status, said = ended_by(process, signal.SIGTERM, whole_group=False)
+    assert status == 143
+    assert said == "srdata: interrupted by SIGTERM; run the same command again to go on\n"

@@ -36,7 +36,7 @@ def run(arguments: list[str], ending: EndingSignals | None = None) -> int:
     except (click.Abort, KeyboardInterrupt) as error:
         if isinstance(error.__cause__, EOFError):  # which click takes for the end of input
             return _tell(SrdataError("a file ends before its content does: get it again"), 1, verbose)
-        click.echo(f"srdata: {ending.line}", err=True)
+        ending.tell()
         return ending.status
     except SrdataError as error:
         return _tell(error, error.exit_status, verbose)

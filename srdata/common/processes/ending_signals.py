@@ -29,17 +29,22 @@ class EndingSignals:
     def __init__(self) -> None:
         self._first: signal.Signals | None = None
         self._running = True
+        self._told = False
+        self._interrupted = True  # by a signal, if there is one: the work is not over
 
     @property
     def status(self) -> int:
         """The exit status of a run that was interrupted: 130 by Ctrl-C, 143 by SIGTERM."""
         return 128 + (self._first or signal.SIGINT)
 
-    @property
-    def line(self) -> str:
-        """What the user is told then."""
-        how = "" if self._first in (None, signal.SIGINT) else f" by {self._first.name}"
-        return f"interrupted{how}; run the same command again to go on"
+    def tell(self) -> None:
+        """Say once on standard error that the run was interrupted, and how it goes on."""
+        if not self._told:
+            self._told = True
+            how = "" if self._first in (None, signal.SIGINT) else f" by {self._first.name}"
+            with contextlib.suppress(OSError, ValueError):
+                sys.stderr.write(f"srdata: interrupted{how}; run the same command again to go on\n")
+                sys.stderr.flush()
 
     def catch(self) -> None:
         """Turn the signals into KeyboardInterrupt from now on; one that is ignored (nohup) stays so."""
@@ -48,11 +53,11 @@ class EndingSignals:
         woken, wakes = socket.socketpair()
         wakes.setblocking(False)
         signal.set_wakeup_fd(wakes.fileno(), warn_on_full_buffer=False)
-        threading.Thread(target=_end_late, args=(woken, wakes), daemon=True).start()
+        threading.Thread(target=self._end_late, args=(woken, wakes), daemon=True).start()
 
     def release(self) -> None:
         """Interrupt nothing any more: the run is over, and Python is about to shut down."""
-        self._running = False
+        self._running = self._interrupted = False
 
     def _heed(self, number: int, frame: FrameType | None) -> None:
         self._first = self._first or signal.Signals(number)
@@ -75,11 +80,13 @@ class EndingSignals:
             if signal.getsignal(number) != signal.SIG_IGN:
                 signal.signal(number, handler)
 
-
-def _end_late(woken: socket.socket, wakes: socket.socket) -> None:
-    """End the process some time after a signal, which the main thread may be too busy to see."""
-    number = 0
-    while number not in _NUMBERS:
-        number = woken.recv(1)[0]  # `wakes`, at the other end, stays open for as long as this waits
-    time.sleep(_GRACE_S)
-    os._exit(128 + number)
+    def _end_late(self, woken: socket.socket, wakes: socket.socket) -> None:
+        """End the process some time after a signal, which the main thread may be too busy to see."""
+        number = 0
+        while number not in _NUMBERS:
+            number = woken.recv(1)[0]  # `wakes`, at the other end, stays open for as long as this waits
+        time.sleep(_GRACE_S)
+        self._first = self._first or signal.Signals(number)
+        if self._interrupted:
+            self.tell()
+        os._exit(128 + number)

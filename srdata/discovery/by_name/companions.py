@@ -81,7 +81,7 @@ def _by_folder(names: Mapping[str, str]) -> list[Version]:
     for key, name in names.items():
         folder, _, stem = key.rpartition("/")
         found[stem][folder] = name
-    versions = list(found.values())
+    versions: list[Version] = list(found.values())
     alike = all(one.keys() == versions[0].keys() for one in versions) and not any(map(_NUMBER.search, found))
     return versions if alike and 1 < len(versions) <= _TRIED and len(versions[0]) > 1 else []
 
