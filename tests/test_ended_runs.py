@@ -315,8 +315,8 @@ SLOW_TO_END = """
 import time
 from srdata.common.processes.ending_signals import EndingSignals
 EndingSignals().catch()
-print("ready", flush=True)
 try:
+    print("ready", flush=True)
     time.sleep(60)
 finally:
     time.sleep(60)
