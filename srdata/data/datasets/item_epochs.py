@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from srdata.data.datasets.shared_epoch import SharedEpoch
+from srdata.data.datasets.shared_epoch import SharedEpoch, in_shared_memory
 from srdata.data.sampling.ranks import Ranks
 from srdata.store.windows import Integers
 
@@ -23,7 +23,7 @@ class ItemEpochs:
     def __init__(self, items: int) -> None:
         self._base = SharedEpoch()
         self._told = SharedEpoch()  # 1 once an epoch was set
-        self._visits: torch.Tensor = torch.zeros(items, dtype=torch.int32).share_memory_()  # type: ignore[no-untyped-call]
+        self._visits = in_shared_memory(torch.zeros(items, dtype=torch.int32))
         self._ranks = Ranks()
         self._alone: set[int] = set()  # items that were asked for singly, in this process
         self._warned = False

@@ -20,7 +20,7 @@ class SharedEpoch:
     """
 
     def __init__(self) -> None:
-        self._cell = _shared(torch.zeros((), dtype=torch.int64))
+        self._cell = in_shared_memory(torch.zeros((), dtype=torch.int64))
 
     def get(self) -> int:
         """The epoch now."""
@@ -33,10 +33,10 @@ class SharedEpoch:
         self._cell.fill_(epoch)
 
     def __setstate__(self, state: dict[str, Any]) -> None:
-        self._cell = _shared(state["_cell"])
+        self._cell = in_shared_memory(state["_cell"])
 
 
-def _shared(cell: torch.Tensor) -> torch.Tensor:
-    """`cell` moved to shared memory, unless it is there already."""
+def in_shared_memory(cell: torch.Tensor) -> torch.Tensor:
+    """`cell` moved to memory that the processes share, unless it is there already."""
     moved: torch.Tensor = cell.share_memory_()  # type: ignore[no-untyped-call]  # torch's own gap
     return moved

@@ -18,7 +18,7 @@ from srdata.data.crops.to_tensor import check_dtype, to_tensor
 from srdata.data.datasets.crop_settings import check_crops, crop_settings
 from srdata.data.datasets.given_place import place_of
 from srdata.data.datasets.pair_types import Pair
-from srdata.data.datasets.shared_epoch import SharedEpoch
+from srdata.data.datasets.shared_epoch import SharedEpoch, in_shared_memory
 from srdata.data.pair_sources.found_pairs import FoundStream, choose_pairs
 from srdata.data.pair_sources.sources import PairSource
 from srdata.data.pair_sources.table_pairs import choose_reading, told_scale
@@ -126,7 +126,7 @@ class StreamedPairs(IterableDataset[Pair]):
         self._dtype = check_dtype(dtype)
         self._ranks = Ranks(rank, world_size)
         self._even = even
-        self._counts = torch.full((stream.shards,), -1).share_memory_()  # type: ignore[no-untyped-call]
+        self._counts = in_shared_memory(torch.full((stream.shards,), -1))
         self._epoch = SharedEpoch()
         self._at: tuple[int, _Place] | None = None  # the epoch, and the place after the last item
         self._resumed: tuple[int, _Place] | None = None  # where to begin

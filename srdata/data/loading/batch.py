@@ -37,7 +37,8 @@ class Batch(MutableMapping[str, torch.Tensor]):
     """
 
     tensors: MutableMapping[str, torch.Tensor]
-    keys: Sequence[str] = ()  # type: ignore[assignment]  # the name of each image or window, see `ImageKeys`
+    # The name of each image or window. `keys` of a mapping is a method: `ImageKeys` can be called, too.
+    keys: Sequence[str] = ()  # type: ignore[assignment]
     params: Sequence[Mapping[str, Any]] = ()  # δ of each: {"degradation": …, "augment": …}, as far as drawn
     scale: Scale = ONE  # HR pixels per LR pixel
     task: str = ""  # the name of the loader among several, see `srdata.data.loading.multi_loader`
