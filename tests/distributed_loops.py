@@ -5,6 +5,7 @@ python -m torch.distributed.run --nproc-per-node 2 tests/distributed_loops.py LO
 
 from __future__ import annotations
 
+import gc
 import json
 import os
 import sys
@@ -139,4 +140,5 @@ if __name__ == "__main__":
     found = LOOPS[name](Path(path))
     Path(f"{out}.{rank}").write_text(json.dumps(found))
     if torch.distributed.is_initialized():
-        torch.distributed.destroy_process_group()  # or a thread of it may outlive what it uses
+        gc.collect()  # or a wrapped model keeps the group, whose threads then abort as the interpreter ends
+        torch.distributed.destroy_process_group()

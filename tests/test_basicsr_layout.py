@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import pickle
 import re
 import subprocess
 import sys
@@ -16,12 +15,14 @@ import numpy as np
 import pytest
 
 from srdata.common.files import PART
-from srdata.errors import CorruptRecordError, SetError, StorageFullError, UsageError
-from srdata.images import Pixels, read_image
+from srdata.discovery.forms.lmdb_folders import lmdb_images
+from srdata.discovery.image_bytes import ImageFile, LmdbImage
+from srdata.errors import CorruptRecordError, ImageError, SourceError, StorageFullError, UsageError
+from srdata.images import Pixels, decode_image, read_image
 from srdata.preparation import prepare
 from srdata.resize import imresize
 from srdata.scale import Scale
-from srdata.store.basicsr_lmdb import BasicsrReader, BasicsrWriter, check_key, read_meta
+from srdata.store.basicsr_lmdb import BasicsrWriter, check_key
 from srdata.store.windows import WindowItems, Windows, window_name
 
 
@@ -33,6 +34,10 @@ def sub_images(photographs: Path, scale: int = 1) -> dict[str, Pixels]:
         window_name("0001", order): image[top : top + 240 : scale, left : left + 240 : scale]
         for order, (top, left, _, _) in enumerate(boxes)
     }
+
+
+def pixels(image: ImageFile) -> Pixels:
+    return decode_image(image.read_bytes(), str(image))
 
 
 def write(folder: Path, images: dict[str, Pixels], **more: int) -> Path:
@@ -71,24 +76,19 @@ def test_the_bytes_are_the_same_each_time_and_the_map_grows(tmp_path: Path) -> N
     assert (one / "data.mdb").stat().st_size > 6 << 20
     for name in ("data.mdb", "lock.mdb", "meta_info.txt"):
         assert (one / name).read_bytes() == (two / name).read_bytes()
-    reader = BasicsrReader(one)
-    assert all((reader.image(key) == image).all() for key, image in images.items())
+    stored = lmdb_images(one)
+    assert all((pixels(stored[key]) == image).all() for key, image in images.items())
 
 
 def test_what_is_written_is_read(tmp_path: Path, photographs: Path) -> None:
     images = sub_images(photographs)
-    reader = BasicsrReader(write(tmp_path / "hr.lmdb", images))
-    assert reader.keys == tuple(images)
-    assert reader.sizes.tolist() == [[240, 240]] * 9
-    again = pickle.loads(pickle.dumps(reader))  # noqa: S301  # our own
+    stored = lmdb_images(write(tmp_path / "hr.lmdb", images))
+    assert tuple(stored) == tuple(images)
+    assert {(one.height, one.width) for one in stored.values()} == {(240, 240)}
     for key, image in images.items():
-        assert (reader.image(key) == image).all()
-        assert (again.image(key) == image).all()
-    reader.close()
-    again.close()
-    assert (reader.image("0001_s001") == images["0001_s001"]).all()
-    with pytest.raises(CorruptRecordError, match=r"key 'x' of meta_info\.txt is not in data\.mdb"):
-        reader.png("x")
+        assert (pixels(stored[key]) == image).all()
+    with pytest.raises(ImageError, match=r"is not in data\.mdb"):
+        LmdbImage(tmp_path / "hr.lmdb", "x").read_bytes()
 
 
 def test_a_run_that_ends_early_leaves_nothing_and_a_killed_one_nothing_for_long(tmp_path: Path) -> None:
@@ -105,7 +105,7 @@ def test_a_run_that_ends_early_leaves_nothing_and_a_killed_one_nothing_for_long(
         assert not killed.exists()
         write(tmp_path / "a.lmdb", {"b": black})
         live.seal()
-    assert BasicsrReader(tmp_path / "a.lmdb").keys == ("a",)
+    assert list(lmdb_images(tmp_path / "a.lmdb")) == ["a"]
 
 
 @pytest.mark.parametrize(
@@ -158,7 +158,7 @@ except SrdataError as error:
     write(tmp_path / "a.lmdb", {"old": np.zeros((8, 8, 3), np.uint8)})
     said = subprocess.run([sys.executable, "-c", script], check=True, capture_output=True, text=True).stdout
     assert said.strip() == StorageFullError.__name__
-    assert BasicsrReader(tmp_path / "a.lmdb").keys == ("old",)
+    assert list(lmdb_images(tmp_path / "a.lmdb")) == ["old"]
     assert [path.name for path in tmp_path.iterdir()] == ["a.lmdb"]
 
 
@@ -179,27 +179,25 @@ except SrdataError as error:
 def test_dialects_of_meta_info(
     tmp_path: Path, text: str, keys: tuple[str, ...], sizes: list[list[int]]
 ) -> None:
-    (tmp_path / "data.mdb").touch()
-    (tmp_path / "meta_info.txt").write_bytes(text.encode())
-    found, shapes = read_meta(tmp_path)
-    assert found == keys
-    assert shapes.tolist() == sizes
-
-
-def test_a_folder_that_is_none_says_so(tmp_path: Path) -> None:
-    with pytest.raises(SetError, match=r"no LMDB folder of BasicSR: it needs data\.mdb and meta_info\.txt"):
-        BasicsrReader(tmp_path)
     folder = write(tmp_path / "a.lmdb", {"a": np.zeros((8, 8, 3), np.uint8)})
-    for text, message in (("", "names no key"), ("a.png\na.jpg\n", "names a key twice")):
+    (folder / "meta_info.txt").write_bytes(text.encode())
+    stored = lmdb_images(folder)
+    assert tuple(stored) == keys
+    assert [[one.height, one.width] for one in stored.values()] == sizes
+
+
+def test_a_damaged_folder_says_so(tmp_path: Path) -> None:
+    folder = write(tmp_path / "a.lmdb", {"a": np.zeros((8, 8, 3), np.uint8)})
+    for text, message in (("", "names no image"), ("a.png\na.jpg\n", "names 'a' twice")):
         (folder / "meta_info.txt").write_text(text)
-        with pytest.raises(SetError, match=message):
-            BasicsrReader(folder)
+        with pytest.raises(SourceError, match=message):
+            lmdb_images(folder)
     (folder / "meta_info.txt").write_text("a.png (8,8,3) 1\n")
     data = (folder / "data.mdb").read_bytes()
     for wrong in (b"", b"<html>", data[:-4096]):
         (folder / "data.mdb").write_bytes(wrong)
         with pytest.raises(CorruptRecordError, match=r"data\.mdb"):
-            BasicsrReader(folder)
+            lmdb_images(folder)
 
 
 def test_a_damaged_value_is_named(tmp_path: Path, photographs: Path) -> None:
@@ -207,8 +205,8 @@ def test_a_damaged_value_is_named(tmp_path: Path, photographs: Path) -> None:
     data = bytearray((folder / "data.mdb").read_bytes())
     data[data.index(b"IDAT") + 1000] ^= 1
     (folder / "data.mdb").write_bytes(data)
-    with pytest.raises(CorruptRecordError, match=r"a\.lmdb: a: damaged image"):
-        BasicsrReader(folder).image("a")
+    with pytest.raises(ImageError, match=r"a\.lmdb: a: damaged image"):
+        pixels(lmdb_images(folder)["a"])
 
 
 # The peer itself
@@ -263,12 +261,12 @@ def test_basicsr_reads_what_is_written(basicsr: Path, tmp_path: Path, photograph
 
 @pytest.mark.peers
 def test_a_folder_that_basicsr_ships_is_read(basicsr: Path) -> None:
-    hr, lr = BasicsrReader(basicsr / "tests/data/gt.lmdb"), BasicsrReader(basicsr / "tests/data/lq.lmdb")
-    assert sorted(hr.keys) == sorted(lr.keys) == ["baboon", "comic"]
-    for key, (height, width) in zip(hr.keys, hr.sizes, strict=True):
-        assert hr.image(key).shape == (height, width, 3)
-        assert lr.image(key).shape == (height // 4, width // 4, 3)
-    assert lr.sizes.tolist() == [[120, 123], [80, 60]]  # as meta_info.txt says; comic in truth has 90 rows
+    hr, lr = (lmdb_images(basicsr / f"tests/data/{name}.lmdb") for name in ("gt", "lq"))
+    assert sorted(hr) == sorted(lr) == ["baboon", "comic"]
+    for key, image in hr.items():
+        assert pixels(image).shape == (image.height, image.width, 3)
+        assert pixels(lr[key]).shape == (image.height // 4, image.width // 4, 3)
+    assert [one.height for one in lr.values()] == [120, 80]  # as meta_info.txt says; comic in truth has 90
 
 
 @pytest.mark.peers
@@ -302,18 +300,18 @@ def test_basicsr_trains_from_what_prepare_writes(basicsr: Path, tmp_path: Path) 
 def test_prepare_writes_the_windows_of_the_images(tmp_path: Path, photographs: Path) -> None:
     """Every sub-image is the part of the photograph that its number says, and its LR the part of that LR."""
     built = prepare("sample", scale=4, layout="basicsr", root=tmp_path, jobs=2)
-    hr = BasicsrReader(built.path / "sample_train_HR_sub.lmdb")
-    lr = BasicsrReader(built.path / "sample_train_LR_bicubic_X4_sub.lmdb")
-    assert len(hr.keys) == 105
-    assert sorted(hr.keys) == sorted(lr.keys)
+    hr = lmdb_images(built.path / "sample_train_HR_sub.lmdb")
+    lr = lmdb_images(built.path / "sample_train_LR_bicubic_X4_sub.lmdb")
+    assert len(hr) == 105
+    assert sorted(hr) == sorted(lr)
     whole = read_image(photographs / "coffee.png")
     small = imresize(whole, scale=1 / 4)
     tops, lefts = [0, 120, 160], [0, 120, 240, 360]  # 400 and 600 pixels: the last window ends at the edge
     for number, (top, left) in enumerate((top, left) for top in tops for left in lefts):
         key = f"coffee_s{number + 1:03d}"
-        assert np.array_equal(hr.image(key), whole[top : top + 240, left : left + 240])
+        assert np.array_equal(pixels(hr[key]), whole[top : top + 240, left : left + 240])
         y, x = top // 4, left // 4
-        assert np.array_equal(lr.image(key), small[y : y + 60, x : x + 60])
+        assert np.array_equal(pixels(lr[key]), small[y : y + 60, x : x + 60])
     meta = (built.path / "sample_train_HR_sub.lmdb/meta_info.txt").read_text().splitlines()
     assert "coffee_s012.png (240,240,3) 1" in meta
     assert "coffee_s013.png (240,240,3) 1" not in meta

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import os
 import pickle
+import re
 import sys
 import tarfile
 from collections.abc import Callable, Sequence
@@ -241,6 +242,14 @@ def test_lmdb_generations(lmdb_pair: dict[str, Pair], tmp_path: Path) -> None:
     assert_same(pairs_in(built), lmdb_pair)
     assert built.content.counts == {"train": 5}
     assert inspect(tmp_path / "in").problems == []
+
+
+def test_a_list_that_tells_wrong_sizes_is_not_believed(pairs: dict[str, Pair], tmp_path: Path) -> None:
+    """As in a folder that BasicSR ships: the headers of the images say what they are."""
+    for folder in write_lmdbs(tmp_path / "in", pairs):
+        lines = (folder / "meta_info.txt").read_text()
+        (folder / "meta_info.txt").write_text(re.sub(r"\(\d+,", "(80,", lines))
+    assert_same(pairs_in(take(tmp_path / "in", tmp_path / "root")), pairs)
 
 
 def test_one_lmdb_alone_is_hr(pairs: dict[str, Pair], tmp_path: Path) -> None:

@@ -56,8 +56,11 @@ def header_of(file: ImageFile) -> ImageInfo:
 
 
 def told_header(file: ImageFile) -> tuple[int, int, int]:
-    """Height, width and EXIF orientation: by the list of an LMDB, else by the header; raises ImageError."""
-    if isinstance(file, LmdbImage) and file.height:
+    """Height, width and EXIF orientation: of plain samples in an LMDB by its list, else by the header.
+
+    Raises ImageError.
+    """
+    if isinstance(file, LmdbImage) and file.holds_samples():
         return file.height, file.width, 1
     info = header_of(file)
     return info.height, info.width, info.orientation
@@ -82,6 +85,10 @@ class LmdbImage:
     def __str__(self) -> str:
         return f"{self.folder}: {self.name}"
 
+    def holds_samples(self) -> bool:
+        """Whether what is stored is no image file, whose own header would be right where a list is not."""
+        return format_of(self._value(HEAD_BYTES)) is None
+
     def read_bytes(self) -> bytes:
         value = self._value()
         if format_of(value[:HEAD_BYTES]) is not None:
@@ -95,7 +102,7 @@ class LmdbImage:
         samples = np.frombuffer(value, np.uint8).reshape(self.height, self.width, channels)
         return encode_png(np.ascontiguousarray(samples[..., ::-1]))
 
-    def _value(self) -> bytes:
+    def _value(self, most: int | None = None) -> bytes:
         try:
             with _LEASE.reading(self.folder) as reading:
                 value = reading.get(self.name.encode())
@@ -103,7 +110,7 @@ class LmdbImage:
             raise ImageError(str(error)) from error
         if value is None:
             raise ImageError(f"{self}: is not in data.mdb: leave it out of meta_info.txt")
-        return bytes(value)
+        return bytes(value[:most])
 
 
 @dataclass(frozen=True)

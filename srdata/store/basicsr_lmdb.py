@@ -12,17 +12,12 @@ import re
 import shutil
 from contextlib import AbstractContextManager
 from pathlib import Path
-from typing import Any
-
-import numpy as np
-from numpy.typing import NDArray
 
 from srdata.common.files import PART, part_name, publish, storage_errors, sync_folder
-from srdata.errors import CorruptRecordError, ImageError, SetError, UsageError
-from srdata.images import decode_image, encode_png
+from srdata.errors import SetError, UsageError
+from srdata.images import encode_png
 from srdata.store.blocks import CHANNELS, Pixels
-from srdata.store.lmdb_file import LmdbWriter, check_structure
-from srdata.store.lmdb_pool import Lease
+from srdata.store.lmdb_file import LmdbWriter
 from srdata.store.shards import lock_part
 
 DATA_FILE, LOCK_FILE, META_FILE = "data.mdb", "lock.mdb", "meta_info.txt"
@@ -93,64 +88,6 @@ class BasicsrWriter(AbstractContextManager["BasicsrWriter"]):
     def _flush(self) -> None:
         self._file.put(self._waiting)
         self._waiting = []
-
-
-class BasicsrReader:
-    """An LMDB folder of BasicSR, KAIR, MMagic or their relatives, opened for reading.
-
-    `keys` are in the order of meta_info.txt, `sizes` (n, 2) the height and width that it gives, 0 where it
-    does not. Pickles as its path; threads, forks and shared files as for `SetReader`. Raises SetError when
-    the folder is none, CorruptRecordError when its data are damaged.
-    """
-
-    def __init__(self, path: Path | str) -> None:
-        self.path = Path(path)
-        self.keys, self.sizes = read_meta(self.path)
-        check_structure(self.path / DATA_FILE)
-        self._lease = Lease()
-
-    def __len__(self) -> int:
-        return len(self.keys)
-
-    def png(self, key: str) -> bytes:
-        """The image file stored under `key`."""
-        with self._lease.reading(self.path) as reading:
-            value = reading.get(key.encode())
-            if value is None:
-                raise CorruptRecordError(f"{self.path}: key {key!r} of {META_FILE} is not in {DATA_FILE}")
-            return bytes(value)
-
-    def image(self, key: str) -> Pixels:
-        """The image stored under `key`, RGB uint8 (h, w, 3)."""
-        try:
-            return decode_image(self.png(key), f"{self.path}: {key}")
-        except ImageError as error:
-            raise CorruptRecordError(str(error)) from error
-
-    def close(self) -> None:
-        """Close the file unless another reader uses it; the next read opens it again."""
-        self._lease.close()
-        self._lease = Lease()
-
-    def __getstate__(self) -> dict[str, Any]:
-        return {name: value for name, value in vars(self).items() if name != "_lease"}
-
-    def __setstate__(self, state: dict[str, Any]) -> None:
-        vars(self).update(state)
-        self._lease = Lease()
-
-
-def read_meta(folder: Path) -> tuple[tuple[str, ...], NDArray[np.int64]]:
-    """The keys of meta_info.txt, and height and width of each (0 where it has none); raises SetError.
-
-    As in BasicSR a key ends at the first dot.
-    """
-    found = meta_lines(folder)
-    keys = tuple(name.split(".")[0] for name, _ in found)
-    if not keys or len(set(keys)) < len(keys):
-        path = folder / META_FILE
-        raise SetError(f"{path} {'names a key twice' if keys else 'names no key'}: write the folder again")
-    return keys, np.array([size for _, size in found], np.int64)
 
 
 def meta_lines(folder: Path) -> list[tuple[str, tuple[int, int]]]:
