@@ -15,6 +15,7 @@ import lmdb
 from tqdm import tqdm
 
 from srdata.common.finding import Finding
+from srdata.common.processes.limits import limit
 
 _LIBRARIES = (
     "numpy",
@@ -64,12 +65,9 @@ def _codecs() -> Iterator[Finding]:
 def _processes() -> Iterator[Finding]:
     yield Finding("ok", "cores", str(os.cpu_count()))
     yield Finding("ok", "start method", multiprocessing.get_start_method())
-    if os.name == "posix":
-        import resource
-
-        soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-        few = soft < _LEAST_OPEN_FILES
-        detail = f"{soft} (up to {hard})" + (f": raise it with ulimit -n {_LEAST_OPEN_FILES}" if few else "")
+    if (allowed := limit("RLIMIT_NOFILE")) is not None:
+        few = allowed < _LEAST_OPEN_FILES
+        detail = f"{allowed}" + (f": raise it with ulimit -n {_LEAST_OPEN_FILES}" if few else "")
         yield Finding("warning" if few else "ok", "open files", detail)
 
 
@@ -100,7 +98,7 @@ def file_system(folder: Path) -> str | None:
     if not mounts.exists():
         return None
     best: tuple[str, str | None] = ("", None)
-    for line in mounts.read_text().splitlines():
+    for line in mounts.read_text("utf-8").splitlines():
         _, point, kind, *_ = line.split(" ")
         point = point.encode().decode("unicode_escape")
         if folder.resolve().is_relative_to(point) and len(point) >= len(best[0]):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import os
 import sys
 import traceback
@@ -15,11 +16,19 @@ from srdata.errors import SrdataError
 
 def main() -> None:
     """Run the command line: errors become one line on standard error, 2 for a user's mistake, else 1."""
+    write_what_can_be_written()
     ending = EndingSignals()
     ending.catch()
     status = run(sys.argv[1:], ending)
     ending.release()
     sys.exit(status)
+
+
+def write_what_can_be_written() -> None:
+    """Write ? for what an output in an older encoding cannot hold, such as δ in a pipe on Windows."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="replace")
 
 
 def run(arguments: list[str], ending: EndingSignals | None = None) -> int:

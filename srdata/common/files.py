@@ -7,7 +7,7 @@ import hashlib
 import os
 import uuid
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 from pathlib import Path
 
 from filelock import FileLock
@@ -34,23 +34,34 @@ def publish(part: Path, path: Path, guard: Guard = nullcontext) -> None:
 
 def sync_file(path: Path) -> None:
     """Make the content of a file durable."""
-    with path.open("rb") as file:
+    with path.open("r+b") as file:  # Windows syncs none that is open for reading alone
         os.fsync(file.fileno())
 
 
 def sync_folder(folder: Path) -> None:
-    """Make the names in `folder` durable."""
-    handle = os.open(folder, os.O_RDONLY)
+    """Make the names in `folder` durable, where the system opens folders: Windows does not."""
+    try:
+        handle = os.open(folder, os.O_RDONLY)
+    except PermissionError:
+        return
     try:
         os.fsync(handle)
     finally:
         os.close(handle)
 
 
+def sync_all() -> None:
+    """Make all that was written durable, at once: a sync for each of many small files takes far longer."""
+    if hasattr(os, "sync"):  # Windows has none
+        os.sync()
+
+
 def publish_folder(part: Path, folder: Path) -> None:
     """Give a finished folder, whose files are durable, its name; one that is there and not empty stays."""
     for found, _, _ in os.walk(part):
         sync_folder(Path(found))
+    with suppress(OSError):
+        folder.rmdir()  # an empty one, which Windows would not replace
     try:
         part.rename(folder)
     except OSError:

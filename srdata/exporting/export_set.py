@@ -214,7 +214,7 @@ def _there(out: Path, content: ExportFile) -> ExportFile | None:
 def _write(plan: Export, folder: Path) -> Notes:
     """Write all but export.json."""
     path = folder / DELTAS_FILE
-    with storage_errors(folder), path.open("w", encoding="utf-8") as deltas:
+    with storage_errors(folder), path.open("w", encoding="utf-8", newline="\n") as deltas:
         notes = Notes(plan.images.content.seed, deltas)
         plan.write(folder, notes.taken)
         deltas.flush()
@@ -267,6 +267,8 @@ def new_folder(path: Path) -> Iterator[Path]:
         handle = lock_part(part / _BUSY)
         try:
             yield part
+            _let_go(handle)
+            handle = None
             (part / _BUSY).unlink()
             publish_folder(part, path)
         except StorageFullError as error:
@@ -274,13 +276,18 @@ def new_folder(path: Path) -> Iterator[Path]:
                 f"no room for {path}: free some space and run the command again"
             ) from error
         finally:
+            _let_go(handle)
             shutil.rmtree(part, ignore_errors=True)
-            if handle is not None:
-                os.close(handle)
 
 
 def _remove_if_left(part: Path) -> None:
     """Delete a folder that a killed run left."""
     if (handle := lock_part(part / _BUSY)) is not None:
+        _let_go(handle)
         shutil.rmtree(part, ignore_errors=True)
+
+
+def _let_go(handle: int | None) -> None:
+    """Close the handle of a lock: Windows neither renames nor deletes what is open."""
+    if handle is not None:
         os.close(handle)

@@ -10,12 +10,12 @@ hdf5        DIV2K_train_bicubic_X4.h5: /hr/0, /lr/0, /hr/1, …   (super-image)
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterable, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 
+from srdata.common.files import sync_all
 from srdata.exporting.samples import Sample
 from srdata.scale import Scale
 from srdata.store.basicsr_lmdb import BasicsrWriter
@@ -69,7 +69,7 @@ def _write_files(folder: Path, templates: Mapping[str, str], samples: Iterable[K
             path = folder / template.replace("{key}", key)
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_bytes(sample.layers[layer].data)
-    os.sync()  # all at once: a sync for each of many small files takes far longer
+    sync_all()
 
 
 def kair_templates(names: Names, split: str, scales: tuple[Scale, ...]) -> dict[str, str]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import hashlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -113,7 +114,8 @@ def stamp_of(images: PreparedImages) -> str:
 
 def cut_samples(task: Task) -> list[Sample]:
     """What a task asks for."""
-    return samples_of(opened(task.folder, task.stamp), task.row, task.cut)
+    with opened(task.folder, task.stamp) as images:
+        return samples_of(images, task.row, task.cut)
 
 
 def samples_of(images: PreparedImages, row: int, cut: Cut) -> list[Sample]:
@@ -182,7 +184,16 @@ def _read(images: PreparedImages, row: int, layer: str) -> Pixels:
     return pixels
 
 
+@contextmanager
+def opened(folder: Path, stamp: str) -> Iterator[PreparedImages]:
+    """A set that is opened once for the many tasks of a process; between them its shards are closed."""
+    images = _opened(folder, stamp)
+    try:
+        yield images
+    finally:
+        images.close()
+
+
 @functools.lru_cache(maxsize=1)
-def opened(folder: Path, stamp: str) -> PreparedImages:
-    """One opening of a set serves the many tasks of a process."""
+def _opened(folder: Path, stamp: str) -> PreparedImages:
     return PreparedImages(folder)

@@ -45,8 +45,9 @@ def build_basicsr(job: Job) -> Built:
     staged = replace(job, target=stage, recipe=job.recipe.changed(store=_STAGED), earlier=None)
     built = build_lmdb(staged)
     write_set(stage, staged.content(built), job.claim.held)
+    images = PreparedImages(stage)
     export = Export(
-        PreparedImages(stage),
+        images,
         FORMS["basicsr"],
         names_of(job.recipe),
         job.recipe.scales,
@@ -57,6 +58,7 @@ def build_basicsr(job: Job) -> Built:
     export.check()
     part = part_name(stage / "folders")
     export.write(part)
+    images.close()
     _move(part, job)
     shutil.rmtree(stage)
     return Built(_files(job), built.bad)

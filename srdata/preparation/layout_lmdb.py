@@ -83,6 +83,7 @@ def write_shard(task: ShardTask) -> ShardDone:
                 bad.append(Bad(item.key, str(error)))
         if bad and not task.skip_bad:
             return ShardDone(len(task.items), None, tuple(bad))
+        earlier.stop_reading()
         info = shard.seal()
         earlier.discard()
     return ShardDone(len(task.items), info, tuple(bad))

@@ -257,8 +257,8 @@ def _build(job: Job) -> Prepared:
     _remove_leftovers(job.target, {job.target / path for path in files})
     content = job.content(replace(built, files=files))
     write_set(job.target, content, job.claim.held)
-    with storage_errors(job.target), job.claim.held():
-        job.claim.file.unlink()
+    with storage_errors(job.target):
+        job.claim.release()
     return Prepared(job.target, content)
 
 

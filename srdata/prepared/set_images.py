@@ -50,6 +50,11 @@ class PreparedImages:
             raise UnknownNameError.among("scale", str(min(unknown)), map(str, self.scales))
         return tuple(scale for scale in self.scales if scale in scales)
 
+    def close(self) -> None:
+        """Close the files of the set, which Windows would not delete; the next read opens them again."""
+        if self._reader is not None:
+            self._reader.close()
+
     def read(self, row: int, layer: str) -> Pixels:
         """One layer of one image; raises CorruptRecordError."""
         if self._reader is not None:

@@ -70,8 +70,8 @@ class BasicsrWriter(AbstractContextManager["BasicsrWriter"]):
             lines = (f"{key}.png ({h},{w},{CHANNELS}) {LEVEL}\n" for key, (h, w) in self._sizes.items())
             (self._part / META_FILE).write_text("".join(lines), encoding="ascii", newline="\n")
             (self._part / LOCK_FILE).touch()  # LMDB fills it when somebody opens the folder with locking
+            self._let_go()
             _publish_folder(self._part, self._path)
-        self.close()
         return len(self._sizes)
 
     def __exit__(self, *error: object) -> None:
@@ -80,8 +80,12 @@ class BasicsrWriter(AbstractContextManager["BasicsrWriter"]):
     def close(self) -> None:
         """Let go of the files; without `seal` before it, nothing is left."""
         self._file.close()
+        self._let_go()
+        shutil.rmtree(self._part, ignore_errors=True)
+
+    def _let_go(self) -> None:
+        """Close the handle of the lock: Windows neither renames nor deletes what is open."""
         if self._lock >= 0:
-            shutil.rmtree(self._part, ignore_errors=True)
             os.close(self._lock)
             self._lock = -1
 
@@ -133,8 +137,8 @@ def _remove_leftovers(path: Path) -> None:
     """Delete what killed runs left beside `path`."""
     for part in path.parent.glob(f"{path.name}{PART}*"):
         if (handle := lock_part(part / DATA_FILE)) is not None:
-            shutil.rmtree(part, ignore_errors=True)
             os.close(handle)
+            shutil.rmtree(part, ignore_errors=True)
 
 
 def _publish_folder(part: Path, path: Path) -> None:

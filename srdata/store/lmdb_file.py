@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import errno
 import os
-import resource
 import shutil
 import struct
+import sys
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -19,11 +20,13 @@ import lmdb
 import lmdb.verify
 
 from srdata.common.files import storage_error
+from srdata.common.processes.limits import limit
 from srdata.errors import CorruptRecordError, SrdataError, StoreError
 
 SMALLEST_MAP_BYTES = 1 << 20
 # Of a meta page of LMDB 0.9 (MDB_meta in mdb.c): bytes in a page, number of the last page, transaction.
 _META = struct.Struct("=40xI92xQQ")
+_FSCTL_SET_SPARSE = 0x000900C4  # of Windows' winioctl.h
 _SPARE_BYTES = 1 << 20  # less free space than a transaction and this: the device is full
 
 
@@ -37,6 +40,8 @@ class LmdbWriter:
 
     def __init__(self, path: Path, map_bytes: int, *, subdir: bool = False) -> None:
         self._path = path
+        self._data = path / "data.mdb" if subdir else path
+        _make_sparse(self._data)
         self._map_bytes = max(map_bytes, SMALLEST_MAP_BYTES)
         try:
             self._environment: Any = lmdb.open(
@@ -69,6 +74,20 @@ class LmdbWriter:
     def close(self) -> None:
         """Close the file; what is stored stays."""
         self._environment.close()
+        with suppress(OSError, struct.error):  # Windows gives it the size of its map
+            os.truncate(self._data, _needed_bytes(self._data))
+
+
+def _make_sparse(file: Path) -> None:
+    """Let the empty file take no room that is not written to: on NTFS it would take that of the whole map."""
+    if sys.platform == "win32" and file.exists():
+        import ctypes
+        import msvcrt
+
+        with file.open("r+b") as opened:
+            handle = ctypes.c_void_p(msvcrt.get_osfhandle(opened.fileno()))
+            given = ctypes.byref(ctypes.c_ulong())
+            ctypes.windll.kernel32.DeviceIoControl(handle, _FSCTL_SET_SPARSE, None, 0, None, 0, given, None)
 
 
 def check_structure(path: Path) -> None:
@@ -106,7 +125,7 @@ def lmdb_error(path: Path, error: Exception, written: int = 0) -> SrdataError:
 
 def _is_full(path: Path, written: int) -> bool:
     file = path / "data.mdb" if path.is_dir() else path
-    largest = resource.getrlimit(resource.RLIMIT_FSIZE)[0]
-    if largest != resource.RLIM_INFINITY and file.stat().st_size + written + _SPARE_BYTES > largest:
+    largest = limit("RLIMIT_FSIZE")
+    if largest is not None and file.stat().st_size + written + _SPARE_BYTES > largest:
         return True
     return shutil.disk_usage(path.parent).free < written + _SPARE_BYTES

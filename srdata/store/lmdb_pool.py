@@ -15,7 +15,6 @@ from __future__ import annotations
 
 import itertools
 import os
-import resource
 import threading
 import weakref
 from collections import OrderedDict, deque
@@ -27,6 +26,7 @@ from typing import Any, NamedTuple
 
 import lmdb
 
+from srdata.common.processes.limits import limit
 from srdata.errors import CorruptRecordError
 from srdata.store.lmdb_file import check_structure
 
@@ -50,8 +50,7 @@ class Lease:
     def __init__(self) -> None:
         self._number = next(_numbers)
         self._entries: dict[Path, _Entry] = {}
-        self._end = weakref.finalize(self, _pool.release, self._number)
-        self._end.atexit = False
+        weakref.finalize(self, _pool.release, self._number).atexit = False
 
     @contextmanager
     def reading(self, path: Path, size: int | None = None) -> Iterator[Reading]:
@@ -69,9 +68,9 @@ class Lease:
             _pool.give_back(entry, transaction)
 
     def close(self) -> None:
-        """Close the files that no other reader uses."""
+        """Close the files that no other reader uses; the next reading opens them again."""
         self._entries.clear()
-        self._end()
+        _pool.release(self._number)
 
 
 @dataclass(eq=False)
@@ -227,14 +226,15 @@ def _open(file: Path, size: int) -> Any:
 
 def _most_open() -> int:
     """How many files may be open: half of what the process may have, and no more than `_MOST_OPEN`."""
-    allowed = resource.getrlimit(resource.RLIMIT_NOFILE)[0]
-    return _MOST_OPEN if allowed == resource.RLIM_INFINITY else min(_MOST_OPEN, max(1, allowed // 2))
+    allowed = limit("RLIMIT_NOFILE")
+    return _MOST_OPEN if allowed is None else min(_MOST_OPEN, max(1, allowed // 2))
 
 
 _numbers = itertools.count()
 _pool = _Pool()
-os.register_at_fork(
-    before=_pool.before_fork,
-    after_in_parent=_pool.after_fork_in_parent,
-    after_in_child=_pool.after_fork_in_child,
-)
+if hasattr(os, "register_at_fork"):  # not on Windows, which has no forks
+    os.register_at_fork(
+        before=_pool.before_fork,
+        after_in_parent=_pool.after_fork_in_parent,
+        after_in_child=_pool.after_fork_in_child,
+    )

@@ -164,7 +164,6 @@ class SetReader:
     def close(self) -> None:
         """Close the files that no other reader uses; the next read opens them again."""
         self._lease.close()
-        self._lease = Lease()
 
     @cached_property
     def _hashes(self) -> BlockHashes:

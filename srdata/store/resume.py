@@ -34,6 +34,7 @@ class Salvage(AbstractContextManager["Salvage"]):
             if (handle := lock_part(part)) is not None:
                 self._leftovers[part] = handle
         surveys = [(self._survey(file), file) for file in [*sorted(self._leftovers), path]]
+        self.stop_reading()
         for names, file in sorted(surveys, key=lambda survey: -len(survey[0])):
             new = {name: (file, number) for name, number in names.items() if name not in self._places}
             self._places |= new
@@ -51,9 +52,13 @@ class Salvage(AbstractContextManager["Salvage"]):
         with self._lease.reading(path) as shard:
             return _read_record(shard, number, self._plan)
 
+    def stop_reading(self) -> None:
+        """Close the files, which Windows would neither replace nor delete; `get` opens them again."""
+        self._lease.close()
+
     def discard(self) -> None:
         """Delete the leftovers: call it when the shard is sealed."""
-        self._lease.close()
+        self.stop_reading()
         for path in list(self._leftovers):
             self._delete(path)
 
@@ -62,7 +67,7 @@ class Salvage(AbstractContextManager["Salvage"]):
 
     def close(self) -> None:
         """Let go of the files."""
-        self._lease.close()
+        self.stop_reading()
         while self._leftovers:
             os.close(self._leftovers.popitem()[1])
 
@@ -78,9 +83,9 @@ class Salvage(AbstractContextManager["Salvage"]):
         return names
 
     def _delete(self, leftover: Path) -> None:
+        os.close(self._leftovers.pop(leftover))  # Windows deletes no open file
         with self._guard():  # where locks do not work, it may be a part that a later run writes
             leftover.unlink(missing_ok=True)
-        os.close(self._leftovers.pop(leftover))
 
 
 def sealed_shard(path: Path, plan: ShardPlan) -> ShardInfo | None:

@@ -98,9 +98,9 @@ class ShardWriter(AbstractContextManager["ShardWriter"]):
         """Make the shard durable and give it its name."""
         self._file.sync()
         self._file.close()
+        self.close()  # Windows renames no open file
         with storage_errors(self._path):
             self._publish()
-        self.close()
         return ShardInfo(self._path, self._images, self._path.stat().st_size, sha256_of(self._path))
 
     def __exit__(self, *error: object) -> None:

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import json
-import os
 import shutil
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from srdata.common.files import only_one_at, write_file
+from srdata.common.files import only_one_at, sync_all, write_file
 from srdata.common.processes.parallel import in_order
 from srdata.errors import UsageError
 from srdata.exporting.export_set import new_folder
@@ -64,7 +63,7 @@ def write_folder(
         with new_folder(target) as part:
             for file, png in _files(folder, images, rows, jobs, backend):
                 (part / file).write_bytes(png)
-            os.sync()  # all at once: a sync for each of many small files takes far longer
+            sync_all()
     return True
 
 
@@ -78,8 +77,8 @@ def _files(
 
 def encoded(task: Task) -> bytes:
     """The PNG file of a layer, cut where it has to be."""
-    images = opened(task.images, task.stamp)
-    pixels = (images.read if task.coloured else images.read_as_source)(task.row, task.layer)
+    with opened(task.images, task.stamp) as images:
+        pixels = (images.read if task.coloured else images.read_as_source)(task.row, task.layer)
     if task.crop is not None:
         height, width = map(task.crop.crop, pixels.shape[:2])
         pixels = pixels[:height, :width]
@@ -99,7 +98,7 @@ def _shown(folder: Folder, images: PreparedImages, row: int) -> tuple[str, int, 
 def _noted(target: Path, note: Path) -> Content:
     """What a folder holds by the note on it; nothing where it has other files."""
     try:
-        noted: Content = json.loads(note.read_text())
+        noted: Content = json.loads(note.read_text("utf-8"))
         return noted if {path.name for path in target.iterdir()} == set(noted) else {}
     except (OSError, ValueError):
         return {}

@@ -3,18 +3,23 @@
 from __future__ import annotations
 
 import os
+import time
 from pathlib import Path
+
+_FAR = 1 << 40  # the byte that Windows locks, which none can read meanwhile: behind the end of what is locked
+_POLL_S = 0.02
 
 
 def lock(handle: int, *, exclusive: bool = True, wait: bool = True) -> bool:
     """Lock an open file until it is closed; False where another process has it and this one is not to wait.
 
-    Where there are no locks (some network file systems, Windows) every file counts as free.
+    Where there are no locks (some network file systems) every file counts as free. Windows has exclusive ones
+    alone.
     """
     try:
         import fcntl
     except ImportError:
-        return True
+        return _lock_on_windows(handle, wait)
     try:
         fcntl.flock(handle, (fcntl.LOCK_EX if exclusive else fcntl.LOCK_SH) | (0 if wait else fcntl.LOCK_NB))
     except BlockingIOError:
@@ -22,6 +27,25 @@ def lock(handle: int, *, exclusive: bool = True, wait: bool = True) -> bool:
     except OSError:
         pass
     return True
+
+
+def _lock_on_windows(handle: int, wait: bool) -> bool:
+    import msvcrt
+
+    os.lseek(handle, _FAR, os.SEEK_SET)
+    try:
+        while True:
+            try:
+                msvcrt.locking(handle, msvcrt.LK_NBLCK, 1)  # type: ignore[attr-defined]  # on Windows
+                return True
+            except PermissionError:
+                if not wait:
+                    return False
+                time.sleep(_POLL_S)
+            except OSError:
+                return True
+    finally:
+        os.lseek(handle, 0, os.SEEK_SET)
 
 
 def is_at(handle: int, path: Path) -> bool:

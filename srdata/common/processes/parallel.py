@@ -5,7 +5,6 @@ from __future__ import annotations
 import importlib.util
 import os
 import signal
-import sys
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -69,7 +68,7 @@ def _deaf_processes(backend: Backend, jobs: int) -> Iterator[None]:
 
     They inherit which signals are blocked; one that comes meanwhile reaches this process at the end.
     """
-    if backend != "loky" or jobs == 1 or sys.platform == "win32":
+    if backend != "loky" or jobs == 1 or not hasattr(signal, "pthread_sigmask"):  # as on Windows
         yield
         return
     resource_tracker.ensure_running()  # else it is started within, and then unblocks what is blocked here

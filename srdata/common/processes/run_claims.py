@@ -55,6 +55,16 @@ class Claim:
         finally:
             os.close(handle)
 
+    def release(self) -> None:
+        """Unmark the folder, which is finished; raises StoreError where another run has claimed it."""
+        with self.held():
+            try:
+                self.file.unlink()
+                return
+            except PermissionError:  # Windows deletes no open file
+                pass
+        self.file.unlink()
+
     @property
     def _lost(self) -> StoreError:
         return StoreError(f"another run took {self.file.parent} over: this one leaves it alone")

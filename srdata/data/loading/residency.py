@@ -103,6 +103,6 @@ def _chosen(mixed: Mixed, only: Only | None, device: torch.device, ranks: int) -
 def host_bytes() -> int:
     """The memory of this machine that can be had without swapping; 0 where it cannot be told."""
     information = Path("/proc/meminfo")  # Linux alone
-    lines = information.read_text().splitlines() if information.exists() else []
+    lines = information.read_text("utf-8").splitlines() if information.exists() else []
     found = [line.split()[1] for line in lines if line.startswith("MemAvailable:")]
     return int(found[0]) * 1024 if found else 0
