@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 from docs import augments, papers, protocols, rooms
-from docs.pictures import as_png, picture
+from docs.pictures import as_png, hr_and_degraded, picture
 from docs.settings import as_yaml
 from srdata import catalog
 from srdata.catalog import Shelf
@@ -40,6 +40,8 @@ def main() -> int:
     for name in arguments.ops or OPS:
         if _has_picture(OPS[name]):
             write_png(PICTURES / f"{name}.png", as_png(picture(name)), level=9)
+    if not arguments.ops:
+        write_png(DOCS / "images" / "degradations.png", as_png(hr_and_degraded()), level=9)
     for path, text in pages.items():
         path.write_text(text)
     return 0

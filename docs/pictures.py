@@ -22,6 +22,10 @@ from srdata.report.steps import details
 SEED = 5
 SIDE, ENLARGED, SCALE = 72, 144, 4  # pixels of HR and of what is shown of it; HR size over LR size
 KERNELS = Path(__file__).parents[1] / "tests" / "data" / "kernels.npy"
+_ROWS = (("astronaut.png", 6, 130, 2), ("chelsea.png", 52, 130, 1))  # file, top and left of the part, which δ
+_PRESETS = ("bicubic", "bsrgan", "realesrgan-x4")
+_PART, _SHOWN = 192, 240  # pixels of HR and of the picture
+_WORTH_TELLING = ("sigma", "factor", "quality", "scale", "weight")
 _TELLS_NOTHING = ("sha256", "mixing")
 
 
@@ -32,6 +36,29 @@ def picture(name: str) -> Image.Image:
     cells = [_cell(name, settings, hr, number) for number, settings in several]
     sheet = page("", [[Cell(scaled(hr, ENLARGED, ENLARGED), "HR"), *cells]])
     return sheet.crop((0, LINE + 2 * GAP, sheet.width, sheet.height))
+
+
+def hr_and_degraded() -> Image.Image:
+    """Parts of photographs, and LR images of them by three presets with what was drawn."""
+    rows = [_row(*place) for place in _ROWS]
+    sheet = page("", rows)
+    return sheet.crop((0, LINE + 2 * GAP, sheet.width, sheet.height))
+
+
+def _row(file: str, top: int, left: int, number: int) -> list[Cell]:
+    image = read_image(catalog.folder(Shelf.MANIFESTS) / "sample" / file)
+    hr = image[top : top + _PART, left : left + _PART]
+    cells = [Cell(scaled(hr, _SHOWN, _SHOWN), "HR", ["192x192 of " + file])]
+    for preset in _PRESETS:
+        chain = load_chain(preset)
+        stages = list(chain.stages(hr, chain.sample(SEED, number), SCALE))
+        told = [f"{op} {_worth_telling(params)}" for op, params, _ in stages]
+        cells.append(Cell(scaled(stages[-1][2], _SHOWN, _SHOWN), preset, told))
+    return cells
+
+
+def _worth_telling(params: Params) -> str:
+    return next((line for line in details(params) if line.startswith(_WORTH_TELLING)), "")
 
 
 def _hr(name: str) -> Pixels:

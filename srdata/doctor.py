@@ -59,7 +59,7 @@ def _codecs() -> Iterator[Finding]:
         if importlib.util.find_spec(module):
             yield Finding("ok", f"extra {extra}", f"{module} {metadata.version(module)}")
         else:
-            yield Finding("note", f"extra {extra}", f'not installed: pip install "srdata[{extra}]"')
+            yield Finding("note", f"extra {extra}", f"not installed: pip install {module}")
 
 
 def _processes() -> Iterator[Finding]:

@@ -90,9 +90,9 @@ class MissingExtraError(UsageError):
     """An optional dependency is not installed."""
 
     @classmethod
-    def of(cls, package: str, extra: str) -> Self:
-        """The error for a missing `package` that the extra `extra` brings."""
-        return cls(f'needs {package}: pip install "srdata[{extra}]"')
+    def of(cls, package: str) -> Self:
+        """The error for a missing `package`."""
+        return cls(f"needs {package}: run `pip install {package}`")
 
 
 class SetError(UsageError):

@@ -56,6 +56,28 @@ def test_generated_parts_are_current() -> None:
     assert done.returncode == 0, done.stdout + done.stderr
 
 
+def test_links_lead_to_what_is_there() -> None:
+    pages = [
+        page for page in REPOSITORY.rglob("*.md") if not any(part.startswith(".") for part in page.parts)
+    ]
+    broken = [
+        f"{page.relative_to(REPOSITORY)}: {link}"
+        for page in pages
+        for link in re.findall(r"\]\(([^)\s]+)\)", page.read_text())
+        if not link.startswith(("http", "mailto:")) and not _leads_somewhere(page, link)
+    ]
+    assert not broken
+
+
+def _leads_somewhere(page: Path, link: str) -> bool:
+    name, _, anchor = link.partition("#")
+    target = (page.parent / name).resolve() if name else page
+    if not target.exists() or not anchor:
+        return target.exists()
+    headings = re.findall(r"^#+ (.*)$", target.read_text(), re.MULTILINE)
+    return anchor in {re.sub(r"[^\w\- ]", "", one.lower()).strip().replace(" ", "-") for one in headings}
+
+
 def test_every_op_has_a_part_and_no_part_is_of_something_else() -> None:
     assert set(PARTS) == set(OPS)
 

@@ -160,7 +160,7 @@ def test_jxl_gives_back_many_small_blocks_of_a_photograph(photographs: Path) -> 
 
 def test_jxl_without_its_library_says_how_to_get_it(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "imagecodecs", None)
-    with pytest.raises(MissingExtraError, match=r'needs imagecodecs: pip install "srdata\[jxl\]"'):
+    with pytest.raises(MissingExtraError, match="needs imagecodecs: run `pip install imagecodecs`"):
         find_codec("jxl")
 
 

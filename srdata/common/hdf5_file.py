@@ -20,5 +20,5 @@ def hdf5_library() -> Any:
     try:
         import h5py
     except ImportError as error:
-        raise MissingExtraError.of("h5py", "hdf5") from error
+        raise MissingExtraError.of("h5py") from error
     return h5py

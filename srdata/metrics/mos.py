@@ -214,6 +214,6 @@ def _student(freedom: int) -> float:
     try:
         from scipy.stats import t
     except ImportError as error:
-        raise MissingExtraError.of("scipy", "metrics") from error
+        raise MissingExtraError.of("scipy") from error
     quantile: Callable[[float, int], float] = t.ppf
     return float(quantile((1 + CONFIDENCE) / 2, freedom))

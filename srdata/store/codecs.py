@@ -101,7 +101,7 @@ def _imagecodecs() -> ModuleType:
     try:
         import imagecodecs
     except ImportError as error:
-        raise MissingExtraError.of("imagecodecs", "jxl") from error
+        raise MissingExtraError.of("imagecodecs") from error
     return imagecodecs
 
 

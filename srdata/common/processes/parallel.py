@@ -96,7 +96,7 @@ def _engine(backend: Backend, jobs: int) -> Iterator[None]:
 @contextmanager
 def _dask_client(jobs: int) -> Iterator[Any]:
     if importlib.util.find_spec("distributed") is None:
-        raise MissingExtraError.of("distributed", "dask")
+        raise MissingExtraError.of("distributed")
     import distributed
 
     try:

@@ -65,7 +65,7 @@ def through_jxl(image: Image, quality: int, effort: int) -> Image:
     try:
         import imagecodecs
     except ImportError:
-        raise MissingExtraError.of("imagecodecs", "jxl") from None
+        raise MissingExtraError.of("imagecodecs") from None
     distance = butteraugli_distance(quality)
     data = imagecodecs.jpegxl_encode(image, distance=distance, effort=effort, lossless=False, numthreads=1)
     decoded: Image = imagecodecs.jpegxl_decode(data, numthreads=1)

@@ -91,7 +91,7 @@ def _context(name: str, mode: Literal["r", "w"]) -> VideoCodecContext:
     try:
         import av
     except ImportError:
-        raise MissingExtraError.of("av", "video") from None
+        raise MissingExtraError.of("av") from None
     try:
         context = cast("VideoCodecContext", av.CodecContext.create(name, mode))
     except av.codec.codec.UnknownCodecError as error:
