@@ -5,7 +5,7 @@ What is public: the names below, and those of these packages and modules.
 data        data sets, loaders, and the orders, schedules and kinds of data that they take
 augment     augmentations on the batch
 degrade     degradations, chains, ops, the learned resampler; `srdata.degrade(image, …)` makes one LR image
-inference   self-ensemble, tiles, several networks as one
+inference   networks on image files, self-ensemble, tiles, several networks as one
 metrics     PSNR and SSIM under named protocols, further measures, opinion scores
 recipes     recipes of sets
 papers      recipes of papers

@@ -34,6 +34,7 @@ _EXTRAS = {
     "video": "av",
     "hdf5": "h5py",
     "metrics": "scipy",
+    "spandrel": "spandrel",
 }
 _NETWORK_FILE_SYSTEMS = {"nfs", "nfs4", "cifs", "smb3", "smbfs", "lustre", "gpfs", "ceph", "9p", "fuse.sshfs"}
 _LEAST_FREE_BYTES = 20 << 30  # DIV2K at x4 as raw blocks, and the archives it comes from

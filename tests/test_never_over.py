@@ -37,6 +37,7 @@ COMMANDS: dict[str, list[str] | None] = {
     "doctor": None,
     "schema": None,
     "classify": None,
+    "upscale": None,  # tests/test_upscale.py: its outputs lie in a folder
     "evaluate": None,
     "export": ["export", "{set}", "--to", "folder", "--out", "{out}"],
     "publish": ["publish", "{set}", "--out", "{out}", "--i-have-the-rights"],

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from srdata.cli.options import see_modules_here
 from srdata.errors import UsageError
 from srdata.images import ImagePolicy
 from srdata.metrics.evaluation import evaluate, evaluate_alone, evaluate_bicubic
@@ -34,8 +34,7 @@ def evaluations(
     images: ImagePolicy,
 ) -> list[Evaluation]:
     """An evaluation for each scale; raises UsageError for a request that does not make sense."""
-    if "" not in sys.path:
-        sys.path.append("")  # where MODULE:FUNCTION of the user is; last, so that it hides no library
+    see_modules_here()
     files = dict(map(_role, weights))
     if (sr_dir is None) == (baseline is None):
         raise UsageError("give either SR_DIR, the folder of SR images, or --baseline bicubic")

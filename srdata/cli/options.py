@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import re
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -119,6 +120,12 @@ IMAGES = click.option(
     help="How images that are not plain 8-bit RGB are read, such as alpha=white or depth16=round; repeat for "
     "several.",
 )
+
+
+def see_modules_here() -> None:
+    """Let MODULE:FUNCTION of the user lie in the working folder; last, so that it hides no library."""
+    if "" not in sys.path:
+        sys.path.append("")
 
 
 def note(line: str) -> None:

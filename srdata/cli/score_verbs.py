@@ -1,4 +1,4 @@
-"""The verbs beside training: how hard the windows of a set are, and how good SR images are."""
+"""The verbs beside training: how hard the windows of a set are, SR images of a network, how good they are."""
 
 from __future__ import annotations
 
@@ -7,7 +7,17 @@ from typing import Any, get_args
 
 import click
 
-from srdata.cli.options import FOLDER, FROM, IMAGES, JOBS, ROOT, SET, WINDOWS, WithWindows
+from srdata.cli.options import (
+    FOLDER,
+    FROM,
+    IMAGES,
+    JOBS,
+    ROOT,
+    SET,
+    WINDOWS,
+    WithWindows,
+    see_modules_here,
+)
 from srdata.vocabulary import Score, TableFormat
 
 
@@ -29,6 +39,36 @@ def classify(prepared: Path, windows: tuple[int, int, int] | None, **options: An
 
     for kind in classify(prepared, windows=windows, **options):
         click.echo(summary(prepared, kind))
+
+
+@click.command()
+@click.argument("model", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@click.argument("source", metavar="IN", type=click.Path(exists=True, path_type=Path))
+@click.argument("target", metavar="OUT", type=click.Path(file_okay=False, path_type=Path))
+@click.option("--factory", metavar="MODULE:FUNCTION", help="What makes the network that takes the weights.")
+@click.option("--trust", is_flag=True, help="MODEL is a program of somebody you trust; it may run any code.")
+@click.option("--ensemble", type=click.Choice(["8", "4", "2"]), help="Mean over the image turned so often.")
+@click.option("--tile", type=int, help="Side of the tiles that the network sees, in LR pixels.")
+@click.option("--overlap", type=int, help="LR pixels that neighbouring tiles share; 16 if not given.")
+@click.option("--multiple", type=int, help="LR pixels of which sides must be a multiple: 8 for SwinIR.")
+@click.option("--device", default="cpu", show_default=True, help="cpu, cuda, cuda:1, …")
+@IMAGES
+def upscale(
+    model: Path, source: Path, target: Path, images: Any, ensemble: str | None, **options: Any
+) -> None:
+    """Run a network on an image, or on all images of a folder, and write PNG files; run again to resume.
+
+    MODEL holds weights (a state dict, .pth or .safetensors, alone or in a checkpoint), a torch.export program
+    (.pt2) or a TorchScript file. Weights need --factory, or spandrel, which knows the usual architectures.
+    """
+    from srdata.inference import load_network, upscale
+
+    see_modules_here()
+    loading = {name: options.pop(name) for name in ("factory", "trust", "multiple", "device")}
+    network = load_network(model, **loading)
+    given = {name: value for name, value in options.items() if value is not None}
+    paths = upscale(network, source, target, images=images, ensemble=int(ensemble or 1), **given)
+    click.echo(f"{target}: {len(paths)} files {network.scale.label}")
 
 
 @click.command()

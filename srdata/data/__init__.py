@@ -2,13 +2,14 @@
 
 >>> from srdata.data import Mixed, PairedDataset, Schedule, Weighted  # doctest: +SKIP
 
-arbitrary_scale  pairs of any scale
-crops            which region of an image, read, padded, turned, as tensors
-datasets         pairs by index, several sets as one, streams
-loading          `Loader`, and several loaders as one: from items to batches on the device
-pair_sources     where pairs are read from: shards, folders, LMDB, tables, memory
-sampling         in which order items come, and which share of them a process takes
-single_image     training on one image: zero-shot pairs, deep image prior
+arbitrary_scale    pairs of any scale
+crops              which region of an image, read, padded, turned, as tensors
+datasets           pairs by index, several sets as one, streams
+loading            `Loader`, and several loaders as one: from items to batches on the device
+option_file_pairs  `SrdataPairedDataset`: pairs as BasicSR, traiNNer-redux and neosr ask for them
+pair_sources       where pairs are read from: shards, folders, LMDB, tables, memory
+sampling           in which order items come, and which share of them a process takes
+single_image       training on one image: zero-shot pairs, deep image prior
 """
 
 from __future__ import annotations
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
     from srdata.data.loading.model_input import DIV2K_MEAN as DIV2K_MEAN
     from srdata.data.loading.multi_loader import Alternating as Alternating
     from srdata.data.loading.multi_loader import Unpaired as Unpaired
+    from srdata.data.option_file_pairs import SrdataPairedDataset as SrdataPairedDataset
     from srdata.data.sampling.epoch_sampler import EpochSampler as EpochSampler
     from srdata.data.sampling.orders import Order as Order
     from srdata.data.sampling.orders import Sequential as Sequential
@@ -60,6 +62,7 @@ else:
             "srdata.data.loading.loader": "Loader",
             "srdata.data.loading.model_input": "DIV2K_MEAN",
             "srdata.data.loading.multi_loader": "Alternating Unpaired",
+            "srdata.data.option_file_pairs": "SrdataPairedDataset",
             "srdata.data.sampling.epoch_sampler": "EpochSampler",
             "srdata.data.sampling.orders": "Order Sequential Several Shuffled Weighted",
             "srdata.data.sampling.schedule": "Schedule",

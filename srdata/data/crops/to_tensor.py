@@ -23,7 +23,7 @@ def to_tensor(images: NDArray[Any], dtype: torch.dtype = torch.float32) -> torch
     planes = _planes(images)
     if dtype == torch.uint8:
         return _whole(planes).contiguous()
-    floats = torch.empty(planes.shape, dtype=torch.float32)
+    floats = torch.empty(planes.shape, dtype=torch.float32, device="cpu")
     # divided, not multiplied: 126 of 256 values would be off by a bit
     return floats.copy_(planes).div_(255).to(dtype)
 

@@ -23,7 +23,7 @@ class ItemEpochs:
     def __init__(self, items: int) -> None:
         self._base = SharedEpoch()
         self._told = SharedEpoch()  # 1 once an epoch was set
-        self._visits = in_shared_memory(torch.zeros(items, dtype=torch.int32))
+        self._visits = in_shared_memory(torch.zeros(items, dtype=torch.int32, device="cpu"))
         self._ranks = Ranks()
         self._alone: set[int] = set()  # items that were asked for singly, in this process
         self._warned = False

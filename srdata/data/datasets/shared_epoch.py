@@ -20,7 +20,7 @@ class SharedEpoch:
     """
 
     def __init__(self) -> None:
-        self._cell = in_shared_memory(torch.zeros((), dtype=torch.int64))
+        self._cell = in_shared_memory(torch.zeros((), dtype=torch.int64, device="cpu"))
 
     def get(self) -> int:
         """The epoch now."""

@@ -24,7 +24,7 @@ from srdata.errors import UsageError
 
 Program = Callable[[Tensor], Tensor]
 
-_UNREADABLE = (
+UNREADABLE = (
     pickle.UnpicklingError,
     zipfile.BadZipFile,
     AssertionError,  # torch's own checks
@@ -37,7 +37,7 @@ _UNREADABLE = (
     OSError,
     EOFError,
 )
-_REFUSED = (RuntimeError, ValueError, LookupError, TypeError, AssertionError)
+REFUSED = (RuntimeError, ValueError, LookupError, TypeError, AssertionError)
 
 
 @lru_cache(maxsize=4)
@@ -51,17 +51,23 @@ def load_program(path: Path, sha256: str, device: str = "cpu") -> Program:
 
     Raises UsageError or HashMismatchError. Runs code from the file.
     """
-    readers = {".pt2": _exported, ".pt": _scripted, ".ts": _scripted}
-    if path.suffix not in readers:
+    if path.suffix not in READERS:
         raise UsageError(
             f"{path}: save the network with torch.export as .pt2 or with torch.jit as .pt, "
             "so that the suffix says how to read it"
         )
-    data = read_bytes(path, sha256)
+    return program_of(read_bytes(path, sha256), path.suffix, path, device)
+
+
+def program_of(data: bytes, form: str, path: Path, device: str = "cpu") -> Program:
+    """The network in the bytes of a file, as the suffix `form` says; `path` stands in the UsageError.
+
+    Runs code from the file.
+    """
     try:
-        return readers[path.suffix](data, device)
-    except _UNREADABLE as error:
-        raise UsageError(f"{path} cannot be read as {path.suffix} by torch: {_first_line(error)}") from error
+        return READERS[form](data, device)
+    except UNREADABLE as error:
+        raise UsageError(f"{path} cannot be read as {form} by torch: {first_line(error)}") from error
 
 
 @torch.no_grad()
@@ -72,9 +78,9 @@ def run(program: Program, image: Tensor, scale: int, name: str) -> Tensor:
     """
     try:
         result = program(image)
-    except _REFUSED as error:
+    except REFUSED as error:
         raise UsageError(
-            f"the network {name} fails on a batch of shape {tuple(image.shape)}: {_first_line(error)}; "
+            f"the network {name} fails on a batch of shape {tuple(image.shape)}: {first_line(error)}; "
             "export it with dynamic batch, height and width"
         ) from error
     wanted = (*image.shape[:2], image.shape[2] // scale, image.shape[3] // scale)
@@ -100,6 +106,10 @@ def _scripted(data: bytes, device: str) -> Program:
     return module
 
 
-def _first_line(error: Exception) -> str:
+READERS = {".pt2": _exported, ".pt": _scripted, ".ts": _scripted}
+
+
+def first_line(error: Exception) -> str:
+    """What torch says first of what is wrong."""
     lines = [line.strip() for line in str(error).splitlines() if line.strip()]
     return lines[0] if lines else type(error).__name__

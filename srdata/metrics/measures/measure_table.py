@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,6 +13,7 @@ from torch import Tensor
 from srdata.colour import luma
 from srdata.errors import UnknownNameError, UsageError
 from srdata.images import Pixels
+from srdata.inference.user_functions import imported_function
 from srdata.metrics.compared_planes import levels
 from srdata.metrics.measures.fsim import feature_similarity
 from srdata.metrics.measures.gmsd import gradient_deviation
@@ -191,19 +191,10 @@ def _known(name: str, files: Weights) -> Wanted:
 
 
 def _of_user(task: str | Task) -> Wanted:
-    function: Any = _imported(task) if isinstance(task, str) else task
+    function: Any = (
+        imported_function(task, "a function of SR, HR and the key") if isinstance(task, str) else task
+    )
     name = getattr(function, "__name__", type(function).__name__)
     told = (function.__doc__ or "").strip().partition("\n")[0]
     where = f"{getattr(function, '__module__', 'your code')}:{name}"
     return Wanted(name, told or "A function of yours of SR, HR and the key.", where, function)
-
-
-def _imported(name: str) -> object:
-    module, _, attribute = name.partition(":")
-    try:
-        function = getattr(importlib.import_module(module), attribute)
-    except (ImportError, AttributeError) as error:
-        raise UsageError(f"cannot find the function {name}: {error}; give MODULE:FUNCTION") from error
-    if not callable(function):
-        raise UsageError(f"{name} is {function!r}, not a function of SR, HR and the key")
-    return function
