@@ -157,9 +157,9 @@ class Loopback:
         answer = right_answer(asked)
         return behaviour(asked, answer) if behaviour else answer
 
-    def start(self) -> None:
+    def start(self, life_s: float) -> None:
         threading.Thread(target=self._http.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True).start()
-        self._timer = threading.Timer(LONGEST_LIFE_S, self.stop)
+        self._timer = threading.Timer(life_s, self.stop)
         self._timer.daemon = True
         self._timer.start()
 
@@ -212,10 +212,10 @@ class Loopback:
 
 
 @contextlib.contextmanager
-def serve(files: Mapping[str, bytes]) -> Iterator[Loopback]:
+def serve(files: Mapping[str, bytes], life_s: float = LONGEST_LIFE_S) -> Iterator[Loopback]:
     """Serve `files` by name until the block ends."""
     server = Loopback(files)
-    server.start()
+    server.start(life_s)
     try:
         yield server
     finally:

@@ -58,7 +58,8 @@ def degrade_files(
     with_hr = bool(chain.hr) or any(map(_is_cut, jobs, [scale] * len(jobs)))
     _refuse_overwriting(target, jobs, with_hr)
     check_room(target, _need(jobs, scale, with_hr, policy), "OUT")
-    lines, paths, bad = [], [], []
+    _note(target, [{"key": job.key} for job in jobs])  # what is found of an interrupted run is of this command
+    drawn, paths, bad = [], [], []
     with progress("degrade", len(jobs), "images") as advance:
         for job in jobs:
             try:
@@ -67,10 +68,9 @@ def degrade_files(
                 bad.append(str(error))
             else:
                 paths.append(_write(target, job, made, with_hr))
-                facts = {"key": job.key, "scale": str(scale), "seed": seed, "delta": made.delta}
-                lines.append(json.dumps(facts) + "\n")
+                drawn.append({"key": job.key, "scale": str(scale), "seed": seed, "delta": made.delta})
             advance(1)
-    write_file(target / DELTAS_FILE, "".join(lines).encode())
+    _note(target, drawn)
     if bad:
         raise ImageError("\n".join(bad))
     return paths
@@ -88,6 +88,10 @@ def taken_by(source: Path, target: Path, paths: Sequence[Path]) -> str:
     return (
         f"{target}: {len(paths)} LR files of the HR images in {source}: srdata {shlex.join(words)} takes both"
     )
+
+
+def _note(target: Path, facts: list[dict[str, Any]]) -> None:
+    write_file(target / DELTAS_FILE, "".join(json.dumps(one) + "\n" for one in facts).encode())
 
 
 def _jobs(source: Path, scale: Scale) -> list[Job]:
