@@ -1,8 +1,8 @@
-"""Commands that are killed at some moment: forked from a process that has imported all, so that many take minutes.
+"""Commands that are killed at some moment, forked from a process that has imported all: many take minutes.
 
-with Forks(package) as forks:
-    forks.run("prepare", ...)                                 # a run that nobody disturbs
-    forks.run("prepare", ..., by=signal.SIGKILL, after_s=0.2)
+with forks(log) as commands:
+    commands.run("prepare", ...)                                 # a run that nobody disturbs
+    commands.run("prepare", ..., by=signal.SIGKILL, after_s=0.2)
 """
 
 from __future__ import annotations
@@ -30,7 +30,9 @@ from srdata.preparation import degrade_folder, prepare_set
 load_chain("bsrgan")
 if sys.argv[1]:
     srdata.catalog._PACKAGED = Path(sys.argv[1])
+ends = {signal.SIGINT, signal.SIGTERM}
 for line in sys.stdin:
+    signal.pthread_sigmask(signal.SIG_BLOCK, ends)  # until the command line itself can hear them
     asked = json.loads(line)
     started = time.monotonic()
     if not (child := os.fork()):
@@ -39,6 +41,7 @@ for line in sys.stdin:
             os.dup2(os.open(asked["log"], os.O_WRONLY | os.O_CREAT | os.O_APPEND), stream)
         signal.signal(signal.SIGINT, signal.default_int_handler)
         sys.argv = ["srdata", *asked["arguments"]]
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, ends)
         try:
             srdata.cli.main()
         except SystemExit as end:

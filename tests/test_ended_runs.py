@@ -339,8 +339,8 @@ def test_a_run_that_is_slow_to_end_says_so_as_well() -> None:
     assert said == "srdata: interrupted by SIGTERM; run the same command again to go on\n"
 
 
-# Commands that are killed and repeated: {photos} are photographs, {set} a prepared set, {own} a copy of it in {out},
-# the folder that is compared.
+# Commands that are killed and repeated: {photos} are photographs, {set} a prepared set, {own} a copy of it in
+# {out}, the folder that is compared.
 PREPARED = "prepare {photos} --scale 4 --degradation bsrgan --root {out} --name set"
 KILLED = {
     "folder": f"{PREPARED} --jobs 1",
@@ -433,7 +433,9 @@ def test_a_command_that_was_killed_ends_with_the_same_bytes_when_it_is_repeated(
     while hit < kills:
         out, arguments = fresh(str(turn := turn + 1))
         for _ in range(draw.randint(1, 3)):
-            hit += commands.run(*arguments, by=draw.choice(SWEEP), after_s=draw.uniform(0, whole.took_s)).killed
+            hit += commands.run(
+                *arguments, by=draw.choice(SWEEP), after_s=draw.uniform(0, whole.took_s)
+            ).killed
         assert commands.run(*arguments).status == 0, commands.log.read_text()[-2000:]
         found = content(out)
         assert set(found) == set(expected)

@@ -58,7 +58,9 @@ def degrade_files(
     with_hr = bool(chain.hr) or any(map(_is_cut, jobs, [scale] * len(jobs)))
     _refuse_overwriting(target, jobs, with_hr)
     check_room(target, _need(jobs, scale, with_hr, policy), "OUT")
-    _note(target, [{"key": job.key} for job in jobs])  # what is found of an interrupted run is of this command
+    _note(
+        target, [{"key": job.key} for job in jobs]
+    )  # what is found of an interrupted run is of this command
     drawn, paths, bad = [], [], []
     with progress("degrade", len(jobs), "images") as advance:
         for job in jobs:
