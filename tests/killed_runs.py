@@ -101,8 +101,14 @@ def forks(log: Path, package: Path | None = None) -> Iterator[Forks]:
 
 
 def content(folder: Path) -> dict[str, str]:
-    """The hash of every file below a folder but locks, of which nothing is said."""
-    files = (path for path in sorted(folder.rglob("*")) if path.is_file() and not path.name.endswith(".lock"))
+    """The hash of every file and the name of every folder below one.
+
+    Locks do not count, nor where a download came from: what was whole when a run was killed was found here.
+    """
     return {
-        path.relative_to(folder).as_posix(): hashlib.sha256(path.read_bytes()).hexdigest() for path in files
+        path.relative_to(folder).as_posix(): hashlib.sha256(path.read_bytes()).hexdigest()
+        if path.is_file()
+        else "folder"
+        for path in folder.rglob("*")
+        if not path.name.endswith((".lock", ".receipt.json"))
     }

@@ -37,6 +37,7 @@ class Answer:
     length: bool = True  # a Content-Length is sent
     pause_s: float = 0.0  # between the pieces of the body
     piece: int = 1 << 16
+    raw: bytes = b""  # what is sent in place of all this: `stop_after` at once, then in pieces
 
 
 Behaviour = Callable[["Asked", Answer], Answer]
@@ -182,6 +183,12 @@ class Loopback:
                 self.send(server.answer(Asked(path, headers, server.files.get(path, b""))))
 
             def send(self, answer: Answer) -> None:
+                if answer.raw:
+                    self.wfile.write(answer.raw[: answer.stop_after])
+                    self.close_connection = True
+                    with contextlib.suppress(OSError):
+                        self.send_body(replace(answer, body=answer.raw[answer.stop_after :], stop_after=None))
+                    return
                 self.send_response(answer.status)
                 for name, value in answer.headers.items():
                     self.send_header(name, value)

@@ -15,7 +15,8 @@ from typing import Any, Protocol
 import numpy as np
 
 from srdata.common.hdf5_file import hdf5_library, open_hdf5
-from srdata.errors import CorruptRecordError, ImageError
+from srdata.common.npy_file import read_npy
+from srdata.errors import CorruptRecordError, ImageError, UsageError
 from srdata.hub.encoded_images import EncodedImage
 from srdata.images import (
     USUAL_PIXELS,
@@ -33,8 +34,9 @@ from srdata.store.lmdb_pool import Lease
 ARRAY_SUFFIXES = frozenset({".npy", ".pt"})
 _NO_ARRAY = (
     *(ValueError, TypeError, KeyError, IndexError, AttributeError, AssertionError, EOFError, RuntimeError),
-    *(struct.error, pickle.UnpicklingError),
+    *(struct.error, pickle.UnpicklingError, UsageError),
 )
+_LARGEST_ARRAY = 3 * USUAL_PIXELS + (1 << 20)  # bytes
 _LEASE = Lease()
 
 
@@ -168,6 +170,8 @@ class ArrayFile:
         return str(self.path)
 
     def read_bytes(self) -> bytes:
+        if (size := self.path.stat().st_size) > _LARGEST_ARRAY:
+            raise ImageError(f"{self.path}: has {size} bytes, more than an image: leave it out")
         try:
             array = _load_npy(self.path) if self.path.suffix == ".npy" else _load_tensor(self.path)
         except _NO_ARRAY as error:
@@ -179,7 +183,7 @@ class ArrayFile:
 
 
 def _load_npy(path: Path) -> Any:
-    return np.load(path, mmap_mode="r", allow_pickle=False)
+    return read_npy(path.read_bytes(), path.name)
 
 
 def _load_tensor(path: Path) -> Any:

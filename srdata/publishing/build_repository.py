@@ -4,20 +4,18 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 import shutil
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
 import pyarrow.parquet as pq
 
 from srdata.common.chunks import chunked
-from srdata.common.files import PART, sha256_of, storage_errors, sync_file, sync_folder
+from srdata.common.files import PART, only_one_at, sha256_of, storage_errors, sync_file, sync_folder
 from srdata.common.free_space import check_room
 from srdata.common.output_paths import check_folder
-from srdata.common.processes.file_locks import is_at, lock
 from srdata.errors import StorageFullError, UsageError
 from srdata.exporting.samples import Sample
 from srdata.images import encode_png
@@ -71,11 +69,13 @@ def build(request: Request, target: Path, option: str | None = None) -> Publishe
     if there := _there(target, request):
         return there
     part = target.with_name(f"{target.name}{PART}{request.digest[:12]}")
-    with storage_errors(target), _only_one_in(part), storage_errors(target):
+    with only_one_at(target), _kept_for_the_next_run(part), storage_errors(target):
         if there := _there(target, request):
             return there
-        _remove_left(set(target.parent.glob(f"{target.name}{PART}*")) - {part})
+        for other in set(target.parent.glob(f"{target.name}{PART}*")) - {part}:
+            shutil.rmtree(other)  # of another request, whose run was ended
         check_room(target, request.need(), option)
+        part.mkdir(parents=True, exist_ok=True)
         made = _fill(part, request)
         part.replace(target)
         sync_folder(target.parent)
@@ -83,34 +83,15 @@ def build(request: Request, target: Path, option: str | None = None) -> Publishe
 
 
 @contextmanager
-def _only_one_in(part: Path) -> Iterator[None]:
-    """A folder that no other process writes in, deleted after an error with which no run can go on."""
-    while True:
-        part.mkdir(parents=True, exist_ok=True)
-        handle = os.open(part, os.O_RDONLY)
-        try:
-            lock(handle)
-            if is_at(handle, part):  # else another process has just finished it
-                yield
-                return
-        except StorageFullError:
-            raise
-        except Exception:
-            shutil.rmtree(part, ignore_errors=True)
-            raise
-        finally:
-            os.close(handle)
-            with suppress(OSError):
-                part.rmdir()  # where nothing was written
-
-
-def _remove_left(parts: Iterable[Path]) -> None:
-    """Delete what runs with other settings left that were ended."""
-    for part in parts:
-        handle = os.open(part, os.O_RDONLY)
-        if lock(handle, wait=False):
-            shutil.rmtree(part, ignore_errors=True)
-        os.close(handle)
+def _kept_for_the_next_run(part: Path) -> Iterator[None]:
+    """Delete a folder after an error, unless a run can go on with it: on a full disk, or interrupted."""
+    try:
+        yield
+    except StorageFullError:
+        raise
+    except Exception:
+        shutil.rmtree(part, ignore_errors=True)
+        raise
 
 
 def _there(target: Path, request: Request) -> Published | None:

@@ -17,13 +17,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from srdata.common.files import PART, part_name, publish, storage_errors, sync_folder
+from srdata.common.files import publish, storage_errors, sync_folder
 from srdata.errors import CorruptRecordError, ImageError, SetError, UsageError
 from srdata.images import decode_image, encode_png
 from srdata.store.blocks import CHANNELS, Pixels
 from srdata.store.lmdb_file import LmdbWriter, check_structure
 from srdata.store.lmdb_pool import Lease
-from srdata.store.shards import lock_part
+from srdata.store.part_folders import new_part_folder, remove_left_folders
 
 DATA_FILE, LOCK_FILE, META_FILE = "data.mdb", "lock.mdb", "meta_info.txt"
 LEVEL = 1  # of PNG compression
@@ -48,8 +48,8 @@ class BasicsrWriter(AbstractContextManager["BasicsrWriter"]):
         self._waiting: list[tuple[bytes, bytes]] = []
         with storage_errors(path):
             path.parent.mkdir(parents=True, exist_ok=True)
-            _remove_leftovers(path)
-            self._part, self._lock = _new_folder(path)
+            remove_left_folders(path, DATA_FILE)
+            self._part, self._lock = new_part_folder(path, DATA_FILE)
         self._file = LmdbWriter(self._part, map_bytes, subdir=True)
 
     def add(self, key: str, image: Pixels) -> None:
@@ -180,24 +180,6 @@ def check_key(key: str) -> None:
         raise UsageError(
             f"key {key[:40]!r}… has {len(key)} bytes, LMDB takes 1 to {_LONGEST_KEY}: shorten it"
         )
-
-
-def _new_folder(path: Path) -> tuple[Path, int]:
-    """A new folder beside `path` with an empty data file, and the handle that marks it as in use."""
-    while True:
-        part = part_name(path)
-        part.mkdir()
-        (part / DATA_FILE).touch()
-        if (handle := lock_part(part / DATA_FILE)) is not None:
-            return part, handle
-
-
-def _remove_leftovers(path: Path) -> None:
-    """Delete what killed runs left beside `path`."""
-    for part in path.parent.glob(f"{path.name}{PART}*"):
-        if (handle := lock_part(part / DATA_FILE)) is not None:
-            shutil.rmtree(part, ignore_errors=True)
-            os.close(handle)
 
 
 def _publish_folder(part: Path, path: Path) -> None:
