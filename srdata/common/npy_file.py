@@ -1,4 +1,4 @@
-"""Arrays of numbers in .npy and .npz files, read within bounds: what the header says, the file has to hold."""
+"""Arrays of numbers in .npy and .npz files, within bounds: what a header says, the file has to hold."""
 
 from __future__ import annotations
 

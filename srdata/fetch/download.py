@@ -92,7 +92,7 @@ def _no_address(
 
 
 def _download_from(url: str, remote: Remote, part: Part, session: Session) -> Fetched:
-    """The file from one address; a wrong one that came in pieces, or earlier, is fetched once more in one go."""
+    """The file from one address; a wrong one that came in pieces or earlier is fetched again in one go."""
     for _ in range(MOST_ROUNDS):
         _complete(url, remote, part, session)
         fetched, stitched = Fetched(url, part.size, part.sha256), part.stitched

@@ -29,7 +29,8 @@ DATA_FILE, LOCK_FILE, META_FILE = "data.mdb", "lock.mdb", "meta_info.txt"
 LEVEL = 1  # of PNG compression
 _LONGEST_KEY = 511  # bytes, LMDB's limit
 _FLUSH_BYTES = 32 << 20  # of values in one transaction
-_META = re.compile(r"(?P<name>.+?)(?: \((?P<height>\d+), ?(?P<width>\d+), ?\d+\))?(?: \d+)?")
+_META = re.compile(r"(?P<name>.+?)(?: \((?P<height>\d{1,9}), ?(?P<width>\d{1,9}), ?\d{1,9}\))?(?: \d{1,9})?")
+_LONGEST_LINE = 1000  # of a list: a key, its suffix and sizes
 
 
 class BasicsrWriter(AbstractContextManager["BasicsrWriter"]):
@@ -166,8 +167,17 @@ def meta_lines(folder: Path) -> list[tuple[str, tuple[int, int]]]:
         lines = path.read_text(encoding="utf-8-sig").splitlines()
     except UnicodeDecodeError as error:
         raise SetError(f"{path} is no text in UTF-8: {error.reason}") from error
+    if (bad := next(filter(_names_no_key, lines), None)) is not None:
+        raise SetError(
+            f"{path}: the line {bad[:40]!r} names no key of 1 to {_LONGEST_KEY} bytes: take it out"
+        )
     found = [match for line in lines if line.strip() and (match := _META.fullmatch(line.strip()))]
     return [(match["name"], (int(match["height"] or 0), int(match["width"] or 0))) for match in found]
+
+
+def _names_no_key(line: str) -> bool:
+    line = line.strip()
+    return line.startswith(".") or len(line.encode()) > _LONGEST_LINE
 
 
 def check_key(key: str) -> None:
