@@ -20,8 +20,9 @@ from conftest import busy
 from killed_runs import Forks, content, forks
 from loopback import digest_of, manifest_data, serve, slow, zip_of
 
+from srdata import PairedDataset, prepare
 from srdata.common.processes.run_claims import Claim
-from srdata.errors import StoreError
+from srdata.errors import StoreError, UsageError
 from srdata.images import read_image
 from srdata.prepared.verification import verify
 from srdata.store.set_json import read_set
@@ -230,6 +231,18 @@ def test_without_either_a_set_is_overwritten(pictures: Path, tmp_path: Path) -> 
     """The guards can fail."""
     left_asleep(pictures, tmp_path, "folder", "claims")
     assert not verify(tmp_path / "set").ok
+
+
+def test_a_run_that_was_killed_when_all_was_done_but_its_mark_is_finished_by_the_next(
+    few: Path, tmp_path: Path
+) -> None:
+    for _ in range(2):
+        made = prepare(few, scale=4, lmdb=True, root=tmp_path, jobs=1).path
+        (made / ".unfinished").touch()
+        with pytest.raises(UsageError, match="run the same `srdata prepare` again"):
+            PairedDataset(made)
+    prepare(few, scale=4, lmdb=True, root=tmp_path, jobs=1)
+    PairedDataset(made, patch_size=None)
 
 
 def test_a_claim_is_lost_to_the_next_and_by_its_end(tmp_path: Path) -> None:
