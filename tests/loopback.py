@@ -37,6 +37,7 @@ class Answer:
     length: bool = True  # a Content-Length is sent
     pause_s: float = 0.0  # between the pieces of the body
     piece: int = 1 << 16
+    raw: bytes = b""  # what is sent in place of all this: `stop_after` at once, then in pieces
 
 
 Behaviour = Callable[["Asked", Answer], Answer]
@@ -157,9 +158,9 @@ class Loopback:
         answer = right_answer(asked)
         return behaviour(asked, answer) if behaviour else answer
 
-    def start(self) -> None:
+    def start(self, life_s: float) -> None:
         threading.Thread(target=self._http.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True).start()
-        self._timer = threading.Timer(LONGEST_LIFE_S, self.stop)
+        self._timer = threading.Timer(life_s, self.stop)
         self._timer.daemon = True
         self._timer.start()
 
@@ -182,6 +183,12 @@ class Loopback:
                 self.send(server.answer(Asked(path, headers, server.files.get(path, b""))))
 
             def send(self, answer: Answer) -> None:
+                if answer.raw:
+                    self.wfile.write(answer.raw[: answer.stop_after])
+                    self.close_connection = True
+                    with contextlib.suppress(OSError):
+                        self.send_body(replace(answer, body=answer.raw[answer.stop_after :], stop_after=None))
+                    return
                 self.send_response(answer.status)
                 for name, value in answer.headers.items():
                     self.send_header(name, value)
@@ -212,10 +219,10 @@ class Loopback:
 
 
 @contextlib.contextmanager
-def serve(files: Mapping[str, bytes]) -> Iterator[Loopback]:
+def serve(files: Mapping[str, bytes], life_s: float = LONGEST_LIFE_S) -> Iterator[Loopback]:
     """Serve `files` by name until the block ends."""
     server = Loopback(files)
-    server.start()
+    server.start(life_s)
     try:
         yield server
     finally:

@@ -15,10 +15,14 @@ from pathlib import Path
 
 import cv2
 import pytest
+import yaml
 from conftest import busy
+from killed_runs import Forks, content, forks
+from loopback import digest_of, manifest_data, serve, slow, zip_of
 
+from srdata import PairedDataset, prepare
 from srdata.common.processes.run_claims import Claim
-from srdata.errors import StoreError
+from srdata.errors import StoreError, UsageError
 from srdata.images import read_image
 from srdata.prepared.verification import verify
 from srdata.store.set_json import read_set
@@ -229,6 +233,18 @@ def test_without_either_a_set_is_overwritten(pictures: Path, tmp_path: Path) -> 
     assert not verify(tmp_path / "set").ok
 
 
+def test_a_run_that_was_killed_when_all_was_done_but_its_mark_is_finished_by_the_next(
+    few: Path, tmp_path: Path
+) -> None:
+    for _ in range(2):
+        made = prepare(few, scale=4, lmdb=True, root=tmp_path, jobs=1).path
+        (made / ".unfinished").touch()
+        with pytest.raises(UsageError, match="run the same `srdata prepare` again"):
+            PairedDataset(made)
+    prepare(few, scale=4, lmdb=True, root=tmp_path, jobs=1)
+    PairedDataset(made, patch_size=None)
+
+
 def test_a_claim_is_lost_to_the_next_and_by_its_end(tmp_path: Path) -> None:
     file = tmp_path / ".unfinished"
     first = Claim.take(file)
@@ -334,3 +350,108 @@ def test_a_run_that_is_slow_to_end_says_so_as_well() -> None:
         status, said = ended_by(process, signal.SIGTERM, whole_group=False)
     assert status == 143
     assert said == "srdata: interrupted by SIGTERM; run the same command again to go on\n"
+
+
+# Commands that are killed and repeated: {photos} are photographs, {set} a prepared set, {own} a copy of it in
+# {out}, the folder that is compared.
+PREPARED = "prepare {photos} --scale 4 --degradation bsrgan --root {out} --name set"
+KILLED = {
+    "folder": f"{PREPARED} --jobs 1",
+    "folder, two workers": f"{PREPARED} --jobs 2",
+    "raw": f"{PREPARED} --lmdb --jobs 1 --seed 7",
+    "png": f"{PREPARED} --lmdb --codec png --jobs 1",
+    "jxl": f"{PREPARED} --lmdb --codec jxl --jobs 1",
+    "basicsr": f"{PREPARED} --layout basicsr --windows 96 48 --jobs 1",
+    "downloaded": "prepare tiny --lmdb --root {out} --jobs 1",
+    "export basicsr": "export {set} --to basicsr --out {out}/out --jobs 1",
+    "export folder": "export {set} --to folder --out {out}/out --jobs 1",
+    "export kair": "export {set} --to kair --out {out}/out --jobs 1",
+    "export webdataset": "export {set} --to webdataset --out {out}/out --jobs 1 --shard-bytes 300000",
+    "export hdf5": "export {set} --to hdf5 --out {out}/out --jobs 1",
+    "publish parquet": "publish {set} --i-have-the-rights --form parquet --out {out}/out --jobs 1",
+    "publish imagefolder": "publish {set} --i-have-the-rights --form imagefolder --out {out}/out --jobs 1",
+    "publish webdataset": "publish {set} --i-have-the-rights --form webdataset --out {out}/out --jobs 1",
+    "classify": "classify {own} --by psnr --jobs 1 --windows 64 32 0",
+    "degrade": "degrade {photos} {out}/out --degradation realesrgan-x4",
+}
+SWEEP = [signal.SIGKILL, signal.SIGTERM, signal.SIGINT]
+
+
+@pytest.fixture(scope="module")
+def few(photographs: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A few small photographs, for runs of half a second."""
+    folder = tmp_path_factory.mktemp("few")
+    image = read_image(photographs / "coffee.png")
+    for number in range(8):
+        part = image[9 * number : 9 * number + 96, 8 * number : 8 * number + 96, ::-1]
+        cv2.imwrite(str(folder / f"{number:04d}.png"), part)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def tiny(few: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """An installation whose only data set is served by this machine, slowly."""
+    package = tmp_path_factory.mktemp("package")
+    (package / "manifests").mkdir()
+    (package / "recipes").mkdir()
+    (package / "recipes/tiny.yaml").write_text("source: tiny\nscales: [4]\nwindows: null\n")
+    (package / "recipes/degradations").symlink_to(Path(__file__).parents[1] / "recipes/degradations")
+    archive = zip_of({f"HR/{path.name}": path.read_bytes() for path in sorted(few.iterdir())})
+    one = {
+        "split": "train",
+        "track": "HR",
+        "count": len(list(few.iterdir())),
+        "sources": [{"archives": ["hr.zip"], "paths": "HR/{key}.png"}],
+    }
+    with serve({"hr.zip": archive}, life_s=7200) as server:
+        server.always("hr.zip", slow(0.01, 5_000))
+        served = {"hr.zip": {"urls": [server.url("hr.zip")], "digests": [digest_of(archive)]}}
+        text = yaml.safe_dump(manifest_data("tiny", sets=[one], archives=served))
+        (package / "manifests/tiny.yaml").write_text(text)
+        yield package
+
+
+@pytest.fixture(scope="module")
+def made(few: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A prepared set that commands go on with."""
+    root = tmp_path_factory.mktemp("made")
+    with running(few, root, "lmdb", 1) as run:
+        assert run.wait() == 0
+    return root / "set"
+
+
+@pytest.fixture(scope="module")
+def commands(tiny: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Forks]:
+    with forks(tmp_path_factory.mktemp("log") / "said.txt", tiny) as found:
+        yield found
+
+
+@pytest.mark.parametrize("what", KILLED)
+@pytest.mark.parametrize("kills", [2, pytest.param(60, marks=pytest.mark.slow)])
+def test_a_command_that_was_killed_ends_with_the_same_bytes_when_it_is_repeated(
+    commands: Forks, few: Path, made: Path, tmp_path: Path, what: str, kills: int
+) -> None:
+    def fresh(name: str) -> tuple[Path, list[str]]:
+        out = tmp_path / name
+        out.mkdir()
+        if "{own}" in KILLED[what]:
+            shutil.copytree(made, out / "set")
+        return out, KILLED[what].format(photos=few, set=made, own=out / "set", out=out).split()
+
+    out, arguments = fresh("whole")
+    whole = commands.run(*arguments)
+    assert whole.status == 0
+    expected = content(out)
+    draw, hit, turn = random.Random(f"{what} {kills}"), 0, 0
+    while hit < kills:
+        out, arguments = fresh(str(turn := turn + 1))
+        for _ in range(draw.randint(1, 3)):
+            hit += commands.run(
+                *arguments, by=draw.choice(SWEEP), after_s=draw.uniform(0, whole.took_s)
+            ).killed
+        assert commands.run(*arguments).status == 0, commands.log.read_text()[-2000:]
+        found = content(out)
+        assert set(found) == set(expected)
+        assert found == expected
+        shutil.rmtree(out)
+    print(f"{what}: {hit} kills in {turn} turns")

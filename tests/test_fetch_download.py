@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import itertools
+import json
 import random
 import time
 from concurrent.futures import ThreadPoolExecutor
@@ -14,6 +15,9 @@ import httpx2
 import loopback
 import pytest
 from loopback import (
+    Answer,
+    Asked,
+    Behaviour,
     Loopback,
     cut,
     digest_of,
@@ -284,6 +288,50 @@ def test_a_stalled_transfer_is_left_for_the_mirror(server, data, tmp_path, behav
     assert only_file(tmp_path) == data
 
 
+def dripping(head: bytes, drops: bytes) -> Behaviour:
+    """Send a beginning at once, and then bytes that never make it whole."""
+
+    def raw(asked: Asked, answer: Answer) -> Answer:
+        return replace(answer, raw=head + drops * 10_000, stop_after=len(head), pause_s=0.05, piece=1)
+
+    return raw
+
+
+@pytest.mark.parametrize(
+    ("head", "drops"),
+    [
+        (b"HTTP/1.1 200 OK\r\nX-Long: ", b"x"),
+        (b"HTTP/1.1 200 OK\r\n", b"X: y\r\n"),
+        (b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n", b"0"),
+        (b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n1;", b"x"),
+    ],
+    ids=["a header", "many headers", "the size of a chunk", "what follows it"],
+)
+def test_what_comes_byte_by_byte_and_is_never_whole_is_left_for_the_mirror(
+    server, data, tmp_path, head, drops
+):
+    server.session = replace(server.session, patience=replace(IMPATIENT, connect_s=0.3, tries=1))
+    server.always(NAME, dripping(head, drops))
+    started = time.monotonic()
+    fetch(server, tmp_path, NAME, "mirror.png")
+    assert time.monotonic() - started < 10
+    assert only_file(tmp_path) == data
+
+
+@pytest.mark.parametrize("size", ["9" * 5000, "٣", "-1", "1e9", ""])
+def test_sizes_that_are_none_are_not_believed(server, data, tmp_path, size):
+    server.next(
+        NAME,
+        cut(300_000),
+        lambda asked, answer: replace(
+            answer,
+            headers={**answer.headers, "Content-Range": f"bytes 300000-1/{size}".encode().decode("latin-1")},
+        ),
+    )
+    fetch(server, tmp_path)
+    assert only_file(tmp_path) == data
+
+
 def test_redirects_are_followed(server, data, tmp_path):
     server.always("start.png", redirect(f"/{NAME}"))
     fetch(server, tmp_path, "start.png")
@@ -346,6 +394,24 @@ def test_a_folder_that_cannot_be_written_is_an_error_in_words(server, tmp_path):
     (tmp_path / "file").touch()
     with pytest.raises(StoreError):
         fetch(server, tmp_path / "file")
+
+
+def test_a_part_that_is_complete_and_wrong_is_fetched_anew(server, data, tmp_path):
+    (tmp_path / f"{NAME}.part").write_bytes(bytes(len(data)))
+    mark = {"url": server.url(NAME), "validator": loopback.etag(data), "total_bytes": len(data)}
+    (tmp_path / f"{NAME}.part.json").write_text(json.dumps(mark))
+    fetch(server, tmp_path)
+    assert only_file(tmp_path) == data
+    assert [asked.headers.get("range") for asked in server.requests] == [None]
+
+
+def test_a_part_that_is_complete_and_right_is_not_asked_for(server, data, tmp_path):
+    (tmp_path / f"{NAME}.part").write_bytes(data)
+    mark = {"url": server.url(NAME), "validator": loopback.etag(data), "total_bytes": len(data)}
+    (tmp_path / f"{NAME}.part.json").write_text(json.dumps(mark))
+    fetch(server, tmp_path)
+    assert only_file(tmp_path) == data
+    assert server.requests == []
 
 
 @pytest.mark.parametrize("mark", ["", "{}", '{"url": 1}', "not json"])

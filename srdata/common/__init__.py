@@ -9,6 +9,7 @@ free_space           whether a folder has room for what is to be written
 hdf5_file            HDF5 files, which need h5py
 lazy_names           names that are imported on first use
 mat_file             arrays of numbers out of .mat files
+npy_file             arrays of numbers in .npy and .npz files
 only_choice          the one that is meant of several
 output_paths         never over what a user has
 processes            work on many processes: results in order, signals, locks, which run may write

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from tqdm import tqdm
 
+from srdata.common.files import PART
 from srdata.errors import StorageFullError
 
 
@@ -35,12 +36,17 @@ def check_room(path: Path, need: Need, option: str | None = None) -> None:
 
 
 def why_no_room(path: Path, need: Need) -> str | None:
-    """What is wrong where more is needed at `path` than is free or was written there by an earlier run."""
+    """What is wrong where more is needed at `path` than is free or was written there by an earlier run.
+
+    What that left in folders beside `path` is taken up or deleted.
+    """
     free = free_bytes(path)
     if need.raw <= free:
         return None
     needed = round(need.raw * need.share())
-    if needed <= free + sum(one.stat().st_size for one in path.rglob("*") if one.is_file()):
+    places = [path, *path.parent.glob(f"{path.name}{PART}*")]
+    there = [one for place in places for one in place.rglob("*") if one.is_file()]
+    if needed <= free + sum(one.stat().st_size for one in there):
         return None
     return f"it takes about {readable_bytes(needed)}, and {readable_bytes(free)} are free"
 

@@ -5,9 +5,11 @@ Each kind says its name and gives the bytes of an image file; what is stored as 
 
 from __future__ import annotations
 
+import math
 import pickle
 import struct
 import warnings
+import zipfile
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
@@ -15,7 +17,8 @@ from typing import Any, Protocol
 import numpy as np
 
 from srdata.common.hdf5_file import hdf5_library, open_hdf5
-from srdata.errors import CorruptRecordError, ImageError
+from srdata.common.npy_file import read_npy
+from srdata.errors import CorruptRecordError, ImageError, UsageError
 from srdata.hub.encoded_images import EncodedImage
 from srdata.images import (
     USUAL_PIXELS,
@@ -33,8 +36,9 @@ from srdata.store.lmdb_pool import Lease
 ARRAY_SUFFIXES = frozenset({".npy", ".pt"})
 _NO_ARRAY = (
     *(ValueError, TypeError, KeyError, IndexError, AttributeError, AssertionError, EOFError, RuntimeError),
-    *(struct.error, pickle.UnpicklingError),
+    *(struct.error, pickle.UnpicklingError, zipfile.BadZipFile, NotImplementedError, UsageError),
 )
+_LARGEST_ARRAY = 3 * USUAL_PIXELS + (1 << 20)  # bytes
 _LEASE = Lease()
 
 
@@ -105,7 +109,7 @@ class LmdbImage:
     def _value(self, most: int | None = None) -> bytes:
         try:
             with _LEASE.reading(self.folder) as reading:
-                value = reading.get(self.name.encode())
+                value = reading.get(self.name.encode(errors="surrogatepass")) if self.name else None
         except CorruptRecordError as error:
             raise ImageError(str(error)) from error
         if value is None:
@@ -145,20 +149,33 @@ class Hdf5Image:
     def read_bytes(self) -> bytes:
         try:
             with open_hdf5(self.path, "r") as file:
-                return _as_png(own_data(file[self.group], self.name), str(self))
+                return _as_png(own_data(own_group(file, self.group), self.name), str(self))
         except (OSError, KeyError, RuntimeError, ValueError, TypeError) as error:
             raise ImageError(f"{self}: cannot be read ({error}): leave it out") from error
 
 
 def own_data(group: Any, name: str) -> Any:
     """A data set that lies in its file itself; raises ValueError for links, and for data in other files."""
-    library = hdf5_library()
-    if not isinstance(group.get(name, getlink=True), library.HardLink):
-        raise ValueError("is a link")
-    data = group[name]
-    if not isinstance(data, library.Dataset) or data.external or data.is_virtual:
-        raise ValueError("is no data set of this file")
+    data = _own(group, name)
+    if not isinstance(data, hdf5_library().Dataset) or data.external or data.is_virtual:
+        raise ValueError(f"{name} is no data set of this file")
+    if math.prod(data.chunks or ()) * data.dtype.itemsize > _LARGEST_ARRAY:  # each is unpacked whole
+        raise ValueError(f"{name} is stored in chunks of {data.chunks}")
     return data
+
+
+def own_group(file: Any, name: str) -> Any:
+    """A group that lies in its file itself; raises ValueError."""
+    group = _own(file, name)
+    if not isinstance(group, hdf5_library().Group):
+        raise ValueError(f"{name} is no group")
+    return group
+
+
+def _own(group: Any, name: str) -> Any:
+    if not isinstance(group.get(name, getlink=True), hdf5_library().HardLink):
+        raise ValueError(f"{name} is a link, perhaps to another file")
+    return group[name]
 
 
 @dataclass(frozen=True)
@@ -175,6 +192,8 @@ class ArrayFile:
         return str(self.path)
 
     def read_bytes(self) -> bytes:
+        if (size := self.path.stat().st_size) > _LARGEST_ARRAY:
+            raise ImageError(f"{self.path}: has {size} bytes, more than an image: leave it out")
         try:
             array = _load_npy(self.path) if self.path.suffix == ".npy" else _load_tensor(self.path)
         except _NO_ARRAY as error:
@@ -186,12 +205,16 @@ class ArrayFile:
 
 
 def _load_npy(path: Path) -> Any:
-    return np.load(path, mmap_mode="r", allow_pickle=False)
+    return read_npy(path.read_bytes(), path.name)
 
 
 def _load_tensor(path: Path) -> Any:
     import torch
 
+    if zipfile.is_zipfile(path):
+        with zipfile.ZipFile(path) as archive:
+            if sum(one.file_size for one in archive.infolist()) > _LARGEST_ARRAY:
+                raise ValueError("it unpacks to more than an image")
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         loaded = torch.load(path, map_location="cpu", weights_only=True)

@@ -15,7 +15,7 @@ from typing import NamedTuple, TextIO
 
 import numpy as np
 
-from srdata.common.files import PART, part_name, publish_folder, storage_errors, write_file
+from srdata.common.files import publish_folder, storage_errors, write_file
 from srdata.common.free_space import Need, check_room
 from srdata.errors import StorageFullError, UnknownNameError, UsageError
 from srdata.exporting.escaped_keys import (
@@ -43,7 +43,7 @@ from srdata.scale import OneScale, Scale, scales_of
 from srdata.store.blocks import HR
 from srdata.store.export_json import DELTAS_FILE, EXPORT_FILE, ExportFile, read_export
 from srdata.store.folder_names import Names
-from srdata.store.shards import lock_part
+from srdata.store.part_folders import new_part_folder, remove_left_folders
 from srdata.store.windows import Integers, Windows
 from srdata.vocabulary import Backend
 
@@ -259,16 +259,12 @@ def new_folder(path: Path) -> Iterator[Path]:
     """A folder to write in, which gets the name `path` at the end, or is deleted after an error."""
     with storage_errors(path):
         path.parent.mkdir(parents=True, exist_ok=True)
-        for old in path.parent.glob(f"{path.name}{PART}*"):
-            _remove_if_left(old)
-        part = part_name(path)
-        part.mkdir()
-        (part / _BUSY).touch()
-        handle = lock_part(part / _BUSY)
+        remove_left_folders(path, _BUSY)
+        part, handle = new_part_folder(path, _BUSY)
         try:
             yield part
-            _let_go(handle)
-            handle = None
+            os.close(handle)  # Windows neither renames nor deletes what is open
+            handle = -1
             (part / _BUSY).unlink()
             publish_folder(part, path)
         except StorageFullError as error:
@@ -276,18 +272,6 @@ def new_folder(path: Path) -> Iterator[Path]:
                 f"no room for {path}: free some space and run the command again"
             ) from error
         finally:
-            _let_go(handle)
+            if handle >= 0:
+                os.close(handle)
             shutil.rmtree(part, ignore_errors=True)
-
-
-def _remove_if_left(part: Path) -> None:
-    """Delete a folder that a killed run left."""
-    if (handle := lock_part(part / _BUSY)) is not None:
-        _let_go(handle)
-        shutil.rmtree(part, ignore_errors=True)
-
-
-def _let_go(handle: int | None) -> None:
-    """Close the handle of a lock: Windows neither renames nor deletes what is open."""
-    if handle is not None:
-        os.close(handle)

@@ -20,7 +20,7 @@ from srdata.prepared.set_images import PreparedImages
 from srdata.scale import Scale
 from srdata.store.blocks import CHANNELS, HR
 from srdata.store.records import pixel_hash
-from srdata.store.windows import Integers, Windows, items_of, window_name
+from srdata.store.windows import Integers, Items, Windows, items_of, window_name
 from srdata.vocabulary import Backend
 
 Layers = Mapping[str, Pixels]
@@ -79,22 +79,42 @@ def samples(
     cut: Cut,
     label: str,
     *,
+    first: int = 0,
     jobs: int = -1,
     backend: Backend = "loky",
 ) -> Iterator[Sample]:
-    """The samples of these images, in order, with progress under a label; raises CorruptRecordError."""
+    """The samples of these images from number `first` on, in order, with progress under a label.
+
+    Raises CorruptRecordError.
+    """
     folder, stamp = images.folder.resolve(), stamp_of(images)
     tasks = [Task(folder, stamp, row, cut) for row in rows]
     with progress(label, len(tasks), "images") as advance:
-        for parts in in_order(cut_samples, tasks, jobs=jobs, backend=backend):
-            yield from parts
+        skipped, within = _place(images, rows, cut, first)
+        advance(skipped)
+        for parts in in_order(cut_samples, tasks[skipped:], jobs=jobs, backend=backend):
+            yield from parts[within:]
+            within = 0
             advance(1)
+
+
+def _place(images: PreparedImages, rows: Sequence[int], cut: Cut, number: int) -> tuple[int, int]:
+    """The images before a sample, and the samples of its own image before it."""
+    items = _items(images, rows, cut)
+    if number >= len(items):
+        return len(rows), 0
+    at = items.regions(np.array([number]))
+    return int(at.images[0]), 0 if at.orders is None else int(at.orders[0])
+
+
+def _items(images: PreparedImages, rows: Integers | Sequence[int], cut: Cut) -> Items:
+    sizes = np.stack([images.index.heights[rows], images.index.widths[rows]], axis=-1).astype(np.int64)
+    return items_of(sizes, cut.scales[0], cut.windows)
 
 
 def raw_bytes(images: PreparedImages, rows: Integers, cut: Cut) -> int:
     """The bytes of the samples of these images, not encoded."""
-    sizes = np.stack([images.index.heights[rows], images.index.widths[rows]], axis=-1).astype(np.int64)
-    items = items_of(sizes, cut.scales[0], cut.windows)
+    items = _items(images, rows, cut)
     boxes = items.regions(np.arange(len(items))).boxes(cut.scales[0].numerator)
     pixels = [boxes[:, 2:].prod(axis=-1).sum() / float(scale) ** 2 for scale in (Scale(1), *cut.scales)]
     return CHANNELS * int(sum(pixels))

@@ -9,22 +9,26 @@ import struct
 import tarfile
 import zipfile
 import zlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
 from io import BufferedReader
 from pathlib import Path
-from typing import IO
+from typing import IO, TypeVar
 
 from srdata.common.safe_names import why_unsafe
 from srdata.errors import ArchiveError
 
+T = TypeVar("T")
 HEADER_BYTES = 1 << 20  # more than any honest member has of names and attributes
 _ENCRYPTED = 0x1
+# Of LZMA and bzip2 `zipfile` unpacks all that it reads at once; this becomes 30 and 80 MB at most.
+_UNBOUNDED_PIECE = 4096
 _DAMAGE = (
     *(zipfile.BadZipFile, tarfile.TarError, gzip.BadGzipFile, zlib.error, lzma.LZMAError, struct.error),
     *(EOFError, ValueError, OverflowError, IndexError, NotImplementedError, RuntimeError),
+    MemoryError,  # for the dictionary that a member asks for
 )
 
 
@@ -35,21 +39,29 @@ class Member:
     name: str
     packed_bytes: int | None
     open: Callable[[], IO[bytes]]
+    piece_bytes: int = 1 << 20  # to be read at a time
 
 
 def members(archive: Path) -> Iterator[Member]:
     """Each file of `archive`, to be read whole before the next is asked for; raises ArchiveError."""
     with archive.open("rb") as file:
         head = file.read(4)
+    if head.startswith(b"Rar!"):
+        raise ArchiveError(f"{archive} is a RAR archive: unpack it yourself and name its folder with --from")
     with damage_named(archive):
-        if head.startswith(b"PK"):
-            yield from _zip_members(archive)
-        elif head.startswith(b"Rar!"):
-            raise ArchiveError(
-                f"{archive} is a RAR archive: unpack it yourself and name its folder with --from"
-            )
-        else:
-            yield from _tar_members(archive, packed=head.startswith(b"\x1f\x8b"))
+        zipped = head.startswith(b"PK")
+        found = _zip_members(archive) if zipped else _tar_members(archive, head.startswith(b"\x1f\x8b"))
+        yield from _some(archive, found)
+
+
+def _some(archive: Path, found: Iterable[T]) -> Iterator[T]:
+    """What was found in an archive; raises ArchiveError for nothing."""
+    empty = True
+    for one in found:
+        empty = False
+        yield one
+    if empty:
+        raise ArchiveError(f"{archive} holds no file, as one of zeros alone: {_remedy('')}")
 
 
 def tar_places(archive: Path) -> Iterator[tuple[str, int, int]]:
@@ -57,7 +69,12 @@ def tar_places(archive: Path) -> Iterator[tuple[str, int, int]]:
 
     Only the headers are read. Raises ArchiveError for what `members` refuses.
     """
-    with damage_named(archive), archive.open("rb") as file:
+    with damage_named(archive):
+        yield from _some(archive, _tar_places(archive))
+
+
+def _tar_places(archive: Path) -> Iterator[tuple[str, int, int]]:
+    with archive.open("rb") as file:
         if file.read(2) == b"\x1f\x8b":
             raise ArchiveError(
                 f"{archive} is compressed: unpack it with gunzip, so that it can be read anywhere"
@@ -104,8 +121,9 @@ def _zip_members(archive: Path) -> Iterator[Member]:
         for info in infos:
             _check_zip_member(archive, info)
             if not info.is_dir():
-                name = info.orig_filename
-                yield Member(name, info.compress_size, partial(opened.open, info))
+                bounded = info.compress_type in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
+                piece = Member.piece_bytes if bounded else _UNBOUNDED_PIECE
+                yield Member(info.orig_filename, info.compress_size, partial(opened.open, info), piece)
 
 
 def _check_zip_member(archive: Path, info: zipfile.ZipInfo) -> None:
@@ -142,6 +160,8 @@ def _check_tar_member(archive: Path, info: tarfile.TarInfo) -> None:
     plain = info.type in (tarfile.REGTYPE, tarfile.AREGTYPE) and info.sparse is None
     if not (plain or info.isdir()):
         raise refuse(archive, info.name, "is a link, device or sparse file")
+    if info.size < 0:  # by which the next header would be an earlier one, for ever
+        raise refuse(archive, info.name, f"has the size {info.size}")
     name = info.name.removeprefix("./").rstrip("/")
     if info.isdir() and name not in ("", ".") and (problem := why_unsafe(name)):
         raise refuse(archive, info.name, problem)
@@ -161,6 +181,8 @@ class _Watched:
         self.unlimited = False
 
     def read(self, size: int) -> bytes:
+        if size < 0:
+            raise tarfile.TarError("a header has a size below 0")
         data = self.file.read(size)
         self.tail = (self.tail + data)[-tarfile.BLOCKSIZE :]
         self.allowance -= len(data)

@@ -92,7 +92,7 @@ def _no_address(
 
 
 def _download_from(url: str, remote: Remote, part: Part, session: Session) -> Fetched:
-    """The file from one address; a wrong one that came in pieces is fetched once more in one go."""
+    """The file from one address; a wrong one that came in pieces or earlier is fetched again in one go."""
     for _ in range(MOST_ROUNDS):
         _complete(url, remote, part, session)
         fetched, stitched = Fetched(url, part.size, part.sha256), part.stitched
@@ -160,7 +160,7 @@ def _transfer(url: str, remote: Remote, part: Part, session: Session) -> None:
             return
         mark = _mark_of(url, response)
         goes_on = _continues(response, mark, part)
-        chunks = body(response, session.patience)
+        chunks = body(response, session)
         first = next(chunks, b"")
         if not goes_on:
             _refuse_page(first, response.headers.get("Content-Type", ""))
@@ -195,9 +195,10 @@ def _range_refused(response: httpx2.Response, part: Part) -> None:
 def _mark_of(url: str, response: httpx2.Response) -> Mark:
     etag = response.headers.get("ETag", "")
     strong = etag if etag and not etag.startswith("W/") else None
-    found = re.fullmatch(r"bytes \d+-\d+/(\d+)", response.headers.get("Content-Range", ""))
+    found = re.fullmatch(r"bytes \d+-\d+/(\d{1,18})", response.headers.get("Content-Range", ""))
     length = found[1] if found else response.headers.get("Content-Length", "")
-    total = int(length) if length.isdigit() and (found or response.status_code == 200) else None
+    told = re.fullmatch(r"\d{1,18}", length, re.ASCII) and (found or response.status_code == 200)
+    total = int(length) if told else None
     return Mark(url=url, validator=strong or response.headers.get("Last-Modified"), total_bytes=total)
 
 

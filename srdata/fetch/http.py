@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import email.utils
 import re
+import socket
+import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
+from typing import Any
 
 import httpx2
 
@@ -23,7 +26,7 @@ _EXPECTED = {200, 206, 416}
 class Patience:
     """How long to wait for a server, and how often to ask again."""
 
-    connect_s: float = 15
+    connect_s: float = 15  # and then `stall_s` for all headers of an answer
     stall_s: float = 60  # a transfer that brings fewer than `stall_bytes` in this time has stalled
     stall_bytes: int = 16 << 10
     tries: int = 5  # in a row, with fewer than `progress_bytes` new bytes each
@@ -47,6 +50,20 @@ class Session:
     client: httpx2.Client
     patience: Patience
     token: Token | None = None
+    sockets: list[socket.socket] = field(default_factory=list)  # of its connections
+
+    def trace(self, event: str, facts: dict[str, Any]) -> None:
+        """Note the socket of a new connection, of which httpx tells by its extension `trace`."""
+        if event.endswith((".connect_tcp.complete", ".start_tls.complete")):
+            self.sockets.append(facts["return_value"].get_extra_info("socket"))
+
+    def hang_up(self) -> None:
+        """Wake whoever waits for a connection of this session."""
+        waiting = self.sockets[:]
+        self.sockets.clear()  # whoever is woken may make new ones at once
+        for one in waiting:
+            with suppress(OSError):
+                one.shutdown(socket.SHUT_RDWR)
 
 
 class TemporaryError(DownloadError):
@@ -74,7 +91,8 @@ def get(session: Session, url: str, headers: dict[str, str], hash_known: bool) -
     `hash_known` allows http: addresses. Raises TemporaryError or DownloadError.
     """
     with _network_errors():
-        response = _follow(session, httpx2.URL(url), headers, hash_known)
+        with _deadline(session, session.patience.connect_s + session.patience.stall_s):
+            response = _follow(session, httpx2.URL(url), headers, hash_known)
         try:
             _check_status(response)
             yield response
@@ -82,15 +100,44 @@ def get(session: Session, url: str, headers: dict[str, str], hash_known: bool) -
             response.close()
 
 
-def body(response: httpx2.Response, patience: Patience) -> Iterator[bytes]:
+@contextmanager
+def _deadline(session: Session, seconds: float) -> Iterator[None]:
+    """Hang up after so many seconds; httpx limits the time between two bytes, which may be short for ever."""
+    over = threading.Event()
+
+    def end() -> None:
+        over.set()
+        session.hang_up()
+
+    timer = threading.Timer(seconds, end)
+    timer.daemon = True
+    timer.start()
+    try:
+        yield
+    except httpx2.TransportError:
+        if not over.is_set():
+            raise
+    finally:
+        timer.cancel()
+    if over.is_set():
+        raise TemporaryError(f"timed out: sent byte by byte for {seconds:g} s")
+
+
+def body(response: httpx2.Response, session: Session) -> Iterator[bytes]:
     """The bytes of an answer as they come in; TemporaryError if they come too slowly."""
-    since, received = time.monotonic(), 0
-    for chunk in response.iter_raw():
-        received += len(chunk)
-        if time.monotonic() - since > patience.stall_s:
-            if received < patience.stall_bytes:
-                raise TemporaryError(f"stalled: {received} bytes in {patience.stall_s:g} s")
-            since, received = time.monotonic(), 0
+    patience, chunks = session.patience, response.iter_raw()
+    while True:
+        since, received = time.monotonic(), 0
+        with _deadline(session, 2 * patience.stall_s):  # a piece of a chunked body may never be whole
+            for chunk in chunks:
+                received += len(chunk)
+                if time.monotonic() - since > patience.stall_s:
+                    break
+                yield chunk
+            else:
+                return
+        if received < patience.stall_bytes:
+            raise TemporaryError(f"stalled: {received} bytes in {patience.stall_s:g} s")
         yield chunk
 
 
@@ -109,7 +156,12 @@ def _network_errors() -> Iterator[None]:
 def _follow(session: Session, url: httpx2.URL, headers: dict[str, str], hash_known: bool) -> httpx2.Response:
     _check_scheme(url, hash_known)
     for _ in range(MOST_REDIRECTS + 1):
-        request = session.client.build_request("GET", url, headers={**headers, **_secret(session.token, url)})
+        request = session.client.build_request(
+            "GET",
+            url,
+            headers={**headers, **_secret(session.token, url)},
+            extensions={"trace": session.trace},
+        )
         response = session.client.send(request, stream=True)
         if not response.has_redirect_location:
             return response
@@ -159,6 +211,6 @@ def retry_after(header: str | None) -> float | None:
         return float(header)
     try:
         then = email.utils.parsedate_to_datetime(header)
-    except ValueError:
+    except (ValueError, OverflowError):
         return None
     return max(0.0, then.timestamp() - time.time())

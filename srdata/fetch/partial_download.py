@@ -44,7 +44,7 @@ class Part:
         self.close()
         self.mark: Mark | None = None
         self.size = 0
-        self.stitched = False  # from more than one request, so perhaps of two versions of the file
+        self.stitched = False  # not of one request of this process, so perhaps of two versions of the file
         self._sha256, self._md5 = hashlib.sha256(), hashlib.md5(usedforsecurity=False)
 
     def take_up(self) -> None:
@@ -59,6 +59,7 @@ class Part:
             self._forget()
             return
         self.mark = mark
+        self.stitched = self.size > 0
 
     def _count(self, chunk: bytes) -> None:
         self.size += len(chunk)

@@ -12,8 +12,6 @@ from srdata.common.safe_names import NewNames
 from srdata.errors import ArchiveError
 from srdata.fetch.archive_members import Member, damage_named, members, refuse
 
-CHUNK_BYTES = 1 << 20
-
 
 @dataclass(frozen=True)
 class Limits:
@@ -68,7 +66,7 @@ def _write(archive: Path, member: Member, path: Path, budget: int) -> int:
     path.parent.mkdir(parents=True, exist_ok=True)
     written = 0
     with damage_named(archive, member.name), member.open() as source, path.open("xb") as target:
-        while chunk := source.read(CHUNK_BYTES):
+        while chunk := source.read(member.piece_bytes):
             written += len(chunk)
             if written > budget:
                 raise refuse(archive, member.name, f"unpacks to more than {budget} bytes, as a bomb does")

@@ -6,11 +6,14 @@ What is downloaded, and the table that is made of it, lie in the caches of huggi
 
 from __future__ import annotations
 
+import errno
 import os
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import Any, NamedTuple
+
+from yaml import YAMLError
 
 from srdata.common.only_choice import pick
 from srdata.errors import SourceError, UnknownNameError
@@ -20,6 +23,7 @@ from srdata.hub.repository import Repository, card_in, configs_of, hub_errors, l
 
 _SAVED = ("state.json", "dataset_dict.json")  # by save_to_disk
 _INDEX = "index.parquet"  # of a prepared set
+_DAMAGE = (ValueError, TypeError, AttributeError, ArithmeticError, RuntimeError, LookupError, YAMLError)
 _DATA = ("*.parquet", "*.arrow", "*.tar", "metadata.jsonl", "metadata.csv")
 
 
@@ -138,7 +142,9 @@ def _data_errors(place: Path | HubName) -> Iterator[None]:
 
     try:
         yield
-    except (DatasetsError, ValueError, RuntimeError, LookupError, FileNotFoundError) as error:
+    except (*_DAMAGE, OSError, DatasetsError) as error:
+        if isinstance(error, OSError) and error.errno not in (None, errno.ENOENT):
+            raise  # pyarrow's own have no number
         cause: BaseException = error
         while cause.__cause__ is not None:
             cause = cause.__cause__  # what `datasets` wraps says more

@@ -10,10 +10,12 @@ from typing import Any
 
 import yaml
 
-from srdata.errors import DownloadError, LicenceError, SrdataError, UsageError
+from srdata.errors import DownloadError, LicenceError, SourceError, SrdataError, UsageError
 from srdata.hub.address import HubName
 
 CARD = "README.md"
+_LONGEST_TEXT = 500  # characters
+_LONGEST_FRONT, _MOST_VALUES, _DEEPEST = 1 << 20, 100_000, 50
 
 
 @dataclass(frozen=True)
@@ -34,32 +36,68 @@ class Repository:
     def licence(self) -> str:
         """Under which terms it may be used, as its card says."""
         named = self.card.get("license_name") or self.card.get("license")
-        if not named:
+        text = ", ".join(filter(None, map(_text, named if isinstance(named, list) else [named])))
+        if not text:
             return f"licence of {self.name}: its card gives none, ask its owner"
-        text = ", ".join(map(str, named)) if isinstance(named, list) else str(named)
-        link = self.card.get("license_link")
+        link = _text(self.card.get("license_link"))
         return f"licence of {self.name}: {text}" + (f" ({link})" if link else "") + ", by its card"
 
 
 def configs_of(card: Mapping[str, Any]) -> tuple[str, ...]:
     """The names of the configs in the metadata of a card."""
-    return tuple(str(one["config_name"]) for one in card.get("configs") or () if "config_name" in one)
+    configs = card.get("configs")
+    listed = [one for one in configs if isinstance(one, dict)] if isinstance(configs, list) else []
+    return tuple(name for one in listed if (name := _text(one.get("config_name"))))
+
+
+def _text(value: Any) -> str:
+    """A value of a card as one line; nothing for what is no text or number, which may be endless."""
+    if isinstance(value, int) and abs(value) < 10**18:
+        value = str(value)
+    return " ".join(value[:_LONGEST_TEXT].split()) if isinstance(value, str) else ""
 
 
 def card_in(folder: Path) -> Mapping[str, Any]:
     """The metadata of the card in a folder; empty where there is none that can be read.
 
+    Raises SourceError where it is large, deep or endless, over which `datasets` would take for ever.
     `huggingface_hub.metadata_load` raises for that, and takes no card with a byte that is no UTF-8.
     """
     path = folder / CARD
     text = path.read_text(encoding="utf-8", errors="replace") if path.is_file() else ""
     if not text.startswith("---"):
         return {}
+    front = text.split("\n---", 1)[0].removeprefix("---")
     try:
-        found = yaml.safe_load(text.split("\n---", 1)[0].removeprefix("---"))
-    except (yaml.YAMLError, RecursionError):
+        if _is_endless(front):
+            raise SourceError(f"{path}: its metadata are too much, or nested too deep: write simpler ones")
+        found = yaml.safe_load(front)
+    except (yaml.YAMLError, RecursionError, ValueError, OverflowError):  # of a month 99, of 5,000 digits
         return {}
     return found if isinstance(found, dict) else {}
+
+
+def _is_endless(front: str) -> bool:
+    """Whether YAML has very many values, references counted as what they stand for, or very deep ones."""
+    if len(front) > _LONGEST_FRONT:
+        return True
+    sizes: dict[str, int] = {}  # of what has an anchor
+    open_ones: list[tuple[str | None, int]] = [(None, 0)]
+    for event in yaml.parse(front, Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader)):
+        if isinstance(event, yaml.CollectionStartEvent):
+            open_ones.append((event.anchor, 1))
+            continue
+        size = 1
+        if isinstance(event, yaml.CollectionEndEvent):
+            anchor, size = open_ones.pop()
+            sizes[anchor or ""] = size
+        elif isinstance(event, yaml.AliasEvent):
+            size = sizes.get(event.anchor or "", _MOST_VALUES)  # what is not closed yet holds itself
+        anchor, before = open_ones.pop()
+        open_ones.append((anchor, before + size))
+        if before + size > _MOST_VALUES or len(open_ones) > _DEEPEST:
+            return True
+    return False
 
 
 def look(name: HubName) -> Repository:

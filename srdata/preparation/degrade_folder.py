@@ -10,7 +10,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from srdata.common.files import write_file
+from srdata.common.files import PART, write_file
 from srdata.common.free_space import Need, check_room
 from srdata.common.output_paths import check_folder, check_output, file_ids
 from srdata.common.progress import progress
@@ -58,7 +58,9 @@ def degrade_files(
     with_hr = bool(chain.hr) or any(map(_is_cut, jobs, [scale] * len(jobs)))
     _refuse_overwriting(target, jobs, with_hr)
     check_room(target, _need(jobs, scale, with_hr, policy), "OUT")
-    lines, paths, bad = [], [], []
+    _remove_halves(target, jobs)
+    _note(target, [{"key": job.key} for job in jobs])  # by which a run that goes on knows its own
+    drawn, paths, bad = [], [], []
     with progress("degrade", len(jobs), "images") as advance:
         for job in jobs:
             try:
@@ -67,10 +69,9 @@ def degrade_files(
                 bad.append(str(error))
             else:
                 paths.append(_write(target, job, made, with_hr))
-                facts = {"key": job.key, "scale": str(scale), "seed": seed, "delta": made.delta}
-                lines.append(json.dumps(facts) + "\n")
+                drawn.append({"key": job.key, "scale": str(scale), "seed": seed, "delta": made.delta})
             advance(1)
-    write_file(target / DELTAS_FILE, "".join(lines).encode())
+    _note(target, drawn)
     if bad:
         raise ImageError("\n".join(bad))
     return paths
@@ -88,6 +89,18 @@ def taken_by(source: Path, target: Path, paths: Sequence[Path]) -> str:
     return (
         f"{target}: {len(paths)} LR files of the HR images in {source}: srdata {shlex.join(words)} takes both"
     )
+
+
+def _remove_halves(target: Path, jobs: Sequence[Job]) -> None:
+    """Delete the files that a killed run was writing."""
+    results = {_path(target, side, job.key) for side in ("hr", "lr") for job in jobs}
+    for half in target.rglob(f"*{PART}*"):
+        if half.with_name(half.name.rpartition(PART)[0]) in {*results, target / DELTAS_FILE}:
+            half.unlink()
+
+
+def _note(target: Path, facts: list[dict[str, Any]]) -> None:
+    write_file(target / DELTAS_FILE, "".join(json.dumps(one) + "\n" for one in facts).encode())
 
 
 def _jobs(source: Path, scale: Scale) -> list[Job]:

@@ -197,11 +197,15 @@ class Request:
 
 def make(recipe: Recipe, target: Path, how: Request, log: Log) -> Prepared:
     """The set of a recipe at `target`: left as it is, made, gone on with, or mended where it is damaged."""
-    if not how.thorough and (done := _whole(standing(target, recipe), target, log)):
+    unfinished = target / UNFINISHED
+    sure = not how.thorough and not unfinished.exists()
+    if sure and (done := _whole(standing(target, recipe), target, log)):
         return done  # before the lock, which a disk that is not to be written has no place for
     with only_one_at(target):
         there = standing(target, recipe, thorough=how.thorough)
         if done := _whole(there, target, log):
+            with storage_errors(target):
+                unfinished.unlink(missing_ok=True)  # of a run that was killed when all else was done
             return done
         if there is not None:
             log(f"{target} is damaged ({there.line}): what is wrong is made again")

@@ -9,6 +9,7 @@ publish_request   what is to be published, in which form
 publish_set       `publish`: to the Hub, or to a folder
 published_file    srdata.json: the hash of every file
 upload            data first, and last the card, in one commit
+written_pieces    which pieces of a repository are written already
 """
 
 from srdata.publishing.publish_set import Outcome, publish

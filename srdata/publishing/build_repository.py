@@ -5,16 +5,18 @@ from __future__ import annotations
 import hashlib
 import json
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
 import pyarrow.parquet as pq
 
-from srdata.common.files import part_name, sha256_of, storage_errors, sync_file, sync_folder
+from srdata.common.chunks import chunked
+from srdata.common.files import PART, only_one_at, sha256_of, storage_errors, sync_file, sync_folder
 from srdata.common.free_space import check_room
 from srdata.common.output_paths import check_folder
-from srdata.errors import UsageError
+from srdata.errors import StorageFullError, UsageError
 from srdata.exporting.samples import Sample
 from srdata.images import encode_png
 from srdata.publishing.config_names import configs_of
@@ -28,7 +30,14 @@ from srdata.publishing.dataset_card import (
     licence_text,
     recipe_text,
 )
-from srdata.publishing.formats import FORMS, Config, Write
+from srdata.publishing.formats import (
+    FORMS,
+    ROW_GROUP_BYTES,
+    Config,
+    Kind,
+    Place,
+    sample_bytes,
+)
 from srdata.publishing.publish_request import Request
 from srdata.publishing.published_file import (
     CARD,
@@ -38,42 +47,67 @@ from srdata.publishing.published_file import (
     PublishedSplit,
     pointer_in,
 )
+from srdata.publishing.written_pieces import Piece, WrittenPieces
 from srdata.report import contact_sheet
 from srdata.scale import Scale
 from srdata.store.blocks import HR
 from srdata.store.index import Index
 from srdata.store.set_json import INDEX_FILE, FileEntry, file_entry
 
+_DONE = ".written"  # the list of what is written, while the rest is
+
 
 def build(request: Request, target: Path, option: str | None = None) -> Published:
     """Write the repository of a set at `target`, whole or not at all; one that is there already is kept.
 
-    The same request gives the same bytes for any number of jobs. Raises UsageError if something else is
+    What is finished of it when the disk is full, or the run interrupted, stays beside `target` for the next
+    run. The same request gives the same bytes for any number of jobs. Raises UsageError if something else is
     there, StorageFullError, where it has no room before any work (`option` names another place), StoreError,
     CorruptRecordError.
     """
     check_folder(target)
+    if there := _there(target, request):
+        return there
+    part = target.with_name(f"{target.name}{PART}{request.digest[:12]}")
+    with only_one_at(target), _kept_for_the_next_run(part), storage_errors(target):
+        if there := _there(target, request):
+            return there
+        for other in set(target.parent.glob(f"{target.name}{PART}*")) - {part}:
+            shutil.rmtree(other)  # of another request, whose run was ended
+        check_room(target, request.need(), option)
+        part.mkdir(parents=True, exist_ok=True)
+        made = _fill(part, request)
+        part.replace(target)
+        sync_folder(target.parent)
+    return made
+
+
+@contextmanager
+def _kept_for_the_next_run(part: Path) -> Iterator[None]:
+    """Delete a folder after an error, unless a run can go on with it: on a full disk, or interrupted."""
+    try:
+        yield
+    except StorageFullError:
+        raise
+    except Exception:
+        shutil.rmtree(part, ignore_errors=True)
+        raise
+
+
+def _there(target: Path, request: Request) -> Published | None:
+    """The same repository, finished before; raises UsageError if something else is at `target`."""
     if (there := pointer_in(target)) and there.request == request.digest:
         return there
     if target.exists() and any(target.iterdir()):
         raise UsageError(f"{target} is not empty, and not what is asked for now: give another --out")
-    check_room(target, request.need(), option)
-    part = part_name(target)
-    with storage_errors(target):
-        try:
-            part.mkdir(parents=True)
-            made = _fill(part, request)
-            part.replace(target)
-            sync_folder(target.parent)
-        finally:
-            shutil.rmtree(part, ignore_errors=True)
-    return made
+    return None
 
 
 def _fill(folder: Path, request: Request) -> Published:
     configs = configs_of(request.content)
     form = request.form
-    published = [_write_config(folder, one, FORMS[form].write, request) for one in configs] if form else []
+    done = WrittenPieces(folder / _DONE)
+    published = [_write_config(folder, one, FORMS[form], request, done) for one in configs] if form else []
     downloads = {one.name: _bytes_below(folder / one.folder) for one in published}
     story = Story(
         request.repository,
@@ -87,6 +121,7 @@ def _fill(folder: Path, request: Request) -> Published:
     )
     for name, text in _pages(story, request):
         (folder / name).write_bytes(text)
+    (folder / POINTER).unlink(missing_ok=True)
     made = Published(
         request=request.digest,
         name=request.content.name,
@@ -96,10 +131,11 @@ def _fill(folder: Path, request: Request) -> Published:
         seed=request.content.seed,
         versions=request.versions,
         configs=tuple(published),
-        files=dict(_entries_below(folder)),
+        files={name: entry for name, entry in _entries_below(folder) if name != _DONE},
     )
     (folder / POINTER).write_bytes(made.model_dump_json(indent=2).encode() + b"\n")
     sync_file(folder / POINTER)
+    done.remove()
     return made
 
 
@@ -122,13 +158,17 @@ def _hash_lines(request: Request) -> Iterator[str]:
         yield json.dumps({**row, "pixels": json.loads(row["pixels"])}, ensure_ascii=False) + "\n"
 
 
-def _write_config(folder: Path, config: Config, write: Write, request: Request) -> PublishedConfig:
+def _write_config(
+    folder: Path, config: Config, kind: Kind, request: Request, done: WrittenPieces
+) -> PublishedConfig:
     """The files of one config, in a folder that is named after them."""
-    part = folder / "data" / config.name / "part"
-    part.mkdir(parents=True)
+    place = folder / "data" / config.name
+    place.mkdir(parents=True, exist_ok=True)
+    part = next(place.iterdir(), place / "part")  # an earlier run may have named it already
+    part.mkdir(exist_ok=True)
     index = request.images.index
     splits = {
-        split: _write_split(part, split, config, write, request)
+        split: _write_split(part, split, config, kind, request, done)
         for split in sorted(index.splits, key=lambda split: index.rows(split)[0])
     }
     names = sorted((path.relative_to(part).as_posix(), sha256_of(path)) for path in _files(part))
@@ -137,19 +177,31 @@ def _write_config(folder: Path, config: Config, write: Write, request: Request) 
     return PublishedConfig(name=config.name, folder=f"data/{config.name}/{version}", splits=splits)
 
 
-def _write_split(folder: Path, split: str, config: Config, write: Write, request: Request) -> PublishedSplit:
-    count = total = 0
+def _write_split(
+    folder: Path, split: str, config: Config, kind: Kind, request: Request, done: WrittenPieces
+) -> PublishedSplit:
+    """The files of one split, piece by piece, after the pieces that are done."""
+    pieces = done.of(config.name, split)
+    first = sum(piece.samples for piece in pieces)
+    rest = request.samples(split, config, first)
+    size = request.shard_bytes if kind.sharded else ROW_GROUP_BYTES
+    for number, samples in enumerate(chunked(rest, sample_bytes, most_bytes=size), len(pieces)):
+        sizes: list[int] = []
+        for path in kind.write(Place(folder, split, number, first), _counted(samples, sizes), config):
+            sync_file(path)
+        done.add(piece := Piece(config.name, split, len(sizes), sum(sizes)))
+        pieces.append(piece)
+        first += piece.samples
+    total = sum(piece.bytes for piece in pieces)
+    pixels = _pixels(request.images.index, split, config.scale)
+    return PublishedSplit(images=first, bytes=total, pixels=pixels)
 
-    def counted() -> Iterator[Sample]:
-        nonlocal count, total
-        for sample in request.samples(split, config):
-            count, total = count + 1, total + sample.bytes
-            yield sample
 
-    write(folder, split, counted(), config, request.shard_bytes)
-    return PublishedSplit(
-        images=count, bytes=total, pixels=_pixels(request.images.index, split, config.scale)
-    )
+def _counted(samples: Iterable[Sample], sizes: list[int]) -> Iterator[Sample]:
+    """The same samples, their sizes noted as they pass."""
+    for sample in samples:
+        sizes.append(sample.bytes)
+        yield sample
 
 
 def _pixels(index: Index, split: str, scale: Scale) -> str:

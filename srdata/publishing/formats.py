@@ -76,24 +76,32 @@ class Config:
         }
 
 
-def write_parquet(
-    folder: Path, split: str, samples: Iterable[Sample], config: Config, shard_bytes: int
-) -> None:
-    """Shards with the PNG files as they are, in row groups that the viewer takes."""
+class Place(NamedTuple):
+    """Where a piece of a split goes: the number of the piece, and that of its first sample."""
+
+    folder: Path
+    split: str
+    number: int
+    first: int
+
+
+def write_parquet(place: Place, samples: Iterable[Sample], config: Config) -> list[Path]:
+    """A shard with the PNG files as they are, in row groups that the viewer takes."""
     schema = _schema(config)
-    for number, shard in enumerate(chunked(samples, _size, most_bytes=shard_bytes)):
-        with pq.ParquetWriter(
-            folder / f"{split}-{number:05d}.parquet",
-            schema,
-            compression="none",  # PNG is
-            use_dictionary=["degradation"],
-            write_statistics=["key"],
-            write_page_index=True,
-            use_content_defined_chunking=_PIECES,
-        ) as writer:
-            for group in chunked(shard, _size, most_bytes=ROW_GROUP_BYTES, most=_ROW_GROUP_ROWS):
-                rows = [_row(sample, config) for sample in group]
-                writer.write_table(pa.Table.from_pylist(rows, schema), row_group_size=len(rows))
+    path = place.folder / f"{place.split}-{place.number:05d}.parquet"
+    with pq.ParquetWriter(
+        path,
+        schema,
+        compression="none",  # PNG is
+        use_dictionary=["degradation"],
+        write_statistics=["key"],
+        write_page_index=True,
+        use_content_defined_chunking=_PIECES,
+    ) as writer:
+        for group in chunked(samples, sample_bytes, most_bytes=ROW_GROUP_BYTES, most=_ROW_GROUP_ROWS):
+            rows = [_row(sample, config) for sample in group]
+            writer.write_table(pa.Table.from_pylist(rows, schema), row_group_size=len(rows))
+    return [path]
 
 
 def _row(sample: Sample, config: Config) -> dict[str, Any]:
@@ -113,20 +121,25 @@ def _schema(config: Config) -> pa.Schema:
     return pa.schema(list(types.items()), {"huggingface": json.dumps({"info": {"features": features}})})
 
 
-def write_imagefolder(
-    folder: Path, split: str, samples: Iterable[Sample], config: Config, shard_bytes: int
-) -> None:
+def write_imagefolder(place: Place, samples: Iterable[Sample], config: Config) -> list[Path]:
     """PNG files in folders of the number that the Hub takes, and a line on each pair."""
-    with (_made(folder / split) / "metadata.jsonl").open("w", encoding="utf-8", newline="\n") as lines:
-        for number, sample in enumerate(samples):
+    folder = _made(place.folder / place.split)
+    written = [folder / "metadata.jsonl"]
+    with written[0].open("r+b" if place.first else "wb") as lines:
+        for _ in range(place.first):
+            lines.readline()
+        lines.truncate(lines.tell())  # what a run wrote of this piece that was interrupted in it
+        for number, sample in enumerate(samples, place.first):
             part = f"-{number // _FOLDER_FILES}" if number >= _FOLDER_FILES else ""
             named = {side: f"{side}{part}/{file_stem(sample.key)}.png" for side in ("lr", "hr")}
             for side, png in config.sides(sample).items():
-                path = folder / split / named[side]
+                path = folder / named[side]
                 _made(path.parent)
                 path.write_bytes(png)
+                written.append(path)
             files = {f"{side}_file_name": name for side, name in named.items()}
-            lines.write(_json({**files, **config.facts(sample)}) + "\n")
+            lines.write((_json({**files, **config.facts(sample)}) + "\n").encode())
+    return written
 
 
 def _made(folder: Path) -> Path:
@@ -134,12 +147,11 @@ def _made(folder: Path) -> Path:
     return folder
 
 
-def write_webdataset(
-    folder: Path, split: str, samples: Iterable[Sample], config: Config, shard_bytes: int
-) -> None:
-    """Tar files of pairs, without times and owners."""
-    for number, shard in enumerate(chunked(samples, _size, most_bytes=shard_bytes)):
-        write_tar(folder / f"{split}-{number:05d}.tar", (_members(sample, config) for sample in shard))
+def write_webdataset(place: Place, samples: Iterable[Sample], config: Config) -> list[Path]:
+    """A tar file of pairs, without times and owners."""
+    path = place.folder / f"{place.split}-{place.number:05d}.tar"
+    write_tar(path, (_members(sample, config) for sample in samples))
+    return [path]
 
 
 def _members(sample: Sample, config: Config) -> Members:
@@ -148,7 +160,8 @@ def _members(sample: Sample, config: Config) -> Members:
     return {f"{file_stem(sample.key)}.{suffix}": data for suffix, data in parts.items()}
 
 
-def _size(sample: Sample) -> int:
+def sample_bytes(sample: Sample) -> int:
+    """What a sample adds to a piece."""
     return sample.bytes
 
 
@@ -156,19 +169,20 @@ def _json(fields: dict[str, Any]) -> str:
     return json.dumps(fields, ensure_ascii=False)
 
 
-Write = Callable[[Path, str, Iterable[Sample], Config, int], None]  # folder, split, …, bytes of a shard
+Write = Callable[[Place, Iterable[Sample], Config], list[Path]]  # the files of a piece
 
 
 class Kind(NamedTuple):
     """How a form is written, and how the card says where its files are."""
 
     write: Write
+    sharded: bool  # a piece is one file, of the size that is asked for
     files: str  # of a split, relative to the folder of its config
     settings: dict[str, Any]  # of `datasets`, beside the files
 
 
 FORMS: dict[PublishForm, Kind] = {
-    "parquet": Kind(write_parquet, "{split}-*.parquet", {}),
-    "imagefolder": Kind(write_imagefolder, "{split}/**", {"drop_labels": True}),
-    "webdataset": Kind(write_webdataset, "{split}-*.tar", {}),
+    "parquet": Kind(write_parquet, True, "{split}-*.parquet", {}),
+    "imagefolder": Kind(write_imagefolder, False, "{split}/**", {"drop_labels": True}),
+    "webdataset": Kind(write_webdataset, True, "{split}-*.tar", {}),
 }

@@ -72,11 +72,14 @@ class Request:
         ]
         return hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()
 
-    def samples(self, split: str, config: Config) -> Iterator[Sample]:
-        """The pairs of a split; those for training are cut at the set's windows, if that is asked for."""
+    def samples(self, split: str, config: Config, first: int) -> Iterator[Sample]:
+        """The pairs of a split from number `first` on.
+
+        Those for training are cut at the set's windows, if that is asked for.
+        """
         rows = self.images.index.rows(split).tolist()
         label = f"{config.name} {split}"
-        return samples(self.images, rows, self._cut(split, config), label, jobs=self.jobs)
+        return samples(self.images, rows, self._cut(split, config), label, first=first, jobs=self.jobs)
 
     def need(self) -> Need:
         """What the pairs take on disk."""

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from filelock import FileLock
 
-from srdata.common.files import PART, storage_errors
+from srdata.common.files import storage_errors
 from srdata.errors import UsageError
 from srdata.prepared.licences import refuse_unless_allowed, terms_of, with_licence
 from srdata.prepared.set_images import PreparedImages
@@ -108,12 +108,10 @@ def _upload(request: Request, hub: Hub, public: bool, log: Log) -> Outcome:
 
 
 def _clear(stage: Path, request: Request) -> None:
-    """Remove what was built for another request, or not to its end."""
+    """Remove what was built for another request."""
     there = pointer_in(stage)
     if there is None or there.request != request.digest:
         shutil.rmtree(stage, ignore_errors=True)
-    for part in stage.parent.glob(f"{stage.name}{PART}*"):
-        shutil.rmtree(part, ignore_errors=True)
 
 
 def _name(to: str | None) -> str:

@@ -13,18 +13,19 @@ import shutil
 from contextlib import AbstractContextManager
 from pathlib import Path
 
-from srdata.common.files import PART, part_name, publish, storage_errors, sync_folder
+from srdata.common.files import publish, storage_errors, sync_folder
 from srdata.errors import SetError, UsageError
 from srdata.images import encode_png
 from srdata.store.blocks import CHANNELS, Pixels
 from srdata.store.lmdb_file import LmdbWriter
-from srdata.store.shards import lock_part
+from srdata.store.part_folders import new_part_folder, remove_left_folders
 
 DATA_FILE, LOCK_FILE, META_FILE = "data.mdb", "lock.mdb", "meta_info.txt"
 LEVEL = 1  # of PNG compression
 _LONGEST_KEY = 511  # bytes, LMDB's limit
 _FLUSH_BYTES = 32 << 20  # of values in one transaction
-_META = re.compile(r"(?P<name>.+?)(?: \((?P<height>\d+), ?(?P<width>\d+), ?\d+\))?(?: \d+)?")
+_META = re.compile(r"(?P<name>.+?)(?: \((?P<height>\d{1,9}), ?(?P<width>\d{1,9}), ?\d{1,9}\))?(?: \d{1,9})?")
+_LONGEST_LINE = 1000  # of a list: a key, its suffix and sizes
 
 
 class BasicsrWriter(AbstractContextManager["BasicsrWriter"]):
@@ -43,8 +44,8 @@ class BasicsrWriter(AbstractContextManager["BasicsrWriter"]):
         self._waiting: list[tuple[bytes, bytes]] = []
         with storage_errors(path):
             path.parent.mkdir(parents=True, exist_ok=True)
-            _remove_leftovers(path)
-            self._part, self._lock = _new_folder(path)
+            remove_left_folders(path, DATA_FILE)
+            self._part, self._lock = new_part_folder(path, DATA_FILE)
         self._file = LmdbWriter(self._part, map_bytes, subdir=True)
 
     def add(self, key: str, image: Pixels) -> None:
@@ -107,8 +108,17 @@ def meta_lines(folder: Path) -> list[tuple[str, tuple[int, int]]]:
         lines = path.read_text(encoding="utf-8-sig").splitlines()
     except UnicodeDecodeError as error:
         raise SetError(f"{path} is no text in UTF-8: {error.reason}") from error
+    if (bad := next(filter(_names_no_key, lines), None)) is not None:
+        raise SetError(
+            f"{path}: the line {bad[:40]!r} names no key of 1 to {_LONGEST_KEY} bytes: take it out"
+        )
     found = [match for line in lines if line.strip() and (match := _META.fullmatch(line.strip()))]
     return [(match["name"], (int(match["height"] or 0), int(match["width"] or 0))) for match in found]
+
+
+def _names_no_key(line: str) -> bool:
+    line = line.strip()
+    return line.startswith(".") or len(line.encode()) > _LONGEST_LINE
 
 
 def check_key(key: str) -> None:
@@ -121,24 +131,6 @@ def check_key(key: str) -> None:
         raise UsageError(
             f"key {key[:40]!r}… has {len(key)} bytes, LMDB takes 1 to {_LONGEST_KEY}: shorten it"
         )
-
-
-def _new_folder(path: Path) -> tuple[Path, int]:
-    """A new folder beside `path` with an empty data file, and the handle that marks it as in use."""
-    while True:
-        part = part_name(path)
-        part.mkdir()
-        (part / DATA_FILE).touch()
-        if (handle := lock_part(part / DATA_FILE)) is not None:
-            return part, handle
-
-
-def _remove_leftovers(path: Path) -> None:
-    """Delete what killed runs left beside `path`."""
-    for part in path.parent.glob(f"{path.name}{PART}*"):
-        if (handle := lock_part(part / DATA_FILE)) is not None:
-            os.close(handle)
-            shutil.rmtree(part, ignore_errors=True)
 
 
 def _publish_folder(part: Path, path: Path) -> None:

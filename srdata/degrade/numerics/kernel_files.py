@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import io
 from functools import cache
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -12,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from srdata.common.mat_file import read_mat
+from srdata.common.npy_file import read_npy
 from srdata.degrade.numerics.blur_kernels import Kernel
 from srdata.errors import UsageError
 
@@ -35,20 +35,13 @@ def read_kernels(path: str) -> KernelFile:
         content = Path(path).read_bytes()
     except OSError as error:
         raise UsageError(f"{path}: cannot be read: {error.strerror}") from error
-    arrays = _from_mat(content, path) if path.endswith(".mat") else _from_npy(content, path)
+    mat = path.endswith(".mat")
+    arrays = _from_mat(content, path) if mat else _plain(read_npy(content, path))
     planes = [plane for array in arrays for plane in array.reshape(-1, *array.shape[-2:])]
     if not planes:
         raise UsageError(f"{path}: holds no kernel, that is no array of two or more axes")
     kernels = tuple(as_correlation(plane, path) for plane in planes)
     return KernelFile(kernels, hashlib.sha256(content).hexdigest())
-
-
-def _from_npy(content: bytes, path: str) -> list[NDArray[Any]]:
-    try:
-        array = np.lib.format.read_array(io.BytesIO(content), allow_pickle=False)  # and nothing but .npy
-    except (ValueError, EOFError, TypeError, SyntaxError, RecursionError, MemoryError) as error:
-        raise UsageError(f"{path}: is no .npy file of plain numbers: {error}") from error
-    return _plain(array)
 
 
 def _from_mat(content: bytes, path: str) -> list[NDArray[Any]]:

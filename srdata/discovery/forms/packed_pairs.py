@@ -13,7 +13,7 @@ from srdata.common.safe_names import NewNames
 from srdata.discovery.by_name.name_marks import marks_of_folder
 from srdata.discovery.by_name.parts_by_name import parts_by_name
 from srdata.discovery.found_parts import GIVEN, Lr, Part, Pile, Track, facing, scale_between
-from srdata.discovery.image_bytes import Hdf5Image, ImageFile, TarImage, own_data
+from srdata.discovery.image_bytes import Hdf5Image, ImageFile, TarImage, own_data, own_group
 from srdata.errors import SourceError
 from srdata.fetch.archive_members import refuse, tar_places
 from srdata.images import IMAGE_SUFFIXES, natural
@@ -139,14 +139,15 @@ def _hdf5_images(path: Path) -> tuple[dict[str, Hdf5Image], dict[str, Hdf5Image]
     try:
         with open_hdf5(path, "r") as file:
             _check_groups(path, list(file))
-            numbers = sorted(file["hr"], key=natural)
-            keys = {number: _key(file["hr"], number) for number in numbers}
+            groups = {name: own_group(file, name) for name in GROUPS}
+            numbers = sorted(groups["hr"], key=natural)
+            keys = {number: _key(groups["hr"], number) for number in numbers}
             low, high = (
                 {
-                    keys.get(number, number): Hdf5Image(path, group, number)
-                    for number in sorted(file[group], key=natural)
+                    keys.get(number, number): Hdf5Image(path, name, number)
+                    for number in sorted(group, key=natural)
                 }
-                for group in GROUPS
+                for name, group in groups.items()
             )
     except (OSError, KeyError, RuntimeError, ValueError, TypeError, AttributeError) as error:
         raise SourceError(

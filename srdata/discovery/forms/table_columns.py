@@ -50,6 +50,8 @@ def choose_columns(
     for side in filter(None, (found.hr, found.lr)):
         if not holds_images(kind := schema.field(side).type):
             raise UsageError(f"{where}: column {side!r} holds {kind}, no images; {_what(schema)}")
+    if found.key is not None and not is_plain(kind := schema.field(found.key).type):
+        raise UsageError(f"{where}: column {found.key!r} holds {kind}, no keys of images; {_what(schema)}")
     if found.hr is None and found.lr is None:
         raise UsageError(f"{where} has none of the columns lr, hr and image, {_what(schema)}")
     return found
@@ -120,6 +122,19 @@ def _listed(names: Iterable[str]) -> str:
 
 def holds_images(kind: pa.DataType) -> bool:
     """Whether a column of this type holds encoded images: bytes, or bytes or the path of a file."""
-    if pa.types.is_struct(kind):
-        return any(kind.field(i).name == "bytes" for i in range(kind.num_fields))
+    if not pa.types.is_struct(kind):
+        return _is_bytes(kind)
+    fields = {kind.field(i).name: kind.field(i).type for i in range(kind.num_fields)}
+    path = fields.get("path", pa.string())
+    texts = pa.types.is_string(path) or pa.types.is_large_string(path) or pa.types.is_null(path)
+    return texts and len(fields) == kind.num_fields and _is_bytes(fields.get("bytes", pa.null()))
+
+
+def _is_bytes(kind: pa.DataType) -> bool:
     return bool(pa.types.is_binary(kind) or pa.types.is_large_binary(kind))
+
+
+def is_plain(kind: pa.DataType) -> bool:
+    """Whether a column of this type holds texts or numbers, which have few forms in Python."""
+    of = pa.types
+    return any(one(kind) for one in (of.is_string, of.is_large_string, of.is_integer, of.is_floating))

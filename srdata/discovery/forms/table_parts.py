@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from srdata.discovery.forms.table_columns import Given, SizeOf, choose_columns, holds_images
+from srdata.discovery.forms.table_columns import Given, SizeOf, choose_columns, holds_images, is_plain
 from srdata.discovery.found_parts import GIVEN, Part, Pile, Track, facing, scale_between
 from srdata.discovery.image_bytes import ImageFile
 from srdata.errors import SourceError, SrdataError, UsageError
@@ -80,7 +80,9 @@ def _images(keys: list[str], column: EncodedColumn) -> dict[str, ImageFile]:
 def _track(table: Table, piles: dict[str, Pile]) -> Track:
     """How LR was made, and its scale, by what the table says, else by the sizes of the first images."""
     facts: dict[str, Any] = {
-        name: table.column(name)[0].as_py() for name in _FACTS if name in table.schema.names and len(table)
+        name: table.column(name)[0].as_py()
+        for name in _FACTS
+        if name in table.schema.names and len(table) and is_plain(table.schema.field(name).type)
     }
     name, told = facts.get("degradation"), facts.get("scale")
     scale = Scale(told) if isinstance(told, int | float) else scale_between(piles["hr"], piles["lr"])

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import zipfile
 from functools import cache
 from math import exp, lgamma
 from pathlib import Path
@@ -14,6 +13,7 @@ from numpy.typing import NDArray
 
 from srdata.colour import luma
 from srdata.common.mat_file import read_mat
+from srdata.common.npy_file import read_npz
 from srdata.errors import UsageError
 from srdata.images import Pixels
 from srdata.resize import imresize
@@ -79,9 +79,9 @@ def _content(path: Path) -> dict[str, Any]:
     try:
         if path.suffix == ".mat":
             return dict(read_mat(path.read_bytes(), str(path)))
-        return dict(np.load(path))  # without pickles
-    except (OSError, ValueError, TypeError, EOFError, zipfile.BadZipFile, NotImplementedError) as error:
-        raise UsageError(f"cannot read the model of NIQE in {path}: {error}") from error
+        return dict(read_npz(path))
+    except (OSError, UsageError) as error:
+        raise UsageError(f"cannot read the model of NIQE: {error}") from error
 
 
 def _features(plane: Floats, block: int) -> Floats:
