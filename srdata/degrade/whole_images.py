@@ -64,8 +64,13 @@ def scale_of(chain: Chain, scale: Scale | float | None) -> Scale:
 
 
 def replay(hr: Image, chain: Chain, delta: Delta, scale: Scale | float) -> Image:
-    """The LR of an HR image (both uint8 HWC) by a δ that was drawn before, bit for bit as it was then."""
-    return chain.apply_image(covered_part(hr, scale), delta, scale)
+    """The LR of an HR image (both uint8 HWC) by a δ that was drawn before, bit for bit as it was then.
+
+    `hr` is the HR image that came with that LR: what the chain does to HR itself is done. Where LR was made
+    on a device, noise is the same to the bit; samples may differ by a level, and by a few after a JPEG.
+    """
+    steps = chain.model_copy(update={"hr": ()})
+    return steps.apply_image(covered_part(hr, scale), delta[len(chain.hr) :], scale)
 
 
 def covered_part(hr: Image, scale: Scale | float) -> Image:

@@ -18,10 +18,10 @@ import torch
 from torch import Tensor
 
 from srdata.common.device_copies import sent
-from srdata.degrade.lossy.device_constants import constant
 from srdata.degrade.lossy.jpeg_chroma import extended, grown, shrunk
 from srdata.degrade.lossy.jpeg_dct import BLOCK, Rounding, forward_dct, inverse_dct
 from srdata.degrade.lossy.still_codecs import JpegGradient, JpegSubsampling
+from srdata.degrade.numerics.device_constants import constant
 from srdata.errors import UnknownNameError, UsageError
 
 _FACTORS: dict[str, tuple[int, int]] = {"4:4:4": (1, 1), "4:2:2": (2, 1), "4:2:0": (2, 2), "4:1:1": (4, 1)}

@@ -12,8 +12,8 @@ import torch
 from torch import Tensor
 from torch.nn.functional import pad
 
-from srdata.degrade.lossy.device_constants import constant
 from srdata.degrade.lossy.jpeg_dct import BLOCK, Rounding
+from srdata.degrade.numerics.device_constants import constant
 
 Factors = tuple[int, int]
 

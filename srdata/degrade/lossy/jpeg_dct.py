@@ -14,7 +14,7 @@ from typing import NamedTuple, Protocol
 import torch
 from torch import Tensor
 
-from srdata.degrade.lossy.device_constants import constant
+from srdata.degrade.numerics.device_constants import constant
 
 BLOCK = 8  # the side of the squares that are transformed
 _FORWARD_SHIFTS = (11, 15)  # CONST_BITS - PASS1_BITS for the rows, CONST_BITS + PASS1_BITS for the columns

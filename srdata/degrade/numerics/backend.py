@@ -18,8 +18,6 @@ import numpy as np
 from numpy.typing import NDArray
 from typing_extensions import TypeIs
 
-from srdata.degrade.numerics import noise_tables
-
 if TYPE_CHECKING:
     import torch
 
@@ -203,28 +201,6 @@ def through_bytes(x: Array, params: Sequence[Any], work: Callable[[Image, Any], 
     return torch.from_numpy(np.ascontiguousarray(result)).to(x.device)
 
 
-def normal_field(keys: Sequence[int], shape: tuple[int, int, int], like: Array) -> Array:
-    """Standard normal noise, NCHW; the field of an image depends on its key and `shape` (C, H, W) alone."""
-    return _fields(keys, shape, like, noise_tables.normals, "normal_")
-
-
-def uniform_field(keys: Sequence[int], shape: tuple[int, int, int], like: Array) -> Array:
-    """Uniform noise in [0, 1), NCHW; the field of an image depends on its key and `shape` (C, H, W) alone."""
-    return _fields(keys, shape, like, noise_tables.uniforms, "uniform_")
-
-
-def _fields(
-    keys: Sequence[int], shape: tuple[int, int, int], like: Array, draw: noise_tables.Draw, torch: str
-) -> Array:
-    channels, height, width = shape
-    if is_torch(like):
-        field = like.new_empty((len(keys), *shape))
-        for image, key in zip(field, keys, strict=True):
-            getattr(image, torch)(generator=seeded(key, like))
-        return field
-    return to_batch([draw(key, height * width * channels).reshape(height, width, channels) for key in keys])
-
-
 def select(condition: Any, yes: Any, no: Any) -> Any:
     """`yes` where `condition` holds, else `no`."""
     if isinstance(condition, np.ndarray):
@@ -232,10 +208,3 @@ def select(condition: Any, yes: Any, no: Any) -> Any:
     import torch
 
     return torch.where(condition, yes, no)
-
-
-def seeded(key: int, like: torch.Tensor) -> torch.Generator:
-    """A torch generator on the device of `like` that starts at `key`."""
-    import torch
-
-    return torch.Generator(like.device).manual_seed(key)
