@@ -18,9 +18,9 @@ Numbers = tuple[float, ...] | tuple["Numbers", ...]
 
 @cache
 def constant(numbers: Numbers, device: torch.device) -> Tensor:
-    """Nested numbers as float64 on a device, made once and kept for good."""
+    """Nested numbers as float32 on a device, made once and kept for good."""
     with torch.inference_mode(False):
-        return torch.tensor(numbers, dtype=torch.float64, device="cpu").to(device)
+        return torch.tensor(numbers, dtype=torch.float32, device="cpu").to(device)
 
 
 @cache

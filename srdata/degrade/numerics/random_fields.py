@@ -72,7 +72,7 @@ def normal_numbers(raw: torch.Tensor) -> torch.Tensor:
 def interleaved(planes: Planes) -> Planes:
     """CHW as HWC."""
     if len(planes) == 1:
-        return planes[0][..., None]
+        return planes[0][..., None]  # type: ignore[no-any-return]  # of numpy's indexing
     merged: Planes = cv2.merge(list(planes))
     return merged
 

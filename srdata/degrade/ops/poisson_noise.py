@@ -97,6 +97,6 @@ def _grey_levels(levels: torch.Tensor) -> torch.Tensor:
 
     from srdata.degrade.numerics.device_constants import constant
 
-    weights = constant((_GREY,), levels.device).float().expand(len(levels), -1, -1)
-    half = levels.new_full((1, 1, 1), 0.5)
+    weights = constant((_GREY,), levels.device).expand(len(levels), -1, -1)
+    half = constant((((0.5,),),), levels.device)
     return torch.baddbmm(half, weights, levels.flatten(2)).floor_().view(len(levels), 1, *levels.shape[2:])
