@@ -157,7 +157,7 @@ def test_fields_depend_on_their_key_alone() -> None:
         assert not np.array_equal(one[0], one[1])
 
 
-@pytest.mark.parametrize("shape", [(3, 31, 37), (1, 1, 1), (3, 2, 5)])
+@pytest.mark.parametrize("shape", [(3, 31, 37), (1, 1, 1), (3, 2, 5), (1, 520, 1021)])
 @pytest.mark.parametrize("field", [normal_field, uniform_field])
 def test_fields_are_the_same_bits_for_numpy_torch_and_devices(
     field: Any, shape: Any, device: Emulated

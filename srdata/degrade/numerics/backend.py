@@ -76,9 +76,23 @@ def pad(x: X, left: int, right: int, top: int, bottom: int, rule: PadRule = "ref
     A border may be wider than the image, which torch's own padding refuses.
     """
     height, width = x.shape[2:]
+    if (
+        is_torch(x)
+        and x.is_floating_point()
+        and rule != "wrap"
+        and _fits(left, right, width, top, bottom, height)
+    ):
+        from torch.nn.functional import pad as padded
+
+        return cast(X, padded(x, (left, right, top, bottom), mode=rule))
     rows = index(_PLACES[rule](np.arange(-top, height + bottom), height), x)
     columns = index(_PLACES[rule](np.arange(-left, width + right), width), x)
     return cast(X, x[:, :, rows][:, :, :, columns])
+
+
+def _fits(left: int, right: int, width: int, top: int, bottom: int, height: int) -> bool:
+    """Whether each border is at least 0 and below the size of the image."""
+    return min(left, right, top, bottom) >= 0 and max(left, right) < width and max(top, bottom) < height
 
 
 def column(values: Sequence[float], like: Array) -> Array:
@@ -153,6 +167,15 @@ def by_groups(
         return work(x, groups[0])
     parts = [work(x[index(group, x)], group) for group in groups]
     return stack(parts)[index(np.argsort(np.concatenate(groups)), x)]
+
+
+def replaced(x: Array, places: Sequence[int], part: Array) -> Array:
+    """A batch with other images at some places."""
+    if is_torch(x):
+        return x.index_copy(0, index(places, x), part)  # type: ignore[arg-type]  # both are tensors
+    changed = x.copy()
+    changed[list(places)] = part
+    return changed
 
 
 def images(x: NDArray[np.float32]) -> list[Plane]:

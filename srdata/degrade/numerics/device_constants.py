@@ -9,6 +9,7 @@ from collections.abc import Callable
 from functools import cache
 from typing import Any
 
+import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
@@ -19,12 +20,15 @@ Numbers = tuple[float, ...] | tuple["Numbers", ...]
 @cache
 def constant(numbers: Numbers, device: torch.device) -> Tensor:
     """Nested numbers as float32 on a device, made once and kept for good."""
-    with torch.inference_mode(False):
-        return torch.tensor(numbers, dtype=torch.float32, device="cpu").to(device)
+    return _lasting(np.array(numbers, np.float32), device)
 
 
 @cache
 def kept(make: Callable[[], NDArray[Any]], device: torch.device) -> Tensor:
     """The array that `make` gives, on a device."""
+    return _lasting(make().copy(), device)
+
+
+def _lasting(array: NDArray[Any], device: torch.device) -> Tensor:
     with torch.inference_mode(False):
-        return torch.from_numpy(make().copy()).to(device)
+        return torch.from_numpy(array).to(device)

@@ -126,7 +126,7 @@ def tabled_noise_of_batch(bits: torch.Tensor, levels: torch.Tensor) -> torch.Ten
     from srdata.degrade.numerics.device_constants import kept
 
     device, places = levels.device, levels.long()
-    seen = levels.new_zeros(len(levels), 256).scatter_(1, places.flatten(1), 1.0).sum(1).long()
+    seen = places.new_zeros(len(levels), 256).scatter_(1, places.flatten(1), 1).sum(1)
     starts = kept(_starts, device)[seen][:, None, None, None]
     low, high = bits.view(torch.uint8).view(*bits.shape, 2).unbind(-1)
     places = torch.add(starts, places, alpha=256).add_(high)

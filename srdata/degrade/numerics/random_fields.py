@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 Shape = Sequence[int]  # planes, height, width
 Planes = NDArray[Any]  # CHW
 
+_KEPT = 1 << 17  # words, a megabyte: enough for three planes of 418 x 418
+
 
 def normal_field(keys: Sequence[int], shape: Shape, like: Array) -> Array:
     """Standard normal noise, NCHW, of 65,536 equally likely numbers, a field for each key."""
@@ -91,14 +93,26 @@ def _tensor_parts(keys: Sequence[int], shape: Shape, like: torch.Tensor, kind: t
 
 def _words(keys: Sequence[int], count: int, like: torch.Tensor) -> torch.Tensor:
     """`words` for each key, int64 (N, count)."""
-    import torch
-
     seeds = np.array([seed_of(key) for key in keys], np.uint64).view(np.int64)[:, None]
-    places = torch.arange(1, count + 1, device=like.device)
-    states = torch.add(backend.index(seeds, like), places, alpha=_signed(GOLDEN))
+    states: torch.Tensor = backend.index(seeds, like) + _steps(count, like.device)
     for shift, factor in ROUNDS:
         states = _folded(states, shift).mul_(_signed(factor))
     return _folded(states, LAST_SHIFT)
+
+
+def _steps(count: int, device: torch.device) -> torch.Tensor:
+    """What SplitMix64 has added to the seed at each place."""
+    import torch
+
+    from srdata.degrade.numerics.device_constants import kept
+
+    if count <= _KEPT:
+        return kept(_first_steps, device)[:count]
+    return torch.arange(1, count + 1, device=device) * _signed(GOLDEN)
+
+
+def _first_steps() -> NDArray[np.int64]:
+    return (np.arange(1, _KEPT + 1, dtype=np.uint64) * np.uint64(GOLDEN)).view(np.int64)
 
 
 def _folded(states: torch.Tensor, shift: int) -> torch.Tensor:
