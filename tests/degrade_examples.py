@@ -106,7 +106,6 @@ EXAMPLES: dict[str, list[dict[str, Any]]] = {
     "repeat": [{"times": [1, 3], "steps": {"op": "blur"}}],
 }
 COLOURED = {"colour_space", "chroma_shift", "chroma_subsampling"}  # have nothing to do on grey images
-NOISE = {"gaussian_noise", "speckle_noise", "poisson_noise", "salt_pepper", "uniform_noise", "camera_noise"}
 LEARNED = {"car", "network"}  # need weights: their own tests make some
 
 # Settings that are refused, and what the error says.

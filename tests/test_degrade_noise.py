@@ -7,14 +7,18 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from emulated_cuda import Emulated
+from emulated_cuda import value as held
 from scipy import stats
 
 from srdata.colour import srgb_to_linear
 from srdata.degrade.numerics import backend
+from srdata.degrade.numerics.photon_counts import expanded_noise
+from srdata.degrade.numerics.random_fields import normal_field, uniform_field
 from srdata.degrade.ops.camera import CameraNoise
 from srdata.degrade.ops.noise import GaussianNoise, SaltPepper, SpeckleNoise, UniformNoise
 from srdata.degrade.ops.poisson_noise import PoissonNoise
-from srdata.rng import generator
+from srdata.rng import generator, seed_of, words
 
 SIDE = 128
 
@@ -148,6 +152,80 @@ def test_whole_sigmas_are_whole_and_all_of_them() -> None:
 def test_fields_depend_on_their_key_alone() -> None:
     like = flat(0.0, 1)
     for batch in (like, torch.from_numpy(like)):
-        one, other = (np.asarray(backend.normal_field(keys, (3, 8, 8), batch)) for keys in ([5, 6], [6]))
+        one, other = (np.asarray(normal_field(keys, (3, 8, 8), batch)) for keys in ([5, 6], [6]))
         assert np.array_equal(one[1], other[0])
         assert not np.array_equal(one[0], one[1])
+
+
+@pytest.mark.parametrize("shape", [(3, 31, 37), (1, 1, 1), (3, 2, 5), (1, 520, 1021)])
+@pytest.mark.parametrize("field", [normal_field, uniform_field])
+def test_fields_are_the_same_bits_for_numpy_torch_and_devices(
+    field: Any, shape: Any, device: Emulated
+) -> None:
+    keys, like = [0, 1, 5, 2**53 - 1], flat(0.0, 1)
+    on_host = field(keys, shape, like)
+    assert on_host.shape == (4, *shape)
+    for batch in (
+        torch.from_numpy(like),
+        torch.from_numpy(like).to("cuda"),
+        torch.from_numpy(like).to("mps"),
+    ):
+        assert np.array_equal(on_host, held(field(keys, shape, batch)).numpy())
+
+
+@pytest.mark.parametrize("channels", [3, 1])
+@pytest.mark.parametrize(
+    "op",
+    [
+        GaussianNoise(sigma=(5.0, 30.0), kind={"color": 0.4, "gray": 0.4, "channel": 0.2}),
+        SpeckleNoise(sigma=(5.0, 30.0), kind={"color": 0.5, "gray": 0.5}),
+        SaltPepper(amount=(0.1, 0.2), gray=0.5),
+        UniformNoise(amplitude=(5.0, 30.0), gray=0.5),
+        PoissonNoise(scale=(0.5, 2.0), gray=0.5),
+        PoissonNoise(scale=(0.5, 2.0), gray=0.5, exponent=(0.0, 6.0)),
+    ],
+    ids=lambda op: op.op,
+)
+def test_noise_is_the_same_bits_for_numpy_torch_and_devices(op: Any, channels: int, device: Emulated) -> None:
+    bright = np.linspace(0.05, 1, 8, dtype=np.float32)  # so that they differ in their numbers of photons
+    noise = np.random.default_rng(1).random((8, 21, 17, channels), np.float32)
+    x = backend.to_batch(list(noise * bright[:, None, None, None]))
+    params = [op.sample(generator(7, place)) for place in range(len(x))]
+    on_host = op.apply(x, params)
+    for place in ("cpu", "cuda"):
+        assert np.array_equal(on_host, held(op.apply(torch.from_numpy(x.copy()).to(place), params)).numpy())
+
+
+def test_fields_have_nothing_to_do_with_each_other() -> None:
+    """Neither those of neighbouring keys, nor the planes, rows and samples of one, nor bits of a word."""
+    fields = np.asarray(normal_field(range(64), (3, 64, 64), flat(0.0, 1))).reshape(64, 3, 4096)
+    within = np.corrcoef(fields.reshape(-1, 4096)) - np.eye(192)
+    assert np.abs(within).max() < 6 / 64
+    flat_fields = fields.reshape(64, -1)
+    for distance in (1, 2, 3, 4, 64, 4096):
+        assert (
+            abs(np.corrcoef(flat_fields[:, distance:].ravel(), flat_fields[:, :-distance].ravel())[0, 1])
+            < 0.006
+        )
+    assert stats.kstest(flat_fields.ravel(), "norm").pvalue > 1e-3
+    bits = words(seed_of(5), 1 << 17)
+    bits = np.unpackbits(bits.view(np.uint8)).reshape(-1, 64)
+    assert stats.binomtest(int(bits.sum()), bits.size).pvalue > 1e-3
+    assert np.abs(np.corrcoef(bits.T) - np.eye(64)).max() < 6 / 362
+
+
+@pytest.mark.parametrize(
+    ("level", "photons"), [(1, 1000), (20, 100), (76, 100.5), (80, 100), (255, 31), (200, 5000)]
+)
+def test_counts_of_any_photons_follow_poissons_law(level: int, photons: float) -> None:
+    """On both sides of the mean from which they are expanded; to what sixteen bits can tell."""
+    every = np.arange(65536, dtype=np.uint16)[None, :, None]
+    mean = level * photons / 255
+    noise = expanded_noise(every, np.full(every.shape, level, np.uint8), photons).astype(np.float64)
+    counts = (noise * photons + mean).round().astype(int)
+    law = stats.poisson(mean)
+    steps = np.arange(counts.max() + 1)
+    found = np.bincount(counts.ravel()).cumsum() / 65536
+    assert np.abs(found - law.cdf(steps)).max() < 2e-4
+    assert counts.mean() == pytest.approx(mean, rel=2e-4)
+    assert counts.var() == pytest.approx(mean, rel=2e-3)

@@ -12,8 +12,9 @@ import torch
 from numpy.typing import NDArray
 from PIL import Image
 
-from srdata.degrade.lossy import jpeg_chroma
+from srdata.degrade.lossy import jpeg_chroma, jpeg_dct
 from srdata.degrade.lossy.jpeg import jpeg
+from srdata.degrade.lossy.jpeg_dct import Rounding
 from srdata.errors import UnknownNameError, UsageError
 
 QUALITIES = (10, 30, 50, 75, 90, 95, 100)
@@ -130,6 +131,29 @@ def test_a_rounding_bias_left_out_would_be_noticed(
     picture = photograph(photographs, "chelsea.png")[:64, :64]
     monkeypatch.setitem(jpeg_chroma._SHRINK_BIAS, (2, 2), (2, 2))
     assert differences(jpeg(batch(picture), 90), [opencv(picture, 90, "4:2:0")]) > 0
+
+
+@pytest.mark.parametrize("step", [1, 16, 100, 255])
+def test_transforms_are_exact_up_to_the_extremes(step: int) -> None:
+    """Against the same products in 64-bit integers, on blocks of black and white and of noise."""
+    rng = np.random.default_rng(step)
+    samples = np.where(rng.random((8, 4000, 8)) < 0.5, -128, 127)
+    samples[:, :1000] = rng.integers(-128, 128, (8, 1000, 8))
+    basis = np.array(jpeg_dct._BASIS)
+    rows = samples @ basis.T + (1 << 10) >> 11
+    coefficients = np.einsum("ij,jmk->imk", basis, rows) + (1 << 14) >> 15
+    rounding = Rounding(torch.floor_, torch.round_, torch.round_)
+
+    def exact(blocks: np.ndarray) -> torch.Tensor:
+        return torch.from_numpy(blocks).float()[:, None]
+
+    assert np.array_equal(jpeg_dct.forward_dct(exact(samples), rounding)[:, 0].numpy(), coefficients)
+    quantised = np.sign(coefficients) * ((np.abs(coefficients) + 4 * step) // (8 * step)) * step
+    quantised[0, :, 0] += jpeg_dct.MIDDLE_COEFFICIENT
+    columns = np.einsum("ji,jmk->imk", basis, quantised) + (1 << 10) >> 11
+    again = (columns @ basis + (1 << 17) >> 18).clip(0, 255)
+    assert np.abs(columns).max() < 12_400
+    assert np.array_equal(jpeg_dct.inverse_dct(exact(quantised), rounding)[:, 0].numpy(), again)
 
 
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64, torch.float16])

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import json
+import re
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager
 from itertools import islice
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 from emulated_cuda import (
@@ -25,7 +28,9 @@ from srdata.augment import PRESETS, load_augment
 from srdata.catalog import Shelf, names
 from srdata.data import ArbitraryScale
 from srdata.data.loading.epoch_plan import Job, Plan
+from srdata.degrade import replay
 from srdata.degrade.chain import load_chain, load_device_chain
+from srdata.degrade.numerics import backend
 from srdata.errors import CorruptRecordError, RecipeError, UsageError
 from srdata.images import list_images, read_image
 from srdata.scale import Scale
@@ -102,6 +107,29 @@ def test_degradations_are_those_of_the_cpu_and_wait_for_nothing(
     device.reset()
     assert differing(data, 3, levels=1e-3, **settings) == []  # now that constants and images are there
     assert [wait for wait in device.waits if "in_memory.py" not in wait] == []
+
+
+@pytest.mark.parametrize(
+    ("degrade", "off"),  # in levels, on the mean; a JPEG turns a rounding into a change of a whole block
+    [("denoise-color", 1e-4), ("srmd", 1e-3), ("bsrgan", 1), ("realesrgan-x4", 1)],
+)
+def test_batches_made_on_a_device_are_replayed(
+    device: Emulated, data: PairedDataset, degrade: str, off: float
+) -> None:
+    chain = load_chain(degrade)
+    scale = int((chain.scales or (1 if degrade == "denoise-color" else 4,))[0])
+    settings: dict[str, Any] = {"degrade": degrade, "scale": scale, "margin": 0, "workers": 0}
+    made = next(Loader(data, 4, device="cuda", seed=5, **settings).forever())
+    lr, hr = (value(made.tensors[side]).permute(0, 2, 3, 1).numpy() for side in ("lr", "hr"))
+
+    def apart(notes: str) -> float:
+        pairs = zip(backend.to_levels(hr), json.loads(notes), strict=True)
+        again = [replay(image, chain, note["degradation"], scale, hr_done=True) for image, note in pairs]
+        return float(np.abs(np.stack(again) - backend.to_levels(lr).astype(float)).mean())
+
+    notes = json.dumps(list(made.params))
+    assert apart(notes) <= off
+    assert apart(re.sub(r'"key": \d+', '"key": 1', notes)) > 3 * off  # other noise is seen
 
 
 @pytest.mark.parametrize("augment", sorted(PRESETS))

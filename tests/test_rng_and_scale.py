@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from scipy import stats
 
 from srdata.errors import UsageError
-from srdata.rng import Generators, generator, key, uniforms
+from srdata.rng import Generators, generator, key, seed_of, uniforms, words
 from srdata.scale import Scale, covered
 
 
@@ -87,3 +87,23 @@ def test_crop_is_what_lr_covers(value: float, size: int) -> None:
     assert scale.crop(size) == scale.hr(scale.lr(size)) <= size
     assert size - scale.crop(size) < scale.numerator
     assert covered(size, [scale, Scale(3)]) >= scale.crop(size)
+
+
+def test_words_are_those_of_splitmix64() -> None:
+    """What prng.di.unimi.it/splitmix64.c gives, as Rosetta Code ("Splitmix64") prints it."""
+    assert words(1234567, 5).tolist() == [
+        6457827717110365317,
+        3203168211198807973,
+        9817491932198370423,
+        4593380528125082431,
+        16408922859458223821,
+    ]
+    assert words(0, 1).tolist() == [0xE220A8397B1DCDAF]
+    assert words(2**64 - 1, 3).dtype == np.uint64  # and wraps round without a warning
+
+
+def test_keys_beside_each_other_have_seeds_of_their_own() -> None:
+    seeds = [seed_of(number) for number in range(1000)]
+    assert len(set(seeds)) == 1000
+    bits = np.unpackbits(np.array(seeds, np.uint64).view(np.uint8)).reshape(1000, 64)
+    assert stats.binomtest(int(bits.sum()), bits.size).pvalue > 1e-3

@@ -15,7 +15,7 @@ from srdata.augment.augmentation import Augmentation, Per, Sides, flags, numbers
 from srdata.degrade.model.distributions import chance, field_key
 from srdata.degrade.model.op import Params
 from srdata.degrade.model.ranges import between
-from srdata.degrade.numerics import backend
+from srdata.degrade.numerics.random_fields import uniform_field
 from srdata.errors import UsageError
 
 
@@ -93,7 +93,7 @@ def _of_one_size(sides: Sides) -> tuple[Tensor, Tensor]:
 def _kept(params: Sequence[Params], lr: Tensor) -> Tensor:
     """Which LR pixels stay, (N, 1, h, w), bool."""
     plain = lr.new_empty(0, dtype=torch.float32)
-    field: Any = backend.uniform_field([one["key"] for one in params], (1, *lr.shape[2:]), plain)
+    field: Any = uniform_field([one["key"] for one in params], (1, *lr.shape[2:]), plain)
     kept: Tensor = field >= numbers(params, "amount", lr)
     return kept
 

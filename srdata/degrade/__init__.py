@@ -9,7 +9,7 @@ lossy         what image and video files do to pixels
 model         what ops are made of: contract, settings, draws
 numerics      arithmetic on batches, the same for numpy and torch
 ops           `OPS`: every op that a chain may use
-whole_images  `degrade`: HR in; LR, HR and δ out
+whole_images  `degrade`: HR in; LR, HR and δ out; `replay`: LR again from HR and δ
 """
 
 from __future__ import annotations
@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from srdata.degrade.model.op import Op as Op
     from srdata.degrade.ops import OPS as OPS
     from srdata.degrade.whole_images import Degraded as Degraded
+    from srdata.degrade.whole_images import replay as replay
 else:
     __all__, __getattr__, __dir__ = lazy_names(
         __name__,
@@ -40,7 +41,7 @@ else:
             "srdata.degrade.lossy.jpeg": "jpeg",
             "srdata.degrade.model.op": "Op",
             "srdata.degrade.ops": "OPS",
-            "srdata.degrade.whole_images": "Degraded",
+            "srdata.degrade.whole_images": "Degraded replay",
         },
     )
 

@@ -63,8 +63,15 @@ def scale_of(chain: Chain, scale: Scale | float | None) -> Scale:
     return Scale(chain.scales[0])
 
 
-def replay(hr: Image, chain: Chain, delta: Delta, scale: Scale | float) -> Image:
-    """The LR of an HR image (both uint8 HWC) by a δ that was drawn before, bit for bit as it was then."""
+def replay(hr: Image, chain: Chain, delta: Delta, scale: Scale | float, hr_done: bool = False) -> Image:
+    """The LR of an HR image (both uint8 HWC) by a δ that was drawn before, bit for bit as it was then.
+
+    With `hr_done`, `hr` is the image that came with that LR, to which the chain has done what it does to HR.
+    Where LR was made on a device, noise is the same to the bit; samples may differ by a level, and by a few
+    after a JPEG.
+    """
+    if hr_done:
+        chain, delta = chain.model_copy(update={"hr": ()}), delta[len(chain.hr) :]
     return chain.apply_image(covered_part(hr, scale), delta, scale)
 
 

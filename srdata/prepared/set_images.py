@@ -84,9 +84,7 @@ def replay_image(images: PreparedImages, row: int, scale: Scale) -> Pixels:
     if not isinstance(degradation, dict) or str(scale) not in degradation:
         raise SetError(f"{images.folder}: the recipe does not say how LR at {scale.label} was made")
     chain = load_chain(degradation[str(scale)])
-    stored_hr = images.read(row, HR)  # what the chain does to HR is done
-    steps = chain.model_copy(update={"hr": ()})
-    return whole_images.replay(stored_hr, steps, delta[len(chain.hr) :], scale)
+    return whole_images.replay(images.read(row, HR), chain, delta, scale, hr_done=True)
 
 
 def explain(path: str | Path, key: str) -> dict[str, Any]:

@@ -17,7 +17,7 @@ from srdata.data.crops.to_tensor import to_tensor
 from srdata.data.loading.batch import Batch
 from srdata.data.single_image.endless import Steps
 from srdata.degrade.model.distributions import field_key
-from srdata.degrade.numerics import backend
+from srdata.degrade.numerics.random_fields import normal_field
 from srdata.errors import UsageError
 from srdata.resize.taps import taps
 from srdata.rng import generator
@@ -105,15 +105,15 @@ class DeepPrior(Steps):
         return Batch(tensors, [self._key], [{"augment": {"jitter": drawn}}], self.scale)
 
     def _perturbed(self, drawn: int) -> Tensor:
-        field = torch.empty_like(self.noise)
-        field.normal_(generator=backend.seeded(drawn, field))
-        return self.noise + self._jitter * field
+        field: Any = normal_field([drawn], self.noise.shape[1:], self.noise)
+        jittered: Tensor = self.noise + self._jitter * field
+        return jittered
 
 
 def _noise(seed: int, shape: tuple[int, int, int], amplitude: float) -> Tensor:
     """Drawn on the host, so that every device gets the same."""
-    drawn = torch.empty(1, *shape)
-    drawn.uniform_(generator=backend.seeded(field_key(generator(seed, "prior")), drawn))
+    bits = torch.Generator().manual_seed(field_key(generator(seed, "prior")))
+    drawn = torch.empty(1, *shape).uniform_(generator=bits)
     return drawn * amplitude
 
 

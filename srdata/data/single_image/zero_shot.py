@@ -22,6 +22,7 @@ from srdata.degrade.numerics.batch_resize import moved
 from srdata.degrade.numerics.blur_kernels import Kernel
 from srdata.degrade.numerics.filters import filter2d
 from srdata.degrade.numerics.kernel_files import as_correlation, read_kernels
+from srdata.degrade.numerics.random_fields import normal_field
 from srdata.errors import UsageError
 from srdata.resize import imresize
 from srdata.rng import generator
@@ -90,7 +91,7 @@ class ZeroShot(Steps):
         son = downscaled(father, self.scale, self._kernel)
         if self._fathers.noise:
             height, width, channels = son.shape
-            field = backend.normal_field([params["noise"]], (channels, height, width), son)
+            field = normal_field([params["noise"]], (channels, height, width), son)
             son = son + np.asarray(field)[0].transpose(1, 2, 0) * np.float32(self._fathers.noise / 255)
         return backend.clip(son)
 

@@ -1,6 +1,5 @@
 """What lossy image and video files do to pixels.
 
-device_constants  numbers that never change, kept on each device
 jpeg              JPEG on tensors, as libjpeg-turbo makes it
 jpeg_chroma       its chroma, reduced and enlarged
 jpeg_dct          its DCT, rounded as there

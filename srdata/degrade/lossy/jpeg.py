@@ -1,11 +1,11 @@
-"""JPEG as batched tensor code that follows libjpeg-turbo sample for sample, on any device that has float64.
+"""JPEG as batched tensor code that follows libjpeg-turbo sample for sample, on any device.
 
 What is followed is what OpenCV and Pillow run: fixed-point colour conversion, repeated edges, chroma averaged
 with alternating bias, the integer "islow" DCT both ways, the standard tables scaled by quality and limited to
 1 … 255, and "fancy" (triangle) chroma upsampling. Entropy coding loses nothing and is left out.
 
-Every sum is exact: integers, or integers over a power of two, all held by float64. Nothing waits for the
-device.
+Every sum is exact: integers, or integers over a power of two, of at most 24 bits, which float32 holds.
+Nothing waits for the device.
 
 Source: libjpeg-turbo, jccolor.c, jcparam.c, jcdctmgr.c, jdcolor.c; see also `jpeg_dct` and `jpeg_chroma`.
 """
@@ -13,27 +13,43 @@ Source: libjpeg-turbo, jccolor.c, jcparam.c, jcdctmgr.c, jdcolor.c; see also `jp
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import accumulate
 
 import torch
 from torch import Tensor
+from torch.nn.functional import pad
 
 from srdata.common.device_copies import sent
-from srdata.degrade.lossy.device_constants import constant
-from srdata.degrade.lossy.jpeg_chroma import extended, grown, shrunk
-from srdata.degrade.lossy.jpeg_dct import BLOCK, Rounding, forward_dct, inverse_dct
+from srdata.degrade.lossy.jpeg_chroma import Factors, grown, shrunk
+from srdata.degrade.lossy.jpeg_dct import (
+    BLOCK,
+    MIDDLE,
+    MIDDLE_COEFFICIENT,
+    Rounding,
+    forward_dct,
+    inverse_dct,
+)
 from srdata.degrade.lossy.still_codecs import JpegGradient, JpegSubsampling
+from srdata.degrade.numerics.device_constants import constant
+from srdata.degrade.numerics.torch_settings import own_settings
 from srdata.errors import UnknownNameError, UsageError
 
 _FACTORS: dict[str, tuple[int, int]] = {"4:4:4": (1, 1), "4:2:2": (2, 1), "4:2:0": (2, 2), "4:1:1": (4, 1)}
 
-_Rows = tuple[tuple[int, ...], ...]
+_Rows = tuple[tuple[float, ...], ...]
 
-# mixtures times 2**16
-_TO_LUMA: _Rows = ((19595, 38470, 7471),)
-_TO_CHROMA: _Rows = ((-11059, -21709, 32768), (32768, -27439, -5329))
-_CHROMA_TO_RGB: _Rows = ((0, 91881), (-22554, -46802), (116130, 0))
+
+def _fixed(*mixtures: tuple[int, ...]) -> _Rows:
+    """Mixtures of three or two planes in 16-bit fixed point."""
+    return tuple(tuple(weight / 2**16 for weight in mixture) for mixture in mixtures)
+
+
+_TO_YCC = _fixed((19595, 38470, 7471), (-11059, -21709, 32768), (32768, -27439, -5329))
+_CHROMA_TO_RGB = _fixed((0, 91881), (-22554, -46802), (116130, 0))
 _HALF = 0.5
 _BELOW_HALF = 0.5 - 2**-16  # so that pure blue and pure red stay below 128
+_MIDDLE = (((((MIDDLE_COEFFICIENT, *[0] * 7),),),), *[((((0,) * 8,),),)] * 7)  # (8, 1, 1, 1, 8)
+_OFFSETS = (_HALF - MIDDLE, _BELOW_HALF, _BELOW_HALF)
 
 _LUMA_TABLE: _Rows = (
     (16, 11, 10, 16, 24, 40, 51, 61),
@@ -53,7 +69,7 @@ _CHROMA_TABLE: _Rows = (
     *[(99,) * 8] * 4,
 )
 
-_AWAY_FROM_ZERO = 1 + 2**-40  # turns a tie of coefficients into the larger one, and nothing else
+_AWAY_FROM_ZERO = 1 + 2**-20  # turns a tie of coefficients into the larger one, and nothing else
 
 
 def _floor_through(x: Tensor) -> Tensor:
@@ -96,13 +112,16 @@ def jpeg(
     Raises UsageError for another shape, a quality beyond 1 … 100, or an unknown subsampling or gradient.
     """
     _check(image, subsampling, gradient)
-    rounding = _ROUNDINGS[gradient]
-    with torch.set_grad_enabled(gradient != "none" and torch.is_grad_enabled()):
-        tables = sent(_tables(_qualities(quality, len(image))), image.device)
+    if not image.numel():
+        return image.clone()
+    rounding, wanted = _ROUNDINGS[gradient], gradient != "none" and torch.is_grad_enabled()
+    with own_settings(image.device), torch.set_grad_enabled(wanted):
+        factors = _FACTORS[subsampling] if image.shape[1] == 3 else None
+        tables = sent(_tables(_qualities(quality, len(image)), factors), image.device)
         levels = _levels(image, rounding)
-        if image.shape[1] == 1:
-            return _like(image, _coded(levels - 128, tables[:, :1], rounding) + 128)
-        return _like(image, _colour(levels, tables, _FACTORS[subsampling], rounding))
+        if factors is None:
+            return _like(image, _grey(levels, tables, rounding))
+        return _like(image, _colour(levels, tables, factors, rounding))
 
 
 def _check(image: Tensor, subsampling: str, gradient: str) -> None:
@@ -125,18 +144,27 @@ def _qualities(quality: int | Sequence[int] | Tensor, images: int) -> Tensor:
     return quality.int().clamp(1, 100)
 
 
-def _tables(quality: Tensor) -> Tensor:
-    """The luma and the chroma table of each quality: float64 (N, 2, 8, 8)."""
+def _tables(quality: Tensor, factors: Factors | None) -> Tensor:
+    """What divides and what multiplies a coefficient, (2, 8, N, groups, 1, 8).
+
+    The groups are as many as a chroma plane, whose blocks all have one table; luma fills several.
+    """
     percent = torch.where(quality < 50, 5000 // quality, 200 - 2 * quality)[:, None, None, None]
     standard = constant((_LUMA_TABLE, _CHROMA_TABLE), quality.device)
-    return ((standard * percent + 50) / 100).floor_().clamp_(1, 255)
+    steps = ((standard * percent + 50) / 100).floor_().clamp_(1, 255)
+    luma, chroma = steps[:, :1], steps[:, 1:].expand(-1, 2, -1, -1)
+    if factors is None:
+        steps = luma
+    else:
+        steps = torch.cat([luma.expand(-1, factors[0] * factors[1], -1, -1), chroma], 1)
+    return torch.stack([_AWAY_FROM_ZERO / 8 / steps, steps]).permute(0, 3, 1, 2, 4)[:, :, :, :, None]
 
 
 def _levels(image: Tensor, rounding: Rounding) -> Tensor:
     if image.dtype == torch.uint8:
-        return image.double()
+        return image.float()
     wide = image if image.dtype == torch.float64 else image.float()
-    return rounding.level(wide.clamp(0, 1).mul_(255)).double()
+    return rounding.level(wide.clamp(0, 1).mul_(255)).float()
 
 
 def _like(image: Tensor, levels: Tensor) -> Tensor:
@@ -145,32 +173,65 @@ def _like(image: Tensor, levels: Tensor) -> Tensor:
     return (levels.to(torch.promote_types(image.dtype, torch.float32)) * (1 / 255)).to(image.dtype)
 
 
-def _colour(levels: Tensor, tables: Tensor, factors: tuple[int, int], rounding: Rounding) -> Tensor:
+def _grey(levels: Tensor, tables: Tensor, rounding: Rounding) -> Tensor:
     height, width = levels.shape[2:]
-    luma = rounding.floor(_mixed(_HALF - 128, _TO_LUMA, levels))
-    chroma = rounding.floor(_mixed(_BELOW_HALF, _TO_CHROMA, levels))
-    luma = _coded(luma, tables[:, :1], rounding)
-    chroma = _coded(shrunk(chroma, factors, rounding), tables[:, 1:], rounding)
-    ends = -(-width // factors[0]), -(-height // factors[1])
-    chroma = grown(chroma[..., : ends[1], : ends[0]], factors, rounding)[..., :height, :width]
-    return rounding.floor(_mixed(luma + (_HALF + 128), _CHROMA_TO_RGB, chroma)).clamp_(0, 255)
+    whole = _extended(levels, BLOCK, BLOCK) - MIDDLE
+    (planes,) = _coded([whole], tables, rounding)
+    return planes[..., :height, :width]
 
 
-def _mixed(offset: Tensor | float, mixtures: _Rows, planes: Tensor) -> Tensor:
+def _colour(levels: Tensor, tables: Tensor, factors: Factors, rounding: Rounding) -> Tensor:
+    height, width = levels.shape[2:]
+    across, down = factors
+    whole = _extended(levels, across * BLOCK, down * BLOCK)
+    mixed = rounding.floor(_mixed(constant((_OFFSETS,), levels.device), _TO_YCC, whole))
+    chroma = shrunk(mixed[:, 1:], factors, rounding)
+    bottom, right = -(-height // down), -(-width // across)
+    if bottom < chroma.shape[2]:
+        chroma[:, :, bottom:] = chroma[:, :, bottom - 1 : bottom]  # repeated after the means are taken
+    luma, chroma = _coded([mixed[:, :1], chroma], tables, rounding)
+    chroma = grown(chroma[:, :, :bottom, :right], factors, rounding)
+    coloured = rounding.floor(_mixed(constant((_HALF,), levels.device), _CHROMA_TO_RGB, chroma))
+    return (coloured[..., :height, :width] + luma[..., :height, :width]).clamp_(0, 255)
+
+
+def _extended(planes: Tensor, across: int, down: int) -> Tensor:
+    """`planes` with their last column and row repeated up to a multiple of `across` and of `down`."""
+    right, bottom = -planes.shape[-1] % across, -planes.shape[-2] % down
+    return pad(planes, (0, right, 0, bottom), mode="replicate") if right or bottom else planes
+
+
+def _mixed(offset: Tensor, mixtures: _Rows, planes: Tensor) -> Tensor:
     """`offset` plus mixtures of `planes` in 16-bit fixed point."""
-    if not isinstance(offset, Tensor):
-        offset = planes.new_full((1, 1, 1, 1), offset)
-    weights = (constant(mixtures, planes.device) / 2**16).expand(len(planes), -1, -1)
-    mixed = torch.baddbmm(offset.flatten(2), weights, planes.flatten(2))
-    return mixed.reshape(len(planes), len(mixtures), *planes.shape[2:])
+    weights = constant(mixtures, planes.device).expand(len(planes), -1, -1)
+    mixed = torch.baddbmm(offset.view(1, -1, 1), weights, planes.flatten(2))
+    return mixed.view(len(planes), len(mixtures), *planes.shape[2:])
 
 
-def _coded(planes: Tensor, tables: Tensor, rounding: Rounding) -> Tensor:
-    """The planes (-128 … 127) after transform, quantisation and the way back, at their own size."""
-    height, width = planes.shape[2:]
-    coefficients = forward_dct(extended(planes, BLOCK, BLOCK), rounding)
-    whole = coefficients.shape
-    blocks = coefficients.reshape(*whole[:2], whole[2] // BLOCK, BLOCK, whole[3] // BLOCK, BLOCK)
-    steps = tables[:, :, None, :, None, :]
-    quantised = rounding.coefficient(blocks.mul_(_AWAY_FROM_ZERO / 8 / steps)).mul_(steps)
-    return inverse_dct(quantised.reshape(whole), rounding)[..., :height, :width]
+def _coded(planes: Sequence[Tensor], tables: Tensor, rounding: Rounding) -> list[Tensor]:
+    """Planes (-128 … 127, whole blocks) after transform, quantisation and the way back (0 … 255)."""
+    counts = [plane[0].numel() // BLOCK**2 for plane in planes]
+    blocks = planes[0].new_empty(BLOCK, len(planes[0]), sum(counts), BLOCK)
+    ends = [*accumulate(counts)]
+    for plane, count, end in zip(planes, counts, ends, strict=True):
+        _cut(blocks[:, :, end - count : end], plane.shape).copy_(plane.view(_in_blocks(plane.shape)))
+    coefficients = forward_dct(blocks, rounding).view(*tables.shape[1:4], -1, BLOCK)
+    quantised = rounding.coefficient(coefficients.mul_(tables[0]))
+    dequantised = torch.addcmul(constant(_MIDDLE, blocks.device), quantised, tables[1])
+    samples = inverse_dct(dequantised.view(blocks.shape), rounding)
+    return [
+        _cut(samples[:, :, end - count : end], plane.shape).reshape(plane.shape)
+        for plane, count, end in zip(planes, counts, ends, strict=True)
+    ]
+
+
+def _in_blocks(shape: torch.Size) -> tuple[int, ...]:
+    """The shape of planes with rows and columns told apart by block and within it."""
+    count, channels, height, width = shape
+    return count, channels, height // BLOCK, BLOCK, width // BLOCK, BLOCK
+
+
+def _cut(blocks: Tensor, shape: torch.Size) -> Tensor:
+    """Blocks (row within, N, block, column within) as a view of that shape."""
+    count, channels, down, _, across, _ = _in_blocks(shape)
+    return blocks.view(BLOCK, count, channels, down, across, BLOCK).permute(1, 2, 3, 0, 4, 5)

@@ -1,24 +1,36 @@
-"""libjpeg's "islow" DCT as exact tensor arithmetic: two matrix products, each rounded as libjpeg rounds.
+"""libjpeg's "islow" DCT as exact tensor arithmetic: matrix products, each rounded as libjpeg rounds.
 
 libjpeg computes each 8-point transform in integers and rounds only at its end, so that a transform is a
-product with one integer matrix. All products and sums are integers far below 2**53, so float64 holds every
-one of them exactly, in any order of summation and on any device that has float64.
+product with one integer matrix. The sums of the first pass forward are below 2**24, so that float32 holds
+them all, in any order of summation. Those of the others are not: their matrix M is split into 128 H + L,
+with L in -64 … 63, and floor((M v + half) / 2**s) is floor((H v + floor((L v + half) / 128)) / 2**(s - 7)),
+whose sums are below it: here v is below 12,400, as samples are below 128, quantisation moves no coefficient
+by more than 127.5, and the middle of the samples makes 4,096.
+
+Samples and coefficients are float32 (8, N, blocks, 8): the row within a block, the image, the block, the
+column within it. So the transform of all rows is one product, and that of all columns is one.
 
 Source: libjpeg-turbo, jfdctint.c and jidctint.c (Loeffler, Ligtenberg and Moschytz, ICASSP 1989).
 """
 
 from __future__ import annotations
 
+from functools import cache
 from typing import NamedTuple, Protocol
 
 import torch
 from torch import Tensor
 
-from srdata.degrade.lossy.device_constants import constant
+from srdata.degrade.numerics.device_constants import constant
+
+Matrix = tuple[tuple[int, ...], ...]
 
 BLOCK = 8  # the side of the squares that are transformed
 _FORWARD_SHIFTS = (11, 15)  # CONST_BITS - PASS1_BITS for the rows, CONST_BITS + PASS1_BITS for the columns
 _INVERSE_SHIFTS = (11, 18)  # the columns, then the rows with three bits more for the factor 8 of two passes
+_SPLIT = 7  # bits of the lower part of a matrix
+MIDDLE = 128  # what the decoder adds to every sample, here as MIDDLE_COEFFICIENT to the first of a block
+MIDDLE_COEFFICIENT = MIDDLE * BLOCK
 
 # The basis functions times 2**13 on the first four samples, as libjpeg's sums of 13-bit constants come out.
 # The other four samples mirror them: even functions with the same sign, odd ones with the opposite sign.
@@ -32,13 +44,15 @@ _HALF_BASIS = (
     (4433, -10704, 10704, -4433),
     (2260, -6436, 9633, -11363),
 )
-_BASES = {
-    shift: tuple(
-        tuple(sample / 2**shift for sample in (*half, *(sign * sample for sample in reversed(half))))
-        for half, sign in zip(_HALF_BASIS, (1, -1) * 4, strict=True)
-    )
-    for shift in {*_FORWARD_SHIFTS, *_INVERSE_SHIFTS}
-}
+_BASIS = tuple(
+    (*half, *(sign * sample for sample in reversed(half)))
+    for half, sign in zip(_HALF_BASIS, (1, -1) * 4, strict=True)
+)  # (function, sample)
+_LOWER = tuple(tuple((weight + 64) % 128 - 64 for weight in row) for row in _BASIS)
+_UPPER = tuple(
+    tuple((weight - low) // 128 for weight, low in zip(*rows, strict=True))
+    for rows in zip(_BASIS, _LOWER, strict=True)
+)
 
 
 class Step(Protocol):
@@ -56,34 +70,40 @@ class Rounding(NamedTuple):
 
 
 def forward_dct(samples: Tensor, rounding: Rounding) -> Tensor:
-    """libjpeg's coefficients, 8 times too large as it leaves them, each block where its samples were.
-
-    `samples`: float64 (N, C, H, W) of integers -128 … 127, H and W multiples of 8.
-    """
-    by_rows, by_columns = (_basis(samples.device, shift) for shift in _FORWARD_SHIFTS)
-    rows = rounding.floor(_along_rows(samples, by_rows.T).add_(0.5))
-    return rounding.floor(_along_columns(rows, by_columns).add_(0.5))
+    """libjpeg's coefficients, 8 times too large as it leaves them, of integers -128 … 127."""
+    by_rows, by_columns = _FORWARD_SHIFTS
+    half, basis = constant((0.5,), samples.device), _scaled(_BASIS, by_rows, samples.device)
+    rows = rounding.floor(torch.addmm(half, samples.reshape(-1, BLOCK), basis.T))
+    lower, upper = _split(by_columns, samples.device)
+    columns = rows.view(BLOCK, -1)
+    return _product((lower, columns), (upper, columns), by_columns, rounding).view(samples.shape)
 
 
 def inverse_dct(coefficients: Tensor, rounding: Rounding) -> Tensor:
-    """The samples of dequantised coefficients, held within -128 … 127."""
-    by_columns, by_rows = (_basis(coefficients.device, shift) for shift in _INVERSE_SHIFTS)
-    columns = rounding.floor(_along_columns(coefficients, by_columns.T).add_(0.5))
-    return rounding.floor(_along_rows(columns, by_rows).add_(0.5)).clamp_(-128, 127)
+    """The samples, held within 0 … 255, of dequantised coefficients with the MIDDLE_COEFFICIENT in them."""
+    by_columns, by_rows = _INVERSE_SHIFTS
+    lower, upper = _split(by_columns, coefficients.device)
+    columns = coefficients.view(BLOCK, -1)
+    rows = _product((lower.T, columns), (upper.T, columns), by_columns, rounding).view(-1, BLOCK)
+    lower, upper = _split(by_rows, coefficients.device)
+    samples = _product((rows, lower), (rows, upper), by_rows, rounding)
+    return samples.view(coefficients.shape).clamp_(0, 255)
 
 
-def _along_rows(planes: Tensor, matrix: Tensor) -> Tensor:
-    *rest, width = planes.shape
-    pieces = planes.reshape(*rest, width // BLOCK, BLOCK)
-    return torch.matmul(pieces, matrix).reshape(planes.shape)
+def _product(
+    low: tuple[Tensor, Tensor], high: tuple[Tensor, Tensor], shift: int, rounding: Rounding
+) -> Tensor:
+    """The product of which these are the lower and the upper part, over 2**shift, rounded to the nearest."""
+    above = shift - _SPLIT
+    carried = rounding.floor(torch.addmm(constant((0.5 * 2**above,), low[0].device), *low))
+    return rounding.floor(torch.addmm(carried, *high, beta=0.5**above))
 
 
-def _along_columns(planes: Tensor, matrix: Tensor) -> Tensor:
-    *rest, height, width = planes.shape
-    strips = planes.reshape(*rest, height // BLOCK, BLOCK, width)
-    return torch.matmul(matrix, strips).reshape(planes.shape)
+def _split(shift: int, device: torch.device) -> tuple[Tensor, Tensor]:
+    """The lower part of the basis in its unit, the upper one in that of the result."""
+    return _scaled(_LOWER, _SPLIT, device), _scaled(_UPPER, shift - _SPLIT, device)
 
 
-def _basis(device: torch.device, shift: int) -> Tensor:
-    """The 8x8 matrix (function, sample) divided by 2**shift."""
-    return constant(_BASES[shift], device)
+@cache
+def _scaled(matrix: Matrix, shift: int, device: torch.device) -> Tensor:
+    return constant(tuple(tuple(weight / 2**shift for weight in row) for row in matrix), device)

@@ -63,6 +63,11 @@ class Choice(Op):
         groups: dict[tuple[int, ...], list[int]] = {}
         for place, way in enumerate(ways):
             groups.setdefault(tuple(id(op) for op, _ in way), []).append(place)
+        if groups.pop((), []):  # nothing is done to these: they stay where they are
+            for places in groups.values():
+                part = x[backend.index(places, x)]
+                x = backend.replaced(x, places, follow([ways[k] for k in places], part))
+            return x
         return backend.by_groups(
             x, list(groups.values()), lambda part, places: follow([ways[k] for k in places], part)
         )

@@ -52,7 +52,7 @@ def weighted(rng: np.random.Generator, weights: Sequence[float]) -> int:
 
 
 def field_key(rng: np.random.Generator) -> int:
-    """A number that names a field of noise: see `backend.normal_field` and `backend.uniform_field`."""
+    """A number that names a field of noise: see `numerics/random_fields.py`."""
     return int(rng.random() * 2**53)
 
 

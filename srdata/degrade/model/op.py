@@ -62,7 +62,8 @@ class Op(Settings):
             return data
         if data["version"] != cls.version:
             raise ValueError(
-                f"version {data['version']} of {name_of(cls)} is asked for, this is {cls.version}"
+                f"version {data['version']} of {name_of(cls)} is asked for, this srdata has {cls.version} "
+                "with other pixels: prepare anew, or use the srdata that made this"
             )
         return {name: value for name, value in data.items() if name != "version"}
 

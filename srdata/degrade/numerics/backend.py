@@ -18,8 +18,6 @@ import numpy as np
 from numpy.typing import NDArray
 from typing_extensions import TypeIs
 
-from srdata.degrade.numerics import noise_tables
-
 if TYPE_CHECKING:
     import torch
 
@@ -78,9 +76,23 @@ def pad(x: X, left: int, right: int, top: int, bottom: int, rule: PadRule = "ref
     A border may be wider than the image, which torch's own padding refuses.
     """
     height, width = x.shape[2:]
+    if (
+        is_torch(x)
+        and x.is_floating_point()
+        and rule != "wrap"
+        and _fits(left, right, width, top, bottom, height)
+    ):
+        from torch.nn.functional import pad as padded
+
+        return cast(X, padded(x, (left, right, top, bottom), mode=rule))
     rows = index(_PLACES[rule](np.arange(-top, height + bottom), height), x)
     columns = index(_PLACES[rule](np.arange(-left, width + right), width), x)
     return cast(X, x[:, :, rows][:, :, :, columns])
+
+
+def _fits(left: int, right: int, width: int, top: int, bottom: int, height: int) -> bool:
+    """Whether each border is at least 0 and below the size of the image."""
+    return min(left, right, top, bottom) >= 0 and max(left, right) < width and max(top, bottom) < height
 
 
 def column(values: Sequence[float], like: Array) -> Array:
@@ -157,6 +169,15 @@ def by_groups(
     return stack(parts)[index(np.argsort(np.concatenate(groups)), x)]
 
 
+def replaced(x: Array, places: Sequence[int], part: Array) -> Array:
+    """A batch with other images at some places."""
+    if is_torch(x):
+        return x.index_copy(0, index(places, x), part)  # type: ignore[arg-type]  # both are tensors
+    changed = x.copy()
+    changed[list(places)] = part
+    return changed
+
+
 def images(x: NDArray[np.float32]) -> list[Plane]:
     """The images of a numpy batch as contiguous HWC arrays, without copying where `x` lies as NHWC."""
     return [np.ascontiguousarray(image) for image in x.transpose(0, 2, 3, 1)]
@@ -203,28 +224,6 @@ def through_bytes(x: Array, params: Sequence[Any], work: Callable[[Image, Any], 
     return torch.from_numpy(np.ascontiguousarray(result)).to(x.device)
 
 
-def normal_field(keys: Sequence[int], shape: tuple[int, int, int], like: Array) -> Array:
-    """Standard normal noise, NCHW; the field of an image depends on its key and `shape` (C, H, W) alone."""
-    return _fields(keys, shape, like, noise_tables.normals, "normal_")
-
-
-def uniform_field(keys: Sequence[int], shape: tuple[int, int, int], like: Array) -> Array:
-    """Uniform noise in [0, 1), NCHW; the field of an image depends on its key and `shape` (C, H, W) alone."""
-    return _fields(keys, shape, like, noise_tables.uniforms, "uniform_")
-
-
-def _fields(
-    keys: Sequence[int], shape: tuple[int, int, int], like: Array, draw: noise_tables.Draw, torch: str
-) -> Array:
-    channels, height, width = shape
-    if is_torch(like):
-        field = like.new_empty((len(keys), *shape))
-        for image, key in zip(field, keys, strict=True):
-            getattr(image, torch)(generator=seeded(key, like))
-        return field
-    return to_batch([draw(key, height * width * channels).reshape(height, width, channels) for key in keys])
-
-
 def select(condition: Any, yes: Any, no: Any) -> Any:
     """`yes` where `condition` holds, else `no`."""
     if isinstance(condition, np.ndarray):
@@ -232,10 +231,3 @@ def select(condition: Any, yes: Any, no: Any) -> Any:
     import torch
 
     return torch.where(condition, yes, no)
-
-
-def seeded(key: int, like: torch.Tensor) -> torch.Generator:
-    """A torch generator on the device of `like` that starts at `key`."""
-    import torch
-
-    return torch.Generator(like.device).manual_seed(key)

@@ -15,6 +15,7 @@ from srdata.degrade.model.ranges import Range, above, between
 from srdata.degrade.numerics import backend
 from srdata.degrade.numerics.backend import Array
 from srdata.degrade.numerics.filters import filter2d
+from srdata.degrade.numerics.random_fields import normal_field
 
 Variance = Annotated[Range, above(0), between(0, 1)]
 Gain = Annotated[Range, between(1, 8)]
@@ -33,7 +34,7 @@ class CameraNoise(Op):
     Denoising", CVPR 2019, section 3. Grey images have no mosaic.
     """
 
-    version: ClassVar[int] = 2
+    version: ClassVar[int] = 3
 
     op: Literal["camera_noise"] = "camera_noise"
     shot: Variance = (0.0001, 0.012)  # variance at white, linear light in 0–1
@@ -65,7 +66,7 @@ def _log_uniform(rng: np.random.Generator, span: tuple[float, float]) -> float:
 def _exposed(light: Any, params: Sequence[Params]) -> Any:
     shot: Any = backend.column([one["shot"] for one in params], light)
     read: Any = backend.column([one["read"] for one in params], light)
-    field: Any = backend.normal_field([one["key"] for one in params], tuple(light.shape[1:]), light)
+    field: Any = normal_field([one["key"] for one in params], light.shape[1:], light)
     return light + field * (light * shot + read) ** 0.5
 
 

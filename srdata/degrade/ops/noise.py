@@ -1,13 +1,10 @@
-"""Noise, with a field of its own for every image.
-
-On one kind of device δ gives the same field again; those of numpy, torch and CUDA agree in distribution.
-"""
+"""Noise, with a field of its own for every image, the same on every device."""
 
 from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Sequence
-from typing import Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
 
 import numpy as np
 from pydantic import Field, model_validator
@@ -17,7 +14,11 @@ from srdata.degrade.model.distributions import chance, field_key, pick, uniform
 from srdata.degrade.model.op import Op, Params
 from srdata.degrade.model.ranges import ODDS, Range, between
 from srdata.degrade.numerics import backend
-from srdata.degrade.numerics.backend import Array
+from srdata.degrade.numerics.backend import Array, Plane, is_torch
+from srdata.degrade.numerics.random_fields import interleaved, normal_field, normal_planes, uniform_field
+
+if TYPE_CHECKING:
+    import torch
 
 Kind = Literal["color", "gray", "channel", "correlated"]
 Levels = Annotated[Range, between(0, 255)]
@@ -58,21 +59,26 @@ class _NormalNoise(Op):
         return float(int(uniform(rng, (low, high + 1)))) if self.whole else uniform(rng, self.sigma)
 
     def apply(self, x: Array, params: Sequence[Params]) -> Array:
-        noisy = alike(x, params, ["kind"], self._noisy)
+        if is_torch(x):
+            noisy: Array = self._noisy(x, _noise(x, params))
+        else:
+            noisy = backend.each(x, params, lambda image, one: self._noisy(image, _plane_noise(image, one)))
         return backend.held(noisy) if self.clip else noisy
 
     @abstractmethod
-    def _noisy(self, x: Array, params: Sequence[Params]) -> Array:
-        """Images with noise of one kind."""
+    def _noisy(self, x: Any, noise: Any) -> Any:
+        """Images to which this noise was done."""
 
 
 class GaussianNoise(_NormalNoise):
     """Add normal noise."""
 
+    version: ClassVar[int] = 2
+
     op: Literal["gaussian_noise"] = "gaussian_noise"
 
-    def _noisy(self, x: Array, params: Sequence[Params]) -> Any:
-        return x + _noise(x, params)
+    def _noisy(self, x: Any, noise: Any) -> Any:
+        return x + noise
 
 
 class SpeckleNoise(_NormalNoise):
@@ -81,29 +87,48 @@ class SpeckleNoise(_NormalNoise):
     Source: KAIR `add_speckle_noise`, of BSRGAN+.
     """
 
+    version: ClassVar[int] = 2
+
     op: Literal["speckle_noise"] = "speckle_noise"
 
-    def _noisy(self, x: Array, params: Sequence[Params]) -> Any:
-        return x + x * _noise(x, params)
+    def _noisy(self, x: Any, noise: Any) -> Any:
+        return x + x * noise
 
 
-def _noise(x: Array, params: Sequence[Params]) -> Any:
-    """Noise for images that share it among channels in one way."""
-    kind, keys = params[0]["kind"], [one["key"] for one in params]
-    channels, height, width = x.shape[1:]
+def _plane_noise(image: Plane, drawn: Params) -> Plane:
+    """The noise of one image, HWC."""
+    (height, width, channels), kind = image.shape, drawn["kind"]
+    planes = 1 if kind == "gray" else 3 if kind == "correlated" else channels
+    field = normal_planes(drawn["key"], (planes, height, width))
     if kind == "correlated":
-        field: Any = backend.normal_field(keys, (3, height, width), x)
-        return _mixed(field, backend.table([one["mixing"] for one in params], x))[:, :channels]
-    field = backend.normal_field(keys, (1 if kind == "gray" else channels, height, width), x)
-    sigma = [one["sigma"][:channels] for one in params]
-    field *= backend.table(sigma, x).reshape(len(params), -1, 1, 1) * (1 / 255)
-    return field
+        mixing = np.array(drawn["mixing"], np.float32)[:, :channels]
+        return interleaved(sum(plane * row[:, None, None] for plane, row in zip(field, mixing, strict=True)))
+    field *= (np.array(drawn["sigma"][:channels]) / 255).astype(np.float32)[:, None, None]
+    return interleaved(field)
 
 
-def _mixed(field: Any, mixing: Any) -> Any:
-    """Channel c of each image as the sum over k of field k times mixing[k, c]."""
-    columns = mixing[:, :, :, None, None]
-    return sum(field[:, k, None] * columns[:, k] for k in range(3))
+def _noise(x: torch.Tensor, params: Sequence[Params]) -> torch.Tensor:
+    """Noise for a batch: mixtures of as many fields as one of its images needs.
+
+    A weight of zero adds nothing, not even an error of rounding, so that each gets what it would get alone.
+    """
+    channels, height, width = x.shape[1:]
+    weights = [_weights(one, channels) for one in params]
+    planes = max(len(rows[0]) for rows in weights)
+    mixing = np.zeros((len(params), channels, planes))
+    for target, rows in zip(mixing, weights, strict=True):
+        target[:, : len(rows[0])] = rows
+    field: Any = normal_field([one["key"] for one in params], (planes, height, width), x)
+    noise: torch.Tensor = (backend.tensor(mixing, x) @ field.flatten(2)).reshape(x.shape)
+    return noise
+
+
+def _weights(drawn: Params, channels: int) -> Any:
+    """What each channel takes of each field, (channels, fields)."""
+    if drawn["kind"] == "correlated":
+        return np.array(drawn["mixing"]).T[:channels]
+    sigma = np.array(drawn["sigma"][:channels]) / 255
+    return np.full((channels, 1), sigma) if drawn["kind"] == "gray" else np.eye(channels) * sigma
 
 
 def _random_mixing(rng: np.random.Generator) -> list[list[float]]:
@@ -122,6 +147,8 @@ class SaltPepper(Op):
     Source: wtp_dataset_destroyer "noise" of the types salt and pepper.
     """
 
+    version: ClassVar[int] = 2
+
     op: Literal["salt_pepper"] = "salt_pepper"
     amount: Part = (0.0, 0.05)  # part of the pixels
     salt: Part = (0.5, 0.5)  # part of those that turns white
@@ -137,7 +164,7 @@ class SaltPepper(Op):
 
 def _speckled(x: Any, params: Sequence[Params]) -> Any:
     channels = 1 if params[0]["gray"] else x.shape[1]
-    field: Any = backend.uniform_field([one["key"] for one in params], (channels, *x.shape[2:]), x)
+    field: Any = uniform_field([one["key"] for one in params], (channels, *x.shape[2:]), x)
     white: Any = backend.column([one["amount"] * one["salt"] for one in params], x)
     black: Any = backend.column([one["amount"] for one in params], x)
     return backend.select(field < white, 1.0, backend.select(field < black, 0.0, x))
@@ -148,6 +175,8 @@ class UniformNoise(Op):
 
     Source: wtp_dataset_destroyer "noise" of the type uniform.
     """
+
+    version: ClassVar[int] = 2
 
     op: Literal["uniform_noise"] = "uniform_noise"
     amplitude: Levels = Field(examples=[[5, 30]])  # 8-bit levels
@@ -163,5 +192,5 @@ class UniformNoise(Op):
 
 def _uneven(x: Array, params: Sequence[Params]) -> Any:
     channels = 1 if params[0]["gray"] else x.shape[1]
-    field: Any = backend.uniform_field([one["key"] for one in params], (channels, *x.shape[2:]), x)
+    field: Any = uniform_field([one["key"] for one in params], (channels, *x.shape[2:]), x)
     return x + (field - 0.5) * backend.column([2 * one["amplitude"] / 255 for one in params], x)

@@ -8,16 +8,24 @@ from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
 import cv2
 import numpy as np
 
-from srdata.colour import luma
-from srdata.degrade.model.by_setting import alike
 from srdata.degrade.model.distributions import chance, field_key, uniform
 from srdata.degrade.model.op import Op, Params
 from srdata.degrade.model.ranges import Range, between
-from srdata.degrade.numerics import backend, noise_tables
+from srdata.degrade.numerics import backend
 from srdata.degrade.numerics.backend import Array, Image, Plane, is_torch
+from srdata.degrade.numerics.photon_counts import (
+    expanded_noise,
+    expanded_noise_of_batch,
+    photons_of,
+    tabled_noise,
+    tabled_noise_of_batch,
+)
+from srdata.degrade.numerics.random_fields import half_planes, halves, interleaved
 
 if TYPE_CHECKING:
     import torch
+
+_GREY = (9798 / 32768, 19235 / 32768, 3735 / 32768)  # of red, green and blue; OpenCV, color_yuv.simd.hpp
 
 
 class PoissonNoise(Op):
@@ -27,7 +35,7 @@ class PoissonNoise(Op):
     distinct levels in the image, up to a power of two (Real-ESRGAN).
     """
 
-    version: ClassVar[int] = 2
+    version: ClassVar[int] = 3
 
     op: Literal["poisson_noise"] = "poisson_noise"
     scale: Annotated[Range, between(0, 100)] = (1.0, 1.0)
@@ -41,39 +49,54 @@ class PoissonNoise(Op):
         return {**drawn, "key": field_key(rng)}
 
     def apply(self, x: Array, params: Sequence[Params]) -> Array:
-        if is_torch(x):
-            return alike(x, params, ["gray"], _noisy_batch)
-        return backend.each(x, params, _noisy_plane)
+        return _noisy_batch(x, params) if is_torch(x) else backend.each(x, params, _noisy_plane)
 
 
 def _noisy_plane(image: Plane, drawn: Params) -> Plane:
-    grey = drawn["gray"] and image.shape[2] == 3
-    levels = backend.to_levels(cv2.cvtColor(image, cv2.COLOR_RGB2GRAY)[..., None] if grey else image)
-    photons = drawn["photons"] if "photons" in drawn else 2.0 ** np.ceil(np.log2(_distinct(levels)))
-    noise = noise_tables.poisson_noise(drawn["key"], levels, photons)
+    levels = _levels(image)
+    if drawn["gray"] and image.shape[2] == 3:
+        levels = cv2.cvtColor(levels, cv2.COLOR_RGB2GRAY)[..., None]
+    height, width, planes = levels.shape
+    bits = interleaved(half_planes(drawn["key"], (planes, height, width)))
+    if "photons" in drawn:
+        noise = expanded_noise(bits, levels, drawn["photons"])
+    else:
+        noise = tabled_noise(bits, levels, photons_of(levels))
     noise *= np.float32(drawn["scale"])
     return backend.held(image + noise)
 
 
-def _distinct(levels: Image) -> int:
-    return int(np.count_nonzero(cv2.calcHist([levels.reshape(len(levels), -1)], [0], None, [256], [0, 256])))
+def _levels(image: Plane) -> Image:
+    """The nearest 8-bit levels, of products in float32 as torch has them."""
+    wide = cv2.multiply(image, 255.0, dtype=cv2.CV_32F)
+    levels: Image = cv2.multiply(wide, 1.0, dtype=cv2.CV_8U).reshape(image.shape)
+    return levels
 
 
-def _noisy_batch(x: Array, params: Sequence[Params]) -> Any:
+def _noisy_batch(x: torch.Tensor, params: Sequence[Params]) -> torch.Tensor:
+    levels = (x * 255).round_().clamp_(0, 255)
+    bits = halves([one["key"] for one in params], x.shape[1:], x)
+    if x.shape[1] == 3 and any(one["gray"] for one in params):
+        import torch
+
+        grey: Any = backend.index([bool(one["gray"]) for one in params], x).bool().reshape(-1, 1, 1, 1)
+        levels = torch.where(grey, _grey_levels(levels), levels)
+        bits = torch.where(grey, bits[:, :1], bits)
+    if "photons" in params[0]:
+        noise = expanded_noise_of_batch(bits, levels, [one["photons"] for one in params])
+    else:
+        noise = tabled_noise_of_batch(bits, levels)
+    noise *= backend.tensor([one["scale"] for one in params], x).reshape(-1, 1, 1, 1)
+    noisy: torch.Tensor = backend.held(x + noise)
+    return noisy
+
+
+def _grey_levels(levels: torch.Tensor) -> torch.Tensor:
+    """OpenCV's grey of 8-bit levels, whose arithmetic float32 holds exactly."""
     import torch
 
-    clean: Any = backend.rounded(luma(x, span="full") if params[0]["gray"] and x.shape[1] == 3 else x)
-    if "photons" in params[0]:
-        photons: Any = backend.column([one["photons"] for one in params], x)
-    else:
-        photons = (_distinct_in_each(clean).log2() - 1e-5).ceil().exp2()  # what floats add to a whole number
-    draws = zip(clean * photons, params, strict=True)
-    counts = torch.stack([torch.poisson(mean, backend.seeded(one["key"], mean)) for mean, one in draws])
-    scale: Any = backend.column([one["scale"] for one in params], x)
-    return backend.held(x + (counts / photons - clean) * scale)
+    from srdata.degrade.numerics.device_constants import constant
 
-
-def _distinct_in_each(clean: torch.Tensor) -> torch.Tensor:
-    """How many levels each image has, as a column, without waiting for the device."""
-    levels = (clean * 255).round().long().flatten(1)
-    return clean.new_zeros(len(clean), 256).scatter_(1, levels, 1.0).sum(1).reshape(-1, 1, 1, 1)
+    weights = constant((_GREY,), levels.device).expand(len(levels), -1, -1)
+    half = constant((((0.5,),),), levels.device)
+    return torch.baddbmm(half, weights, levels.flatten(2)).floor_().view(len(levels), 1, *levels.shape[2:])

@@ -100,11 +100,10 @@ class Pixelate(Op):
 def _sharpened(x: torch.Tensor, params: Sequence[Params]) -> torch.Tensor:
     kernels = [filling(drawn["kernel_size"]) for drawn in params]
     residual: Any = x - gaussian(x, kernels)
-    rough = abs(residual) > column([drawn["threshold"] / 255 for drawn in params], x)
-    soft: Any = gaussian(rough * backend.table(1, x), kernels)
-    change: Any = clip(x + column([drawn["weight"] for drawn in params], x) * residual) - x
-    sharpened: torch.Tensor = clip(x + soft * change)
-    return sharpened
+    rough: Any = residual.abs() > column([drawn["threshold"] / 255 for drawn in params], x)
+    soft: Any = gaussian(rough.to(x.dtype), kernels)
+    sharp = x.addcmul(residual, column([drawn["weight"] for drawn in params], x)).clip_(0, 1)  # type: ignore[arg-type]  # a tensor
+    return x.lerp(sharp, soft).clip_(0, 1)
 
 
 def _sharpened_plane(image: Plane, drawn: Params) -> Plane:

@@ -1,0 +1,124 @@
+"""Fields of random numbers: a function of a key and a place alone, the same bits in numpy and on any device.
+
+The bits are those of `srdata.rng.words`, sixteen for a sample of a normal field. Plane after plane is drawn,
+so that the first plane of a field does not depend on how many there are.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from srdata.degrade.numerics import backend
+from srdata.degrade.numerics.backend import Array, is_torch
+from srdata.degrade.numerics.noise_tables import normal_quantiles
+from srdata.rng import GOLDEN, LAST_SHIFT, ROUNDS, seed_of, words
+
+if TYPE_CHECKING:
+    import torch
+
+Shape = Sequence[int]  # planes, height, width
+Planes = NDArray[Any]  # CHW
+
+_KEPT = 1 << 17  # words, a megabyte: enough for three planes of 418 x 418
+
+
+def normal_field(keys: Sequence[int], shape: Shape, like: Array) -> Array:
+    """Standard normal noise, NCHW, of 65,536 equally likely numbers, a field for each key."""
+    if not is_torch(like):
+        return backend.to_batch([interleaved(normal_planes(key, shape)) for key in keys])
+    return normal_numbers(halves(keys, shape, like))
+
+
+def uniform_field(keys: Sequence[int], shape: Shape, like: Array) -> Array:
+    """Uniform noise in [0, 1), NCHW, in steps of 2**-24, a field for each key."""
+    if not is_torch(like):
+        planes = [_parts(key, shape, np.uint32) >> np.uint32(8) for key in keys]
+        return backend.to_batch([interleaved(one.astype(np.float32) * np.float32(2**-24)) for one in planes])
+    import torch
+
+    numbers = _tensor_parts(keys, shape, like, torch.int32) >> 8
+    return (numbers & 0xFFFFFF).float().mul_(2**-24)
+
+
+def normal_planes(key: int, shape: Shape) -> Planes:
+    """The field of one image, float32."""
+    raw = half_planes(key, shape).reshape(1, -1)
+    field: Planes = cv2.LUT(raw, normal_quantiles()).reshape(shape)  # faster than numpy's take
+    return field
+
+
+def half_planes(key: int, shape: Shape) -> Planes:
+    """The random bits of one image, uint16."""
+    return _parts(key, shape, np.uint16)
+
+
+def halves(keys: Sequence[int], shape: Shape, like: torch.Tensor) -> torch.Tensor:
+    """The same bits for each of a batch, int16 (N, C, H, W), which stand for 65,536 more where negative."""
+    import torch
+
+    return _tensor_parts(keys, shape, like, torch.int16)
+
+
+def normal_numbers(raw: torch.Tensor) -> torch.Tensor:
+    """The number of each `halves`."""
+    from srdata.degrade.numerics.device_constants import kept
+
+    return kept(normal_quantiles, raw.device)[raw.long()]  # a negative place counts from the end
+
+
+def interleaved(planes: Planes) -> Planes:
+    """CHW as HWC."""
+    if len(planes) == 1:
+        return planes[0][..., None]  # type: ignore[no-any-return]  # of numpy's indexing
+    merged: Planes = cv2.merge(list(planes))
+    return merged
+
+
+def _parts(key: int, shape: Shape, kind: type[np.unsignedinteger[Any]]) -> Planes:
+    count, each = int(np.prod(shape)), 8 // kind().itemsize
+    parts: Any = words(seed_of(key), -(-count // each)).view(kind)
+    planes: Planes = parts[:count].reshape(shape)
+    return planes
+
+
+def _tensor_parts(keys: Sequence[int], shape: Shape, like: torch.Tensor, kind: torch.dtype) -> torch.Tensor:
+    count, each = int(np.prod(shape)), 8 // kind.itemsize
+    return _words(keys, -(-count // each), like).view(kind)[:, :count].view(len(keys), *shape)
+
+
+def _words(keys: Sequence[int], count: int, like: torch.Tensor) -> torch.Tensor:
+    """`words` for each key, int64 (N, count)."""
+    seeds = np.array([seed_of(key) for key in keys], np.uint64).view(np.int64)[:, None]
+    states: torch.Tensor = backend.index(seeds, like) + _steps(count, like.device)
+    for shift, factor in ROUNDS:
+        states = _folded(states, shift).mul_(_signed(factor))
+    return _folded(states, LAST_SHIFT)
+
+
+def _steps(count: int, device: torch.device) -> torch.Tensor:
+    """What SplitMix64 has added to the seed at each place."""
+    import torch
+
+    from srdata.degrade.numerics.device_constants import kept
+
+    if count <= _KEPT:
+        return kept(_first_steps, device)[:count]
+    return torch.arange(1, count + 1, device=device) * _signed(GOLDEN)
+
+
+def _first_steps() -> NDArray[np.int64]:
+    return (np.arange(1, _KEPT + 1, dtype=np.uint64) * np.uint64(GOLDEN)).view(np.int64)
+
+
+def _folded(states: torch.Tensor, shift: int) -> torch.Tensor:
+    """Each number xor itself shifted right, as if it had no sign."""
+    return (states >> shift).bitwise_and_((1 << (64 - shift)) - 1).bitwise_xor_(states)
+
+
+def _signed(word: int) -> int:
+    return word - 2**64 if word >= 2**63 else word
