@@ -43,6 +43,7 @@ from srdata.store.windows import Windows
 NAMES = paper_names()
 PAGE = (Path(__file__).parents[1] / "docs" / "recipes.md").read_text()
 BIG = ["hubble_deep_field.jpg", "astronaut.png"]  # the photographs that patches of 512 fit into
+CUT = {"gopro", "sidd"}  # whose images are cut into sub-images of 512
 MORE = {"div2k": ["rocket.jpg"]}  # so that it has windows of every class
 SCORED = {
     "classsr": ("psnr", (128, 64, 48)),
@@ -109,8 +110,12 @@ class Corpora:
 
     def _pairs(self, need: Need) -> None:
         pairs = {}
+        wanted = BIG if need.corpus in CUT else None
         for path in list_images(self.photographs):
-            hr = read_image(path)[:256, :256]
+            if wanted and path.name not in wanted:
+                continue
+            side = 512 if need.corpus in CUT else 256
+            hr = read_image(path)[:side, :side]
             pairs[path.stem] = (hr // 2 if need.scale == 1 else imresize(hr, 1 / float(need.scale)), hr)
         track = need.degradation.removeprefix("published:")
         write_folders(self.root / need.corpus, pairs, need.scale, f"{need.corpus}_train_", track)
@@ -148,12 +153,13 @@ def opened(paper: Paper, stage: Stage, corpora: Corpora, **options: Any) -> Any:
 
 
 def small(stage: Stage) -> dict[str, int]:
-    """Batches of many pixels are made smaller, so that tests are fast; above all where they are degraded."""
-    online = any(one.made == "online" for one in stage.settings.values())
+    """Smaller batches where pixels are many, above all where they are degraded or read as PNG: to be fast."""
+    settings = stage.settings.values()
+    slow = any(one.made == "online" or "published" in str(one.degradation) for one in settings)
     pixels = max(one.hr_size for one in stage.settings.values()) ** 2
     size = stage.batch.size
-    most = max(2, (150_000 if online else 1_500_000) // max(1, pixels))
-    return {"batch_size": most} if isinstance(size, int) and size > most else {}
+    most = max(2, (150_000 if slow else 1_500_000) // max(1, pixels))
+    return {"batch_size": most} if (size if isinstance(size, int) else size[0]) > most else {}
 
 
 def endless(loader: Any) -> Iterator[Any]:
