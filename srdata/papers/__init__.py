@@ -5,6 +5,7 @@
 
 as_text          a recipe as text: every setting, and how certain it is
 derived_outputs  what some networks are trained with besides LR and HR
+evidence         what each group of settings rests on, and where it departs from that
 load             `load_recipe`, `load_paper`: from YAML to a recipe, checked
 open_loaders     from a stage of a recipe to its loader
 paper            `Paper`, `Stage`: a recipe that opens its loaders

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import click
@@ -42,7 +42,8 @@ def _words(papers: Sequence[Paper]) -> str:
 def lines(paper: Paper) -> Iterator[str]:
     """The recipe in its resolved form. What is unverified says so, in another colour on a terminal."""
     yield f"# recipe {paper.name}: {paper.title}"
-    for name, values in (("paper", [paper.paper]), ("evidence", paper.evidence), ("note", paper.notes)):
+    told = {"paper": [paper.paper], "evidence": _by_group(paper.evidence), "note": paper.notes}
+    for name, values in {**told, "otherwise": _by_group(paper.deviations)}.items():
         yield from (f"{name:11}{value}" for value in values if value)
     for need in dict.fromkeys(need.how() for need in needs(paper.stages)):
         yield f"{'prepare':11}{need}"
@@ -57,6 +58,13 @@ def lines(paper: Paper) -> Iterator[str]:
         yield from _group(
             paper, "evaluation", [one.model_dump(exclude_none=True) for one in paper.evaluation]
         )
+
+
+def _by_group(told: Mapping[str, tuple[str, ...]]) -> list[str]:
+    """Each text with the group that it speaks of, if it speaks of one."""
+    return [
+        text if group == "rest" else f"{group}: {text}" for group, texts in told.items() for text in texts
+    ]
 
 
 def common_lines(stem: str) -> Iterator[str]:

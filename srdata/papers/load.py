@@ -8,6 +8,7 @@
       4: {init_from: hat-x2}                   # for x4 alone
 
 `variants` instead of `scales` makes recipes of other differences: swinir-denoise-gray-15, -25 and -50.
+In a file of one's own, mine.yaml, these are mine-x2.yaml, mine-x3.yaml and mine-x4.yaml.
 Settings of a stage stand at the top, where all stages have them, or in `stages`; those of a task likewise.
 Mappings are put together by key, everything else is replaced. Fragments use no fragments.
 """
@@ -25,7 +26,7 @@ from srdata.common.strict_yaml import Document, check, read_yaml
 from srdata.errors import RecipeError, UnknownNameError, UsageError
 from srdata.papers.paper import Paper, Stage
 from srdata.papers.schema import Setting
-from srdata.recipes.name_meaning import Kind, meaning, meanings, paper_file
+from srdata.recipes.name_meaning import Kind, meaning, meanings, own_paper_file, paper_file
 from srdata.recipes.set_recipe import Recipe, read_set_recipe
 
 Raw = dict[str, Any]
@@ -45,13 +46,12 @@ def load_recipe(name: str | Path) -> Recipe | Paper:
 
 
 def load_paper(name: str | Path) -> Paper:
-    """The paper recipe of that name, hat-x4, or in that YAML file.
+    """The paper recipe of that name, hat-x4, or in that YAML file; mine-x4.yaml is one of those in mine.yaml.
 
     UnknownNameError names the nearest, or the scales there are.
     """
     if Path(name).suffix in {".yaml", ".yml"}:
-        document = read_yaml(Path(name))
-        return read_paper(document, document.path.stem, _only_variant(document))
+        return _of_file(Path(name))
     if not (found := meanings(name, [Kind.PAPER])):
         raise UnknownNameError.among("recipe of a paper", str(name), paper_names())
     called = found[0].name
@@ -74,13 +74,18 @@ def names_in(stem: str) -> list[str]:
     return list(_variants(read_yaml(catalog.find(Shelf.PAPERS, stem)), stem))
 
 
-def read_paper(document: Document, name: str, variant: str = "") -> Paper:
-    """The recipe in a document, or one of its variants; raises RecipeError with every problem."""
+def read_paper(
+    document: Document, name: str, variant: str = "", beside: Mapping[str, str] | None = None
+) -> Paper:
+    """The recipe in a document, or one of its variants; raises RecipeError with every problem.
+
+    `beside` are the recipes in the same file of one's own, with what loads them.
+    """
     if not isinstance(document.data, dict):
         raise RecipeError([document.problem((), "must be a mapping of settings to values")])
     fragments, known = _listed(document, "uses"), _variants(document, name).values()
     try:
-        settings = _staged(_merged(dict(document.data), fragments, variant, known))
+        settings = _staged(_merged(dict(document.data), fragments, variant, known), beside or {})
     except UsageError as error:
         raise RecipeError([document.problem((), str(error))]) from error
     return check(Paper, replace(document, data={"name": name, **settings}))
@@ -101,7 +106,7 @@ def _merged(given: Raw, fragments: Iterable[Any], variant: str, known: Collectio
     return _over(merged, differing.get(variant, {}), f"at.{variant}")
 
 
-def _staged(merged: Raw) -> Raw:
+def _staged(merged: Raw, beside: Mapping[str, str]) -> Raw:
     """The settings of the paper, and those of each stage in full."""
     shared = {key: value for key, value in merged.items() if key in _RUN and key != "stages"}
     paper = {key: value for key, value in merged.items() if key not in _RUN or key == "scale"}
@@ -109,7 +114,17 @@ def _staged(merged: Raw) -> Raw:
     if not isinstance(stages, list):
         raise UsageError("stages must be a list")
     own = [_tasked(_over(shared, stage, f"stages[{place}]")) for place, stage in enumerate(stages)]
-    return {**paper, "stages": own}
+    return {**paper, "stages": [_started(stage, beside) for stage in own]}
+
+
+def _started(stage: Raw, beside: Mapping[str, str]) -> Raw:
+    """A stage that starts from recipes of the same file says what loads these."""
+    given = stage.get("init_from")
+    if isinstance(given, str):
+        return {**stage, "init_from": beside.get(given, given)}
+    if isinstance(given, list):
+        return {**stage, "init_from": [beside.get(one, one) for one in map(str, given)]}
+    return stage
 
 
 def _tasked(stage: Raw) -> Raw:
@@ -134,14 +149,17 @@ def _over(base: Mapping[str, Any], above: Any, place: str = "") -> Raw:
     return merged
 
 
-def _only_variant(document: Document) -> str:
-    """The scale or variant that a file is for; raises RecipeError where it names several."""
-    variants = list(_variants(document, document.path.stem).values())
-    if len(variants) == 1:
-        return variants[0]
-    key = "scales" if _listed(document, "scales") else "variants"
-    what = f"a file of yours is one recipe: leave one of {', '.join(variants)}"
-    raise RecipeError([document.problem((key,), what)])
+def _of_file(path: Path) -> Paper:
+    """The recipe in a file of one's own; raises RecipeError where there are several, or not that one."""
+    document = read_yaml(own_paper_file(path))
+    variants = _variants(document, document.path.stem)
+    names = list(variants) if path == document.path else [path.stem]
+    if len(names) > 1 or names[0] not in variants:
+        key = next((key for key in ("scales", "variants") if _listed(document, key)), "title")
+        there = ", ".join(f"{name}{path.suffix}" for name in variants)
+        raise RecipeError([document.problem((key,), f"this file holds {there}: name one of them")])
+    beside = {name: str(path.with_stem(name)) for name in variants}
+    return read_paper(document, path.stem, variants[names[0]], beside)
 
 
 def _variants(document: Document, stem: str) -> dict[str, str]:

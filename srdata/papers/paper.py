@@ -9,6 +9,7 @@ from pydantic import Field, model_validator
 
 from srdata.common.strict_model import StrictModel
 from srdata.errors import UnknownNameError
+from srdata.papers.evidence import ByGroup, unfounded
 from srdata.papers.schema import Evaluation, StageSettings, Status
 from srdata.recipes.set_recipe import ScaleField
 from srdata.vocabulary import Split
@@ -36,8 +37,9 @@ class Paper(StrictModel):
     name: str
     title: str
     paper: str = ""
-    evidence: tuple[str, ...] = ()  # repository:path, or what was read
+    evidence: ByGroup  # repository:path, or what was read
     status: Status
+    deviations: ByGroup  # what is done otherwise than by the authors
     notes: tuple[str, ...] = ()
     scale: ScaleField | None = None  # none where there are several
     stages: Annotated[tuple[Stage, ...], Field(min_length=1)]
@@ -47,6 +49,8 @@ class Paper(StrictModel):
     def _evident(self) -> Self:
         if len(self.status.of("unverified")) < len(Status.model_fields) and not self.evidence:
             raise ValueError("evidence: what is confirmed, even in part, needs a source")
+        if problems := list(unfounded(self.status, self.evidence, self.deviations)):
+            raise ValueError("; ".join(problems))
         return self
 
     def stage(self, name: str | None = None) -> Stage:

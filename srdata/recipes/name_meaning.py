@@ -137,9 +137,18 @@ def _variant_of(name: str) -> list[str]:
     return [found[2]] if found else []
 
 
+def own_paper_file(path: str | Path) -> Path:
+    """The file of one's own in which the paper recipe of that path is: mine.yaml for mine-x4.yaml."""
+    asked = Path(path)
+    found = _VARIANT.fullmatch(asked.stem)
+    several = asked.with_stem(found["stem"]) if found else asked
+    return several if several.is_file() and not asked.is_file() else asked
+
+
 def holds_paper(path: str | Path) -> bool:
     """Whether a YAML file is the recipe of a paper; False where there is no file."""
-    return Path(path).is_file() and _of_paper(read_yaml(Path(path)))
+    file = own_paper_file(path)
+    return file.is_file() and _of_paper(read_yaml(file))
 
 
 def _of_paper(document: Document) -> bool:
