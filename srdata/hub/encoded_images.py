@@ -54,6 +54,13 @@ class EncodedColumn:
             raise ImageError(f"{self.name(row)}: holds no image")
         return self._open_file(path, row)
 
+    def file(self, row: int) -> dict[str, Any]:
+        """Bytes and path of an image file: its bytes also where the table has but its path below a root."""
+        value, path = self.table.column(self.column)[row], self.path(row)
+        encoded = value["bytes"] if pa.types.is_struct(value.type) else value
+        here = encoded.is_valid or (path is not None and _lies_in(path, self.roots))
+        return {"bytes": self.data(row) if here else None, "path": path}
+
     def headers(self) -> Iterator[ImageInfo]:
         """What the header of every image says; raises ImageError."""
         for row in range(len(self)):
