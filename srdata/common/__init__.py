@@ -13,7 +13,6 @@ only_choice          the one that is meant of several
 output_paths         never over what a user has
 processes            work on many processes: results in order, signals, locks, which run may write
 progress             how far long work has come
-remote_files         files at addresses: s3://, https:// and the like, brought here verified
 safe_names           names that mean one file on every system
 strict_model         files and settings that are checked whole
 strict_yaml          YAML read strictly, with the line of every value

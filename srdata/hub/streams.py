@@ -11,8 +11,6 @@ import pyarrow as pa
 from pyarrow import parquet
 
 from srdata.common.only_choice import pick
-from srdata.common.remote_files import RemoteFile, shown
-from srdata.errors import SourceError
 from srdata.hub.address import HubName
 from srdata.hub.open_table import load_all, reading_errors
 
@@ -47,7 +45,7 @@ class Stream:
 
     def blocks_of_copy(self, shard: int, copy: Path, rows: int) -> Iterator[pa.Table]:
         """The same out of a copy of the file of a shard; raises SourceError."""
-        if _form(self.files(shard)[0]) == "parquet":
+        if form_of(self.files(shard)[0]) == "parquet":
             return self._reading(_parquet_blocks(copy, rows))
         return self._reading(_blocks(of_files("webdataset", [str(copy)]), rows))
 
@@ -60,7 +58,7 @@ class Stream:
         arguments = getattr(source, "kwargs", {})
         files = [str(file) for file in arguments.get("files") or arguments.get("tar_paths") or ()]
         whole = set(arguments.get("row_groups_list") or [None]) == {None}
-        return files if whole and len(files) == 1 and _form(files[0]) else []
+        return files if whole and len(files) == 1 and form_of(files[0]) else []
 
     def _reading(self, blocks: Iterator[pa.Table]) -> Iterator[pa.Table]:
         while True:
@@ -79,25 +77,6 @@ def open_stream(place: Path | HubName, config: str | None, split: str | None) ->
     return Stream(
         place, _undecoded(found[chosen]), f"{place} {chosen}", roots, f"{version}\n{config}\n{chosen}"
     )
-
-
-def open_files(address: str, files: list[RemoteFile], split: str | None) -> Stream:
-    """A split of Parquet or tar files below an address, as their names tell it; UsageError, SourceError."""
-    forms = {_form(file.address) for file in files} - {None}
-    if len(forms) != 1:
-        found = "both Parquet and tar files" if forms else "no prepared set, and no Parquet or tar files"
-        raise SourceError(f"{shown(address)} holds {found}: give the address of a folder with one of them")
-    (form,) = forms
-    named: dict[str, list[RemoteFile]] = {}
-    for file in files:
-        if _form(file.address) == form:
-            named.setdefault(_split_of(file.address), []).append(file)
-    where = shown(address)
-    chosen = pick("split", split, list(named), where)
-    with reading_errors(where):
-        rows = of_files(str(form), [file.address for file in named[chosen]])
-    identity = "\n".join(file.identity for file in named[chosen])
-    return Stream(where, rows, f"{where} {chosen}", (), identity)
 
 
 def of_files(form: str, files: list[str]) -> Any:
@@ -129,12 +108,6 @@ def _parquet_blocks(path: Path, count: int) -> Iterator[pa.Table]:
             yield pa.Table.from_batches([batch])
 
 
-def _form(file: str) -> str | None:
+def form_of(file: str) -> str | None:
+    """What `datasets` calls the form of a file, by its name; None where it is no table."""
     return next((form for suffix, form in _TABLES.items() if file.endswith(suffix)), None)
-
-
-def _split_of(address: str) -> str:
-    """The split that the name of a file begins with: train-00000.parquet, or the folder train/."""
-    known = ("train", "validation", "valid", "val", "test")
-    *_, folder, name = address.split("/")
-    return next((one for one in known if name.startswith(one) or folder == one), "train")

@@ -12,7 +12,6 @@ import numpy as np
 import torch
 from torch.utils.data import IterableDataset
 
-from srdata.common.remote_files import is_address
 from srdata.data.crops.to_tensor import check_dtype
 from srdata.data.datasets.crop_settings import check_crops, crop_settings
 from srdata.data.datasets.drawn_pairs import pairs_of
@@ -26,6 +25,7 @@ from srdata.data.streams.open_shards import open_shards
 from srdata.data.streams.shard_cache import USUAL_BYTES, ShardCache
 from srdata.discovery.forms.table_columns import Given
 from srdata.errors import UsageError
+from srdata.fetch.remote_files import is_address
 from srdata.hub.address import is_hub_name
 from srdata.images import ImagePolicy
 from srdata.scale import Scale

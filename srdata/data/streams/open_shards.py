@@ -6,18 +6,19 @@ from functools import partial
 from pathlib import Path
 from typing import Protocol
 
-from srdata.common.remote_files import files_below, joined, look_at
 from srdata.data.pair_sources.found_pairs import choose_pairs
 from srdata.data.pair_sources.sources import PairSource
 from srdata.data.pair_sources.table_pairs import choose_reading, told_scale
+from srdata.data.streams.addressed_tables import open_address
 from srdata.data.streams.set_shards import FoundShards, set_shards
 from srdata.data.streams.shard_cache import ShardCache
 from srdata.data.streams.table_shards import TableShards
 from srdata.discovery.forms.table_columns import Given
 from srdata.discovery.forms.table_parts import first_size, is_table
 from srdata.discovery.known_forms import look_for_parts
+from srdata.fetch.remote_files import joined, look_at
 from srdata.hub.address import HubName
-from srdata.hub.streams import Stream, open_files, open_stream
+from srdata.hub.streams import Stream, open_stream
 from srdata.images import ImagePolicy
 from srdata.scale import Scale
 from srdata.store.set_json import SET_FILE, read_set
@@ -69,7 +70,7 @@ def open_shards(
         if found is not None and found.paired:
             pairs = choose_pairs(place, found, split, None, scale)
             return FoundShards(place, pairs, only, policy, cache), only
-    stream = _open_files_at(place, split) if isinstance(place, str) else open_stream(place, config, split)
+    stream = open_address(place, split) if isinstance(place, str) else open_stream(place, config, split)
     reading = choose_reading(
         stream.schema(), stream.where, stream.roots, columns, only, policy, partial(_first_size, stream)
     )
@@ -83,11 +84,6 @@ def _is_prepared(place: Path | str) -> bool:
     if isinstance(place, Path):
         return (place / SET_FILE).is_file() and read_set(place).layout == "lmdb"
     return look_at(joined(place, SET_FILE)) is not None
-
-
-def _open_files_at(address: str, split: str | None) -> Stream:
-    file = look_at(address)
-    return open_files(address, files_below(address) if file is None else [file], split)
 
 
 def _first_size(stream: Stream, column: str) -> tuple[int, int] | None:
