@@ -8,6 +8,7 @@ from srdata.fetch.remote_files import RemoteFile, files_below, look_at, shown
 from srdata.hub.open_table import reading_errors
 from srdata.hub.streams import Stream, form_of, of_files
 
+_NOTHING = "is no prepared set, and no Parquet or tar file, nor are there such below it: check the address"
 _SPLITS = ("train", "validation", "valid", "val", "test")
 
 
@@ -23,8 +24,8 @@ def open_address(address: str, split: str | None) -> Stream:
 def _open_files(address: str, files: list[RemoteFile], split: str | None) -> Stream:
     forms = {form_of(file.address) for file in files} - {None}
     if len(forms) != 1:
-        found = "both Parquet and tar files" if forms else "no prepared set, and no Parquet or tar files"
-        raise SourceError(f"{shown(address)} holds {found}: give the address of a folder with one of them")
+        found = "holds both Parquet and tar files: give the address of one" if forms else _NOTHING
+        raise SourceError(f"{shown(address)} {found}")
     (form,) = forms
     named: dict[str, list[RemoteFile]] = {}
     for file in files:

@@ -26,7 +26,6 @@ from srdata.scale import Scale
 
 _ROWS = 64  # that are written at a time
 _AT_ONCE = 8  # files whose rows are counted
-_IMAGE = pa.struct([("bytes", pa.binary()), ("path", pa.string())])
 
 
 @dataclass(frozen=True)
@@ -76,8 +75,10 @@ class TableShards:
     def _write(self, shard: int, path: Path) -> None:
         """Write the rows of a shard, verified where a hash of its file is declared."""
         files, copy = self.stream.files(shard), path.with_name(f"{path.name}.copy")
-        if not files or not is_address(files[0]):
+        if not files:
             return self._write_rows(self.stream.blocks(shard, _ROWS), path)
+        if not is_address(files[0]):
+            return self._write_rows(self.stream.blocks_of_copy(shard, Path(files[0]), _ROWS), path)
         remote = look_at(files[0])
         if remote is None:
             raise DownloadError(f"{files[0]} is there no longer: make the stream again")
@@ -108,8 +109,7 @@ class TableShards:
         for name in (self.reading.columns.hr, self.reading.columns.lr):
             if name is not None:
                 encoded = EncodedColumn(block, name, self.reading.where, self.reading.roots, first)
-                images = [encoded.file(row) for row in range(block.num_rows)]
-                columns[name] = pa.array(images, _IMAGE)
+                columns[name] = encoded.files()
         if key is not None:
             columns[key] = pa.array(map(str, block.column(key).to_pylist()), pa.string())
         return pa.table(columns)
