@@ -7,7 +7,7 @@ from pathlib import Path
 
 import click
 
-from benchmarks import crops, degrade, growth, imresize, index, loader, memory, pipeline
+from benchmarks import crops, degrade, growth, imresize, index, loader, memory, pipeline, streams
 from benchmarks.comparison import one_thread
 from benchmarks.tables import machine, markdown
 
@@ -24,6 +24,7 @@ BENCHMARKS = {
     "growth": growth.run,
     "index": index.run,
     "memory": memory.run,
+    "streams": streams.run,
 }
 
 

@@ -25,6 +25,12 @@ def busy(seconds: float) -> float:
     return seconds * (1 + os.getloadavg()[0] / (os.cpu_count() or 1))
 
 
+@pytest.fixture(scope="session", autouse=True)
+def shard_cache(tmp_path_factory: pytest.TempPathFactory) -> None:
+    """The shards of streams, of this process and those that it starts, beside what tests write."""
+    os.environ["SRDATA_CACHE"] = str(tmp_path_factory.mktemp("shards"))
+
+
 @pytest.fixture(scope="session")
 def photographs() -> Path:
     """The folder of the five packaged photographs."""

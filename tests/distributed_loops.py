@@ -50,6 +50,19 @@ def stream_before_the_group(path: Path) -> dict[str, Any]:
     return {"keys": found}
 
 
+def loader_of_a_stream(path: Path) -> dict[str, Any]:
+    """The beginning of an epoch, and its rest by a loader that goes on in larger batches."""
+    loader = Loader(StreamedPairs(path, patch_size=8, crops=2), BATCH, seed=2)
+    torch.distributed.init_process_group("gloo")
+    batches = iter(loader)
+    taken = [list(next(batches).keys) for _ in range(3)]
+    again = Loader(StreamedPairs(path, patch_size=8, crops=2), 2 * BATCH, seed=2)
+    again.load_state_dict(loader.state_dict())
+    found = {"taken": taken, "rest": [list(batch.keys) for batch in again]}
+    torch.distributed.destroy_process_group()
+    return found
+
+
 def accelerate(path: Path) -> dict[str, Any]:
     """With gradients of three batches added up, as the end of an epoch of a DataLoader ends that."""
     from accelerate import Accelerator
@@ -126,6 +139,7 @@ LOOPS: dict[str, Callable[[Path], dict[str, Any]]] = {
     for loop in (
         before_the_group,
         stream_before_the_group,
+        loader_of_a_stream,
         accelerate,
         accelerate_stream,
         accelerate_stream_as_told,

@@ -110,10 +110,12 @@ def right_answer(asked: Asked) -> Answer:
     wanted = asked.headers.get("range", "")
     if not wanted or asked.headers.get("if-range", headers["ETag"]) != headers["ETag"]:
         return Answer(asked.data, headers=headers)
-    start, size = int(wanted.removeprefix("bytes=").rstrip("-")), len(asked.data)
+    first, _, last = wanted.removeprefix("bytes=").partition("-")
+    start, size = int(first), len(asked.data)
     if start >= size:
         return Answer(b"", 416, {**headers, "Content-Range": f"bytes */{size}"})
-    return Answer(asked.data[start:], 206, {**headers, "Content-Range": f"bytes {start}-{size - 1}/{size}"})
+    end = min(int(last or size) + 1, size)
+    return Answer(asked.data[start:end], 206, {**headers, "Content-Range": f"bytes {start}-{end - 1}/{size}"})
 
 
 class _Quiet(ThreadingHTTPServer):
@@ -182,6 +184,9 @@ class Loopback:
                 headers = {name.lower(): value for name, value in self.headers.items()}
                 self.send(server.answer(Asked(path, headers, server.files.get(path, b""))))
 
+            def do_HEAD(self) -> None:
+                self.do_GET()
+
             def send(self, answer: Answer) -> None:
                 if answer.raw:
                     self.wfile.write(answer.raw[: answer.stop_after])
@@ -198,8 +203,9 @@ class Loopback:
                 if self.close_connection:
                     self.send_header("Connection", "close")
                 self.end_headers()
-                with contextlib.suppress(OSError):
-                    self.send_body(answer)
+                if self.command != "HEAD":
+                    with contextlib.suppress(OSError):
+                        self.send_body(answer)
 
             def send_body(self, answer: Answer) -> None:
                 body = answer.body[: answer.stop_after]

@@ -94,8 +94,7 @@ def test_any_number_of_readers_shares_all_rows_evenly(readers: int, files: int, 
 
 @pytest.mark.parametrize("write", [one_file, saved, imagefolder], ids=lambda write: write.__name__)
 def test_rows_are_counted_in_every_form(write: Callable[[Path], Path], tmp_path: Path) -> None:
-    stream = StreamedPairs(write(tmp_path / "here"))._stream
-    assert sum(map(stream.count, range(stream.shards))) == len(PAIRS)
+    assert len(StreamedPairs(write(tmp_path / "here")).rows) == len(PAIRS)
 
 
 @pytest.mark.parametrize("left", [0, 1])
@@ -189,11 +188,27 @@ def test_the_rest_comes_after_a_state_is_loaded(taken: int, tmp_path: Path) -> N
 
 def test_the_state_of_other_settings_is_refused(tmp_path: Path) -> None:
     folder = one_file(tmp_path / "here")
-    state = StreamedPairs(folder, buffer=4).state_dict()
-    with pytest.raises(UsageError, match="the state is of buffer 4, here buffer is 8"):
-        StreamedPairs(folder, buffer=8).load_state_dict(state)
-    with pytest.raises(UsageError, match="the state is of readers 1, here readers is 2"):
-        StreamedPairs(folder, buffer=4, rank=0, world_size=2).load_state_dict(state)
+    state = StreamedPairs(folder, crops=2).state_dict()
+    for other in (StreamedPairs(folder, crops=3), StreamedPairs(folder, crops=2, shuffle=False)):
+        with pytest.raises(UsageError, match="the state is of another order than this stream has"):
+            other.load_state_dict(state)
+    with pytest.raises(UsageError, match="the state is of another seed"):
+        StreamedPairs(folder, crops=2, seed=1).load_state_dict(state)
+    less = StreamedPairs(in_files(tmp_path / "less", 1, dict(list(PAIRS.items())[:9])), crops=2)
+    with pytest.raises(UsageError, match="the state is of another data"):
+        less.load_state_dict(state)
+    before = {
+        "seed": 0,
+        "readers": 1,
+        "buffer": 256,
+        "shuffle": 1,
+        "epoch": 3,
+        "shard": 1,
+        "block": 0,
+        "row": 2,
+    }
+    with pytest.raises(UsageError, match=r"an earlier version .* set_epoch\(3\)"):
+        less.load_state_dict(before)
 
 
 def test_the_state_of_a_worker_is_that_of_a_reader(tmp_path: Path) -> None:
@@ -201,7 +216,7 @@ def test_the_state_of_a_worker_is_that_of_a_reader(tmp_path: Path) -> None:
     data = StreamedPairs(in_files(tmp_path / "here", 4), buffer=4)
     batches = DataLoader(Told(data), batch_size=None, num_workers=2)
     states = [state for _, state in batches]
-    assert {state["readers"] for state in states} == {2}
+    assert {tuple(state["read_by"]) for state in states} == {(1, 1, 2)}
     assert len(states) == len(PAIRS)
 
 

@@ -88,6 +88,19 @@ def test_a_stream_made_before_there_is_a_group(rows: Path, tmp_path: Path) -> No
     assert len({len(one["keys"]) for one in found}) == 1
 
 
+def test_ranks_take_the_batches_of_a_stream_in_turn_and_go_on_with_larger_ones(
+    rows: Path, tmp_path: Path
+) -> None:
+    found = by_ranks("loader_of_a_stream", rows, tmp_path)
+    loader = Loader(StreamedPairs(rows, patch_size=8, crops=2), 1, seed=2)
+    alone = [key for batch in loader for key in list(batch.keys)]
+    taken = in_turn([one["taken"] for one in found])
+    rest = in_turn([one["rest"] for one in found])
+    together = [key for batch in taken + rest for key in batch]
+    assert [len(batch) for batch in taken + rest] == [4] * 6 + [8] * len(rest)
+    assert together[: 24 + 48] == alone[: 24 + 48]
+
+
 def test_accelerate_sees_every_image_once(data: PairedDataset, prepared: Path, tmp_path: Path) -> None:
     pytest.importorskip("accelerate")
     found = by_ranks("accelerate", prepared, tmp_path)

@@ -10,6 +10,7 @@ option_file_pairs  `SrdataPairedDataset`: pairs as BasicSR, traiNNer-redux and n
 pair_sources       where pairs are read from: shards, folders, LMDB, tables, memory
 sampling           in which order items come, and which share of them a process takes
 single_image       training on one image: zero-shot pairs, deep image prior
+streams            shards that are brought here as they are needed, and the order of their rows
 """
 
 from __future__ import annotations

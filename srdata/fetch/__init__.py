@@ -9,6 +9,7 @@ manifest          what a data set holds, and what is known of its bytes
 match_files       which files are the images of a set
 obtain            from an image set to image files
 partial_download  what has come so far, to go on with
+remote_files      files at addresses: s3://, https:// and the like, brought here verified
 unpack            all files of an archive, checked, or nothing
 """
 

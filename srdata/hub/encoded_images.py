@@ -15,6 +15,7 @@ from typing import Any, BinaryIO, overload
 
 import fsspec
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from srdata.errors import ImageError
 from srdata.images import ImageInfo, probe
@@ -53,6 +54,22 @@ class EncodedColumn:
         if path is None:
             raise ImageError(f"{self.name(row)}: holds no image")
         return self._open_file(path, row)
+
+    def files(self) -> pa.StructArray:
+        """Bytes and path of each image file: its bytes also where the table has but its path below a root."""
+        column = self.table.column(self.column)
+        plain = not pa.types.is_struct(column.type)
+        data = column if plain else pc.struct_field(column, "bytes")
+        paths = [self.path(row) for row in range(len(self))]
+        if data.null_count:
+            given = data.is_valid().to_pylist()
+            here = [given[row] or _lies_in(path or "", self.roots) for row, path in enumerate(paths)]
+            data = pa.array(
+                [self.data(row) if there else None for row, there in enumerate(here)], pa.binary()
+            )
+        data = data.combine_chunks() if isinstance(data, pa.ChunkedArray) else data
+        fields = [data.cast(pa.binary()), pa.array(paths, pa.string())]
+        return pa.StructArray.from_arrays(fields, ["bytes", "path"])
 
     def headers(self) -> Iterator[ImageInfo]:
         """What the header of every image says; raises ImageError."""

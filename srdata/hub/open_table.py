@@ -130,14 +130,14 @@ def choose_config(known: Sequence[str], wanted: str | None, where: object) -> st
 
 
 @contextmanager
-def reading_errors(place: Path | HubName) -> Iterator[None]:
+def reading_errors(place: Path | HubName | str) -> Iterator[None]:
     """Turn what `datasets` raises over data that cannot be read into SourceError or DownloadError."""
     with hub_errors(place) if isinstance(place, HubName) else nullcontext(), _data_errors(place):
         yield
 
 
 @contextmanager
-def _data_errors(place: Path | HubName) -> Iterator[None]:
+def _data_errors(place: Path | HubName | str) -> Iterator[None]:
     from datasets.exceptions import DatasetsError
 
     try:

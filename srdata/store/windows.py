@@ -92,6 +92,11 @@ class Regions(NamedTuple):
         """Height and width of the images, (count, 2)."""
         return self.cells[self.images].astype(np.int64)
 
+    def at(self, some: slice) -> Regions:
+        """Some of them."""
+        orders = None if self.orders is None else self.orders[some]
+        return Regions(self.images[some], orders, self.corners[some], self.sizes[some], self.cells)
+
     def boxes(self, cell: int) -> Integers:
         """Top, left, height and width in pixels of which a cell has `cell` along a side, (count, 4)."""
         return cell * np.hstack([self.corners, self.sizes], dtype=np.int64)

@@ -5,4 +5,5 @@ padding      crops whose image is too small for them, or that reach beyond its b
 read_crops   crops read from a source, padded and turned as they were drawn
 regions      the items of a data set, and the crop that an epoch takes from each
 to_tensor    8-bit levels as tensors
+whole_pairs  whole images of a source, kept from the first time that one is read
 """

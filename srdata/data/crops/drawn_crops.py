@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import NamedTuple
 
 from srdata.data.crops.read_crops import Sides, cut, enlarges, shapes, stackable
@@ -48,6 +49,10 @@ class Drawn(NamedTuple):
         self.shapes()
         keep_memory()
         return cut(self.source, self.crops, self.patch, self.pad, self.only, out, self.around)
+
+    def each(self) -> Iterator[Drawn]:
+        """The crops one by one."""
+        return (self._replace(crops=self.crops.at(one)) for one in range(len(self.crops.inside.images)))
 
 
 def names(source: PairSource, regions: Regions) -> list[str]:

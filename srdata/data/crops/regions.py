@@ -26,6 +26,12 @@ class Crops(NamedTuple):
     within: Regions  # that they were drawn from
     colours: Integers | None = None  # RGB as 24 bits, for pad="flat"
 
+    def at(self, place: int) -> Crops:
+        """One of them."""
+        one = slice(place, place + 1)
+        turns, colours = (None if part is None else part[one] for part in (self.turns, self.colours))
+        return Crops(self.inside.at(one), turns, self.within.at(one), colours)
+
     def spots(self, cell: int) -> list[Spot]:
         """Where each lies among its possible places, in pixels of which a cell has `cell` along a side."""
         places = (self.inside.corners - self.within.corners) * cell

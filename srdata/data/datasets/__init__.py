@@ -1,6 +1,7 @@
 """Data sets: pairs by index, several sets as one, streams.
 
 crop_settings  what items are cropped, padded and turned by
+drawn_pairs    the items of drawn crops
 given_place    where a user says that pairs are
 item_epochs    the epoch of an item that is asked for without one
 mixed          `Mixed`: several data sets as one
@@ -8,5 +9,6 @@ open_source    which source of pairs is meant by what a user gives
 pair_types     what data sets give: an item, or a batch
 paired         `PairedDataset`: pairs by index
 shared_epoch   the number of the epoch, seen by all workers
-streaming      `StreamedPairs`: pairs that are read as they come and kept nowhere
+stream_rows    the rows of a stream as items
+streaming      `StreamedPairs`: pairs in shards that are brought as they are needed
 """

@@ -11,6 +11,8 @@ from numpy.typing import NDArray
 
 from srdata.data.crops.drawn_crops import Drawn
 from srdata.data.datasets.paired import PairedDataset
+from srdata.data.datasets.stream_rows import StreamRows
+from srdata.data.datasets.streaming import StreamedPairs
 from srdata.data.sampling.orders import Places, endless
 from srdata.errors import UsageError
 from srdata.rng import generator
@@ -42,16 +44,20 @@ class Mixed:
 
     def __init__(
         self,
-        sets: Sequence[PairedDataset],
+        sets: Sequence[PairedDataset | StreamedPairs],
         ratio: Sequence[float] | None = None,
         labels: Sequence[int] | None = None,
     ) -> None:
-        self.sets = tuple(sets)
+        self.sets = tuple(one.rows if isinstance(one, StreamedPairs) else one for one in sets)
         self.ratio = tuple(map(float, ratio or map(len, self.sets)))
         self.labels = None if labels is None else tuple(labels)
         if not self.sets or len({one.scale for one in self.sets}) != 1:
             raise UsageError(f"sets of scales {[str(one.scale) for one in self.sets]} cannot share a batch")
-        if len({one.source.channels for one in self.sets}) > 1:
+        if len(self.sets) > 1 and any(isinstance(one, StreamRows) for one in self.sets):
+            raise UsageError(
+                "a stream shares no batch with other sets: give each a Loader, and Alternating both"
+            )
+        if len({one.channels for one in self.sets}) > 1:
             raise UsageError("sets of single images and of two views cannot share a batch")
         if {len(self.ratio), len(self.labels or self.sets)} != {len(self.sets)}:
             raise UsageError(f"{len(self.sets)} sets need as many numbers in ratio= and labels=")
@@ -65,9 +71,14 @@ class Mixed:
         return self.sets[0].scale
 
     @property
+    def stream(self) -> StreamRows | None:
+        """The rows of a stream, where it is one."""
+        return self.sets[0] if isinstance(self.sets[0], StreamRows) else None
+
+    @property
     def channels(self) -> int:
         """Samples of a pixel: 3, or 6 of two views."""
-        return self.sets[0].source.channels
+        return self.sets[0].channels
 
     def __len__(self) -> int:
         return int(self._ends[-1])

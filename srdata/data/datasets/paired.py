@@ -13,14 +13,15 @@ from numpy.typing import ArrayLike
 from torch.utils.data import Dataset, get_worker_info
 
 from srdata.data.crops.drawn_crops import Drawn, names
-from srdata.data.crops.read_crops import Sides, stackable
+from srdata.data.crops.read_crops import Sides
 from srdata.data.crops.regions import Turning, draw
-from srdata.data.crops.to_tensor import check_dtype, to_tensor
+from srdata.data.crops.to_tensor import check_dtype
 from srdata.data.datasets.crop_settings import crop_settings, in_cells
+from srdata.data.datasets.drawn_pairs import pairs_of
 from srdata.data.datasets.given_place import choose_side, path_of, place_of
 from srdata.data.datasets.item_epochs import ItemEpochs
 from srdata.data.datasets.open_source import Choice, choose_windows, open_given
-from srdata.data.datasets.pair_types import Pair, Pairs, UnlikePair
+from srdata.data.datasets.pair_types import Pair, Pairs
 from srdata.data.pair_sources.sources import PairSource
 from srdata.data.pair_sources.stereo import ViewsSource
 from srdata.discovery.forms.table_columns import Given
@@ -137,6 +138,11 @@ class PairedDataset(Dataset[Pair]):
         return self._source
 
     @property
+    def channels(self) -> int:
+        """Samples of a pixel: 3, or 6 of two views."""
+        return self._source.channels
+
+    @property
     def patch_size(self) -> int | None:
         """The side of a crop in HR pixels; None where items are whole."""
         return None if self._crops.patch is None else self._crops.patch * self.scale.numerator
@@ -217,23 +223,7 @@ class PairedDataset(Dataset[Pair]):
 
     def _pairs(self, items: Integers, epochs: Integers) -> list[Pair]:
         """The items in these epochs."""
-        drawn = self.draw(items, epochs)
-        if len(items) > 1 and not stackable(drawn.crops, drawn.patch):
-            return self._unlike_pairs(items, epochs)
-        sides = {
-            name: to_tensor(images, self._dtype)
-            for name, images in zip(("lr", "hr"), drawn.read(), strict=True)
-            if self._only in (None, name)
-        }
-        return [
-            Pair(**{name: images[i] for name, images in sides.items()}, key=key)  # type: ignore[typeddict-item]  # the names are those of Pair
-            for i, key in enumerate(drawn.keys)
-        ]
-
-    def _unlike_pairs(self, items: Integers, epochs: Integers) -> list[Pair]:
-        """Items of different sizes, which are read one by one and make no batch."""
-        single = [self._pairs(items[i : i + 1], epochs[i : i + 1])[0] for i in range(len(items))]
-        return [UnlikePair(one) for one in single]  # type: ignore[misc]  # a Pair to those who take it
+        return pairs_of(self.draw(items, epochs), self._dtype)
 
     def batch(self, indices: ArrayLike, epoch: int | None = None, out: Sides | None = None) -> Pairs:
         """Items as uint8 arrays (count, height, width, 3), the fast way: no object is made for an item.

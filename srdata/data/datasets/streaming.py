@@ -1,90 +1,87 @@
-"""`StreamedPairs`: pairs for training out of a data set that is read as it comes and kept nowhere."""
+"""`StreamedPairs`: pairs for training out of shards that are brought as they are needed."""
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterator
-from itertools import chain, islice
 from os import PathLike
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
-from torch.utils.data import IterableDataset, get_worker_info
+from torch.utils.data import IterableDataset
 
-from srdata.data.crops.read_crops import cut
-from srdata.data.crops.regions import draw
-from srdata.data.crops.to_tensor import check_dtype, to_tensor
+from srdata.data.crops.to_tensor import check_dtype
 from srdata.data.datasets.crop_settings import check_crops, crop_settings
+from srdata.data.datasets.drawn_pairs import pairs_of
 from srdata.data.datasets.given_place import place_of
 from srdata.data.datasets.pair_types import Pair
-from srdata.data.datasets.shared_epoch import SharedEpoch, in_shared_memory
-from srdata.data.pair_sources.found_pairs import FoundStream, choose_pairs
-from srdata.data.pair_sources.sources import PairSource
-from srdata.data.pair_sources.table_pairs import choose_reading, told_scale
+from srdata.data.datasets.shared_epoch import SharedEpoch
+from srdata.data.datasets.stream_rows import StreamRows
 from srdata.data.sampling.ranks import Ranks, shared_by_accelerate
+from srdata.data.sampling.reader_share import ReaderShare, batch_of_dataloader
+from srdata.data.streams.open_shards import open_shards
+from srdata.data.streams.shard_cache import USUAL_BYTES, ShardCache
 from srdata.discovery.forms.table_columns import Given
-from srdata.discovery.forms.table_parts import first_size, is_table
-from srdata.discovery.known_forms import look_for_parts
-from srdata.errors import ImageError, UsageError
-from srdata.hub.address import HubName
-from srdata.hub.streams import Stream, open_stream
+from srdata.errors import UsageError
+from srdata.fetch.remote_files import is_address
+from srdata.hub.address import is_hub_name
 from srdata.images import ImagePolicy
-from srdata.rng import generator
-from srdata.rng import key as number_of
 from srdata.scale import Scale
-from srdata.store.windows import Integers, WholeImages
 from srdata.vocabulary import Only
-
-_POSITIVE = 2**63 - 1
-_ONE = np.zeros(1, np.int64)  # the one image of a row
-
-
-class _Share(NamedTuple):
-    """What one of several readers takes: some shards, and of each block of them every `parts`-th row."""
-
-    shards: Integers
-    part: int
-    parts: int
 
 
 class _Place(NamedTuple):
-    """Where a reader stands: at a row of a block of one of its shards."""
+    """Where a reader stands."""
 
-    shard: int = 0
-    block: int = 0
-    row: int = 0
-    filled: int = 0  # rows of another rank that were given in the end, so that all give as many
+    epoch: int
+    start: int = 0  # the position at which its pass began
+    given: int = 0  # items that it gave since
+    share: ReaderShare = ReaderShare(1, 0, 1, 0, 1)  # by which it took them
 
 
 class StreamedPairs(IterableDataset[Pair]):
-    """Pairs of HR and LR images, or aligned crops of them, out of a data set that is streamed.
+    """Pairs of HR and LR images, or aligned crops of them, out of shards that are brought as they are needed.
 
     >>> data = StreamedPairs("hf://my-lab/div2k-x4", split="train", patch_size=192)  # doctest: +SKIP
-    >>> loader = DataLoader(data, batch_size=16, num_workers=4)  # doctest: +SKIP
+    >>> loader = Loader(data, batch_size=16, device="cuda")  # doctest: +SKIP
 
-    `path` is hf://ORG/NAME, of which nothing is kept on this disk, or a folder or file in a form of
-    `datasets`, or of pairs in any form that a PairedDataset takes. What it reads and what an item is, is said
-    with the same words as for that.
+    `path` is hf://ORG/NAME; the address of a prepared set, or of Parquet or tar files, at s3://, https:// or
+    wherever else fsspec reads (s3:// needs `pip install s3fs`; credentials come from the environment); or a
+    folder or file of this machine in a form that a PairedDataset takes. What it reads and what an item is, is
+    said with the same words as for that.
 
-    The shards of an epoch come in an order drawn anew, shared out among all ranks and workers; where there
-    are fewer shards than readers, several read one and share its rows. `buffer` rows are read at a time and
-    shuffled among themselves. With `shuffle=False` all come in the order of the files. A crop depends on
-    (seed, epoch, key) alone, the order on seed, epoch and the number of readers. The epoch is what
-    `set_epoch` was given before the pass, also for workers that persist.
+    In which order
+        shuffle   shards come in an order drawn anew for every pass, and the rows of `window` of them at a
+                  time are mixed; with False all come as they lie
+        crops     so many crops of each image in an epoch, spread over some batches: what is fetched and
+                  decoded serves more often, and fewer images are seen in the same time
+        buffer    then at least so many images are gone through at a time; no batch of up to as many has an
+                  image more than twice
+    What is kept on this machine
+        cache     the folder of shards, by default SRDATA_CACHE or ~/.cache/srdata/shards; all processes of
+                  the machine share it
+        cache_bytes   its size: what was not used for the longest time goes first. Images are decoded once if
+                  their pixels fit into half of it. With 0 only what is in use is kept
 
-    Every row is read once an epoch. Ranks that train together all give as many: those with fewer rows of
-    their own give some of another rank once more, or with `even=False` do not. For that the rows of all
-    shards are counted before the first pass, where Parquet files do not tell them by reading them.
+    A shard is compared with the hash that the Hub, or the set, declares when it is brought, and again when a
+    process opens it.
+
+    Give it to a Loader, or to a DataLoader of torch: then call `set_epoch` before each pass. Batch k of epoch
+    e is a function of (seed, e, k), for any number of workers and ranks; a crop depends on (seed, e, key).
+    Ranks that train together all get as many rows: where there are not enough, the first of the epoch come
+    once more, or with `even=False` do not.
 
     Rank and world_size are those of `torch.distributed` when iteration begins, unless they are given. So
     nothing else may share out the items: what accelerate prepares is refused with the setting to use.
 
-    `state_dict` says where this reader stands, after the item that was given last. Workers of a DataLoader
-    are readers of their own: ask them by the StatefulDataLoader of torchdata.
+    `state_dict` says where this reader stands, after the item that was given last. Between batches it is good
+    for other numbers of ranks and another batch size too. Workers of a DataLoader are readers of their own:
+    ask them by the StatefulDataLoader of torchdata, with as many of them.
 
     Raises UsageError, DownloadError and LicenceError at once; while iterating, ImageError with the row that
-    cannot be used, SourceError and DownloadError.
+    cannot be used, SourceError, DownloadError and HashMismatchError.
     """
 
     def __init__(
@@ -102,39 +99,49 @@ class StreamedPairs(IterableDataset[Pair]):
         dihedral: bool = False,
         seed: int = 0,
         shuffle: bool = True,
+        window: int = 4,
         buffer: int = 256,
+        crops: int = 1,
         dtype: torch.dtype = torch.float32,
         images: ImagePolicy | None = None,
+        cache: str | PathLike[str] | None = None,
+        cache_bytes: int = USUAL_BYTES,
         rank: int | None = None,
         world_size: int | None = None,
         even: bool = True,
     ) -> None:
         check_crops(seed, pad, patch_size)
-        if buffer < 1:
-            raise UsageError(f"buffer {buffer} must be at least 1")
-        place = place_of(path, revision)
-        if place is None:
-            raise UsageError("give hf://ORG/NAME, or a folder or file in a form of `datasets`")
-        self._stream = stream = _open(place, config, columns, split, None if scale is None else Scale(scale))
-        self._reading = choose_reading(
-            stream.schema(), stream.where, stream.roots, columns, only, images, self._first_size
-        )
-        self.scale = Scale(scale) if scale is not None else self._first_scale()
-        self._crops = crop_settings(patch_size, pad, dihedral, seed, self.scale)
-        self._shuffle = shuffle
-        self._buffer = buffer
         self._dtype = check_dtype(dtype)
         self._ranks = Ranks(rank, world_size)
+        shards, only = open_shards(
+            str(path) if is_address(path) and not is_hub_name(path) else _here_or_hub(path, revision),
+            config=config,
+            split=split,
+            columns=columns,
+            scale=None if scale is None else Scale(scale),
+            only=only,
+            policy=images,
+            cache=ShardCache(None if cache is None else Path(cache), cache_bytes),
+        )
+        own = crop_settings(patch_size, pad, dihedral, seed, shards.scale)
+        self.rows = StreamRows(
+            shards, own, only, window=window, buffer=buffer, several=crops, shuffle=shuffle
+        )
+        self._seed = seed
         self._even = even
-        self._counts = in_shared_memory(torch.full((stream.shards,), -1))
         self._epoch = SharedEpoch()
-        self._at: tuple[int, _Place] | None = None  # the epoch, and the place after the last item
-        self._resumed: tuple[int, _Place] | None = None  # where to begin
+        self._at: _Place | None = None  # after the last item
+        self._resumed: _Place | None = None  # where to begin
+
+    @property
+    def scale(self) -> Scale:
+        """How many HR pixels face one LR pixel."""
+        return self.rows.scale
 
     @property
     def only(self) -> Only | None:
         """The side that is read alone; None for both."""
-        return self._reading.only
+        return self.rows.only
 
     def set_epoch(self, epoch: int) -> None:
         """Choose the epoch of the next pass, for this process and all workers."""
@@ -142,37 +149,77 @@ class StreamedPairs(IterableDataset[Pair]):
         self._epoch.set(epoch)
         self._at = self._resumed = None
 
-    def state_dict(self) -> dict[str, int]:
-        """Where this reader stands, as plain numbers."""
-        epoch, place = self._at or (self._epoch.get(), _Place())
-        return {**self._settings(), "epoch": epoch, **place._asdict()}
+    def state_dict(self) -> dict[str, Any]:
+        """Where this reader stands, as numbers and text.
 
-    def load_state_dict(self, state: dict[str, int]) -> None:
-        """Go on from the state of a reader with the same settings; UsageError for other ones."""
-        for name, mine in self._settings().items():
-            if state.get(name, mine) != mine:
-                raise UsageError(f"the state is of {name} {state[name]}, here {name} is {mine}")
-        place = _Place(state["shard"], state["block"], state["row"], state.get("filled", 0))
+        `samples` positions of the epoch are done by all readers together, and `given` more by this one.
+        """
+        place = self._at or _Place(self._epoch.get())
+        done, given = place.share.done(place.given)
+        read_by = list(_readers(place.share))
+        samples = min(place.start + done, self._length)
+        at = {"epoch": place.epoch, "samples": samples, "given": given, "read_by": read_by}
+        return {"seed": self._seed, **at, **self._digests()}
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Go on from the state of a reader of the same rows, seed and order; UsageError for other ones.
+
+        In mid-batch, or by one of several workers, it has to be of as many readers and as large batches.
+        """
+        if "samples" not in state:
+            raise UsageError(
+                "the state is of an earlier version of srdata, whose order depended on readers: begin its "
+                f"epoch anew by set_epoch({state.get('epoch', 0)})"
+            )
+        for name, mine in {"seed": self._seed, **self._digests()}.items():
+            if state[name] != mine:
+                raise UsageError(
+                    f"the state is of another {name} than this stream has ({state[name]}, here {mine}): give "
+                    "what it was made with, or begin the epoch anew by set_epoch"
+                )
         self._epoch.set(state["epoch"])
-        self._at = self._resumed = state["epoch"], place
+        batch, ranks, workers = state["read_by"]
+        share = ReaderShare(batch, 0, ranks, 0, workers)
+        self._at = self._resumed = _Place(state["epoch"], state["samples"], state["given"], share)
 
     def __iter__(self) -> Iterator[Pair]:
         """The items of the epoch for this rank and worker; after `load_state_dict` what is left of them."""
         self._refuse_accelerate()
-        self._ranks.use("stream")
-        epoch, start = self._resumed or (self._epoch.get(), _Place())
-        self._at, self._resumed = (epoch, start), None
-        share = self._share(epoch, *self._reader())
-        missing, fullest = self._missing(share, epoch)
-        end = _Place(len(share.shards), filled=missing)
-        own, others = self._all_rows(share, epoch, start), self._all_rows(fullest, epoch, _Place())
-        filling = islice(others, start.filled, missing)
-        filled = ((end._replace(filled=n), one) for n, (_, one) in enumerate(filling, start.filled + 1))
-        for place, source in chain(own, filled):
-            pair = self._pair(source, epoch)
-            self._at = epoch, place
-            yield pair
-        self._at = epoch, end
+        share = ReaderShare.now(self._ranks.use("stream"), batch_of_dataloader())
+        at = self._resumed or _Place(self._epoch.get())
+        if at.given and _readers(at.share) != _readers(share):
+            batch, ranks, workers = _readers(at.share)
+            raise UsageError(
+                f"the state is of {workers} worker(s) of {ranks} rank(s) in the midst of batches of {batch}: "
+                "go on with as many, or take a Loader, whose states are good for others"
+            )
+        self._at, self._resumed = at._replace(share=share), None
+        given = 0
+        for positions in share.positions(at.start, self._length, self._even):
+            before, given = given, given + len(positions)
+            if given <= at.given:
+                continue
+            for pair in self._pairs(positions[max(0, at.given - before) :], at.epoch):
+                at = at._replace(given=at.given + 1, share=share)
+                self._at = at
+                yield pair
+        self._at = _Place(at.epoch, self._length)
+
+    def _pairs(self, positions: range, epoch: int) -> list[Pair]:
+        """The items at some positions; those beyond the end stand for the first of the epoch."""
+        length, order = self._length, self.rows.order
+        wrapped = [at if at < length else (at - length) % length for at in positions]
+        places = order.places(self._seed, epoch, np.array(wrapped), len(self.rows))
+        return pairs_of(self.rows.draw(*places), self._dtype)
+
+    @property
+    def _length(self) -> int:
+        return self.rows.order.length(len(self.rows))
+
+    def _digests(self) -> dict[str, str]:
+        order = self.rows.order
+        settings = f"{order.window} {order.buffer} {order.crops} {order.shuffle}"
+        return {"data": _digest(*self.rows.identity()), "order": _digest(settings.encode())}
 
     def _refuse_accelerate(self) -> None:
         caller = shared_by_accelerate()
@@ -183,115 +230,18 @@ class StreamedPairs(IterableDataset[Pair]):
                 "and Accelerator dataloader_config=DataLoaderConfiguration(dispatch_batches=False)"
             )
 
-    def _missing(self, share: _Share, epoch: int) -> tuple[int, _Share]:
-        """How many rows this reader has fewer than that of another rank with the most, and the share of that.
 
-        Readers of the same number in their ranks are compared, so that all ranks give as many batches.
-        """
-        reader, readers = self._reader()
-        ranks = self._ranks.now().ranks if self._even else 1
-        if ranks == 1:
-            return 0, share
-        workers = readers // ranks
-        shares = [self._share(epoch, one, readers) for one in range(reader % workers, readers, workers)]
-        counts = [self._rows_in(one) for one in shares]
-        most = max(counts)
-        return most - self._rows_in(share), shares[counts.index(most)]
-
-    def _rows_in(self, share: _Share) -> int:
-        """How many rows a share has."""
-        total = 0
-        for shard in share.shards.tolist():
-            if self._counts[shard] < 0:
-                self._counts[shard] = self._stream.count(shard)
-            blocks, rest = divmod(int(self._counts[shard]), self._buffer)
-            for rows, times in ((self._buffer, blocks), (rest, 1)):
-                total += times * len(range(share.part, rows, share.parts))
-        return total
-
-    def _all_rows(self, share: _Share, epoch: int, start: _Place) -> Iterator[tuple[_Place, PairSource]]:
-        """The rows of a share from a place on."""
-        for shard in range(start.shard, len(share.shards)):
-            begin = start if shard == start.shard else _Place(shard)
-            yield from self._rows(share, epoch, begin)
-
-    def _settings(self) -> dict[str, int]:
-        """What decides which row stands where."""
-        _, readers = self._reader()
-        return {
-            "seed": self._crops.seed,
-            "readers": readers,
-            "buffer": self._buffer,
-            "shuffle": int(self._shuffle),
-        }
-
-    def _reader(self) -> tuple[int, int]:
-        """The number of this reader among all of them."""
-        worker = get_worker_info()
-        mine, workers = (0, 1) if worker is None else (worker.id, worker.num_workers)
-        rank, ranks = self._ranks.now()
-        return rank * workers + mine, ranks * workers
-
-    def _share(self, epoch: int, reader: int, readers: int) -> _Share:
-        shards = self._stream.shards
-        first, part = reader % shards, reader // shards
-        return _Share(
-            self._order(shards, "shards", epoch)[first::readers], part, -(-(readers - first) // shards)
-        )
-
-    def _rows(self, share: _Share, epoch: int, begin: _Place) -> Iterator[tuple[_Place, PairSource]]:
-        """This reader's rows of a shard, a source for each, with the place after it; raises ImageError."""
-        shard = int(share.shards[begin.shard])
-        blocks = enumerate(self._stream.blocks(shard, self._buffer))
-        for number, block in islice(blocks, begin.block, None):
-            order = self._order(block.num_rows, "rows", epoch, shard, number)[share.part :: share.parts]
-            first = begin.row if number == begin.block else 0
-            for done, row in enumerate(order[first:].tolist(), first + 1):
-                in_shard = number * self._buffer + row
-                source = self._reading.source(block.slice(row, 1), self.scale, in_shard, f"{shard:05d}_")
-                yield _Place(begin.shard, number, done), source
-
-    def _order(self, count: int, *address: int | str) -> Integers:
-        if not self._shuffle:
-            return np.arange(count)
-        return generator(self._crops.seed, *address).permutation(count).astype(np.int64)
-
-    def _pair(self, source: PairSource, epoch: int) -> Pair:
-        """The crop of the one image of a source; raises ImageError."""
-        own, items, (key,) = self._crops, WholeImages(source.sizes, self.scale), source.keys(_ONE)
-        if own.pad is None and own.patch is not None and len(items.smaller_than(own.patch)):
-            raise ImageError(f"{key} is smaller than the patch: take a smaller patch_size, or pad='reflect'")
-        address = (own.seed, epoch, np.array([number_of(key) & _POSITIVE]))
-        crops = draw(items.regions(_ONE), own.patch, own.dihedral, address)
-        pair = Pair(key=key)
-        lr, hr = cut(source, crops, own.patch, own.pad, self.only)
-        if lr.size:
-            pair["lr"] = to_tensor(lr, self._dtype)[0]
-        if hr.size:
-            pair["hr"] = to_tensor(hr, self._dtype)[0]
-        return pair
-
-    def _first_size(self, column: str) -> tuple[int, int] | None:
-        """The size of the first image of a column, read where names of columns leave it open."""
-        first = next(self._stream.blocks(0, 1))
-        return first_size(first, self._stream.where, self._stream.roots)(column)
-
-    def _first_scale(self) -> Scale:
-        """The scale that the first row says or has."""
-        first = next(self._stream.blocks(0, 1))
-        return told_scale(first) or self._reading.source(first, None).scale
+def _here_or_hub(path: str | PathLike[str], revision: str | None) -> Any:
+    place = place_of(path, revision)
+    if place is None:
+        raise UsageError("give hf://ORG/NAME, an address such as s3://BUCKET/SET, or a folder or file")
+    return place
 
 
-def _open(
-    place: Path | HubName,
-    config: str | None,
-    columns: Given | None,
-    split: str | None,
-    scale: Scale | None,
-) -> Stream | FoundStream:
-    """The stream of a data set in a form of `datasets`, or of pairs that names and sizes tell."""
-    if isinstance(place, Path) and not (config or columns or is_table(place)):
-        found = look_for_parts(place)
-        if found is not None and found.paired:
-            return FoundStream(place, choose_pairs(place, found, split, None, scale))
-    return open_stream(place, config, split)
+def _readers(share: ReaderShare) -> tuple[int, int, int]:
+    """What has to be the same in mid-batch."""
+    return share.batch, share.ranks, share.workers
+
+
+def _digest(*parts: bytes) -> str:
+    return hashlib.blake2b(b"\n".join(parts), digest_size=8).hexdigest()

@@ -1,6 +1,6 @@
-"""Keeping whole images in memory: decoded on the host, or all of them on the device.
+"""Keeping all images whole in the memory of a device.
 
-On the device the images of a side lie one after another in one tensor of pixels, and the crops of a batch are
+There the images of a side lie one after another in one tensor of pixels, and the crops of a batch are
 gathered by one indexed copy: by whoever finishes the batch, on its stream. Reading only picks their places.
 """
 
@@ -15,45 +15,13 @@ from torch import Tensor
 
 from srdata.common.device_copies import sent_together
 from srdata.data.crops.drawn_crops import Drawn
-from srdata.data.crops.read_crops import Sides, shapes
+from srdata.data.crops.whole_pairs import whole_pair
 from srdata.data.pair_sources.sources import PairSource
 from srdata.errors import StorageFullError, UsageError
 from srdata.images import Pixels
 from srdata.resize.taps import reach
-from srdata.store.blocks import copy_rows
 from srdata.store.windows import Integers
 from srdata.vocabulary import Only
-
-
-class HostSource:
-    """The pairs of another source, kept as whole images from the first time that one is read."""
-
-    decodes = False
-
-    def __init__(self, source: PairSource, only: Only | None) -> None:
-        self.scale = source.scale
-        self.sizes = source.sizes
-        self.channels = source.channels
-        self._source = source
-        self._only = only
-        self._kept: dict[int, Sides] = {}
-
-    def keys(self, images: Integers) -> list[str]:
-        return self._source.keys(images)
-
-    def read_pairs(self, images: Integers, corners: Integers, lr: Pixels, hr: Pixels) -> None:
-        p, q = self.scale.as_integer_ratio()
-        for i, (image, (top, left)) in enumerate(zip(images.tolist(), corners.tolist(), strict=True)):
-            for out, whole, cell in zip((lr, hr), self._whole(image), (q, p), strict=True):
-                if out.size:
-                    rows, columns = out.shape[1:3]
-                    part = whole[top * cell : top * cell + rows, left * cell : left * cell + columns]
-                    copy_rows(part, out[i])
-
-    def _whole(self, image: int) -> Sides:
-        if image not in self._kept:
-            self._kept[image] = whole_pair(self._source, image, self._only)
-        return self._kept[image]
 
 
 class Picks(NamedTuple):
@@ -146,18 +114,3 @@ def gathered(sides: Sequence[Sequence[Picks]], device: torch.device) -> list[Ten
     pairs = iter(zip(places[::2], places[1::2], strict=True))
     found = [[one.side.gather(*next(pairs)) for one in side] for side in sides]
     return [parts[0] if len(parts) == 1 else torch.cat(parts) for parts in found]
-
-
-def whole_pair(source: PairSource, image: int, only: Only | None) -> Sides:
-    """LR and HR of one image, whole; a side that is not wanted has no pixels."""
-    height, width = (source.sizes[image] // source.scale.numerator).tolist()
-    lr, hr = (np.empty(shape, np.uint8) for shape in shapes(source, 1, height, width, only))
-    source.read_pairs(np.array([image]), np.zeros((1, 2), np.int64), lr, hr)
-    return lr[0], hr[0]
-
-
-def bytes_of(source: PairSource, only: Only | None) -> int:
-    """The bytes that all images of a source take, uncompressed."""
-    p, q = source.scale.as_integer_ratio()
-    cells = int((source.sizes // p).prod(axis=1).sum())
-    return cells * source.channels * ((q * q if only != "hr" else 0) + (p * p if only != "lr" else 0))

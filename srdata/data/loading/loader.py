@@ -15,6 +15,7 @@ from srdata.augment import Pipeline, load_augment
 from srdata.data.arbitrary_scale.scale_pairs import ArbitraryScale
 from srdata.data.datasets.mixed import InRatio, Mixed
 from srdata.data.datasets.paired import PairedDataset
+from srdata.data.datasets.streaming import StreamedPairs
 from srdata.data.loading.batch import Batch
 from srdata.data.loading.dataloader_form import DataLoaderForm
 from srdata.data.loading.epoch_plan import Job, Plan, Reading
@@ -49,7 +50,7 @@ class Loader(DataLoaderForm):
     workers, ranks, or images in a batch.
 
     What it reads, and in which order
-        data         a PairedDataset, or a Mixed of several
+        data         a PairedDataset, a Mixed of several, or a StreamedPairs, which has an order of its own
         batch_size   images in a batch of this rank, or with `shared_batch` of all ranks together; `drop_last`
                      leaves out what does not fill the last batch
         patch_size   side of the crops in HR pixels, instead of that of the data
@@ -97,7 +98,7 @@ class Loader(DataLoaderForm):
 
     def __init__(
         self,
-        data: PairedDataset | Mixed,
+        data: PairedDataset | Mixed | StreamedPairs,
         batch_size: int | Schedule[int] = 16,
         *,
         device: str | torch.device = "cpu",
@@ -147,7 +148,7 @@ class Loader(DataLoaderForm):
         ranks = self.world_size
         if on_host:
             self._images.bring(ranks)
-        order = order or _order(data, shuffle, repeat)
+        order = _order(data, mixed, order, shuffle, repeat)
         sizes = mapped(partial(online.drawn_size, mixed, self.scale), patch_size)
         self._plan = Plan(
             mixed, order, batch_size, sizes, online.around, seed, drop_last, ranks, shared_batch
@@ -343,9 +344,16 @@ def _load_augments(
     return mapped(itemgetter(0), split), mapped(itemgetter(1), split)
 
 
-def _order(data: PairedDataset | Mixed, shuffle: bool, repeat: float) -> Order:
-    if not shuffle:
-        return Sequential(repeat)
+def _order(
+    data: Any, mixed: Mixed, given: Order | Schedule[Order] | None, shuffle: bool, repeat: float
+) -> Order | Schedule[Order]:
+    """The order that is given, else what the data has; raises UsageError for a stream."""
+    if mixed.stream is not None:
+        if given is not None:
+            raise UsageError("a stream comes shard by shard: leave out order=, and give it crops= or window=")
+        return mixed.stream.order.repeated(repeat, shuffle)
+    if given is not None or not shuffle:
+        return given or Sequential(repeat)
     return InRatio(data, repeat) if isinstance(data, Mixed) else Shuffled(repeat)
 
 

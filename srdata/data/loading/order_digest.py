@@ -8,6 +8,7 @@ from collections.abc import Iterable
 import numpy as np
 
 from srdata.data.datasets.paired import PairedDataset
+from srdata.data.datasets.stream_rows import StreamRows
 from srdata.data.loading.epoch_plan import Plan
 from srdata.data.sampling.schedule import every
 
@@ -20,8 +21,11 @@ def order_digests(plan: Plan) -> dict[str, str]:
     return {"data": data, "order": _digest(_places(plan))}
 
 
-def _items(data: PairedDataset) -> Iterable[bytes]:
-    """The names of the images, and the region of each item."""
+def _items(data: PairedDataset | StreamRows) -> Iterable[bytes]:
+    """The names of the images, and the region of each item; of a stream, its shards."""
+    if isinstance(data, StreamRows):
+        yield from data.identity()
+        return
     regions = data.regions()
     yield "\n".join(data.source.keys(np.arange(len(regions.cells)))).encode()
     yield from (

@@ -8,8 +8,10 @@ from typing import Literal, NamedTuple, get_args
 
 import torch
 
+from srdata.data.crops.whole_pairs import HostSource, bytes_of
 from srdata.data.datasets.mixed import Mixed
-from srdata.data.loading.in_memory import DeviceSource, HostSource, bytes_of
+from srdata.data.datasets.paired import PairedDataset
+from srdata.data.loading.in_memory import DeviceSource
 from srdata.errors import UnknownNameError, UsageError
 from srdata.vocabulary import Only
 
@@ -60,7 +62,11 @@ def settle(
 ) -> Kept:
     """Bring images where they are to be, on the stream of now, and log why; raises StorageFullError."""
     settled: Settled = "mapped"
-    if wanted != "auto":
+    if mixed.stream is not None:
+        why = "a stream has its shards in its own cache"
+        if wanted in ("host", "device"):
+            raise UsageError(f"residency={wanted!r} is not for a stream: leave it out, {why}")
+    elif wanted != "auto":
         settled, why = wanted, f"residency={wanted!r} was given"
     elif kind == "process":
         why = "worker processes share no images"
@@ -80,6 +86,7 @@ def _kept(settled: Settled, mixed: Mixed, only: Only | None, device: torch.devic
             else DeviceSource(one.source, only or one.only, device)
         )
         for one in mixed.sets
+        if isinstance(one, PairedDataset)  # a stream is mapped
     ]
     return Mixed(kept, mixed.ratio, mixed.labels)
 

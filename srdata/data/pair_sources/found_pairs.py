@@ -1,14 +1,11 @@
-"""The pairs that are chosen of all that somebody else's folder or file holds: as a source, or as a stream."""
+"""The pairs that are chosen of all that somebody else's folder or file holds."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from itertools import islice
 from pathlib import Path
-from typing import Any, TypeVar
-
-import pyarrow as pa
+from typing import TypeVar
 
 from srdata.common.only_choice import pick
 from srdata.data.pair_sources.sources import FileImages, PairSource, paired_source
@@ -18,9 +15,6 @@ from srdata.images import ImagePolicy
 from srdata.scale import Scale
 
 T = TypeVar("T")
-
-_IMAGE = pa.struct([("bytes", pa.binary()), ("path", pa.string())])
-_SCHEMA = pa.schema([("hr", _IMAGE), ("lr", _IMAGE), ("key", pa.string()), ("scale", pa.float64())])
 
 
 @dataclass(frozen=True)
@@ -63,44 +57,3 @@ def narrowed(
         return found
     chosen = pick(kind, wanted, known, path)
     return [one for one in found if value(one) in (chosen, None)]
-
-
-@dataclass(frozen=True)
-class FoundStream:
-    """The same pairs as tables of a few rows each, in one shard."""
-
-    place: Path
-    pairs: FoundPairs
-    shards: int = 1
-
-    @property
-    def where(self) -> str:
-        """What it is called in errors."""
-        return str(self.place)
-
-    @property
-    def roots(self) -> tuple[str, ...]:
-        """The folders of the files that it names."""
-        return str(self.place), str(self.place.resolve())
-
-    def schema(self) -> pa.Schema:
-        """Its columns."""
-        return _SCHEMA
-
-    def blocks(self, shard: int, rows: int) -> Iterator[pa.Table]:
-        """So many rows at a time; raises ImageError."""
-        keys = iter(self.pairs.hr)
-        while some := list(islice(keys, rows)):
-            yield pa.Table.from_pylist([self._row(key) for key in some], _SCHEMA)
-
-    def count(self, shard: int) -> int:
-        """How many rows a shard has."""
-        return len(self.pairs.hr)
-
-    def _row(self, key: str) -> dict[str, Any]:
-        sides = {"hr": self.pairs.hr[key], "lr": self.pairs.lr[key]}
-        images = {
-            side: {"path": str(file)} if isinstance(file, Path) else {"bytes": file.read_bytes()}
-            for side, file in sides.items()
-        }
-        return {**images, "key": key, "scale": float(self.pairs.scale)}

@@ -54,14 +54,16 @@ class PairSource(Protocol):
 
 
 class SetSource:
-    """Pairs of a prepared set, copied out of its shards."""
+    """Pairs of a prepared set, or of one shard of it, copied out of its shards."""
 
     channels = CHANNELS
 
-    def __init__(self, reader: SetReader, split: str | None, scale: Scale) -> None:
+    def __init__(self, reader: SetReader, split: str | None, scale: Scale, shard: int | None = None) -> None:
         self._reader = reader
         self._split = split
-        self._rows = reader.index.rows(split)
+        self._shard = shard
+        rows = reader.index.rows(split)
+        self._rows = rows if shard is None else rows[reader.index.shards[rows] == shard]
         self._keys = reader.index.keys  # read here, once, and shared with the workers that are forked later
         self.scale = scale
         self.decodes = not reader.decoded
@@ -88,7 +90,7 @@ class SetSource:
                 self._reader.read_crops(rows, layer, tops, lefts, height, width, out)
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return SetSource, (self._reader, self._split, self.scale)
+        return SetSource, (self._reader, self._split, self.scale, self._shard)
 
 
 class DecodedSource:

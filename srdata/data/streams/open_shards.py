@@ -1,0 +1,91 @@
+"""Which kind of shards is meant by what a user gives."""
+
+from __future__ import annotations
+
+from functools import partial
+from pathlib import Path
+from typing import Protocol
+
+from srdata.data.pair_sources.found_pairs import choose_pairs
+from srdata.data.pair_sources.sources import PairSource
+from srdata.data.pair_sources.table_pairs import choose_reading, told_scale
+from srdata.data.streams.addressed_tables import open_address
+from srdata.data.streams.set_shards import FoundShards, set_shards
+from srdata.data.streams.shard_cache import ShardCache
+from srdata.data.streams.table_shards import TableShards
+from srdata.discovery.forms.table_columns import Given
+from srdata.discovery.forms.table_parts import first_size, is_table
+from srdata.discovery.known_forms import look_for_parts
+from srdata.fetch.remote_files import joined, look_at
+from srdata.hub.address import HubName
+from srdata.hub.streams import Stream, open_stream
+from srdata.images import ImagePolicy
+from srdata.scale import Scale
+from srdata.store.set_json import SET_FILE, read_set
+from srdata.vocabulary import Only
+
+
+class Shards(Protocol):
+    """Pairs in shards, each of which is brought here as a whole."""
+
+    @property
+    def where(self) -> str:
+        """What they are called in errors."""
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """What each is called."""
+
+    @property
+    def counts(self) -> tuple[int, ...]:
+        """How many pairs each has."""
+
+    @property
+    def scale(self) -> Scale:
+        """How many HR pixels face one LR pixel."""
+
+    def open(self, shard: int) -> PairSource:
+        """The pairs of a shard, numbered from 0."""
+
+
+def open_shards(
+    place: Path | HubName | str,
+    *,
+    config: str | None,
+    split: str | None,
+    columns: Given | None,
+    scale: Scale | None,
+    only: Only | None,
+    policy: ImagePolicy | None,
+    cache: ShardCache,
+) -> tuple[Shards, Only | None]:
+    """The shards at a path, an address or on the Hub, and the side that alone is there or wanted.
+
+    Raises UsageError for choices that are open, SourceError, DownloadError, LicenceError.
+    """
+    if not isinstance(place, HubName) and _is_prepared(place):
+        return set_shards(place, split, scale, only, cache), only
+    if isinstance(place, Path) and not (config or columns or is_table(place)):
+        found = look_for_parts(place)
+        if found is not None and found.paired:
+            pairs = choose_pairs(place, found, split, None, scale)
+            return FoundShards(place, pairs, only, policy, cache), only
+    stream = open_address(place, split) if isinstance(place, str) else open_stream(place, config, split)
+    reading = choose_reading(
+        stream.schema(), stream.where, stream.roots, columns, only, policy, partial(_first_size, stream)
+    )
+    if scale is None:
+        first = next(stream.blocks(0, 1))
+        scale = told_scale(first) or reading.source(first, None).scale
+    return TableShards(stream, reading, scale, cache), reading.only
+
+
+def _is_prepared(place: Path | str) -> bool:
+    if isinstance(place, Path):
+        return (place / SET_FILE).is_file() and read_set(place).layout == "lmdb"
+    return look_at(joined(place, SET_FILE)) is not None
+
+
+def _first_size(stream: Stream, column: str) -> tuple[int, int] | None:
+    """The size of the first image of a column, read where names of columns leave it open."""
+    return first_size(next(stream.blocks(0, 1)), stream.where, stream.roots)(column)

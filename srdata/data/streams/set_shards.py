@@ -1,0 +1,164 @@
+"""Shards of prepared sets, on this machine or in a bucket, and pairs of image files, which are one shard."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+import numpy as np
+
+from srdata.common.files import write_file
+from srdata.common.only_choice import pick
+from srdata.data.pair_sources.found_pairs import FoundPairs
+from srdata.data.pair_sources.sources import PairSource, SetSource
+from srdata.data.streams.kept_pixels import decoded_once
+from srdata.data.streams.shard_cache import ShardCache, entry_name
+from srdata.errors import UsageError
+from srdata.fetch.remote_files import RemoteFile, bring_file, joined, read_small, shown
+from srdata.hub.streams import stamp_of
+from srdata.images import ImagePolicy
+from srdata.scale import Scale
+from srdata.store.index import Index
+from srdata.store.reader import SetReader
+from srdata.store.set_json import INDEX_FILE, SET_FILE, SetFile, read_set, shard_name
+from srdata.vocabulary import Only
+
+
+@dataclass(frozen=True)
+class FoundShards:
+    """Pairs that names and sizes tell, as one shard."""
+
+    place: Path
+    pairs: FoundPairs
+    only: Only | None
+    policy: ImagePolicy | None
+    cache: ShardCache
+
+    @property
+    def where(self) -> str:
+        """What they are called in errors."""
+        return str(self.place)
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        return ("",)
+
+    @property
+    def counts(self) -> tuple[int, ...]:
+        return (len(self.pairs.hr),)
+
+    @property
+    def scale(self) -> Scale:
+        return self.pairs.scale
+
+    def open(self, shard: int) -> PairSource:
+        """The pairs; raises UsageError, ImageError."""
+        name = entry_name(
+            ".pixels", stamp_of(self.place), self.scale, self.only, self.policy, list(self.pairs.hr)
+        )
+        return decoded_once(self.pairs.source(self.policy), self.only, self.cache, name, 1)
+
+
+@dataclass(frozen=True)
+class SetShards:
+    """The shards of a split of a prepared set; of one at an address each is brought when it is needed."""
+
+    folder: Path  # with set.json and the index
+    address: str | None  # of the set, where it is not all in that folder
+    split: str
+    scale: Scale
+    only: Only | None
+    cache: ShardCache
+
+    @property
+    def where(self) -> str:
+        """What it is called in errors."""
+        return str(self.folder) if self.address is None else shown(self.address)
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        return tuple(map(shard_name, self._numbers))
+
+    @cached_property
+    def counts(self) -> tuple[int, ...]:
+        """The images of the split in each."""
+        return tuple(np.bincount(self._index.shards[self._index.rows(self.split)])[self._numbers].tolist())
+
+    def open(self, shard: int) -> PairSource:
+        """The pairs of a shard; raises DownloadError, HashMismatchError …"""
+        reader = SetReader(self.folder) if self.address is None else _BucketReader(self)
+        reader.__dict__["index"] = self._index  # read once
+        number = self._numbers[shard]
+        source = SetSource(reader, self.split, self.scale, number)
+        reader.shard_file(number)
+        if not source.decodes:
+            return source
+        content = reader.set
+        name = entry_name(
+            ".pixels",
+            content.digest,
+            content.files[shard_name(number)].sha256,
+            self.split,
+            self.scale,
+            self.only,
+        )
+        return decoded_once(source, self.only, self.cache, name, len(source.sizes) / sum(self.counts))
+
+    @cached_property
+    def _index(self) -> Index:
+        return Index.of_set(self.folder, read_set(self.folder))
+
+    @cached_property
+    def _numbers(self) -> list[int]:
+        """The shards that hold images of the split."""
+        numbers: list[int] = np.unique(self._index.shards[self._index.rows(self.split)]).tolist()
+        return numbers
+
+
+class _BucketReader(SetReader):
+    """Reads a set whose shards are brought to the cache when they are needed, and again where they went."""
+
+    def __init__(self, shards: SetShards) -> None:
+        super().__init__(shards.folder)
+        self._set_shards = shards
+
+    def shard_file(self, shard: int) -> tuple[Path, int]:
+        if shard not in self._shards or not self._shards[shard][0].exists():
+            name = shard_name(shard)
+            entry, cache = self.set.files[name], self._set_shards.cache
+            file = RemoteFile(joined(str(self._set_shards.address), name), entry.bytes, entry.sha256)
+            path = cache.get(entry_name(".lmdb", entry.sha256), lambda path: bring_file(file, path))
+            self._shards[shard] = path, entry.bytes
+        return self._shards[shard]
+
+
+def set_shards(
+    place: Path | str, split: str | None, scale: Scale | None, only: Only | None, cache: ShardCache
+) -> SetShards:
+    """The shards of a prepared set; UsageError where it has none or a choice is open, DownloadError …"""
+    folder, address = (place, None) if isinstance(place, Path) else (_described_here(place, cache), place)
+    content, where = read_set(folder), place if address is None else shown(address)
+    if content.layout != "lmdb":
+        raise UsageError(f"{where} keeps {content.layout} files, no shards: prepare it with --lmdb")
+    chosen = pick("split", split, sorted(content.counts), where)
+    if only == "hr":  # of any scale, or of none
+        scale = scale or Scale(1)
+    else:
+        scale = Scale(pick("scale", None if scale is None else str(scale), content.scales, where))
+    return SetShards(folder, address, chosen, scale, only, cache)
+
+
+def _described_here(address: str, cache: ShardCache) -> Path:
+    """A folder with set.json and the index of a set at an address."""
+    text = read_small(joined(address, SET_FILE))
+    folder = cache.folder / "sets" / entry_name("", text)
+    if not (folder / SET_FILE).is_file():
+        write_file(folder / SET_FILE, text)
+    content: SetFile = read_set(folder)
+    if INDEX_FILE in content.files and not (folder / INDEX_FILE).is_file():
+        entry = content.files[INDEX_FILE]
+        index = RemoteFile(joined(address, INDEX_FILE), entry.bytes, entry.sha256)
+        path = cache.get(entry_name(".index", entry.sha256), lambda path: bring_file(index, path))
+        write_file(folder / INDEX_FILE, path.read_bytes())
+    return folder

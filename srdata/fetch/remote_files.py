@@ -1,0 +1,187 @@
+"""Files at addresses: s3://, https://, hf:// and whatever else fsspec reads, brought here verified.
+
+Credentials come from where each of these looks for its own (environment, configuration files); none stands in
+what is told of an address.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, BinaryIO
+from urllib.parse import urlsplit
+
+import fsspec
+
+from srdata.errors import DownloadError, HashMismatchError, MissingExtraError, SrdataError, UsageError
+
+_TRIES = 4
+_WAIT_S = 0.5  # before the second try, doubled before each further one
+_PIECE = 8 << 20  # bytes
+_PERMANENT = (FileNotFoundError, PermissionError, NotADirectoryError, IsADirectoryError)
+_LARGER_EXTRAS = {"s3": "s3fs", "s3a": "s3fs", "gs": "gcsfs", "gcs": "gcsfs", "az": "adlfs", "abfs": "adlfs"}
+
+
+@dataclass(frozen=True)
+class RemoteFile:
+    """A file at an address, with what is declared of it.
+
+    `sha256` is that of its bytes; `git_sha1` that of git's blob of them, which the Hub has of small files.
+    `stamp` tells its versions apart where nothing is declared.
+    """
+
+    address: str
+    size: int | None = None  # in bytes
+    sha256: str | None = None
+    git_sha1: str | None = None
+    stamp: str = ""
+
+    @property
+    def identity(self) -> str:
+        """What another file, or another version of it, has not."""
+        return "\n".join([self.address, str(self.size), self.sha256 or self.git_sha1 or self.stamp])
+
+
+def is_address(text: object) -> bool:
+    """Whether `text` is an address, and no path of this machine."""
+    return isinstance(text, str) and "://" in text
+
+
+def shown(address: str) -> str:
+    """An address without what only its owner may know: user, password, signature."""
+    if not is_address(address):
+        return address
+    parts = urlsplit(address)
+    return f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}{parts.path}"
+
+
+def look_at(address: str) -> RemoteFile | None:
+    """What is known of the file at an address, None where there is none; raises DownloadError, UsageError."""
+    system, path = _system(address)
+    with remote_errors(address):
+        try:
+            found = system.info(path)
+        except FileNotFoundError:
+            return None
+    return _described(address, found) if found.get("type", "file") == "file" else None
+
+
+def files_below(address: str) -> list[RemoteFile]:
+    """The files below an address, in the order of their names; DownloadError, UsageError."""
+    system, path = _system(address)
+    with remote_errors(address):
+        found = system.find(path, detail=True)
+    return [_described(system.unstrip_protocol(name), one) for name, one in sorted(found.items())]
+
+
+def joined(address: str, name: str) -> str:
+    """The address of a file below another one."""
+    return f"{address.rstrip('/')}/{name}"
+
+
+def read_small(address: str) -> bytes:
+    """All bytes of a file; raises DownloadError, UsageError."""
+    system, path = _system(address)
+    with remote_errors(address):
+        data: bytes = system.cat_file(path)
+        return data
+
+
+@contextmanager
+def opened_at(address: str) -> Iterator[BinaryIO]:
+    """A file of which as much is fetched as is read; raises DownloadError, UsageError."""
+    system, path = _system(address)
+    with remote_errors(address), system.open(path, "rb") as file:
+        yield file
+
+
+def bring_file(file: RemoteFile, path: Path) -> None:
+    """Write the bytes of a file to `path`, compared with the size and hash that are declared.
+
+    A transfer that breaks off is begun again. Raises DownloadError, HashMismatchError, UsageError.
+    """
+    with remote_errors(file.address):
+        for attempt in range(_TRIES):
+            try:
+                return _bring(file, path)
+            except (*_PERMANENT, SrdataError):
+                raise
+            except Exception:
+                if attempt == _TRIES - 1:
+                    raise
+                time.sleep(_WAIT_S * 2**attempt)
+
+
+def _bring(file: RemoteFile, path: Path) -> None:
+    system, name = _system(file.address)
+    system.get_file(name, str(path))
+    size = path.stat().st_size
+    if file.size is not None and size < file.size:
+        raise OSError(f"{size} of {file.size} bytes came")
+    if problem := _problem(file, path, size):
+        raise HashMismatchError(
+            f"{shown(file.address)} {problem}: it is damaged, or was changed: look at it there"
+        )
+
+
+def _problem(file: RemoteFile, path: Path, size: int) -> str | None:
+    """What is wrong with the bytes that came; None where they are those that are declared."""
+    if file.size is not None and size != file.size:
+        return f"has {size} bytes, not {file.size}"
+    for name, start, wanted in (("sha256", b"", file.sha256), ("sha1", b"blob %d\0" % size, file.git_sha1)):
+        if wanted is not None:
+            found = hashlib.new(name, start, usedforsecurity=False)
+            with path.open("rb") as data:
+                while piece := data.read(_PIECE):
+                    found.update(piece)
+            if found.hexdigest() != wanted:
+                return f"has {name} {found.hexdigest()}, not {wanted}"
+    return None
+
+
+def _described(address: str, info: dict[str, Any]) -> RemoteFile:
+    """What a file system says of a file; only the Hub declares hashes."""
+    size = info.get("size")
+    lfs = info.get("lfs") or {}
+    of_hub = urlsplit(address).scheme == "hf"
+    marks = (info.get(name) for name in ("ETag", "etag", "LastModified", "mtime", "created", "generation"))
+    stamp = " ".join(str(mark) for mark in marks if mark is not None)
+    small = info.get("blob_id") if of_hub and not lfs else None
+    return RemoteFile(address, None if size is None else int(size), lfs.get("sha256"), small, stamp)
+
+
+def _system(address: str) -> tuple[Any, str]:
+    """The file system of an address, and its path there; raises UsageError."""
+    scheme = urlsplit(address).scheme if is_address(address) else "file"
+    try:
+        system, path = fsspec.core.url_to_fs(address)
+    except ImportError as error:
+        package = _LARGER_EXTRAS.get(scheme, "the package that it names")
+        raise MissingExtraError(f"{scheme}:// needs another package: pip install {package}") from error
+    except ValueError as error:
+        known = ", ".join(("s3://", "https://", "hf://", "gs://"))
+        raise UsageError(f"{shown(address)}: {scheme}:// is not known: give {known} or a path") from error
+    return system, str(path)
+
+
+@contextmanager
+def remote_errors(address: str) -> Iterator[None]:
+    """Turn what a file system raises into DownloadError with what to do; no secret is in it."""
+    try:
+        yield
+    except (SrdataError, GeneratorExit):
+        raise
+    except FileNotFoundError as error:
+        raise DownloadError(f"there is no {shown(address)}: check the address") from error
+    except PermissionError as error:
+        raise DownloadError(
+            f"{shown(address)} may not be read: give credentials in the environment, as for any program"
+        ) from error
+    except Exception as error:  # noqa: BLE001  # of whatever file system it is
+        raise DownloadError(
+            f"{shown(address)} cannot be read ({type(error).__name__}): run the same again when it can be"
+        ) from None
