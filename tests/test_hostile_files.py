@@ -22,7 +22,7 @@ from hostile import told
 from loopback import zip_of
 
 from srdata.common import npy_file
-from srdata.common.npy_file import read_npy, read_npz
+from srdata.common.array_files.npy_file import read_npy, read_npz
 from srdata.discovery import image_bytes
 from srdata.discovery.image_bytes import pixels_of
 from srdata.discovery.known_forms import find_parts

@@ -12,7 +12,7 @@ import pytest
 import scipy.io
 import scipy.sparse
 
-from srdata.common.mat_file import read_mat
+from srdata.common.array_files.mat_file import read_mat
 from srdata.errors import UsageError
 
 TYPES = ["f8", "f4", "i1", "u1", "i2", "u2", "i4", "u4", "i8", "u8"]

@@ -1,15 +1,12 @@
 """Small things that every room may use: files, processes, words for mistakes.
 
+array_files          files of numbers that other programs wrote, read within bounds
 chunks               streams cut into groups by number and size
 device_copies        numbers of the host on a device, not waiting for it
 files                files that are right when they have their name
 finding              what a check of a machine or of sets found
-free_space           whether there is room for what is to be written
 free_space           whether a folder has room for what is to be written
-hdf5_file            HDF5 files, which need h5py
 lazy_names           names that are imported on first use
-mat_file             arrays of numbers out of .mat files
-npy_file             arrays of numbers in .npy and .npz files
 only_choice          the one that is meant of several
 output_paths         never over what a user has
 processes            work on many processes: results in order, signals, locks, which run may write

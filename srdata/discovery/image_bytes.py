@@ -16,8 +16,8 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from srdata.common.hdf5_file import hdf5_library, open_hdf5
-from srdata.common.npy_file import read_npy
+from srdata.common.array_files.hdf5_file import hdf5_library, open_hdf5
+from srdata.common.array_files.npy_file import read_npy
 from srdata.errors import CorruptRecordError, ImageError, UsageError
 from srdata.hub.encoded_images import EncodedImage
 from srdata.images import (

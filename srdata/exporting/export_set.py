@@ -17,6 +17,7 @@ import numpy as np
 
 from srdata.common.files import publish_folder, storage_errors, write_file
 from srdata.common.free_space import Need, check_room
+from srdata.common.processes.part_folders import new_part_folder, remove_left_folders
 from srdata.errors import StorageFullError, UnknownNameError, UsageError
 from srdata.exporting.escaped_keys import (
     Check,
@@ -43,7 +44,6 @@ from srdata.scale import OneScale, Scale, scales_of
 from srdata.store.blocks import HR
 from srdata.store.export_json import DELTAS_FILE, EXPORT_FILE, ExportFile, read_export
 from srdata.store.folder_names import Names
-from srdata.store.part_folders import new_part_folder, remove_left_folders
 from srdata.store.windows import Integers, Windows
 from srdata.vocabulary import Backend
 

@@ -13,8 +13,8 @@ from typing import Any
 
 import numpy as np
 
+from srdata.common.array_files.hdf5_file import GROUPS, open_hdf5
 from srdata.common.files import sync_file
-from srdata.common.hdf5_file import GROUPS, open_hdf5
 from srdata.exporting.folder_forms import Keyed, Where
 from srdata.exporting.samples import Picture
 from srdata.store.blocks import CHANNELS, HR

@@ -14,11 +14,11 @@ from contextlib import AbstractContextManager
 from pathlib import Path
 
 from srdata.common.files import publish, storage_errors, sync_folder
+from srdata.common.processes.part_folders import new_part_folder, remove_left_folders
 from srdata.errors import SetError, UsageError
 from srdata.images import encode_png
 from srdata.store.blocks import CHANNELS, Pixels
 from srdata.store.lmdb_file import LmdbWriter
-from srdata.store.part_folders import new_part_folder, remove_left_folders
 
 DATA_FILE, LOCK_FILE, META_FILE = "data.mdb", "lock.mdb", "meta_info.txt"
 LEVEL = 1  # of PNG compression

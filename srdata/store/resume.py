@@ -8,10 +8,11 @@ from contextlib import AbstractContextManager, nullcontext, suppress
 from pathlib import Path
 
 from srdata.common.files import PART, Guard, sha256_of
+from srdata.common.processes.file_locks import lock_part
 from srdata.errors import CorruptRecordError
 from srdata.store.lmdb_pool import Lease, Reading
 from srdata.store.records import Record, Row, block_keys, damaged_blocks, row_key, unpack_row
-from srdata.store.shards import HEADER_KEY, ShardInfo, ShardPlan, lock_part
+from srdata.store.shards import HEADER_KEY, ShardInfo, ShardPlan
 
 _Name = tuple[str, str]  # key and source SHA-256
 

@@ -22,7 +22,7 @@ from functools import cached_property
 from pathlib import Path
 
 from srdata.common.files import Guard, part_name, publish, sha256_of, storage_errors
-from srdata.common.processes.file_locks import is_at, lock
+from srdata.common.processes.file_locks import lock_part
 from srdata.errors import SrdataError, StoreError
 from srdata.store.blocks import BlockLayout
 from srdata.store.lmdb_file import LmdbWriter
@@ -117,22 +117,6 @@ class ShardWriter(AbstractContextManager["ShardWriter"]):
         if not self._part.exists():
             raise StoreError(f"{self._part} is gone, another run took it over: run the same command again")
         publish(self._part, self._path, self._guard)
-
-
-def lock_part(part: Path) -> int | None:
-    """A handle that marks the file `part` as in use until it is closed; None when another process uses it.
-
-    Only politeness hangs on the lock (what is right is decided by hashes and renames), so a file system
-    without locks will do: there every part counts as unused.
-    """
-    try:
-        handle = os.open(part, os.O_RDWR)
-    except FileNotFoundError:
-        return None
-    if lock(handle, wait=False) and is_at(handle, part):
-        return handle
-    os.close(handle)
-    return None
 
 
 def _new_part(path: Path) -> tuple[Path, int]:

@@ -54,3 +54,19 @@ def is_at(handle: int, path: Path) -> bool:
         return os.path.samestat(os.fstat(handle), path.stat())
     except FileNotFoundError:
         return False
+
+
+def lock_part(part: Path) -> int | None:
+    """A handle that marks the file `part` as in use until it is closed; None when another process uses it.
+
+    Only politeness hangs on the lock (what is right is decided by hashes and renames), so a file system
+    without locks will do: there every part counts as unused.
+    """
+    try:
+        handle = os.open(part, os.O_RDWR)
+    except FileNotFoundError:
+        return None
+    if lock(handle, wait=False) and is_at(handle, part):
+        return handle
+    os.close(handle)
+    return None

@@ -10,8 +10,8 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from srdata.common.mat_file import read_mat
-from srdata.common.npy_file import read_npy
+from srdata.common.array_files.mat_file import read_mat
+from srdata.common.array_files.npy_file import read_npy
 from srdata.degrade.numerics.blur_kernels import Kernel
 from srdata.errors import UsageError
 

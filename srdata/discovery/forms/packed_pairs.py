@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from srdata.common.hdf5_file import GROUPS, open_hdf5
+from srdata.common.array_files.hdf5_file import GROUPS, open_hdf5
 from srdata.common.safe_names import NewNames
 from srdata.discovery.by_name.name_marks import marks_of_folder
 from srdata.discovery.by_name.parts_by_name import parts_by_name

@@ -12,8 +12,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from srdata.colour import luma
-from srdata.common.mat_file import read_mat
-from srdata.common.npy_file import read_npz
+from srdata.common.array_files.mat_file import read_mat
+from srdata.common.array_files.npy_file import read_npz
 from srdata.errors import UsageError
 from srdata.images import Pixels
 from srdata.resize import imresize

@@ -8,7 +8,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from srdata.common.files import PART, part_name
-from srdata.store.shards import lock_part
+from srdata.common.processes.file_locks import lock_part
 
 
 def new_part_folder(path: Path, mark: str) -> tuple[Path, int]:
