@@ -34,7 +34,8 @@ from srdata.degrade.model.op import Op
 from srdata.degrade.ops import OPS
 from srdata.degrade.whole_images import degrade
 from srdata.errors import HashMismatchError, RecipeError, UsageError
-from srdata.images import read_image
+from srdata.images import read_image, write_png
+from srdata.inference import load_network, upscale
 
 SCALE = 4
 HALF_LEVEL = 0.5 / 255
@@ -437,3 +438,22 @@ def test_a_recipe_names_the_line_of_wrong_weights(files: Files, tmp_path: Path) 
         load_chain(recipe)
     recipe.write_text(f"steps:\n  - {json.dumps(step)}\n")
     assert load_chain(recipe).steps[0].op == "car", "found beside the recipe, wherever one works"
+
+
+def test_a_program_of_torch_export_upscales_files(tmp_path: Path) -> None:
+    """Here, as this process has all that an export takes."""
+    network = nn.Sequential(nn.Conv2d(3, 12, 3, padding=1), nn.PixelShuffle(2)).eval()
+    image = np.random.default_rng(4).integers(0, 256, (37, 50, 3), np.uint8)
+    write_png(tmp_path / "image.png", image)
+    path = export(network, tmp_path / "network.pt2")
+    with pytest.raises(UsageError, match=r"runs code of whoever made it when it is read: .*add --trust"):
+        load_network(path)
+    [made] = upscale(load_network(path, trust=True), tmp_path / "image.png", tmp_path / "out")
+    with torch.no_grad():
+        sr = (
+            network(torch.from_numpy(image).permute(2, 0, 1)[None] / 255).clamp(0, 1)[0].permute(1, 2, 0)
+            * 255
+        )
+    assert abs(read_image(made).astype(int) - sr.round().int().numpy()).max() <= 1
+    with pytest.raises(UsageError, match=r"fails on an RGB image of 64x64 .*export it with dynamic height"):
+        load_network(export(network, tmp_path / "fixed.pt2", fixed=True), trust=True)

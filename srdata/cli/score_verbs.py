@@ -49,7 +49,7 @@ def classify(prepared: Path, windows: tuple[int, int, int] | None, **options: An
 @click.option("--trust", is_flag=True, help="MODEL is a program of somebody you trust; it may run any code.")
 @click.option("--ensemble", type=click.Choice(["8", "4", "2"]), help="Mean over the image turned so often.")
 @click.option("--tile", type=int, help="Side of the tiles that the network sees, in LR pixels.")
-@click.option("--overlap", type=int, help="LR pixels that neighbouring tiles share; 16 if not given.")
+@click.option("--overlap", type=int, help="LR pixels that neighbouring tiles share; about 16 if not given.")
 @click.option("--multiple", type=int, help="LR pixels of which sides must be a multiple: 8 for SwinIR.")
 @click.option("--device", default="cpu", show_default=True, help="cpu, cuda, cuda:1, …")
 @IMAGES

@@ -70,6 +70,9 @@ def load_network(
     Raises UsageError for a file that is none of these, for weights that do not fit, and for a network that
     does not make RGB of RGB; MissingExtraError.
     """
+    if multiple is not None and multiple < 1:
+        raise UsageError(f"multiple={multiple} must be 1 or more")
+    _check_device(device)
     path = Path(path)
     data = read_bytes(path, None)
     form = _form_of(data, path)
@@ -80,8 +83,15 @@ def load_network(
     else:
         model, known = _of_program(data, form, path, trust, device), 1
     sides = multiple or known
-    digest = hashlib.sha256(data + (factory if isinstance(factory, str) else "").encode()).hexdigest()
+    digest = hashlib.sha256(data + repr(model if form is None else form).encode()).hexdigest()
     return Network(model, _found_scale(model, sides, path, device), sides, device, digest)
+
+
+def _check_device(device: str) -> None:
+    try:
+        torch.empty(1, device=device)
+    except (RuntimeError, AssertionError) as error:
+        raise UsageError(f"device {device!r} cannot be used: {first_line(error)}; take cpu") from error
 
 
 def _form_of(data: bytes, path: Path) -> str | None:

@@ -31,8 +31,9 @@ from srdata.inference.network_file import Network
 from srdata.inference.tiling import Tiling, tiled
 
 NOTES_FILE = "upscaled.jsonl"  # a line for each image that was begun: what it is made of, and its hash
-OVERLAP = 16  # LR pixels
+OVERLAP = 16  # LR pixels, rounded up to what the network needs
 
+BEGINNING = b'{"key": "'
 _LOOKED_AT = 4  # images that are encoded to tell how small all of them will be
 
 
@@ -60,16 +61,17 @@ def upscale(
     out: Path | str,
     *,
     tile: int | None = None,
-    overlap: int = OVERLAP,
+    overlap: int | None = None,
     ensemble: int = 1,
     images: ImagePolicy | None = None,
 ) -> list[Path]:
     """Write what `network` makes of an image, or of every image below a folder, as PNG files below `out`.
 
     `source/a/b.jpg` becomes `out/a/b.png`, 8-bit RGB, clipped and rounded to the nearest level. With `tile`
-    the network sees squares of at most that many LR pixels a side, which share `overlap`; see `tiled`. With
-    `ensemble` 8, 4 or 2 it is the mean over the image turned so; see `self_ensemble`. `images` says how files
-    are read that are not plain 8-bit RGB. Gives the paths of all files.
+    the network sees squares of at most that many LR pixels a side, which share `overlap`, by default 16 or
+    the next multiple of what it needs; see `tiled`. With `ensemble` 8, 4 or 2 it is the mean over the image
+    turned so; see `self_ensemble`. `images` says how files are read that are not plain 8-bit RGB. Gives the
+    paths of all files.
 
     `out/upscaled.jsonl` notes what each file was made of. One that is there, made of the same bytes by the
     same network and settings, stays, so an interrupted run goes on. A bad image is named in an ImageError at
@@ -78,8 +80,7 @@ def upscale(
     Raises UsageError before any work for settings that make no sense, and where a file would be written over
     one that this did not write; and later where the network fails on an image.
     """
-    source, out, manner = Path(source), Path(out), Manner(tile, overlap, ensemble)
-    _check(manner, network)
+    source, out, manner = Path(source), Path(out), _manner(network, tile, overlap, ensemble)
     files = _files(source, out)
     notes = _read_notes(out / NOTES_FILE)
     standing = _standing(out, files, notes)
@@ -102,11 +103,23 @@ def upscale(
     return [_path(out, key) for key in files]
 
 
-def _check(manner: Manner, network: Network) -> None:
-    if manner.ensemble not in (1, *TRANSFORMS):
-        raise UsageError(f"ensemble={manner.ensemble} is not offered: choose 8, 4 or 2, or 1 for none")
-    if manner.tile is not None:
-        Tiling(manner.tile, manner.overlap, network.scale, network.multiple, "reflect", 1)
+def _manner(network: Network, tile: int | None, overlap: int | None, ensemble: int) -> Manner:
+    """How the network runs, checked; raises UsageError."""
+    if ensemble not in (1, *TRANSFORMS):
+        raise UsageError(f"ensemble={ensemble} is not offered: choose 8, 4 or 2, or 1 for none")
+    if tile is None:
+        if overlap is not None:
+            raise UsageError(f"overlap={overlap} is what tiles share: give tile as well, or leave it out")
+        return Manner(None, 0, ensemble)
+    unit = _unit(network)
+    shared = -(-OVERLAP // unit) * unit if overlap is None else overlap
+    Tiling(tile, shared, network.scale, network.multiple, "reflect", 1)
+    return Manner(tile, shared, ensemble)
+
+
+def _unit(network: Network) -> int:
+    """Of what the sides of tiles are multiples."""
+    return math.lcm(network.multiple, network.scale.denominator)
 
 
 def _files(source: Path, out: Path) -> dict[str, Path]:
@@ -162,7 +175,9 @@ def _line(note: Note) -> bytes:
 def _read_notes(path: Path) -> list[Note] | None:
     """The notes; None where the file holds something else. A last line that was cut off is left out."""
     try:
-        lines = path.read_bytes().split(b"\n")[:-1]
+        *lines, cut = path.read_bytes().split(b"\n")
+        if not (cut.startswith(BEGINNING) or BEGINNING.startswith(cut)):
+            return None
         return [Note(*(str(read[name]) for name in Note._fields)) for read in map(json.loads, lines)]
     except (OSError, ValueError, TypeError, KeyError):
         return None
@@ -212,13 +227,13 @@ def _enlarged(image: Pixels, network: Network, manner: Manner, name: str) -> Pix
 
 
 def _run(x: Tensor, network: Network, manner: Manner) -> Tensor:
-    unit = math.lcm(network.multiple, network.scale.denominator)
+    unit = _unit(network)
     whole = -(-max(x.shape[2:]) // unit) * unit
     by_tiles = partial(
         tiled,
         network.model,
         tile=manner.tile or whole,
-        overlap=manner.overlap if manner.tile else 0,
+        overlap=manner.overlap,
         scale=network.scale,
         multiple=network.multiple,
         device=network.device,
