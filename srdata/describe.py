@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from itertools import groupby
+from operator import attrgetter
 from pathlib import Path
 from typing import Any
 
@@ -72,8 +74,10 @@ def _prepared_lines(root: Path) -> Iterator[str]:
         yield f"{path.parent.name} · {counts} · {content.layout} · {readable_bytes(size)}"
 
 
-def describe(name: str) -> str:
-    """A recipe in its resolved form and the data set it takes, or a data set, or a degradation, as text.
+def describe(name: str, *, full: bool = False) -> str:
+    """A recipe and the data set it takes, or a data set, or a degradation, as text.
+
+    With `full` in resolved form, with every setting, address and hash; else as short as it was written.
 
     Of a name that stands for several things, and of a paper whose recipes differ by scale, what they are in
     short, and how to name each.
@@ -82,7 +86,10 @@ def describe(name: str) -> str:
     if len(found) > 1:
         lines = (f"  {one.exact:28} {_in_short(one)}" for one in found)
         return "\n".join([f"{name} could be {len(found)} things; name one:", *lines])
-    return _DESCRIBED.get(found[0].kind, _described)(found[0])
+    if found[0].kind in _DESCRIBED:
+        return _DESCRIBED[found[0].kind](found[0])
+    text = "\n".join((_full if full else _short)(found[0]))
+    return text if full else f"{text}\n\nevery setting, address and hash: srdata show {name} --full"
 
 
 def describe_json(name: str) -> str:
@@ -126,9 +133,31 @@ def _paper(meant: Meaning) -> Paper:
     return load_paper(names[0] if len(names) == 1 else meant.name)
 
 
-def _described(meant: Meaning) -> str:
-    parts = [_yaml(part) if isinstance(part, dict) else part for part in _parts(meant)]
-    return "\n".join(part.rstrip() for part in parts)
+def _short(meant: Meaning) -> Iterator[str]:
+    """A degradation as its file has it; a recipe without what it leaves at its default."""
+    recipe, manifest, chain = _loaded(meant)
+    if recipe:
+        yield f"# recipe {recipe.name}, digest {recipe.digest}"
+        said = {"title": recipe.title, **recipe.resolved(), "degradation": recipe.degradation_name}
+        short = {name: value for name, value in said.items() if value not in (None, [], {}, "")}
+        yield _yaml(short, default_flow_style=None)
+    if manifest:
+        yield from _manifest_lines(manifest, full=False)
+    if chain:
+        yield f"# degradation {meant.name}"
+        yield catalog.find(Shelf.DEGRADATIONS, meant.name).read_text("utf-8").rstrip()
+
+
+def _full(meant: Meaning) -> Iterator[str]:
+    recipe, manifest, chain = _loaded(meant)
+    if recipe:
+        yield f"# recipe {recipe.name}, digest {recipe.digest}"
+        yield _yaml({"title": recipe.title, **recipe.resolved()})
+    if manifest:
+        yield from _manifest_lines(manifest, full=True)
+    if chain:
+        yield f"# degradation {meant.name}"
+        yield _yaml(chain).rstrip()
 
 
 def _plain_parts(meant: Meaning) -> dict[str, Any]:
@@ -150,19 +179,6 @@ def _dumped(model: Paper | Manifest) -> dict[str, Any]:
     return model.model_dump(mode="json", exclude_none=True)
 
 
-def _parts(meant: Meaning) -> Iterator[str | dict[str, Any]]:
-    recipe, manifest, chain = _loaded(meant)
-    if recipe:
-        yield f"# recipe {recipe.name}, digest {recipe.digest}"
-        yield {"title": recipe.title, **recipe.resolved()}
-        yield ""
-    if manifest:
-        yield from _manifest_lines(manifest)
-    if chain:
-        yield f"# degradation {meant.name}"
-        yield chain
-
-
 def _loaded(meant: Meaning) -> tuple[Recipe | None, Manifest | None, dict[str, Any] | None]:
     """A recipe and its data set, or a data set, or a degradation."""
     if meant.kind is Kind.DEGRADATION:
@@ -173,7 +189,7 @@ def _loaded(meant: Meaning) -> tuple[Recipe | None, Manifest | None, dict[str, A
     return recipe, load_manifest(recipe.source) if recipe.source else None, None
 
 
-def _manifest_lines(manifest: Manifest) -> Iterator[str]:
+def _manifest_lines(manifest: Manifest, *, full: bool) -> Iterator[str]:
     yield f"# data set {manifest.name}: {manifest.title}"
     yield f"licence   {manifest.licence.name}: {manifest.licence.text}"
     yield f"          may {'' if manifest.licence.redistributable else 'not '}be passed on"
@@ -184,14 +200,21 @@ def _manifest_lines(manifest: Manifest) -> Iterator[str]:
         yield f"note      {note}"
     for member in manifest.members:
         yield f"member    {member.manifest}: {', '.join(member.splits)} (srdata show {member.manifest})"
-    for one in manifest.sets:
-        yield _set_line(one)
+    yield from map(_set_line, manifest.sets) if full else _sets_by_split(manifest.sets)
     for name, archive in manifest.archives.items():
-        yield from _archive_lines(manifest, name, archive)
+        yield from _archive_lines(manifest, name, archive, full=full)
     for name, listing in manifest.listings.items():
         size = readable_bytes(sum(file.bytes for file in listing.files))
         where = listing.urls[0] if listing.urls else "packaged with srdata"
         yield f"files     {name}: {len(listing.files)} files, {size}, a SHA-256 each ({where})"
+
+
+def _sets_by_split(sets: Sequence[ImageSet]) -> Iterator[str]:
+    """A line for all sets of a split that have as many images."""
+    key = attrgetter("split", "count")
+    for (split, count), group in groupby(sorted(sets, key=lambda one: str(key(one))), key):
+        number = f"{count} images of" if count is not None else "number not known:"
+        yield f"set       {split}: {number} {', '.join(one.label.removeprefix(f'{split} ') for one in group)}"
 
 
 def _set_line(one: ImageSet) -> str:
@@ -200,14 +223,15 @@ def _set_line(one: ImageSet) -> str:
     return f"set       {one.label}: {count}{bicubic}"
 
 
-def _archive_lines(manifest: Manifest, name: str, archive: Archive) -> Iterator[str]:
+def _archive_lines(manifest: Manifest, name: str, archive: Archive, *, full: bool) -> Iterator[str]:
     sizes = sorted({digest.bytes for digest in archive.digests if digest.bytes is not None})
     size = " or ".join(readable_bytes(count) for count in sizes) or "size not known"
-    yield f"archive   {name}: {size}"
+    known = "" if archive.digests else ", hash not known: recorded at the first download"
+    yield f"archive   {name}: {size}{known}"
+    if not full:
+        return
     for url in archive.urls:
         yield f"            from {url}"
-    if not archive.digests:
-        yield "            hash not known: recorded at the first download"
     for digest in archive.digests:
         yield f"            {_hashes(digest)} ({'; '.join(manifest.evidence_of(digest))})"
 
@@ -219,8 +243,9 @@ def _hashes(digest: Digest) -> str:
     return ", ".join(known)
 
 
-def _yaml(values: dict[str, Any]) -> str:
-    return yaml.safe_dump(values, sort_keys=False, allow_unicode=True, width=110)
+def _yaml(values: dict[str, Any], **options: Any) -> str:
+    text: str = yaml.safe_dump(values, sort_keys=False, allow_unicode=True, width=110, **options)
+    return text
 
 
 SHOWN = (

@@ -116,6 +116,9 @@ def test_a_truncated_shard_is_an_error_not_a_crash(
 def test_explain_and_replay(sample: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     status, out, _ = told(capsys, "explain", sample, "coffee")
     assert status == 0
+    assert out.startswith("coffee (train), made of a file with SHA-256 cc02f8ca")
+    assert "\nx4:\n  1        imresize\n" in out
+    status, out, _ = told(capsys, "explain", sample, "coffee", "--full")
     assert json.loads(out)["params"]["x4"] == [{"op": "imresize", "version": 1, "params": {}}]
     status, out, _ = told(capsys, "replay", sample, "coffee", "--out", tmp_path)
     assert (status, out) == (0, "coffee x4: bit for bit the stored image\n")
@@ -207,7 +210,10 @@ def test_list_and_show_name_everything(sample: Path, capsys: pytest.CaptureFixtu
         for name in paper_names() if shelf is Shelf.PAPERS else catalog.names(shelf):
             status, out, err = told(capsys, "show", name)
             assert status == 0, err
+            assert shelf is Shelf.PAPERS or out.count("\n") <= 80, name  # --full has the rest
     _, out, _ = told(capsys, "show", "div2k")
+    assert "sha256" not in out
+    assert "sha256" in told(capsys, "show", "div2k", "--full")[1]
     for text in (
         "archive   DIV2K_train_HR.zip: 3.53GB",
         "licence   academic",

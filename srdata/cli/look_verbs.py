@@ -22,12 +22,13 @@ def list_(root: Path) -> None:
 
 @click.command()
 @click.argument("name")
-@click.option("--json", "as_json", is_flag=True, help="Print plain JSON.")
-def show(name: str, as_json: bool) -> None:
-    """Show a recipe or data set in full: files, bytes, licence, citation, resolved settings."""
+@click.option("--full", is_flag=True, help="Every setting in its resolved form, every address and hash.")
+@click.option("--json", "as_json", is_flag=True, help="The same as JSON.")
+def show(name: str, full: bool, as_json: bool) -> None:
+    """Show a recipe, degradation or data set: settings, files, bytes, licence and citation."""
     from srdata.describe import describe, describe_json
 
-    click.echo(describe_json(name) if as_json else describe(name))
+    click.echo(describe_json(name) if as_json else describe(name, full=full))
 
 
 @click.command()
@@ -67,11 +68,21 @@ def verify(prepared: Path, repair: bool, **options: Any) -> None:
 @click.command()
 @SET
 @click.argument("key")
-def explain(prepared: Path, key: str) -> None:
-    """Print what was drawn to make the LR images of KEY, as JSON."""
+@click.option("--full", is_flag=True, help="All that is kept of it, as JSON, with the degradation behind it.")
+def explain(prepared: Path, key: str, full: bool) -> None:
+    """Print what was drawn to make the LR images of KEY."""
     from srdata.prepared.set_images import explain
+    from srdata.report.delta_steps import lines
 
-    click.echo(json.dumps(explain(prepared, key), indent=2))
+    found = explain(prepared, key)
+    if full:
+        click.echo(json.dumps(found, indent=2))
+        return
+    click.echo(f"{key} ({found['split']}), made of a file with SHA-256 {found['source_sha256']}")
+    for layer, drawn in found["params"].items():
+        told = lines(drawn) if isinstance(drawn, list) else (f"{name} {one}" for name, one in drawn.items())
+        click.echo("\n".join([f"{layer}:", *(f"  {line}" for line in told)]))
+    click.echo("all of it, as JSON: add --full")
 
 
 @click.command()

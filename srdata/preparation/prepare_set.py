@@ -57,6 +57,9 @@ class Prepared(os.PathLike[str]):
     def __fspath__(self) -> str:
         return str(self.path)
 
+    def __repr__(self) -> str:
+        return f"Prepared({str(self.path)!r}: {self.summary})"
+
     @property
     def summary(self) -> str:
         """How many images of which splits, and their bytes."""

@@ -9,6 +9,7 @@ from srdata.degrade.model.composite import Step
 from srdata.degrade.model.op import Params
 
 INSIDE = frozenset({"steps", "turns"})  # the parameters that hold other steps
+HIDDEN = frozenset({"key", "lr_size"})  # a name of noise, and a size that stands elsewhere
 
 
 def inside(params: Params, here: str) -> Iterator[tuple[Sequence[Step], str]]:
@@ -29,6 +30,16 @@ def applied(steps: Sequence[Step]) -> Iterator[str]:
             yield from applied(parts[item])
         if not INSIDE & step["params"].keys():
             yield step["op"]
+
+
+def lines(steps: Sequence[Step], before: str = "") -> Iterator[str]:
+    """A line for each step, numbered as the recipe has it, with what was drawn for it."""
+    for number, step in enumerate(steps, 1):
+        here, params = f"{before}{number}", step["params"]
+        drawn = (f"{name} {shown(value)}" for name, value in params.items() if name not in INSIDE | HIDDEN)
+        yield f"{here:8} {step['op']:16} {', '.join(drawn)}".rstrip()
+        for part, start in inside(params, here):
+            yield from lines(part, start)
 
 
 def letter(number: int) -> str:

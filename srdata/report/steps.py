@@ -15,11 +15,10 @@ from srdata.degrade.model.op import Params
 from srdata.errors import UsageError
 from srdata.images import Pixels, read_image
 from srdata.report.canvas import Cell, in_rows, page, scaled
-from srdata.report.delta_steps import shown
+from srdata.report.delta_steps import HIDDEN, shown
 from srdata.scale import Scale
 
 _COLUMNS = 8
-_HIDDEN = frozenset({"key", "lr_size"})  # a name of noise, and what the page shows anyway
 _LINES = 7
 
 
@@ -47,7 +46,7 @@ def preview(
 
 def details(params: Params) -> list[str]:
     """What was drawn for a step as lines of text."""
-    lines = [f"{name} {shown(value)}" for name, value in params.items() if name not in _HIDDEN]
+    lines = [f"{name} {shown(value)}" for name, value in params.items() if name not in HIDDEN]
     return lines if len(lines) <= _LINES else [*lines[: _LINES - 1], "…"]
 
 

@@ -127,6 +127,11 @@ class PairedDataset(Dataset[Pair]):
         if patch_size is not None:
             self.check_patch(patch_size)
 
+    def __repr__(self) -> str:
+        what = {None: "pairs", "hr": "HR images", "lr": "LR images"}[self._only]
+        patch = "" if self.patch_size is None else f", patch_size={self.patch_size}"
+        return f"PairedDataset({len(self)} {what} at {self.scale.label}{patch})"
+
     @property
     def scale(self) -> Scale:
         """How many HR pixels face one LR pixel."""

@@ -49,6 +49,12 @@ class Batch(MutableMapping[str, torch.Tensor]):
     def __post_init__(self) -> None:
         self.keys = ImageKeys(self.keys, self.tensors)
 
+    def __repr__(self) -> str:
+        shown = ", ".join(
+            f"{name} {tuple(one.shape)} {str(one.dtype).removeprefix('torch.')}" for name, one in self.items()
+        )
+        return f"Batch({shown}, on {next(iter(self.values())).device})" if shown else "Batch()"
+
     @property
     def lr(self) -> torch.Tensor:
         """The LR images; AttributeError where the loader gives HR alone."""
