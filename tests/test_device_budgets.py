@@ -1,7 +1,7 @@
-"""What degradations ask of a device, counted on the emulated one: no more than is reached, so that it only falls.
+"""What degradations ask of a device, counted on the emulated one: no more than is reached, and less in time.
 
-Launches are those of arithmetic; copies to the device are counted by themselves. JPEG alone is 38 of its launches;
-the others round what came of it to levels, which it is already.
+Launches are those of arithmetic; copies to the device are counted by themselves. Of the launches of jpeg 38
+are its own; the others round to levels what has them already.
 """
 
 from __future__ import annotations

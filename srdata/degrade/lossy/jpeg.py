@@ -30,8 +30,8 @@ from srdata.degrade.lossy.jpeg_dct import (
     inverse_dct,
 )
 from srdata.degrade.lossy.still_codecs import JpegGradient, JpegSubsampling
+from srdata.degrade.numerics import backend
 from srdata.degrade.numerics.device_constants import constant
-from srdata.degrade.numerics.torch_settings import own_settings
 from srdata.errors import UnknownNameError, UsageError
 
 _FACTORS: dict[str, tuple[int, int]] = {"4:4:4": (1, 1), "4:2:2": (2, 1), "4:2:0": (2, 2), "4:1:1": (4, 1)}
@@ -115,7 +115,7 @@ def jpeg(
     if not image.numel():
         return image.clone()
     rounding, wanted = _ROUNDINGS[gradient], gradient != "none" and torch.is_grad_enabled()
-    with own_settings(image.device), torch.set_grad_enabled(wanted):
+    with backend.own_settings(image), torch.set_grad_enabled(wanted):
         factors = _FACTORS[subsampling] if image.shape[1] == 3 else None
         tables = sent(_tables(_qualities(quality, len(image)), factors), image.device)
         levels = _levels(image, rounding)

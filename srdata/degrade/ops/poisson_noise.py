@@ -67,9 +67,8 @@ def _noisy_plane(image: Plane, drawn: Params) -> Plane:
 
 
 def _levels(image: Plane) -> Image:
-    """The nearest 8-bit levels, of products in float32 as torch has them."""
-    wide = cv2.multiply(image, 255.0, dtype=cv2.CV_32F)
-    levels: Image = cv2.multiply(wide, 1.0, dtype=cv2.CV_8U).reshape(image.shape)
+    """The nearest 8-bit levels, of products in float32 as torch has them, and not `cv2.multiply`."""
+    levels: Image = cv2.addWeighted(image, 255, image, 0, 0, dtype=cv2.CV_8U).reshape(image.shape)
     return levels
 
 
