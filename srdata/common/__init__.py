@@ -12,7 +12,9 @@ output_paths         never over what a user has
 processes            work on many processes: results in order, signals, locks, which run may write
 progress             how far long work has come
 safe_names           names that mean one file on every system
+shapes_alone         going over tensors without contents, quickly
 strict_model         files and settings that are checked whole
 strict_yaml          YAML read strictly, with the line of every value
+torch_settings       computing by settings of torch that are not the caller's
 validation_messages  what pydantic found wrong, in the user's words
 """

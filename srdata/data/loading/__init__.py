@@ -16,4 +16,5 @@ online_lr           LR that is made of HR crops instead of being read
 order_digest        what decides which item comes when, by which a state knows where it belongs
 prefetch            batches ahead of their use: in line, by threads, by processes
 residency           where a loader has its images: mapped shards, host or device
+staged_batch        batches for a device, which go there by one copy
 """

@@ -9,7 +9,8 @@ from contextlib import AbstractContextManager, nullcontext
 import torch
 
 from srdata.data.loading.batch import Batch
-from srdata.data.loading.finish import Finish, Raw
+from srdata.data.loading.finish import Finish
+from srdata.data.loading.staged_batch import Staged
 from srdata.errors import StorageFullError
 
 
@@ -29,12 +30,12 @@ class DeviceStream:
         """Within it this is the stream of this thread."""
         return nullcontext() if self._stream is None else torch.cuda.stream(self._stream)
 
-    def batches(self, raws: Iterator[Raw], finish: Finish) -> Iterator[Batch]:
+    def batches(self, read: Iterator[Staged], finish: Finish) -> Iterator[Batch]:
         """Batches finished here, one ahead of the one that is used; what fails is raised in its place."""
         ahead: deque[tuple[Batch, torch.cuda.Event | None]] = deque()
         while True:
             try:
-                ahead.append(self._finished(next(raws), finish))
+                ahead.append(self._finished(next(read), finish))
             except Exception as error:  # so that none that came before is lost
                 while ahead:
                     yield _handed_over(*ahead.popleft())
@@ -44,16 +45,16 @@ class DeviceStream:
             if len(ahead) > 1:
                 yield _handed_over(*ahead.popleft())
 
-    def _finished(self, raw: Raw, finish: Finish) -> tuple[Batch, torch.cuda.Event | None]:
+    def _finished(self, staged: Staged, finish: Finish) -> tuple[Batch, torch.cuda.Event | None]:
         with self.current():
-            batch = finished_on(self.device, raw, finish)
+            batch = finished_on(self.device, staged, finish)
             return batch, None if self._stream is None else self._stream.record_event()
 
 
-def finished_on(device: torch.device, raw: Raw, finish: Finish) -> Batch:
-    """The batch that `finish` makes of crops, on a device; raises StorageFullError."""
+def finished_on(device: torch.device, staged: Staged, finish: Finish) -> Batch:
+    """The batch that `finish` makes of what was read, on a device; raises StorageFullError."""
     try:
-        return finish(raw, device)
+        return staged.finished(finish, device)
     except torch.OutOfMemoryError as error:
         raise StorageFullError(
             f"the memory of {device} has no room for another batch: take a smaller batch_size, or "

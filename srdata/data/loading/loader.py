@@ -28,6 +28,7 @@ from srdata.data.loading.online_lr import Degradation
 from srdata.data.loading.order_digest import order_digests
 from srdata.data.loading.prefetch import ByProcesses, Kind, Workers, by_threads
 from srdata.data.loading.residency import Residency, device_of
+from srdata.data.loading.staged_batch import StagedReading
 from srdata.data.sampling.orders import Order, Sequential, Shuffled
 from srdata.data.sampling.ranks import Ranks, Share
 from srdata.data.sampling.schedule import Schedule, every, mapped
@@ -156,9 +157,8 @@ class Loader(DataLoaderForm):
         self._reading = Reading(
             self._plan,
             dihedral,
-            turning=on_host and not online.any_scale,
+            turning=not online.any_scale,
             only=online.only,
-            pin=self.device.type == "cuda" and kind == "thread",
             placing=making is not None,
             difficulty=item_numbers(difficulty, mixed, self.scale),
         )
@@ -310,7 +310,9 @@ class Loader(DataLoaderForm):
         elif self.device.type == "cpu":
             yield from self._ahead_of_use(_Making(reading, self._finish), jobs)
         else:
-            yield from self._images.stream.batches(self._ahead_of_use(reading, jobs), self._finish)
+            pin = self.device.type == "cuda" and self._workers.kind == "thread"
+            staged = self._ahead_of_use(StagedReading(reading, self._finish, self.device, pin), jobs)
+            yield from self._images.stream.batches(staged, self._finish)
 
     def _ahead_of_use(self, work: Callable[[Job], Result], jobs: Iterable[Job]) -> Iterator[Result]:
         workers = self._workers

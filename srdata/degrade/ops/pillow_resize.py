@@ -35,7 +35,7 @@ class PillowResize(BytesOp):
         return {}
 
     def apply(self, x: Array, params: Sequence[Params]) -> Any:
-        if not is_torch(x) or not x.is_cuda:  # Apple's device has no float64
+        if not is_torch(x) or x.device.type in ("cpu", "mps"):  # Apple's device has no float64
             return super().apply(x, params)
         from srdata.common.device_copies import sent_together
 

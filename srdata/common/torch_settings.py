@@ -20,13 +20,14 @@ def own_settings(device: torch.device) -> Iterator[None]:
     put back before the caller goes on.
     """
     with ExitStack() as stack:
-        stack.enter_context(torch.inference_mode(False))
+        if torch.is_inference_mode_enabled():  # leaving it would also turn gradients on
+            stack.enter_context(torch.inference_mode(False))
         for kind in {"cpu", device.type}:
             if torch.amp.is_autocast_available(kind) and torch.is_autocast_enabled(kind):
                 stack.enter_context(torch.autocast(kind, enabled=False))
         if torch.get_default_device().type != "cpu":
             stack.enter_context(torch.device("cpu"))
-        if device.type != "cpu":
+        if device.type not in ("cpu", "meta"):  # where nothing is computed
             stack.enter_context(_of_process())
         yield
 
