@@ -7,9 +7,9 @@ import torch
 from degrade_examples import CASES, drawn, op_of, photographs
 from emulated_cuda import Emulated, value
 
-from srdata.common.device_copies import Staging, brought, wanted
-from srdata.common.shapes_alone import ShapesAlone
-from srdata.common.torch_settings import own_settings
+from srdata.common.tensors.device_copies import Staging, brought, wanted
+from srdata.common.tensors.shapes_alone import ShapesAlone
+from srdata.common.tensors.torch_settings import own_settings
 from srdata.degrade import load_device_chain
 from srdata.degrade.lossy.jpeg import jpeg
 from srdata.degrade.ops import HOST_ONLY
@@ -38,7 +38,7 @@ def test_ops_are_those_of_the_cpu_and_wait_for_nothing(device: Emulated, case: t
 
 @pytest.mark.parametrize("case", ON_DEVICES, ids=lambda case: f"{case[0]}-{case[1]}")
 def test_what_ops_ask_for_is_known_by_shapes_alone(device: Emulated, case: tuple[str, int]) -> None:
-    """So that it is sent with the batch, see `srdata.data.loading.staged_batch`."""
+    """So that it is sent with the batch, see `srdata.data.loading.device_stream`."""
     op = op_of(case)
     hr = torch.from_numpy(photographs(48, 64).copy())
     params, there = drawn(op, len(hr), 48, 64), hr.to("cuda")

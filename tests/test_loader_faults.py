@@ -20,12 +20,11 @@ import torch
 from pairs import position_pairs, write_folders, write_shards
 
 from srdata import Batch, Loader, PairedDataset
-from srdata.common.device_copies import Staging
-from srdata.data.loading.device_stream import finished_on
+from srdata.common.tensors.device_copies import Staging
+from srdata.data.loading.device_stream import Staged, finished_on
 from srdata.data.loading.finish import Parameters, Raw
 from srdata.data.loading.in_memory import DeviceSource
 from srdata.data.loading.prefetch import by_threads
-from srdata.data.loading.staged_batch import Staged
 from srdata.data.sampling.orders import Places, Sequential
 from srdata.data.sampling.schedule import Moment
 from srdata.errors import CorruptRecordError, ImageError, StorageFullError, StoreError, UsageError

@@ -2,7 +2,6 @@
 
 array_files          files of numbers that other programs wrote, read within bounds
 chunks               streams cut into groups by number and size
-device_copies        numbers of the host on a device, not waiting for it
 files                files that are right when they have their name
 finding              what a check of a machine or of sets found
 free_space           whether a folder has room for what is to be written
@@ -12,9 +11,8 @@ output_paths         never over what a user has
 processes            work on many processes: results in order, signals, locks, which run may write
 progress             how far long work has come
 safe_names           names that mean one file on every system
-shapes_alone         going over tensors without contents, quickly
 strict_model         files and settings that are checked whole
 strict_yaml          YAML read strictly, with the line of every value
-torch_settings       computing by settings of torch that are not the caller's
+tensors              on a device: how they come there, and by which settings they are computed
 validation_messages  what pydantic found wrong, in the user's words
 """

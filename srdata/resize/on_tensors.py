@@ -10,8 +10,8 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from srdata.common.device_copies import sent_together
-from srdata.common.torch_settings import own_settings
+from srdata.common.tensors.device_copies import sent_together
+from srdata.common.tensors.torch_settings import own_settings
 from srdata.errors import UsageError
 from srdata.resize import on_arrays
 from srdata.resize.fast_uint8 import exact_step

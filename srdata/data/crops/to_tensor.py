@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from srdata.common.device_copies import sent_together
+from srdata.common.tensors.device_copies import sent_together
 from srdata.errors import UsageError
 
 DTYPES = (torch.float32, torch.float16, torch.bfloat16, torch.uint8)

@@ -2,7 +2,7 @@
 
 batch               `Batch`: what a loader yields
 dataloader_form     a loader as a DataLoader of torch
-device_stream       batches finished on a device while another one is used
+device_stream       batches read for a device, and finished there while another one is used
 epoch_plan          which batches an epoch has, what is in each, and reading it
 finish              from crops to what the network gets: floats, degraded, augmented, in its range
 in_memory           whole images kept on the host or on the device
@@ -16,5 +16,4 @@ online_lr           LR that is made of HR crops instead of being read
 order_digest        what decides which item comes when, by which a state knows where it belongs
 prefetch            batches ahead of their use: in line, by threads, by processes
 residency           where a loader has its images: mapped shards, host or device
-staged_batch        batches for a device, which go there by one copy
 """

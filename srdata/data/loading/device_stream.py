@@ -1,17 +1,69 @@
-"""Batches that are finished on a device, on a stream of their own, while another one is used."""
+"""Batches that are finished on a device, on a stream of their own, while another one is used.
+
+Whoever reads a batch ahead of its use also draws what it goes through, and goes through that over shapes
+alone: so the kernels, weights and tables are known that its steps ask for. They lie beside the crops in one
+piece of memory, which goes to the device by one copy.
+"""
 
 from __future__ import annotations
 
 from collections import deque
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass, replace
 
 import torch
 
+from srdata.common.tensors.device_copies import META, Staging, brought, wanted
+from srdata.common.tensors.shapes_alone import ShapesAlone
+from srdata.common.tensors.torch_settings import own_settings
 from srdata.data.loading.batch import Batch
-from srdata.data.loading.finish import Finish
-from srdata.data.loading.staged_batch import Staged
+from srdata.data.loading.epoch_plan import Job, Reading, read, unturned
+from srdata.data.loading.finish import CPU, Finish, Parameters, Raw, Unread
 from srdata.errors import StorageFullError
+
+
+@dataclass(frozen=True)
+class Staged:
+    """A batch that is read, and nothing of it on a device yet."""
+
+    raw: Raw
+    drawn: Parameters
+    staging: Staging | None  # None: each tensor is copied by itself
+
+    def finished(self, finish: Finish, device: torch.device) -> Batch:
+        """The batch on a device."""
+        if self.staging is None:
+            return finish(self.raw, self.drawn, device)
+        with own_settings(device), brought(self.staging.on(device)):
+            return finish(_without_contents(self.raw), self.drawn, device)
+
+    def pin_memory(self) -> Staged:
+        """The same in page-locked memory, which torch asks of what worker processes give."""
+        return replace(self, staging=self.staging and self.staging.pin_memory())
+
+
+@dataclass(frozen=True)
+class StagedReading:
+    """Reads batches for a device; Apple's computes otherwise than is noted here, and shares its memory."""
+
+    reading: Reading
+    finish: Finish
+    device: torch.device
+    pin: bool
+
+    def __call__(self, job: Job) -> Staged:
+        with own_settings(CPU):
+            raw, crops = self.reading.draw(job)
+            drawn = self.finish.draw(raw)
+            if self.device.type == "mps":
+                return Staged(self.reading.read(raw, crops), drawn, None)
+            with wanted() as numbers, ShapesAlone():
+                self.finish(_without_contents(raw), drawn, META)
+            staging = Staging.of(numbers, pin=self.pin)
+            if isinstance(raw.lr, Unread):
+                read([unturned(one) for one in crops], *staging.on(CPU)[:2])  # which are asked for first
+            return Staged(raw, drawn, staging)
 
 
 class DeviceStream:
@@ -30,12 +82,12 @@ class DeviceStream:
         """Within it this is the stream of this thread."""
         return nullcontext() if self._stream is None else torch.cuda.stream(self._stream)
 
-    def batches(self, read: Iterator[Staged], finish: Finish) -> Iterator[Batch]:
+    def batches(self, staged: Iterator[Staged], finish: Finish) -> Iterator[Batch]:
         """Batches finished here, one ahead of the one that is used; what fails is raised in its place."""
         ahead: deque[tuple[Batch, torch.cuda.Event | None]] = deque()
         while True:
             try:
-                ahead.append(self._finished(next(read), finish))
+                ahead.append(self._finished(next(staged), finish))
             except Exception as error:  # so that none that came before is lost
                 while ahead:
                     yield _handed_over(*ahead.popleft())
@@ -71,3 +123,11 @@ def _handed_over(batch: Batch, ready: torch.cuda.Event | None) -> Batch:
     for tensor in batch.tensors.values():
         tensor.record_stream(stream)
     return batch
+
+
+def _without_contents(raw: Raw) -> Raw:
+    """The batch with sides of which nothing but the shape is known."""
+    if not isinstance(raw.lr, Unread) or not isinstance(raw.hr, Unread):
+        return raw
+    lr, hr = (torch.empty(side.shape, dtype=side.dtype, device=META) for side in (raw.lr, raw.hr))
+    return raw._replace(lr=lr, hr=hr)

@@ -10,7 +10,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from srdata.common.torch_settings import own_settings
+from srdata.common.tensors.torch_settings import own_settings
 from srdata.data.crops.drawn_crops import Drawn
 from srdata.data.datasets.mixed import Mixed, Part
 from srdata.data.loading.finish import CPU, Raw, Unread

@@ -14,8 +14,8 @@ from torch.nn.functional import interpolate
 from srdata.augment import Pipeline, Sides
 from srdata.augment.flips import Dihedral
 from srdata.augment.pipeline import Step
-from srdata.common.device_copies import sent
-from srdata.common.torch_settings import own_settings
+from srdata.common.tensors.device_copies import sent
+from srdata.common.tensors.torch_settings import own_settings
 from srdata.data.crops.regions import Spot
 from srdata.data.crops.to_tensor import opened
 from srdata.data.loading.batch import Batch

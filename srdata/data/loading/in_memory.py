@@ -13,7 +13,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from srdata.common.device_copies import META, sent_together
+from srdata.common.tensors.device_copies import META, sent_together
 from srdata.data.crops.drawn_crops import Drawn
 from srdata.data.crops.whole_pairs import whole_pair
 from srdata.data.pair_sources.sources import PairSource

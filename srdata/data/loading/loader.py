@@ -18,6 +18,7 @@ from srdata.data.datasets.paired import PairedDataset
 from srdata.data.datasets.streaming import StreamedPairs
 from srdata.data.loading.batch import Batch
 from srdata.data.loading.dataloader_form import DataLoaderForm
+from srdata.data.loading.device_stream import StagedReading
 from srdata.data.loading.epoch_plan import Job, Plan, Reading
 from srdata.data.loading.finish import Finish, split_turning
 from srdata.data.loading.item_scores import item_numbers
@@ -28,7 +29,6 @@ from srdata.data.loading.online_lr import Degradation
 from srdata.data.loading.order_digest import order_digests
 from srdata.data.loading.prefetch import ByProcesses, Kind, Workers, by_threads
 from srdata.data.loading.residency import Residency, device_of
-from srdata.data.loading.staged_batch import StagedReading
 from srdata.data.sampling.orders import Order, Sequential, Shuffled
 from srdata.data.sampling.ranks import Ranks, Share
 from srdata.data.sampling.schedule import Schedule, every, mapped

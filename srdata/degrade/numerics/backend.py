@@ -59,7 +59,7 @@ def own_settings(like: Array) -> AbstractContextManager[None]:
     """Within it tensors such as `like` are computed by the settings of this package, not by the caller's."""
     if not is_torch(like):
         return nullcontext()
-    from srdata.common.torch_settings import own_settings as settings
+    from srdata.common.tensors.torch_settings import own_settings as settings
 
     return settings(like.device)
 
@@ -110,7 +110,7 @@ def tensor(values: Any, like: torch.Tensor) -> torch.Tensor:
 
     What takes a while to compute is given as a function, which is not called where its result is there.
     """
-    from srdata.common.device_copies import sent_together
+    from srdata.common.tensors.device_copies import sent_together
 
     def made() -> NDArray[np.float32]:
         return np.array(values() if callable(values) else values, np.float32)
@@ -122,7 +122,7 @@ def index(places: Sequence[int] | NDArray[np.int64], like: Array) -> Any:
     """Places within a batch as something that indexes `like`; does not wait for the device."""
     if not is_torch(like):
         return np.asarray(places, np.int64)
-    from srdata.common.device_copies import sent_together
+    from srdata.common.tensors.device_copies import sent_together
 
     return sent_together(like.device, lambda: np.asarray(places, np.int64))[0]
 
