@@ -49,7 +49,7 @@ def _counted(where: Where, work: Callable[[], object]) -> str:
             work()
         counts = where.emulated.counts
         return f"{counts['launches'] / 4:.0f} launches, {counts['copies to the device'] / 4:.0f} copies"
-    if where.device.type == "cpu":
+    if not where.real:
         return "no launches"
     from torch.profiler import ProfilerActivity, profile
 

@@ -32,7 +32,7 @@ def rates(where: Where, seconds: float) -> dict[str, str]:
 def _bandwidth(where: Where, seconds: float) -> str:
     """What is read and written at least, a byte in and four out for each sample, beside a copy of memory."""
     samples = where.batch * 3 * where.patch**2 * (1 + 1 / SCALE**2)
-    much = torch.empty(1 << (20 if where.emulated else 28), device=where.device)
+    much = torch.empty(1 << (28 if where.real else 20), device=where.device)
     _, copied = where.clocked(much.clone, 0.5)
     return f"{samples * 5 / seconds / (8 * much.numel() / copied):.1%} of that of a copy"
 
@@ -83,9 +83,8 @@ def _fed(step: Callable[[torch.Tensor, torch.Tensor], None], stream: Iterator[An
 
 def _training(where: Where, amp: bool) -> Callable[[torch.Tensor, torch.Tensor], None]:
     torch.manual_seed(0)
-    real = where.emulated is None and where.device.type == "cuda"
     with where.device:
-        model = Network(SCALE, 64 if real else 8, 16 if real else 1)
+        model = Network(SCALE, *((64, 16) if where.real else (8, 1)))
     optimiser = torch.optim.Adam(model.parameters(), foreach=False)
 
     def step(lr: torch.Tensor, hr: torch.Tensor) -> None:
@@ -104,6 +103,6 @@ def memory(where: Where, seconds: float) -> dict[str, str]:
     """The most that was taken so far."""
     host = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
     found = {"host": f"{host:,.0f} MiB"}
-    if where.emulated is None and where.device.type == "cuda":
+    if where.real:
         found["device"] = f"{torch.cuda.max_memory_allocated(where.device) / 2**20:,.0f} MiB"
     return found

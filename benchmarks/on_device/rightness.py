@@ -36,7 +36,7 @@ def races(where: Where, seconds: float) -> dict[str, str]:
 def _wrong(where: Where, settings: dict[str, Any], batches: int) -> str:
     on_host = {name: one for name, one in settings.items() if name != "residency"}
     expected = islice(where.loader("cpu", **on_host), batches)
-    load, kept = torch.ones(64 if where.emulated else 1 << 24, device=where.device), []
+    load, kept = torch.ones(1 << 24 if where.real else 64, device=where.device), []
     with _busy(where):
         for batch in islice(where.loader(**settings), batches):
             for _ in range(20):  # which the stream of the caller has to do before it reads the batch
@@ -96,7 +96,7 @@ def refused(where: Where) -> Iterator[None]:
 
 def tests(where: Where, seconds: float) -> dict[str, str]:
     """The tests that need a CUDA device."""
-    if where.emulated is not None or where.device.type != "cuda":
+    if not where.real:
         return {"": "need a CUDA device"}
     command = [sys.executable, "-m", "pytest", "-m", "cuda", "-n", "0", "tests/test_loader_cuda.py", "tests"]
     folder = Path(__file__).parents[2]

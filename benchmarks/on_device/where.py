@@ -36,11 +36,16 @@ class Where:
     patch: int = 192  # pixels of a crop that is not
 
     @property
+    def real(self) -> bool:
+        """Whether it is a GPU, with room for as much as one has."""
+        return self.emulated is None and self.device.type == "cuda"
+
+    @property
     def name(self) -> str:
         """The device in words."""
         if self.emulated is not None:
             return "emulated CUDA device"
-        return torch.cuda.get_device_name(self.device) if self.device.type == "cuda" else "CPU"
+        return torch.cuda.get_device_name(self.device) if self.real else "CPU"
 
     def data(self) -> PairedDataset:
         """Pairs x4, prepared once."""

@@ -54,10 +54,11 @@ class StagedReading:
 
     def __call__(self, job: Job) -> Staged:
         with own_settings(CPU):
-            raw, crops = self.reading.draw(job)
-            drawn = self.finish.draw(raw)
+            plain, crops = self.reading.draw(job)
+            raw, drawn = self.reading.outlined(plain, crops), self.finish.draw(plain)
             if self.device.type == "mps":
-                return Staged(self.reading.read(raw, crops), drawn, None)
+                whole = self.reading.read(plain, crops) if isinstance(raw.lr, Unread) else raw
+                return Staged(whole, drawn, None)
             with wanted() as numbers, ShapesAlone():
                 self.finish(_without_contents(raw), drawn, META)
             staging = Staging.of(numbers, pin=self.pin)

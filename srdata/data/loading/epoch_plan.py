@@ -142,26 +142,28 @@ class Reading:
             return self.read(*self.draw(job))
 
     def read(self, raw: Raw, drawn: Sequence[Drawn]) -> Raw:
-        """The batch that was drawn, in memory and turned; what was picked stays so."""
-        if not isinstance(raw.lr, Unread):
-            return raw
+        """The batch that was drawn, in memory and turned."""
         lr, hr = self._sides(drawn if self.turning else [unturned(one) for one in drawn])
-        return raw._replace(lr=lr, hr=hr, to_turn=False)
+        return raw._replace(lr=lr, hr=hr)
+
+    def outlined(self, raw: Raw, drawn: Sequence[Drawn]) -> Raw:
+        """The batch that was drawn, with sides yet to be read and turned; or picked on a device, turned."""
+        lr, hr = self._unread(drawn)
+        return raw._replace(lr=lr, hr=hr, to_turn=self.turning and isinstance(lr, Unread))
 
     def draw(self, job: Job) -> tuple[Raw, list[Drawn]]:
-        """A batch whose crops are still to be read, by `read`, and turned; or were picked, turned."""
+        """All that is known of a batch but its sides, and the crops that these are."""
         parts = self.plan.parts(job, dihedral=at(self.dihedral, job.moment), only=self.only)
         drawn = [part.drawn for part in parts]
         turns = [turn for one in drawn if one.crops.turns is not None for turn in one.crops.turns.tolist()]
         labels = [part.label for part in parts for _ in part.visits if part.label is not None]
-        lr, hr = self._unread(drawn)
         raw = Raw(
-            lr=lr,
-            hr=hr,
+            lr=(),
+            hr=(),
             keys=[key for one in drawn for key in one.keys],
             visits=[visit for part in parts for visit in part.visits.tolist()],
             turns=turns or None,
-            to_turn=self.turning and isinstance(lr, Unread),
+            to_turn=False,
             spots=[
                 spot for one in drawn if self.placing for spot in one.crops.spots(one.source.scale.numerator)
             ],
