@@ -34,7 +34,9 @@ def _functions_are_altered() -> bool:
 
 
 @contextmanager
-def _put_aside(autocasts: Sequence[str], elsewhere: bool, inference: bool, of_process: bool) -> Iterator[None]:
+def _put_aside(
+    autocasts: Sequence[str], elsewhere: bool, inference: bool, of_process: bool
+) -> Iterator[None]:
     with ExitStack() as stack:
         if inference:  # leaving it also turns gradients on
             stack.enter_context(torch.inference_mode(False))

@@ -20,6 +20,7 @@ from torch import Tensor
 from torch.nn.functional import pad
 
 from srdata.common.tensors.device_copies import sent
+from srdata.common.tensors.torch_settings import own_settings
 from srdata.degrade.lossy.jpeg_chroma import Factors, grown, shrunk
 from srdata.degrade.lossy.jpeg_dct import (
     BLOCK,
@@ -31,7 +32,6 @@ from srdata.degrade.lossy.jpeg_dct import (
 )
 from srdata.degrade.lossy.still_codecs import JpegGradient, JpegSubsampling
 from srdata.degrade.numerics.device_constants import constant
-from srdata.common.tensors.torch_settings import own_settings
 from srdata.errors import UnknownNameError, UsageError
 
 _FACTORS: dict[str, tuple[int, int]] = {"4:4:4": (1, 1), "4:2:2": (2, 1), "4:2:0": (2, 2), "4:1:1": (4, 1)}
