@@ -174,8 +174,8 @@ BUDGETS: dict[str, tuple[dict[str, Any], Budget]] = {
     "resident crops": ({**PLAIN, "residency": "device"}, Budget(9, 11)),
     "bytes": ({**PLAIN, "dtype": torch.uint8}, Budget(7, 5)),
     "bicubic": ({"degrade": "bicubic"}, Budget(18, 30)),
-    "bsrgan": ({"degrade": "bsrgan"}, Budget(240, 75, 145)),
-    "realesrgan-x4": ({"degrade": "realesrgan-x4"}, Budget(380, 600, 150)),
+    "bsrgan": ({"degrade": "bsrgan"}, Budget(140, 60)),
+    "realesrgan-x4": ({"degrade": "realesrgan-x4"}, Budget(240, 460)),
 }
 
 

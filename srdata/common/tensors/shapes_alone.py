@@ -33,7 +33,7 @@ def _is_meta(first: Any) -> bool:
 
 
 def _itself(name: str, args: Any, kwargs: Any) -> Tensor:
-    """What works in place, and is called `…_` then."""
+    """What works in place, and is called `…_` then, or gives what is like its first argument."""
     first: Tensor = args[0]
     return first
 
@@ -71,6 +71,10 @@ def _product(name: str, args: Any, kwargs: Any) -> Tensor | None:
         _broadcast([tuple(one.shape[:-2]), tuple(other.shape[:-2])]) if max(one.ndim, other.ndim) > 2 else ()
     )
     return torch.empty((*batch, one.shape[-2], other.shape[-1]), dtype=one.dtype, device=META)
+
+
+def _added_product(name: str, args: Any, kwargs: Any) -> Tensor | None:
+    return _product(name, args[1:3], kwargs)
 
 
 def _convolved(name: str, args: Any, kwargs: Any) -> Tensor | None:
@@ -117,48 +121,11 @@ def _joined(name: str, args: Any, kwargs: Any) -> Tensor:
 
 _COMPARISONS = {"gt", "ge", "lt", "le", "eq", "ne"}
 _DIVISIONS = {"div", "true_divide", "__truediv__", "__rtruediv__", "__div__"}
-_MATHS = [
-    "add",
-    "sub",
-    "mul",
-    "div",
-    "pow",
-    "mod",
-    "remainder",
-    "floor_divide",
-    "and",
-    "or",
-    "xor",
-    "lshift",
-    "rshift",
-    "bitwise_and",
-    "bitwise_or",
-    "bitwise_xor",
-    "abs",
-    "neg",
-    "clip",
-    "clamp",
-    "round",
-    "floor",
-    "ceil",
-    "trunc",
-    "frac",
-    "sqrt",
-    "exp",
-    "exp2",
-    "log",
-    "log2",
-    "sin",
-    "cos",
-    "sigmoid",
-    "erf",
-    "erfinv",
-    "minimum",
-    "maximum",
-    "where",
-    "reciprocal",
-    "square",
-]
+_MATHS = (  # noqa: SIM905  # a screen of quotes otherwise
+    "add sub mul div pow mod remainder floor_divide and or xor lshift rshift bitwise_and bitwise_or "
+    "bitwise_xor abs neg clip clamp round floor ceil trunc frac sqrt exp exp2 log log2 sin cos sigmoid erf "
+    "erfinv minimum maximum where reciprocal square addcmul lerp"
+).split()
 
 Rule = Callable[[str, Any, Any], Tensor | None]
 _RULES: dict[str, Rule] = {
@@ -166,9 +133,12 @@ _RULES: dict[str, Rule] = {
     for name in [*_MATHS, *_COMPARISONS, "truediv", "floordiv", "true_divide"]
     for form in ("{}", "__{}__", "__r{}__", "__i{}__")
 } | {
+    "index_copy": _itself,
     "matmul": _product,
     "__matmul__": _product,
     "__rmatmul__": _product,
+    "addmm": _added_product,
+    "baddbmm": _added_product,
     "conv2d": _convolved,
     "interpolate": _interpolated,
     "__getitem__": _indexed,
