@@ -21,9 +21,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 META = torch.device("meta")
-Numbers = (
-    NDArray[Any] | Callable[[], NDArray[Any]]
-)  # a function is called only where the array is not there yet
+Numbers = NDArray[Any] | Callable[[], NDArray[Any]]  # the latter is called only where they are not there yet
 
 _ALIGNMENT = 16  # bytes, for numbers of any type
 

@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 from torch.overrides import TorchFunctionMode
 
-META = torch.device("meta")
+from srdata.common.tensors.device_copies import META
 
 
 class ShapesAlone(TorchFunctionMode):
@@ -22,7 +22,7 @@ class ShapesAlone(TorchFunctionMode):
     def __torch_function__(self, function: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         name, kwargs = function.__name__, kwargs or {}
         rule = _itself if name.endswith("_") and not name.endswith("__") else _RULES.get(name)
-        found = rule(name, args, kwargs) if rule and _is_meta(args[0]) else None
+        found = rule(name, args, kwargs) if rule and args and _is_meta(args[0]) else None
         return function(*args, **kwargs) if found is None else found
 
 
@@ -57,8 +57,10 @@ def _broadcast(shapes: list[tuple[int, ...]]) -> tuple[int, ...]:
     return tuple(next((side for side in sides if side != 1), 1) for sides in zip(*padded, strict=True))
 
 
-def _interpolated(name: str, args: Any, kwargs: Any) -> Tensor:
+def _interpolated(name: str, args: Any, kwargs: Any) -> Tensor | None:
     image, size = args[0], kwargs.get("size", args[1] if len(args) > 1 else None)
+    if not isinstance(size, tuple | list):
+        return None
     return torch.empty((*image.shape[:2], *size), dtype=image.dtype, device=META)
 
 
@@ -67,9 +69,7 @@ def _product(name: str, args: Any, kwargs: Any) -> Tensor | None:
     one, other = reversed(args) if name == "__rmatmul__" else args
     if min(one.ndim, other.ndim) < 2:
         return None
-    batch = (
-        _broadcast([tuple(one.shape[:-2]), tuple(other.shape[:-2])]) if max(one.ndim, other.ndim) > 2 else ()
-    )
+    batch = _broadcast([tuple(one.shape[:-2]), tuple(other.shape[:-2])])
     return torch.empty((*batch, one.shape[-2], other.shape[-1]), dtype=one.dtype, device=META)
 
 
@@ -89,15 +89,12 @@ def _convolved(name: str, args: Any, kwargs: Any) -> Tensor | None:
 def _indexed(name: str, args: Any, kwargs: Any) -> Tensor | None:
     """Places along one axis; others are left to torch."""
     whole, key = args
-    keys = key if isinstance(key, tuple) else (key,)
-    axis = len(keys) - 1
-    if (
-        not isinstance(keys[axis], Tensor)
-        or keys[axis].ndim != 1
-        or any(one != slice(None) for one in keys[:axis])
-    ):
+    *before, places = key if isinstance(key, tuple) else (key,)
+    one_axis = isinstance(places, Tensor) and places.ndim == 1 and places.dtype == torch.int64
+    if not one_axis or any(not isinstance(other, slice) or other != slice(None) for other in before):
         return None
-    shape = (*whole.shape[:axis], len(keys[axis]), *whole.shape[axis + 1 :])
+    axis = len(before)
+    shape = (*whole.shape[:axis], len(places), *whole.shape[axis + 1 :])
     return torch.empty(shape, dtype=whole.dtype, device=META)
 
 
