@@ -1,4 +1,4 @@
-"""python -m benchmarks [NAME …] [--peers DIR] [--write FILE]"""
+"""python -m benchmarks [NAME …] [--peers DIR] [--write FILE] [--device cuda --minutes N --json FILE]"""
 
 from __future__ import annotations
 
@@ -9,6 +9,8 @@ import click
 
 from benchmarks import crops, degrade, growth, imresize, index, loader, memory, pipeline, streams
 from benchmarks.comparison import one_thread
+from benchmarks.on_device.run import measured
+from benchmarks.on_device.where import DEVICES
 from benchmarks.tables import machine, markdown
 
 BENCHMARKS = {
@@ -36,18 +38,39 @@ BENCHMARKS = {
 @click.option(
     "--write", type=click.Path(dir_okay=False, path_type=Path), help="A Markdown file for the tables."
 )
-def main(names: tuple[str, ...], peers: Path | None, write: Path | None) -> None:
+@click.option("--device", type=click.Choice(DEVICES), help="Measure on a device instead.")
+@click.option("--minutes", type=click.FloatRange(min=0), default=8.0, help="That may take, with --device.")
+@click.option(
+    "--json",
+    "file",
+    type=click.Path(dir_okay=False, path_type=Path),
+    default=Path("device.json"),
+    help="Where --device writes what it finds, section by section.",
+)
+def main(
+    names: tuple[str, ...],
+    peers: Path | None,
+    write: Path | None,
+    device: str | None,
+    minutes: float,
+    file: Path,
+) -> None:
     """Measure srdata, beside its peers where --peers has them; every benchmark, or those named."""
-    one_thread()
+    if device != "cuda":
+        one_thread()
     text = machine()
     click.echo(text)
-    for name in names or BENCHMARKS:
-        with tempfile.TemporaryDirectory(prefix="srdata-benchmark-") as folder:
-            part = markdown(BENCHMARKS[name](Path(folder), peers))
-        click.echo(part)
-        text += part
+    for part in _tables(names, peers) if device is None else [measured(device, peers, minutes, file)]:
+        click.echo(markdown(part))
+        text += markdown(part)
     if write:
         write.write_text(text)
+
+
+def _tables(names, peers):
+    for name in names or BENCHMARKS:
+        with tempfile.TemporaryDirectory(prefix="srdata-benchmark-") as folder:
+            yield BENCHMARKS[name](Path(folder), peers)
 
 
 if __name__ == "__main__":

@@ -119,7 +119,7 @@ class _Interpolated:
 
 
 def _grayscale(image: torch.Tensor, num_output_channels: int = 1) -> torch.Tensor:
-    weights = torch.tensor(LUMA, dtype=image.dtype, device=image.device).reshape(3, 1, 1)
+    weights = torch.tensor(LUMA, dtype=image.dtype).reshape(3, 1, 1).to(image.device)
     return (image * weights).sum(dim=-3, keepdim=True)
 
 

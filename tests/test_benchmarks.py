@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import subprocess
@@ -35,6 +36,28 @@ def test_a_table_is_printed_and_written(tmp_path):
     written = (tmp_path / "results.md").read_text()
     assert written.startswith("# Results")
     assert "| srdata |" in written
+
+
+def test_a_device_is_measured_section_by_section(tmp_path: Path) -> None:
+    """What finds no time is said; see below for all of it."""
+    file = tmp_path / "found.json"
+    printed = benchmark("--device", "cpu", "--minutes", "0", "--json", str(file))
+    found = json.loads(file.read_text())
+    assert found["device"] == "CPU"
+    rows = [f"| {name} |  | left out, the time was over |" for name in found["sections"]]
+    assert [row for row in rows if row not in printed] == []
+    assert {"races", "waits", "chains", "loader", "training step", "memory"} <= set(found["sections"])
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("device", ["cpu", "emulated"])
+def test_all_that_is_measured_on_a_device_runs(tmp_path: Path, device: str) -> None:
+    file = tmp_path / "found.json"
+    benchmark("--device", device, "--minutes", "1", "--json", str(file))
+    found = json.loads(file.read_text())["sections"]
+    assert set(found["races"].values()) <= {"0 of 3 wrong", "0 of 12 wrong"}
+    results = [result for section in found.values() for result in section.values()]
+    assert [result for result in results if result.startswith(("failed", "left"))] == []
 
 
 @pytest.mark.peers

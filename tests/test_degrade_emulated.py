@@ -7,9 +7,11 @@ import torch
 from degrade_examples import CASES, drawn, op_of, photographs
 from emulated_cuda import Emulated, value
 
+from srdata.common.tensors.device_copies import Staging, brought, wanted
+from srdata.common.tensors.shapes_alone import ShapesAlone
+from srdata.common.tensors.torch_settings import own_settings
 from srdata.degrade import load_device_chain
 from srdata.degrade.lossy.jpeg import jpeg
-from srdata.degrade.numerics.torch_settings import own_settings
 from srdata.degrade.ops import HOST_ONLY
 from srdata.degrade.ops.blur import MedianBlur
 from srdata.errors import RecipeError
@@ -32,6 +34,26 @@ def test_ops_are_those_of_the_cpu_and_wait_for_nothing(device: Emulated, case: t
     assert device.waits == []
     assert device.races == []
     assert float((value(found) - expected).abs().max()) <= 1e-5
+
+
+@pytest.mark.parametrize("case", ON_DEVICES, ids=lambda case: f"{case[0]}-{case[1]}")
+def test_what_ops_ask_for_is_known_by_shapes_alone(device: Emulated, case: tuple[str, int]) -> None:
+    """So that it is sent with the batch, see `srdata.data.loading.device_stream`."""
+    op = op_of(case)
+    hr = torch.from_numpy(photographs(48, 64).copy())
+    params, there = drawn(op, len(hr), 48, 64), hr.to("cuda")
+    with own_settings(there.device):
+        expected = op.apply(there, params)
+        with wanted() as numbers, ShapesAlone():
+            shape = op.apply(hr.to("meta"), params).shape
+        tensors = iter(Staging.of(numbers, pin=True).on(there.device))
+        device.reset()
+        with brought(tensors):
+            found = op.apply(there, params)
+    assert list(tensors) == []
+    assert device.counts["copies to the device"] == 0
+    assert shape == found.shape
+    assert torch.equal(value(found), value(expected))
 
 
 def test_medians_take_bounded_memory(device: Emulated) -> None:

@@ -26,6 +26,12 @@ def test_import_loads_neither_torch_nor_datasets() -> None:
     assert not loaded("import srdata") & {"torch", "datasets", "cv2", "pyarrow"}
 
 
+def test_a_loader_needs_no_http_client() -> None:
+    """A machine without network, to which little was carried, trains as well."""
+    of_network = {"httpx", "httpx2", "requests", "urllib3", "aiohttp", "huggingface_hub", "datasets"}
+    assert not loaded("from srdata import Loader, PairedDataset, imresize, load_recipe") & of_network
+
+
 def test_the_check_above_can_fail() -> None:
     assert "torch" in loaded("from srdata import PairedDataset")
 

@@ -20,8 +20,9 @@ import torch
 from pairs import position_pairs, write_folders, write_shards
 
 from srdata import Batch, Loader, PairedDataset
-from srdata.data.loading.device_stream import finished_on
-from srdata.data.loading.finish import Raw
+from srdata.common.tensors.device_copies import Staging
+from srdata.data.loading.device_stream import Staged, finished_on
+from srdata.data.loading.finish import Parameters, Raw
 from srdata.data.loading.in_memory import DeviceSource
 from srdata.data.loading.prefetch import by_threads
 from srdata.data.sampling.orders import Places, Sequential
@@ -191,10 +192,11 @@ def test_a_device_without_room_is_said(folder: Path, monkeypatch: pytest.MonkeyP
 
     images = torch.zeros(1, 4, 4, 3, dtype=torch.uint8)
     raw = Raw(images, images, ["0001"], [0], None, False, [], None, None, 0, Moment(0, 0))
+    staged = Staged(raw, Parameters(None, None), Staging.of([], pin=False))
     with pytest.raises(
         StorageFullError, match="the memory of cpu has no room for another batch: take a smaller"
     ):
-        finished_on(torch.device("cpu"), raw, full)
+        finished_on(torch.device("cpu"), staged, full)  # type: ignore[arg-type]  # no Finish
     monkeypatch.setattr(torch, "empty", full)
     with pytest.raises(StorageFullError, match="do not fit into the memory of cpu: take residency='host'"):
         DeviceSource(PairedDataset(folder).source, None, torch.device("cpu"))

@@ -2,7 +2,6 @@
 
 array_files          files of numbers that other programs wrote, read within bounds
 chunks               streams cut into groups by number and size
-device_copies        numbers of the host on a device, not waiting for it
 files                files that are right when they have their name
 finding              what a check of a machine or of sets found
 free_space           whether a folder has room for what is to be written
@@ -14,5 +13,6 @@ progress             how far long work has come
 safe_names           names that mean one file on every system
 strict_model         files and settings that are checked whole
 strict_yaml          YAML read strictly, with the line of every value
+tensors              on a device: how they come there, and by which settings they are computed
 validation_messages  what pydantic found wrong, in the user's words
 """

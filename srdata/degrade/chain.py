@@ -23,7 +23,7 @@ from srdata.catalog import Shelf
 from srdata.common.strict_yaml import Document, check, every_mapping, read_yaml
 from srdata.degrade.execute import Size, as_bytes, last, run_batch, walk
 from srdata.degrade.model.composite import Step, Way, draw_steps, way_of
-from srdata.degrade.model.op import Op, Params, Settings
+from srdata.degrade.model.op import BytesOp, Op, Params, Settings
 from srdata.degrade.model.op_generators import Draws
 from srdata.degrade.model.ranges import between
 from srdata.degrade.numerics import backend
@@ -118,7 +118,11 @@ class Chain(Settings):
         hr = backend.rounded(run_batch([way for way, _ in ways], x, size)) if self.hr else x
         lr = run_batch([way for _, way in ways], hr, size)
         self._check_end(lr.shape[2], lr.shape[3], size)
-        return Pair(backend.rounded(lr) if self.rounds else lr, hr)
+        return Pair(backend.rounded(lr) if self.rounds and not self._ends_in_levels else lr, hr)
+
+    @property
+    def _ends_in_levels(self) -> bool:
+        return bool(self.steps) and isinstance(self.steps[-1], BytesOp) and self.steps[-1].gives_levels
 
     def apply_image(self, image: Image, delta: Delta, scale: Scale | float = 1) -> Image:
         """The LR image of one HR image, both uint8 HWC; ops that work in 8 bits do not leave them."""

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import cv2
 import numpy as np
+from numpy.typing import NDArray
 
 from srdata.images import TRANSPOSES, Pixels, turned
 
@@ -31,6 +32,21 @@ def turn_all(images: Pixels, turns: list[int]) -> Pixels:
     for image, turn in zip(images, turns, strict=True):
         _turn_in_place(image, turn, spare)
     return images
+
+
+def turned_places(
+    rows: NDArray[np.int64], columns: NDArray[np.int64], turns: NDArray[np.int64]
+) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Where the pixels of turned images are found, which lie at rows + columns (count, height or width).
+
+    Unless the images are square, either all turns transpose or none does.
+    """
+    downs, rights = [], []
+    for down, right, turn in zip(rows, columns, turns.tolist(), strict=True):
+        first, second = (right, down) if turn & TRANSPOSES else (down, right)
+        downs.append(first[::-1] if turn & 2 else first)
+        rights.append(second[::-1] if turn & 1 else second)
+    return np.stack(downs), np.stack(rights)
 
 
 def _turn_in_place(image: Pixels, turn: int, spare: Pixels) -> None:

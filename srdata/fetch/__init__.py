@@ -4,20 +4,32 @@ archive_members   the files inside a zip or tar, hostile ones refused
 bring             download, check, unpack the files of a source
 download          a verified file from the first address that gives it
 http              one request: where it may lead, how long to wait
+image_sets        from an image set to image files
 local_files       what of a data set is on this disk
 manifest          what a data set holds, and what is known of its bytes
 match_files       which files are the images of a set
-obtain            from an image set to image files
 partial_download  what has come so far, to go on with
 remote_files      files at addresses: s3://, https:// and the like, brought here verified
 unpack            all files of an archive, checked, or nothing
 """
 
-from srdata.fetch.http import Patience as Patience
-from srdata.fetch.match_files import SourceImage as SourceImage
-from srdata.fetch.obtain import Planned as Planned
-from srdata.fetch.obtain import have as have
-from srdata.fetch.obtain import obtain as obtain
-from srdata.fetch.obtain import plan as plan
+from typing import TYPE_CHECKING
 
-__all__ = ["Patience", "Planned", "SourceImage", "have", "obtain", "plan"]
+from srdata.common.lazy_names import lazy_names
+
+if TYPE_CHECKING:
+    from srdata.fetch.http import Patience as Patience
+    from srdata.fetch.image_sets import Planned as Planned
+    from srdata.fetch.image_sets import have as have
+    from srdata.fetch.image_sets import obtain as obtain
+    from srdata.fetch.image_sets import plan as plan
+    from srdata.fetch.match_files import SourceImage as SourceImage
+else:
+    __all__, __getattr__, __dir__ = lazy_names(
+        __name__,
+        {
+            "srdata.fetch.http": "Patience",
+            "srdata.fetch.match_files": "SourceImage",
+            "srdata.fetch.image_sets": "Planned have obtain plan",
+        },
+    )

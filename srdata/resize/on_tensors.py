@@ -1,16 +1,20 @@
-"""Both passes of a resize over a torch batch: the reference's sums in its order, on the batch's device."""
+"""Both passes of a resize over a torch batch, on its device."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import lru_cache
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
-from srdata.common.device_copies import sent_together
+from srdata.common.tensors.device_copies import sent_together
+from srdata.common.tensors.torch_settings import own_settings
 from srdata.errors import UsageError
 from srdata.resize import on_arrays
+from srdata.resize.fast_uint8 import exact_step
 from srdata.resize.taps import Taps, reach
 
 
@@ -29,16 +33,29 @@ def resize(batch: Tensor, passes: Sequence[tuple[int, Taps]], border: str, round
     if batch.is_floating_point():
         wide = batch.to(torch.promote_types(batch.dtype, torch.float32))
         for axis, taps in passes:
-            wide = _resample(wide, axis + 2, taps, border)
+            wide = _summed(wide, axis, taps, border)
         return wide.to(batch.dtype)
-    if not batch.is_cuda:  # Apple's device has no float64
+    if batch.device.type in ("cpu", "mps"):  # Apple's device has no float64
         return _through_numpy(batch, passes, border, rounding)
-    values = batch.double()
+    return _resized_levels(batch, passes, border, rounding == "each-pass").to(torch.uint8)
+
+
+def _resized_levels(
+    batch: Tensor, passes: Sequence[tuple[int, Taps]], border: str, each_pass: bool
+) -> Tensor:
+    """The levels on a device: in float32 where that holds every sum of a pass exactly (bicubic x2 and x4).
+
+    Elsewhere a sum may end at a half or beside it, and what MATLAB makes of that depends on its order, in
+    float64.
+    """
+    exact = each_pass and all(exact_step(taps) for _, taps in passes)
+    resample = _multiplied if exact else _summed
+    levels = batch.float() if exact else batch.double()
     for axis, taps in passes:
-        values = _resample(values, axis + 2, taps, border)
-        if rounding == "each-pass":
-            values = _whole(values)
-    return _whole(values).to(torch.uint8)
+        levels = resample(levels, axis, taps, border)
+        if each_pass:
+            levels = _whole(levels)
+    return levels if each_pass else _whole(levels)
 
 
 def _through_numpy(batch: Tensor, passes: Sequence[tuple[int, Taps]], border: str, rounding: str) -> Tensor:
@@ -50,19 +67,36 @@ def _through_numpy(batch: Tensor, passes: Sequence[tuple[int, Taps]], border: st
     return split.permute(2, 3, 0, 1).contiguous().to(batch.device)
 
 
-def _resample(batch: Tensor, axis: int, taps: Taps, border: str) -> Tensor:
-    """Resize one axis, unrounded; no matrix product or convolution, which CUDA may run in TF32."""
+def _multiplied(batch: Tensor, axis: int, taps: Taps, border: str) -> Tensor:
+    """Resize one axis by a matrix product, in whatever order."""
+    (weights,) = sent_together(batch.device, lambda: matrix(taps, border))
+    with own_settings(batch.device):  # which round nothing to TF32 or bfloat16
+        return batch @ weights.T if axis else weights @ batch
+
+
+@lru_cache(maxsize=32)
+def matrix(taps: Taps, border: str) -> NDArray[np.float32]:
+    """The weights of all inputs (columns) for all outputs (rows)."""
+    weights = np.zeros((taps.size, taps.length))
+    outputs = np.arange(taps.size)
+    for k, those in enumerate(taps.weights.T):
+        np.add.at(weights, (outputs, reach(taps.first + k, taps.length, border)), those)
+    return weights.astype(np.float32)
+
+
+def _summed(batch: Tensor, axis: int, taps: Taps, border: str) -> Tensor:
+    """Resize one axis by sums in the order of the reference, so that every device gives the same bits."""
     shape = [1] * batch.ndim
-    shape[axis] = taps.size
+    shape[axis + 2] = taps.size
     places = np.stack([reach(taps.first + k, taps.length, border) for k in range(taps.weights.shape[1])])
     exact = np.float64 if batch.dtype == torch.float64 else np.float32
     inputs, weights = sent_together(batch.device, places, taps.weights.T.astype(exact))
     total = torch.zeros((), dtype=batch.dtype, device=batch.device)
     for those, weight in zip(inputs, weights, strict=True):
-        total = total + weight.view(shape) * batch.index_select(axis, those)
+        total = total + weight.view(shape) * batch.index_select(axis + 2, those)
     return total
 
 
 def _whole(values: Tensor) -> Tensor:
     """Round half up and clamp to the levels of uint8."""
-    return (values + 0.5).floor().clamp(0, 255)
+    return (values + 0.5).floor_().clamp_(0, 255)

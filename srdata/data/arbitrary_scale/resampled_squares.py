@@ -10,7 +10,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from srdata.common.device_copies import sent_together
+from srdata.common.tensors.device_copies import sent_together
 from srdata.degrade.numerics import backend
 from srdata.images import TRANSPOSES
 from srdata.resize import pillow_weights

@@ -9,6 +9,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from srdata.common.tensors.device_copies import sent_together
 from srdata.errors import UsageError
 
 DTYPES = (torch.float32, torch.float16, torch.bfloat16, torch.uint8)
@@ -48,12 +49,14 @@ def opened(images: torch.Tensor, dtype: torch.dtype, channels_last: bool) -> tor
     """
     if images.device.type == "cpu" and not channels_last:
         return to_tensor(images.numpy(), dtype)
+    planes = images.permute(0, 3, 1, 2)
     if dtype == torch.uint8:
-        return _whole(images).permute(0, 3, 1, 2)
+        return _whole(planes)
     if images.device.type == "cpu":
         return torch.from_numpy(np.divide(images.numpy(), np.float32(255))).permute(0, 3, 1, 2)
-    white = torch.full((), 255.0, dtype=torch.float32, device=images.device)  # by a number CUDA multiplies
-    return (images.float() / white).permute(0, 3, 1, 2)
+    layout = torch.preserve_format if channels_last else torch.contiguous_format
+    (white,) = sent_together(images.device, np.array(255, np.float32))  # by a number CUDA multiplies
+    return planes.to(torch.float32, memory_format=layout, copy=True).div_(white)
 
 
 def _whole(levels: torch.Tensor) -> torch.Tensor:

@@ -2,7 +2,7 @@
 
 batch               `Batch`: what a loader yields
 dataloader_form     a loader as a DataLoader of torch
-device_stream       batches finished on a device while another one is used
+device_stream       batches read for a device, and finished there while another one is used
 epoch_plan          which batches an epoch has, what is in each, and reading it
 finish              from crops to what the network gets: floats, degraded, augmented, in its range
 in_memory           whole images kept on the host or on the device

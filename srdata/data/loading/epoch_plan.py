@@ -10,14 +10,14 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from srdata.common.tensors.torch_settings import own_settings
 from srdata.data.crops.drawn_crops import Drawn
 from srdata.data.datasets.mixed import Mixed, Part
-from srdata.data.loading.finish import CPU, Raw
+from srdata.data.loading.finish import CPU, Raw, Unread
 from srdata.data.loading.in_memory import DeviceSource
 from srdata.data.sampling.orders import Order
 from srdata.data.sampling.ranks import Share
 from srdata.data.sampling.schedule import Moment, Schedule, at, every
-from srdata.degrade.numerics.torch_settings import own_settings
 from srdata.errors import UsageError
 from srdata.vocabulary import Only
 
@@ -131,29 +131,39 @@ class Reading:
 
     plan: Plan
     dihedral: bool | Schedule[bool]  # whether crops are drawn turned
-    turning: bool  # whether they are turned here; otherwise it is left to do
+    turning: bool  # whether batches begin with that turn; otherwise what makes LR does it
     only: Only | None
-    pin: bool
     placing: bool = False  # whether it is wanted where crops lie among their possible places
     difficulty: Tensor | None = None  # a number for each item
 
     def __call__(self, job: Job) -> Raw:
+        """A batch in memory, turned."""
         with own_settings(CPU):
-            return self._raw(job)
+            return self.read(*self.draw(job))
 
-    def _raw(self, job: Job) -> Raw:
+    def read(self, raw: Raw, drawn: Sequence[Drawn]) -> Raw:
+        """The batch that was drawn, in memory and turned."""
+        lr, hr = self._sides(drawn if self.turning else [unturned(one) for one in drawn])
+        return raw._replace(lr=lr, hr=hr)
+
+    def outlined(self, raw: Raw, drawn: Sequence[Drawn]) -> Raw:
+        """The batch that was drawn, with sides yet to be read and turned; or picked on a device, turned."""
+        lr, hr = self._unread(drawn)
+        return raw._replace(lr=lr, hr=hr, to_turn=self.turning and isinstance(lr, Unread))
+
+    def draw(self, job: Job) -> tuple[Raw, list[Drawn]]:
+        """All that is known of a batch but its sides, and the crops that these are."""
         parts = self.plan.parts(job, dihedral=at(self.dihedral, job.moment), only=self.only)
         drawn = [part.drawn for part in parts]
         turns = [turn for one in drawn if one.crops.turns is not None for turn in one.crops.turns.tolist()]
-        lr, hr = self._sides(drawn if self.turning else [_unturned(one) for one in drawn])
         labels = [part.label for part in parts for _ in part.visits if part.label is not None]
-        return Raw(
-            lr=lr,
-            hr=hr,
+        raw = Raw(
+            lr=(),
+            hr=(),
             keys=[key for one in drawn for key in one.keys],
             visits=[visit for part in parts for visit in part.visits.tolist()],
             turns=turns or None,
-            turned=self.turning,
+            to_turn=False,
             spots=[
                 spot for one in drawn if self.placing for spot in one.crops.spots(one.source.scale.numerator)
             ],
@@ -162,6 +172,20 @@ class Reading:
             number=job.number,
             moment=job.moment,
         )
+        return raw, drawn
+
+    def _unread(self, drawn: Sequence[Drawn]) -> tuple[Any, Any]:
+        """The shapes of LR and HR; or what is to be gathered of each data set."""
+        if isinstance(drawn[0].source, DeviceSource):
+            turned = drawn if self.turning else [unturned(one) for one in drawn]
+            found = [one.source.pick(one) for one in turned if isinstance(one.source, DeviceSource)]
+            return [lr for lr, _ in found], [hr for _, hr in found]
+        shapes = [one.shapes() for one in drawn]
+        dtype = torch.float32 if any(one.in_floats for one in drawn) else torch.uint8
+        lr, hr = (
+            Unread((sum(shape[side][0] for shape in shapes), *shapes[0][side][1:]), dtype) for side in (0, 1)
+        )
+        return lr, hr
 
     def _difficulty_of(self, parts: Sequence[Part]) -> Tensor | None:
         """The number of each item."""
@@ -169,35 +193,25 @@ class Reading:
             return None
         return self.difficulty[torch.from_numpy(np.concatenate([part.items for part in parts]))]
 
-    def _sides(self, drawn: Sequence[Drawn]) -> tuple[Any, Any]:
-        """LR and HR (count, height, width, 3), see `cut`; or what is to be gathered of each data set."""
-        if isinstance(drawn[0].source, DeviceSource):
-            found = [one.source.pick(one) for one in drawn if isinstance(one.source, DeviceSource)]
-            return [lr for lr, _ in found], [hr for _, hr in found]
-        if len(drawn) > 1 or self.pin:
-            return self._put_together(drawn)
-        lr_crops, hr_crops = drawn[0].read()
-        return torch.from_numpy(lr_crops), torch.from_numpy(hr_crops)
-
-    def _put_together(self, drawn: Sequence[Drawn]) -> tuple[Tensor, Tensor]:
-        """Crops of several sets, or for a device, read into one tensor."""
-        shapes = [one.shapes() for one in drawn]
-        dtype = torch.float32 if any(one.in_floats for one in drawn) else torch.uint8
-        lr, hr = (
-            torch.empty(
-                (sum(shape[side][0] for shape in shapes), *shapes[0][side][1:]),
-                dtype=dtype,
-                pin_memory=self.pin,
-            )
-            for side in (0, 1)
-        )
-        start = 0
-        for one, shape in zip(drawn, shapes, strict=True):
-            here = slice(start, start + shape[0][0])
-            one.read((lr[here].numpy(), hr[here].numpy()))
-            start = here.stop
+    def _sides(self, drawn: Sequence[Drawn]) -> tuple[Tensor, Tensor]:
+        """LR and HR (count, height, width, 3), see `cut`."""
+        if len(drawn) == 1:
+            lr_crops, hr_crops = drawn[0].read()
+            return torch.from_numpy(lr_crops), torch.from_numpy(hr_crops)
+        lr, hr = (torch.empty(side.shape, dtype=side.dtype) for side in self._unread(drawn))
+        read(drawn, lr, hr)
         return lr, hr
 
 
-def _unturned(drawn: Drawn) -> Drawn:
+def read(drawn: Sequence[Drawn], lr: Tensor, hr: Tensor) -> None:
+    """Read the crops of several sets into one tensor for each side."""
+    start = 0
+    for one in drawn:
+        here = slice(start, start + len(one.crops.inside.images))
+        one.read((lr[here].numpy(), hr[here].numpy()))
+        start = here.stop
+
+
+def unturned(drawn: Drawn) -> Drawn:
+    """The same crops as they lie in their images."""
     return drawn._replace(crops=drawn.crops._replace(turns=None))

@@ -4,54 +4,72 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import repeat
 from typing import Any, NamedTuple
 
+import numpy as np
 import torch
 from torch import Tensor
 from torch.nn.functional import interpolate
 
 from srdata.augment import Pipeline, Sides
 from srdata.augment.flips import Dihedral
-from srdata.common.device_copies import sent
+from srdata.augment.pipeline import Step
+from srdata.common.tensors.device_copies import sent
+from srdata.common.tensors.torch_settings import own_settings
 from srdata.data.crops.regions import Spot
 from srdata.data.crops.to_tensor import opened
 from srdata.data.loading.batch import Batch
-from srdata.data.loading.in_memory import Picks, gathered
+from srdata.data.loading.in_memory import Picks, gathered, turned
 from srdata.data.loading.model_input import ModelInput
 from srdata.data.loading.online_lr import Address, Making, Place, Rescaling
 from srdata.data.sampling.schedule import Moment, Schedule, at, every
-from srdata.degrade.numerics.torch_settings import own_settings
 from srdata.resize import imresize
 from srdata.scale import Scale
 
 CPU = torch.device("cpu")
 
 
+class Unread(NamedTuple):
+    """Crops that are to be read."""
+
+    shape: tuple[int, ...]  # (count, height, width, channels)
+    dtype: torch.dtype
+
+
 class Raw(NamedTuple):
-    """The crops of a batch as they were read (count, height, width, 3), on whatever device; see `cut`.
+    """The crops of a batch (count, height, width, channels), see `cut`, and what is known of them.
 
     Or what is to be gathered as such of images that live on the device.
     """
 
-    lr: Tensor | Sequence[Picks]
-    hr: Tensor | Sequence[Picks]
+    lr: Tensor | Unread | Sequence[Picks]
+    hr: Tensor | Unread | Sequence[Picks]
     keys: list[str]
     visits: list[int]
     turns: list[int] | None  # of the dihedral group, as drawn
-    turned: bool  # whether the crops are turned already
+    to_turn: bool  # whether they are yet to be turned
     spots: list[Spot]
     labels: list[int] | None
     difficulty: Tensor | None  # a number for each
     number: int  # of the batch in its epoch
     moment: Moment
 
-    def to(self, device: torch.device) -> Raw:
-        """The same with its pixels on a device, not waiting for them."""
+    def on(self, device: torch.device) -> dict[str, Tensor]:
+        """The sides that it has on a device, turned as drawn, not waiting for them."""
         if isinstance(self.lr, Tensor) and isinstance(self.hr, Tensor):
-            return self._replace(lr=sent(self.lr, device), hr=sent(self.hr, device))
-        lr, hr = gathered([self.lr, self.hr], device)  # type: ignore[list-item]  # both are picked, or none
-        return self._replace(lr=lr, hr=hr)
+            found = [sent(side, device) for side in (self.lr, self.hr)]
+            turns = np.array(self.turns) if self.to_turn and self.turns else None
+            found = [turned(side, turns) if turns is not None and side.numel() else side for side in found]
+        else:
+            found = gathered([self.lr, self.hr], device)  # type: ignore[list-item]  # both are picked
+        return {name: side for name, side in zip(("lr", "hr"), found, strict=True) if side.numel()}
+
+
+class Parameters(NamedTuple):
+    """What was drawn for a batch beside its crops, of each image; None for what it does not go through."""
+
+    making: Sequence[Any] | None  # by what makes LR
+    augment: list[list[Step]] | None
 
 
 @dataclass(frozen=True)
@@ -69,32 +87,39 @@ class Finish:
         """Whether it takes less time than sending floats from one process to another."""
         return self.making is None and not any(one.augmentations for one in every(self.augment))
 
-    def __call__(self, raw: Raw, device: torch.device = CPU) -> Batch:
-        """The batch of crops, made on a device."""
+    def __call__(self, raw: Raw, drawn: Parameters | None = None, device: torch.device = CPU) -> Batch:
+        """The batch of crops, by what was drawn for it, made on a device."""
         with own_settings(device):
-            return self._batch(raw.to(device), device)
+            return self._batch(raw, self.draw(raw) if drawn is None else drawn, device)
 
-    def _batch(self, raw: Raw, device: torch.device) -> Batch:
-        making = self.making.at(raw.moment) if isinstance(self.making, Schedule) else self.making
-        augment = at(self.augment, raw.moment)
+    def draw(self, raw: Raw) -> Parameters:
+        """What is drawn for a batch; for this no pixel is needed."""
+        making, augment = self._steps(raw)
         images: list[Address] = [(self.seed, *image) for image in zip(raw.visits, raw.keys, strict=True)]
         place = Place(images, (self.seed, raw.moment.epoch, raw.number), raw.spots, raw.turns)
-        notes = [_turning(turn) for turn in raw.turns or repeat(None, len(raw.keys))]
+        return Parameters(
+            None if making is None else making.draw(place),
+            augment.sample(place.images, place.batch) if augment.augmentations else None,
+        )
+
+    def _steps(self, raw: Raw) -> tuple[Making | None, Pipeline]:
+        making = self.making.at(raw.moment) if isinstance(self.making, Schedule) else self.making
+        return making, at(self.augment, raw.moment)
+
+    def _batch(self, raw: Raw, drawn: Parameters, device: torch.device) -> Batch:
+        making, augment = self._steps(raw)
         whole = making is not None or not (self.model_input.bytes and augment.bytes_too)
-        crops: dict[str, Any] = {"lr": raw.lr, "hr": raw.hr}
-        sides = {name: self._opened(side, whole) for name, side in crops.items()}
-        sides = {name: side for name, side in sides.items() if side.numel()}
+        sides = {name: self._opened(side, whole) for name, side in raw.on(device).items()}
         if isinstance(making, Rescaling):  # which turns what it makes; that is not to be altered any more
-            sides = _made(_augmented(sides, augment, place, notes), making, place, notes)
+            sides = _made(_augmented(sides, augment, drawn), making, drawn)
         else:
-            sides = self._upsampled(_made(_turned(sides, raw), making, place, notes))
-            sides = _augmented(sides, augment, place, notes)
+            sides = _augmented(self._upsampled(_made(sides, making, drawn)), augment, drawn)
         tensors = {name: self._finished(name, side) for name, side in sides.items()}
         if raw.difficulty is not None:
             tensors["difficulty"] = sent(raw.difficulty, device)
         if raw.labels is not None:
             tensors["label"] = sent(torch.tensor(raw.labels), device)
-        return Batch(tensors, raw.keys, notes, self.scale)
+        return Batch(tensors, raw.keys, _notes(raw, drawn), self.scale)
 
     def _opened(self, side: Tensor, whole: bool) -> Tensor:
         return opened(side, torch.float32 if whole else torch.uint8, self.model_input.channels_last)
@@ -119,45 +144,31 @@ class Finish:
         return self.model_input(side)
 
 
-def _turning(turn: int | None) -> dict[str, Any]:
-    """What is noted of an image that was drawn with a turn."""
-    return {} if turn is None else {"augment": [{"augment": "dihedral", "params": {"turn": turn}}]}
-
-
-def _turned(sides: dict[str, Tensor], raw: Raw) -> dict[str, Tensor]:
-    """The sides turned as drawn, where reading has not done it."""
-    if raw.turns is None or raw.turned:
-        return sides
-    return _named(Dihedral().apply(_sides(sides), [{"turn": turn} for turn in raw.turns]))
-
-
-def _made(
-    sides: dict[str, Tensor], making: Making | None, place: Place, notes: list[dict[str, Any]]
-) -> dict[str, Tensor]:
-    if making is None:
-        return sides
-    drawn = making.draw(place)
-    for note, params in zip(notes, drawn, strict=True):
+def _notes(raw: Raw, drawn: Parameters) -> list[dict[str, Any]]:
+    """What is noted of each image."""
+    notes: list[dict[str, Any]] = [{} for _ in raw.keys]
+    for note, turn in zip(notes, raw.turns or (), strict=raw.turns is not None):
+        note["augment"] = [{"augment": "dihedral", "params": {"turn": turn}}]
+    for note, params in zip(notes, drawn.making or (), strict=drawn.making is not None):
         note["degradation"] = params
-    return making.make(sides["hr"], drawn)  # type: ignore[arg-type]  # each takes what it drew
+    for note, steps in zip(notes, drawn.augment or (), strict=drawn.augment is not None):
+        note["augment"] = [*note.get("augment", []), *steps]
+    return notes
 
 
-def _augmented(
-    sides: dict[str, Tensor], augment: Pipeline, place: Place, notes: list[dict[str, Any]]
-) -> dict[str, Tensor]:
-    if not augment.augmentations:
+def _made(sides: dict[str, Tensor], making: Making | None, drawn: Parameters) -> dict[str, Tensor]:
+    if making is None or drawn.making is None:
         return sides
-    steps = augment.sample(place.images, place.batch)
-    for note, later in zip(notes, steps, strict=True):
-        note["augment"] = [*note.get("augment", []), *later]
-    done = _named(augment.apply(_sides(sides), steps))
+    return making.make(sides["hr"], drawn.making)
+
+
+def _augmented(sides: dict[str, Tensor], augment: Pipeline, drawn: Parameters) -> dict[str, Tensor]:
+    if drawn.augment is None:
+        return sides
+    done = _named(augment.apply(Sides(sides.get("lr"), sides.get("hr")), drawn.augment))
     if "hr_plain" in sides:
-        done["hr_plain"] = augment.apply(Sides(None, sides["hr_plain"]), steps).main()
+        done["hr_plain"] = augment.apply(Sides(None, sides["hr_plain"]), drawn.augment).main()
     return done
-
-
-def _sides(sides: dict[str, Tensor]) -> Sides:
-    return Sides(sides.get("lr"), sides.get("hr"))
 
 
 def _named(sides: Sides) -> dict[str, Tensor]:

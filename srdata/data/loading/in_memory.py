@@ -13,10 +13,11 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from srdata.common.device_copies import sent_together
+from srdata.common.tensors.device_copies import META, sent_together
 from srdata.data.crops.drawn_crops import Drawn
 from srdata.data.crops.whole_pairs import whole_pair
 from srdata.data.pair_sources.sources import PairSource
+from srdata.dihedral.array_turns import turned_places
 from srdata.errors import StorageFullError, UsageError
 from srdata.images import Pixels
 from srdata.resize.taps import reach
@@ -30,6 +31,10 @@ class Picks(NamedTuple):
     side: ResidentSide
     rows: Integers
     columns: Integers
+
+    def turned(self, turns: Integers) -> Picks:
+        """The same crops turned: places are swapped and reversed, which costs nothing on the device."""
+        return Picks(self.side, *turned_places(self.rows, self.columns, turns))
 
 
 class DeviceSource:
@@ -62,7 +67,7 @@ class DeviceSource:
         self._source.read_pairs(images, corners, lr, hr)
 
     def pick(self, drawn: Drawn) -> tuple[Picks, Picks]:
-        """LR and HR of a batch, unturned; raises UsageError for padded images."""
+        """LR and HR of a batch, turned as drawn; raises UsageError for padded images."""
         inside, (p, q) = drawn.crops.inside, self.scale.as_integer_ratio()
         if drawn.patch is not None and (inside.sizes != drawn.patch).any():
             raise UsageError("images that are padded cannot live on the device: take residency='host'")
@@ -70,7 +75,8 @@ class DeviceSource:
             side.pick(inside.images, (inside.corners - drawn.around) * cell, shape)
             for side, cell, shape in zip(self._sides, (q, p), drawn.shapes(), strict=True)
         )
-        return lr, hr
+        turns = drawn.crops.turns
+        return (lr, hr) if turns is None else (lr.turned(turns), hr.turned(turns))
 
 
 class ResidentSide:
@@ -104,7 +110,10 @@ class ResidentSide:
 
     def gather(self, rows: Tensor, columns: Tensor) -> Tensor:
         """The pixels at these places, uint8 (count, height, width, channels)."""
-        return self._pixels[rows[:, :, None] + columns[:, None]]
+        places = rows[:, :, None] + columns[:, None]
+        if places.is_meta:
+            return torch.empty((*places.shape, self._pixels.shape[1]), dtype=torch.uint8, device=META)
+        return self._pixels[places]
 
 
 def gathered(sides: Sequence[Sequence[Picks]], device: torch.device) -> list[Tensor]:
@@ -114,3 +123,12 @@ def gathered(sides: Sequence[Sequence[Picks]], device: torch.device) -> list[Ten
     pairs = iter(zip(places[::2], places[1::2], strict=True))
     found = [[one.side.gather(*next(pairs)) for one in side] for side in sides]
     return [parts[0] if len(parts) == 1 else torch.cat(parts) for parts in found]
+
+
+def turned(crops: Tensor, turns: Integers) -> Tensor:
+    """Crops (count, height, width, channels) on a device, each by its turn."""
+    count, height, width, channels = crops.shape
+    rows = np.arange(count)[:, None] * (height * width) + np.arange(height) * width
+    columns = np.broadcast_to(np.arange(width), (count, width))
+    down, right = sent_together(crops.device, *turned_places(rows, columns, turns))
+    return crops.reshape(-1, channels)[down[:, :, None] + right[:, None]]

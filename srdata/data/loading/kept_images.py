@@ -59,9 +59,7 @@ class KeptImages:
 
     def read_by(self, reading: Reading, ranks: int) -> Reading:
         """`reading` of the images as they are kept."""
-        kept = self.bring(ranks)
-        turning = reading.turning and kept.where != "device"
-        return replace(reading, plan=replace(reading.plan, data=kept.data), turning=turning)
+        return replace(reading, plan=replace(reading.plan, data=self.bring(ranks).data))
 
     def give_back(self) -> None:
         """Keep nothing any longer: what no batch holds goes back to the host and the device."""

@@ -18,6 +18,7 @@ from srdata.data.datasets.paired import PairedDataset
 from srdata.data.datasets.streaming import StreamedPairs
 from srdata.data.loading.batch import Batch
 from srdata.data.loading.dataloader_form import DataLoaderForm
+from srdata.data.loading.device_stream import StagedReading
 from srdata.data.loading.epoch_plan import Job, Plan, Reading
 from srdata.data.loading.finish import Finish, split_turning
 from srdata.data.loading.item_scores import item_numbers
@@ -156,9 +157,8 @@ class Loader(DataLoaderForm):
         self._reading = Reading(
             self._plan,
             dihedral,
-            turning=on_host and not online.any_scale,
+            turning=not online.any_scale,
             only=online.only,
-            pin=self.device.type == "cuda" and kind == "thread",
             placing=making is not None,
             difficulty=item_numbers(difficulty, mixed, self.scale),
         )
@@ -310,7 +310,9 @@ class Loader(DataLoaderForm):
         elif self.device.type == "cpu":
             yield from self._ahead_of_use(_Making(reading, self._finish), jobs)
         else:
-            yield from self._images.stream.batches(self._ahead_of_use(reading, jobs), self._finish)
+            pin = self.device.type == "cuda" and self._workers.kind == "thread"
+            staged = self._ahead_of_use(StagedReading(reading, self._finish, self.device, pin), jobs)
+            yield from self._images.stream.batches(staged, self._finish)
 
     def _ahead_of_use(self, work: Callable[[Job], Result], jobs: Iterable[Job]) -> Iterator[Result]:
         workers = self._workers

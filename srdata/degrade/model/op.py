@@ -98,6 +98,11 @@ class BytesOp(Op):
     A chain of such ops on a uint8 image never leaves uint8.
     """
 
+    @property
+    def gives_levels(self) -> bool:
+        """Whether batches come in whole 8-bit levels."""
+        return True
+
     @abstractmethod
     def on_bytes(self, image: Image, params: Params) -> Image:
         """Degrade one image, uint8 HWC, without writing to it."""

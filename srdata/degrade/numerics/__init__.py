@@ -10,5 +10,4 @@ kernel_files      kernels in .npy and .mat files
 noise_tables      the laws of noise as tables of equally likely numbers
 photon_counts     Poisson noise, by the tables or by its expansion
 random_fields     fields of random numbers, the same bits on every device
-torch_settings    computing by settings of torch that are not the caller's
 """

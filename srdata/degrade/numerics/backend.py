@@ -59,9 +59,9 @@ def own_settings(like: Array) -> AbstractContextManager[None]:
     """Within it tensors such as `like` are computed by the settings of this package, not by the caller's."""
     if not is_torch(like):
         return nullcontext()
-    from srdata.degrade.numerics import torch_settings
+    from srdata.common.tensors.torch_settings import own_settings as settings
 
-    return torch_settings.own_settings(like.device)
+    return settings(like.device)
 
 
 def is_torch(x: Array) -> TypeIs[torch.Tensor]:
@@ -106,20 +106,25 @@ def table(values: Any, like: Array) -> Array:
 
 
 def tensor(values: Any, like: torch.Tensor) -> torch.Tensor:
-    """Nested lists (or a numpy array) of numbers as a float32 tensor where `like` is, not waiting for it."""
-    from srdata.common.device_copies import sent_together
+    """Nested lists (or a numpy array) of numbers as a float32 tensor where `like` is, not waiting for it.
 
-    return sent_together(like.device, np.array(values, np.float32))[0]
+    What takes a while to compute is given as a function, which is not called where its result is there.
+    """
+    from srdata.common.tensors.device_copies import sent_together
+
+    def made() -> NDArray[np.float32]:
+        return np.array(values() if callable(values) else values, np.float32)
+
+    return sent_together(like.device, made)[0]
 
 
 def index(places: Sequence[int] | NDArray[np.int64], like: Array) -> Any:
     """Places within a batch as something that indexes `like`; does not wait for the device."""
-    host = np.asarray(places, np.int64)
     if not is_torch(like):
-        return host
-    from srdata.common.device_copies import sent_together
+        return np.asarray(places, np.int64)
+    from srdata.common.tensors.device_copies import sent_together
 
-    return sent_together(like.device, host)[0]
+    return sent_together(like.device, lambda: np.asarray(places, np.int64))[0]
 
 
 def clip(x: X) -> X:

@@ -9,6 +9,7 @@ exact mean over the area that an output pixel covers, both ways (torch's own "ar
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING, Any, Literal
 
 import cv2
@@ -69,7 +70,9 @@ def _on_tensor(x: torch.Tensor, size: tuple[int, int], method: Method) -> torch.
     from torch.nn.functional import interpolate
 
     if method == "area":
-        rows, columns = (backend.tensor(_areas(*sides), x) for sides in zip(x.shape[2:], size, strict=True))
+        rows, columns = (
+            backend.tensor(partial(_areas, *sides), x) for sides in zip(x.shape[2:], size, strict=True)
+        )
         return rows @ (x @ columns.T)
     if method == "nearest":
         return interpolate(x, size, mode="nearest-exact")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable
 from itertools import product
 from typing import TYPE_CHECKING
 
@@ -24,12 +24,16 @@ LARGEST_PART = 480  # pixels: transforms of larger parts of an image leave the p
 _BORDERS: dict[PadRule, int] = {"reflect": cv2.BORDER_REFLECT_101, "replicate": cv2.BORDER_REPLICATE}
 
 
-def filter2d(x: Array, kernels: Sequence[Kernel], border: PadRule = "reflect") -> Array:
-    """Each image of a batch correlated with the (odd, square) kernel of its place; not clipped."""
-    small = [trimmed(kernel) for kernel in kernels]
+def filter2d(x: Array, kernels: Iterable[Kernel], border: PadRule = "reflect") -> Array:
+    """Each image of a batch correlated with the (odd, square) kernel of its place; not clipped.
+
+    The kernels are gone through only where they are not on the device already: let a generator make them.
+    """
     if is_torch(x):
-        return _filter_tensor(x, small, border)
-    return backend.each(x, small, lambda image, kernel: _filter_image(image, kernel, border))
+        return _filter_tensor(x, kernels, border)
+    return backend.each(
+        x, [trimmed(kernel) for kernel in kernels], lambda image, kernel: _filter_image(image, kernel, border)
+    )
 
 
 def trimmed(kernel: Kernel) -> Kernel:
@@ -122,14 +126,24 @@ def _quick(size: int) -> int:
     return 16 * int(cv2.getOptimalDFTSize(-(-size // 16)))
 
 
-def _filter_tensor(x: torch.Tensor, kernels: Sequence[Kernel], border: PadRule) -> torch.Tensor:
+def _filter_tensor(x: torch.Tensor, kernels: Iterable[Kernel], border: PadRule) -> torch.Tensor:
     from torch.nn.functional import conv2d
 
     images, channels, height = x.shape[:3]
-    reach = max(len(kernel) for kernel in kernels) // 2
-    taps = np.stack([np.pad(kernel, reach - len(kernel) // 2) for kernel in kernels])
-    weights = backend.tensor(taps.repeat(channels, axis=0)[:, None], x)
+    weights = backend.tensor(lambda: _of_planes(kernels, channels), x)
+    reach = weights.shape[-1] // 2
     planes = backend.pad(x, reach, reach, reach, reach, border).reshape(
         1, images * channels, height + 2 * reach, -1
     )
     return conv2d(planes, weights, groups=images * channels).reshape(x.shape)
+
+
+def _of_planes(kernels: Iterable[Kernel], channels: int) -> NDArray[np.float32]:
+    """The kernels of all planes of a batch (images x channels, 1, size, size), in the size of the largest."""
+    small = [trimmed(kernel) for kernel in kernels]
+    size = max(map(len, small))
+    planes = np.zeros((len(small), channels, 1, size, size), np.float32)
+    for plane, kernel in zip(planes, small, strict=True):
+        border = (size - len(kernel)) // 2
+        plane[..., border : size - border, border : size - border] = kernel
+    return planes.reshape(-1, 1, size, size)

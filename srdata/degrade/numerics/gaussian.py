@@ -54,8 +54,11 @@ def _by_torch(x: torch.Tensor, kernels: Sequence[Kernel]) -> torch.Tensor:
     reach = max(kernel.size for kernel in kernels) // 2
     if not reach:
         return x
-    taps = np.stack([_taps(kernel, reach) for kernel in kernels]).repeat(channels, axis=0)
-    weights: Any = backend.table(taps, x)[:, None, :, None]
+
+    def taps() -> NDArray[np.float64]:
+        return np.stack([_taps(kernel, reach) for kernel in kernels]).repeat(channels, axis=0)
+
+    weights: Any = backend.tensor(taps, x)[:, None, :, None]
     bordered: Any = backend.pad(x, reach, reach, reach, reach)
     planes = bordered.reshape(1, images * channels, height + 2 * reach, -1)
     down = conv2d(planes, weights, groups=images * channels)

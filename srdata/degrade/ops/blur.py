@@ -109,7 +109,7 @@ class Blur(Op):
         return {"beta": _about_one(rng, self.beta_plateau)} if shape.startswith("plateau") else {}
 
     def apply(self, x: Array, params: Sequence[Params]) -> Array:
-        return backend.held(filter2d(x, [kernel_of(one, self.shift) for one in params], self.border))
+        return backend.held(filter2d(x, (kernel_of(one, self.shift) for one in params), self.border))
 
 
 def _about_one(rng: np.random.Generator, span: tuple[float, float]) -> float:

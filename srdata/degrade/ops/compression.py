@@ -44,6 +44,10 @@ class Jpeg(BytesOp):
     subsampling: Annotated[dict[JpegSubsampling, float], *ODDS] = Field(default={"4:2:0": 1.0})
     gradient: JpegGradient = "none"
 
+    @property
+    def gives_levels(self) -> bool:
+        return self.gradient == "none"
+
     def sample(self, rng: np.random.Generator) -> Params:
         return {"quality": integer(rng, self.quality), "subsampling": pick(rng, self.subsampling)}
 

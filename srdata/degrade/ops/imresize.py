@@ -33,10 +33,10 @@ class Imresize(BytesOp):
         return {}
 
     def apply(self, x: Array, params: Sequence[Params]) -> Any:
-        if not is_torch(x) or not x.is_cuda:
+        if not is_torch(x) or x.device.type in ("cpu", "mps"):  # Apple's device has no float64
             return super().apply(x, params)
-        levels = (x * 255).round().clamp(0, 255).byte()
-        return self._resized(levels, params[0]).float() * (1 / 255)
+        levels = (x * 255).round_().clamp_(0, 255).byte()
+        return self._resized(levels, params[0]) * (1 / 255)
 
     def on_bytes(self, image: Image, params: Params) -> Any:
         return self._resized(image, params)

@@ -32,6 +32,7 @@ class _Learned(Op):
 
     weights: str
     sha256: Sha256  # of the file `weights`, as sha256sum prints it
+    scale: int
     _path: Path = PrivateAttr()
 
     def model_post_init(self, context: Any) -> None:
@@ -54,6 +55,8 @@ class _Learned(Op):
         return {}
 
     def apply(self, x: Array, params: Sequence[Params]) -> Array:
+        if is_torch(x) and x.is_meta:  # where no network is
+            return x.new_empty((*x.shape[:2], *(side // self.scale for side in x.shape[2:])))
         if is_torch(x):
             return self._downscale(x).clamp(0, 1)
         import torch

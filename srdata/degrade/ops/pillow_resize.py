@@ -35,9 +35,9 @@ class PillowResize(BytesOp):
         return {}
 
     def apply(self, x: Array, params: Sequence[Params]) -> Any:
-        if not is_torch(x) or not x.is_cuda:  # Apple's device has no float64
+        if not is_torch(x) or x.device.type in ("cpu", "mps"):  # Apple's device has no float64
             return super().apply(x, params)
-        from srdata.common.device_copies import sent_together
+        from srdata.common.tensors.device_copies import sent_together
 
         size, target = tuple(x.shape[2:]), tuple(params[0]["lr_size"])
         axes = zip(size, target, strict=True)

@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from collections.abc import Iterator, Sequence
+from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
 from typing import Any, NamedTuple
 
 import torch
 
 
-@contextmanager
-def own_settings(device: torch.device) -> Iterator[None]:
+def own_settings(device: torch.device) -> AbstractContextManager[None]:
     """Within it tensors are computed as was asked for: in their types, exactly, to be used anywhere.
 
     Without the caller's autocast, inference mode and default device, which belong to a thread. On a device
@@ -19,14 +18,33 @@ def own_settings(device: torch.device) -> Iterator[None]:
     there is none, and without trying which convolution is fastest; these belong to the process, so they are
     put back before the caller goes on.
     """
+    computes = device.type != "meta"
+    autocasts = [kind for kind in {"cpu", device.type} if computes and torch.is_autocast_enabled(kind)]
+    elsewhere = _functions_are_altered() and torch.get_default_device().type != "cpu"
+    inference = torch.is_inference_mode_enabled()
+    of_process = computes and device.type != "cpu"
+    if not (autocasts or elsewhere or inference or of_process):
+        return nullcontext()
+    return _put_aside(autocasts, elsewhere, inference, of_process)
+
+
+def _functions_are_altered() -> bool:
+    """Whether there may be a default device; asking for that itself takes long."""
+    return torch._C._len_torch_function_stack() > 0
+
+
+@contextmanager
+def _put_aside(
+    autocasts: Sequence[str], elsewhere: bool, inference: bool, of_process: bool
+) -> Iterator[None]:
     with ExitStack() as stack:
-        stack.enter_context(torch.inference_mode(False))
-        for kind in {"cpu", device.type}:
-            if torch.amp.is_autocast_available(kind) and torch.is_autocast_enabled(kind):
-                stack.enter_context(torch.autocast(kind, enabled=False))
-        if torch.get_default_device().type != "cpu":
+        if inference:  # leaving it also turns gradients on
+            stack.enter_context(torch.inference_mode(False))
+        for kind in autocasts:
+            stack.enter_context(torch.autocast(kind, enabled=False))
+        if elsewhere:
             stack.enter_context(torch.device("cpu"))
-        if device.type != "cpu":
+        if of_process:
             stack.enter_context(_of_process())
         yield
 
