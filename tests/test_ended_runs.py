@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import fcntl
 import os
 import random
 import shutil
@@ -21,10 +23,13 @@ from killed_runs import Forks, content, forks
 from loopback import digest_of, manifest_data, serve, slow, zip_of
 
 from srdata import PairedDataset, prepare
+from srdata.cli import run as run_line
+from srdata.common import file_systems
 from srdata.common.processes.run_claims import Claim
 from srdata.errors import StoreError, UsageError
 from srdata.images import read_image
 from srdata.prepared.verification import verify
+from srdata.publishing import publish
 from srdata.store.set_json import read_set
 
 LAYOUTS = ["folder", "lmdb", "basicsr"]
@@ -243,6 +248,37 @@ def test_a_run_that_was_killed_when_all_was_done_but_its_mark_is_finished_by_the
             PairedDataset(made)
     prepare(few, scale=4, lmdb=True, root=tmp_path, jobs=1)
     PairedDataset(made, patch_size=None)
+
+
+@pytest.mark.parametrize("error", [errno.ENOLCK, errno.ENOSYS, errno.EOPNOTSUPP])
+def test_where_there_are_no_locks_prepare_and_doctor_say_so_and_go_on(
+    few: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], error: int
+) -> None:
+    """As on NFS without a lock daemon; the file system is real but for that."""
+    line = ["prepare", str(few), "--lmdb", "--name", "set", "--scale", "4", "--jobs", "1", "--root"]
+    assert run_line([*line, str(tmp_path / "with")]) == 0
+    assert run_line(["doctor", "--root", str(tmp_path / "with")]) == 0
+    assert "file locks" not in capsys.readouterr().out
+
+    def flock(handle: int, how: int) -> None:
+        raise OSError(error, os.strerror(error))
+
+    monkeypatch.setattr(fcntl, "flock", flock)
+    assert run_line([*line, str(tmp_path / "without")]) == 0
+    assert "has no working file locks" in (said := capsys.readouterr().err)
+    assert "let one run at a time write there" in said
+    run_line(["doctor", "--root", str(tmp_path / "without")])
+    assert "has no working file locks" in capsys.readouterr().out
+    assert digests(tmp_path / "with") == digests(tmp_path / "without")
+    publish(tmp_path / "without/set", out=tmp_path / "out", i_have_the_rights=True, jobs=1)
+
+
+def test_on_a_network_file_system_prepare_says_what_its_locks_do_not_do(
+    few: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(file_systems, "file_system", lambda folder: "nfs4")
+    prepare(few, lmdb=True, root=tmp_path, name="set", scale=4, jobs=1, log=print)
+    assert "is on nfs4, where a run on another machine may not see the locks" in capsys.readouterr().out
 
 
 def test_a_claim_is_lost_to_the_next_and_by_its_end(tmp_path: Path) -> None:
