@@ -14,8 +14,8 @@ from pathlib import Path
 import lmdb
 from tqdm import tqdm
 
-from srdata.common.file_systems import NETWORK, file_system, lock_problem, place_of
 from srdata.common.finding import Finding
+from srdata.common.processes.file_systems import NETWORK, file_system, lock_problem, place_of
 from srdata.common.processes.limits import limit
 
 _LIBRARIES = (

@@ -24,7 +24,7 @@ from loopback import digest_of, manifest_data, serve, slow, zip_of
 
 from srdata import PairedDataset, prepare
 from srdata.cli import run as run_line
-from srdata.common import file_systems
+from srdata.common.processes import file_systems
 from srdata.common.processes.run_claims import Claim
 from srdata.errors import StoreError, UsageError
 from srdata.images import read_image
@@ -463,7 +463,7 @@ def commands(tiny: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[F
 
 
 @pytest.mark.parametrize("what", KILLED)
-@pytest.mark.parametrize("kills", [2, pytest.param(60, marks=pytest.mark.slow)])
+@pytest.mark.parametrize("kills", [1, pytest.param(60, marks=pytest.mark.slow)])
 def test_a_command_that_was_killed_ends_with_the_same_bytes_when_it_is_repeated(
     commands: Forks, few: Path, made: Path, tmp_path: Path, what: str, kills: int
 ) -> None:

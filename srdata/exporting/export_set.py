@@ -17,7 +17,6 @@ import numpy as np
 
 from srdata.common.files import PART, only_one_at, part_name, publish_folder, storage_errors, write_file
 from srdata.common.free_space import Need, check_room
-from srdata.common.processes.part_folders import new_part_folder, remove_left_folders
 from srdata.errors import StorageFullError, UnknownNameError, UsageError
 from srdata.exporting.escaped_keys import (
     Check,
