@@ -15,8 +15,9 @@ from typing import NamedTuple, TextIO
 
 import numpy as np
 
-from srdata.common.files import PART, only_one_at, part_name, publish_folder, storage_errors, write_file
+from srdata.common.files import PART, part_name, publish_folder, storage_errors, write_file
 from srdata.common.free_space import Need, check_room
+from srdata.common.processes.one_at_a_time import only_one_at
 from srdata.errors import StorageFullError, UnknownNameError, UsageError
 from srdata.exporting.escaped_keys import (
     Check,

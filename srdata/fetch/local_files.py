@@ -13,7 +13,8 @@ from pathlib import Path
 from pydantic import ValidationError
 
 from srdata import catalog
-from srdata.common.files import inside, locked, sha256_of, write_file
+from srdata.common.files import inside, sha256_of, write_file
+from srdata.common.processes.one_at_a_time import locked
 from srdata.common.strict_model import StrictModel
 from srdata.errors import HashMismatchError
 from srdata.fetch.download import agrees, describe

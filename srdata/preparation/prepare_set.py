@@ -11,9 +11,10 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TypedDict, Unpack
 
-from srdata.common.files import PART, only_one_at, storage_errors
+from srdata.common.files import PART, storage_errors
 from srdata.common.output_paths import check_folder
 from srdata.common.processes.file_systems import lock_problem
+from srdata.common.processes.one_at_a_time import only_one_at
 from srdata.common.processes.parallel import check_jobs
 from srdata.common.processes.run_claims import Claim
 from srdata.errors import UsageError
