@@ -15,6 +15,7 @@ import lmdb
 from tqdm import tqdm
 
 from srdata.common.finding import Finding
+from srdata.common.processes.file_systems import NETWORK, file_system, lock_problem, place_of
 from srdata.common.processes.limits import limit
 
 _LIBRARIES = (
@@ -36,7 +37,6 @@ _EXTRAS = {
     "metrics": "scipy",
     "spandrel": "spandrel",
 }
-_NETWORK_FILE_SYSTEMS = {"nfs", "nfs4", "cifs", "smb3", "smbfs", "lustre", "gpfs", "ceph", "9p", "fuse.sshfs"}
 _LEAST_FREE_BYTES = 20 << 30  # DIV2K at x4 as raw blocks, and the archives it comes from
 _LEAST_OPEN_FILES = 1024
 
@@ -73,7 +73,7 @@ def _processes() -> Iterator[Finding]:
 
 
 def _storage(root: Path) -> Iterator[Finding]:
-    folder = next(path for path in (root.absolute(), *root.absolute().parents) if path.exists())
+    folder = place_of(root)
     free = shutil.disk_usage(folder).free
     detail = f"{tqdm.format_sizeof(free, 'B', 1024)} free at {folder}"
     if free < _LEAST_FREE_BYTES:
@@ -83,25 +83,13 @@ def _storage(root: Path) -> Iterator[Finding]:
     if not os.access(folder, os.W_OK):
         yield Finding("warning", "target", f"{folder} cannot be written: choose another --root")
     yield _file_system(folder)
+    if problem := lock_problem(folder):
+        yield Finding("warning", "file locks", problem)
 
 
 def _file_system(folder: Path) -> Finding:
     kind = file_system(folder)
-    if kind in _NETWORK_FILE_SYSTEMS:
+    if kind in NETWORK:
         advice = "LMDB is not safe to write there: prepare on a local disk, then copy the finished set"
         return Finding("warning", "file system", f"{kind}: {advice}")
     return Finding("ok", "file system", kind or "unknown")
-
-
-def file_system(folder: Path) -> str | None:
-    """The type of the file system that holds `folder`; None where the system does not tell."""
-    mounts = Path("/proc/self/mounts")
-    if not mounts.exists():
-        return None
-    best: tuple[str, str | None] = ("", None)
-    for line in mounts.read_text("utf-8").splitlines():
-        _, point, kind, *_ = line.split(" ")
-        point = point.encode().decode("unicode_escape")
-        if folder.resolve().is_relative_to(point) and len(point) >= len(best[0]):
-            best = (point, kind)
-    return best[1]

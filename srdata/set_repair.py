@@ -10,7 +10,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from srdata.common.files import only_one_at
+from srdata.common.processes.one_at_a_time import only_one_at
 from srdata.difficulty import classify
 from srdata.errors import DamagedSetError, SetError, UsageError
 from srdata.exporting.set_names import chain_name

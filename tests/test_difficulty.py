@@ -22,7 +22,7 @@ from skimage.color import rgb2ycbcr
 from skimage.metrics import peak_signal_noise_ratio
 
 from srdata.cli import run
-from srdata.common.files import only_one_at
+from srdata.common.processes.one_at_a_time import only_one_at
 from srdata.data.datasets.mixed import Mixed
 from srdata.data.datasets.paired import PairedDataset
 from srdata.data.loading.loader import Loader

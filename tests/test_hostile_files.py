@@ -21,7 +21,7 @@ import torch
 from hostile import told
 from loopback import zip_of
 
-from srdata.common import npy_file
+from srdata.common.array_files import npy_file
 from srdata.common.array_files.npy_file import read_npy, read_npz
 from srdata.discovery import image_bytes
 from srdata.discovery.image_bytes import pixels_of

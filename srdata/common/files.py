@@ -10,8 +10,6 @@ from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 from pathlib import Path
 
-from filelock import FileLock
-
 from srdata.errors import SrdataError, StorageFullError, StoreError, UsageError
 
 PART = ".part-"
@@ -104,16 +102,6 @@ def storage_error(path: Path, error: OSError) -> SrdataError:
     if error.errno in {errno.EROFS, errno.EACCES, errno.EPERM}:
         return StoreError(f"{path.parent} cannot be written: choose another folder, or make it writable")
     return StoreError(f"cannot write {path}: {error.strerror or error}")
-
-
-@contextmanager
-def only_one_at(folder: Path) -> Iterator[None]:
-    """Make other processes that would change `folder` wait."""
-    with storage_errors(folder):
-        folder.parent.mkdir(parents=True, exist_ok=True)
-        lock = FileLock(folder.with_name(f".{folder.name}.lock")).acquire()
-    with lock:
-        yield
 
 
 def sha256_of(path: Path) -> str:

@@ -9,7 +9,8 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 
-from srdata.common.files import PART, only_one_at
+from srdata.common.files import PART
+from srdata.common.processes.one_at_a_time import only_one_at
 from srdata.common.processes.parallel import in_order
 from srdata.common.progress import progress
 from srdata.difficulty.scorers import MEASURES

@@ -15,9 +15,9 @@ from typing import NamedTuple, TextIO
 
 import numpy as np
 
-from srdata.common.files import publish_folder, storage_errors, write_file
+from srdata.common.files import PART, part_name, publish_folder, storage_errors, write_file
 from srdata.common.free_space import Need, check_room
-from srdata.common.processes.part_folders import new_part_folder, remove_left_folders
+from srdata.common.processes.one_at_a_time import only_one_at
 from srdata.errors import StorageFullError, UnknownNameError, UsageError
 from srdata.exporting.escaped_keys import (
     Check,
@@ -46,8 +46,6 @@ from srdata.store.export_json import DELTAS_FILE, EXPORT_FILE, ExportFile, read_
 from srdata.store.folder_names import Names
 from srdata.store.windows import Integers, Windows
 from srdata.vocabulary import Backend
-
-_BUSY = ".exporting"  # stands in the part folder; its lock says that a process writes there
 
 
 class Form(NamedTuple):
@@ -257,21 +255,17 @@ def _delta_lines(sample: Sample, seed: int) -> Iterator[str]:
 @contextmanager
 def new_folder(path: Path) -> Iterator[Path]:
     """A folder to write in, which gets the name `path` at the end, or is deleted after an error."""
-    with storage_errors(path):
-        path.parent.mkdir(parents=True, exist_ok=True)
-        remove_left_folders(path, _BUSY)
-        part, handle = new_part_folder(path, _BUSY)
+    with only_one_at(path), storage_errors(path):
+        for left in path.parent.glob(f"{path.name}{PART}*"):
+            shutil.rmtree(left, ignore_errors=True)  # by a run that was killed
+        part = part_name(path)
+        part.mkdir()
         try:
             yield part
-            os.close(handle)  # Windows neither renames nor deletes what is open
-            handle = -1
-            (part / _BUSY).unlink()
             publish_folder(part, path)
         except StorageFullError as error:
             raise StorageFullError(
                 f"no room for {path}: free some space and run the command again"
             ) from error
         finally:
-            if handle >= 0:
-                os.close(handle)
             shutil.rmtree(part, ignore_errors=True)

@@ -7,19 +7,19 @@ import logging
 import re
 from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 
-from filelock import BaseFileLock, FileLock, Timeout
 from pydantic import ValidationError
 
 from srdata import catalog
-from srdata.common.files import inside, sha256_of, storage_errors, write_file
+from srdata.common.files import inside, sha256_of, write_file
+from srdata.common.processes.one_at_a_time import locked
 from srdata.common.strict_model import StrictModel
 from srdata.errors import HashMismatchError
 from srdata.fetch.download import agrees, describe
 from srdata.fetch.manifest import Digest, ListedFile, Listing, Manifest
 
-SECONDS_BEFORE_WORD = 2.0
 _log = logging.getLogger(__name__)
 _ARCHIVE_SUFFIX = re.compile(r"\.(zip|tar|tar\.gz|tgz)$")
 
@@ -129,22 +129,6 @@ def check_archive(archive: Path, digests: Sequence[Digest]) -> Receipt:
 @contextmanager
 def one_at_a_time(path: Path) -> Iterator[None]:
     """Let other processes that want `path` wait; without working locks nothing goes wrong either."""
-    with storage_errors(path):
-        path.parent.mkdir(parents=True, exist_ok=True)
-    lock = FileLock(path.with_name(f".{path.name}.lock"))
-    try:
-        _acquire(lock, path)
-    except (OSError, NotImplementedError) as error:
-        _log.warning("%s cannot be locked (%s): run one process at a time", path, error)
-    try:
+    said = partial(_log.warning, "another process is at %s; waiting for it", path)
+    with locked(path.with_name(f".{path.name}.lock"), said):
         yield
-    finally:
-        lock.release()
-
-
-def _acquire(lock: BaseFileLock, path: Path) -> None:
-    try:
-        lock.acquire(timeout=SECONDS_BEFORE_WORD)
-    except Timeout:
-        _log.warning("another process is at %s; waiting for it", path)
-        lock.acquire()

@@ -91,6 +91,8 @@ def _is_endless(front: str) -> bool:
         if isinstance(event, yaml.CollectionEndEvent):
             anchor, size = open_ones.pop()
             sizes[anchor or ""] = size
+        elif isinstance(event, yaml.ScalarEvent):
+            sizes[event.anchor or ""] = size
         elif isinstance(event, yaml.AliasEvent):
             size = sizes.get(event.anchor or "", _MOST_VALUES)  # what is not closed yet holds itself
         anchor, before = open_ones.pop()

@@ -11,8 +11,10 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TypedDict, Unpack
 
-from srdata.common.files import PART, only_one_at, storage_errors
+from srdata.common.files import PART, storage_errors
 from srdata.common.output_paths import check_folder
+from srdata.common.processes.file_systems import lock_problem
+from srdata.common.processes.one_at_a_time import only_one_at
 from srdata.common.processes.parallel import check_jobs
 from srdata.common.processes.run_claims import Claim
 from srdata.errors import UsageError
@@ -221,6 +223,8 @@ def make(recipe: Recipe, target: Path, how: Request, log: Log) -> Prepared:
         log(f"{target}: {len(items)} images")
         check_scales(items, recipe)
         check_set_room(items, recipe, target)
+        if problem := lock_problem(target):
+            log(f"warning: {problem}")
         claim = _claim(target, ours=there is not None)
         return _build(Job(items, recipe, target, claim, how.skip_bad, how.jobs, how.backend, there))
 

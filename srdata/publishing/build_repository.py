@@ -13,9 +13,10 @@ import numpy as np
 import pyarrow.parquet as pq
 
 from srdata.common.chunks import chunked
-from srdata.common.files import PART, only_one_at, sha256_of, storage_errors, sync_file, sync_folder
+from srdata.common.files import PART, sha256_of, storage_errors, sync_file, sync_folder
 from srdata.common.free_space import check_room
 from srdata.common.output_paths import check_folder
+from srdata.common.processes.one_at_a_time import only_one_at
 from srdata.errors import StorageFullError, UsageError
 from srdata.exporting.samples import Sample
 from srdata.images import encode_png

@@ -9,9 +9,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from filelock import FileLock
-
-from srdata.common.files import storage_errors
+from srdata.common.processes.one_at_a_time import locked
 from srdata.errors import UsageError
 from srdata.prepared.licences import refuse_unless_allowed, terms_of, with_licence
 from srdata.prepared.set_images import PreparedImages
@@ -96,9 +94,7 @@ def _upload(request: Request, hub: Hub, public: bool, log: Log) -> Outcome:
             return Outcome(hub.url, f"{_size(there)}, {_NOTHING_SENT}", there)
     folder = request.folder.resolve()
     stage = folder.with_name(f".{folder.name}.publish")
-    with storage_errors(stage):
-        lock = FileLock(stage.with_name(f"{stage.name}.lock")).acquire()
-    with lock:
+    with locked(stage.with_name(f"{stage.name}.lock")):
         _clear(stage, request)
         made = build(request, stage)
         changes = push(Local(stage, made), hub, public=public, log=log)

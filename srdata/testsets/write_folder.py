@@ -8,7 +8,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from srdata.common.files import only_one_at, sync_all, write_file
+from srdata.common.files import sync_all, write_file
+from srdata.common.processes.one_at_a_time import only_one_at
 from srdata.common.processes.parallel import in_order
 from srdata.errors import UsageError
 from srdata.exporting.export_set import new_folder

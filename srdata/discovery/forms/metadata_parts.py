@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path, PurePosixPath
 from typing import Any
 
@@ -68,7 +68,7 @@ def _rows(metadata: Path) -> Iterator[dict[str, Any]]:
     try:
         with metadata.open(encoding="utf-8-sig", newline="") as file:
             if metadata.suffix == ".csv":
-                yield from csv.DictReader(file)
+                yield from _cells(csv.DictReader(file))
                 return
             for line in filter(str.strip, file):
                 row = json.loads(line)
@@ -77,6 +77,13 @@ def _rows(metadata: Path) -> Iterator[dict[str, Any]]:
                 yield row
     except (ValueError, csv.Error, RecursionError) as error:
         raise SourceError(f"{metadata} is damaged ({error}): get it again") from error
+
+
+def _cells(rows: Iterable[dict[str, Any]]) -> Iterator[dict[str, Any]]:
+    for row in rows:
+        if None in row:  # where `csv` puts them
+            raise ValueError("a row has more cells than there are columns")
+        yield row
 
 
 def _path(folder: Path, row: dict[str, Any], column: str) -> Path:

@@ -127,7 +127,8 @@ def holds_images(kind: pa.DataType) -> bool:
     fields = {kind.field(i).name: kind.field(i).type for i in range(kind.num_fields)}
     path = fields.get("path", pa.string())
     texts = pa.types.is_string(path) or pa.types.is_large_string(path) or pa.types.is_null(path)
-    return texts and len(fields) == kind.num_fields and _is_bytes(fields.get("bytes", pa.null()))
+    data = fields.get("bytes", pa.string())
+    return texts and len(fields) == kind.num_fields and (_is_bytes(data) or pa.types.is_null(data))
 
 
 def _is_bytes(kind: pa.DataType) -> bool:
