@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import time
+from contextlib import suppress
 from pathlib import Path
 
 _FAR = 1 << 40  # the byte that Windows locks, which none can read meanwhile: behind the end of what is locked
@@ -46,6 +47,17 @@ def _lock_on_windows(handle: int, wait: bool) -> bool:
                 return True
     finally:
         os.lseek(handle, 0, os.SEEK_SET)
+
+
+def delete_locked(path: Path, handle: int) -> None:
+    """Delete a file that this process has locked, and close it."""
+    try:
+        path.unlink(missing_ok=True)  # while it is locked, so that nobody locks what is no file any more
+        os.close(handle)
+    except PermissionError:  # Windows deletes no open file; one that others have opened stays theirs
+        os.close(handle)
+        with suppress(OSError):
+            path.unlink()
 
 
 def is_at(handle: int, path: Path) -> bool:

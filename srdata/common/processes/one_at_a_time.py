@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from pathlib import Path
 
 from srdata.common.files import storage_errors
-from srdata.common.processes.file_locks import is_at, lock
+from srdata.common.processes.file_locks import delete_locked, is_at, lock
 
 
 @contextmanager
@@ -31,9 +31,7 @@ def locked(path: Path, waiting: Callable[[], None] = lambda: None) -> Iterator[N
     try:
         yield
     finally:
-        with suppress(OSError):
-            path.unlink()
-        os.close(handle)
+        delete_locked(path, handle)
 
 
 def _locked_handle(path: Path, waiting: Callable[[], None]) -> int:
