@@ -23,7 +23,7 @@ _TRIES = 4
 _WAIT_S = 0.5  # before the second try, doubled before each further one
 _PIECE = 8 << 20  # bytes
 _PERMANENT = (FileNotFoundError, PermissionError, NotADirectoryError, IsADirectoryError)
-_LARGER_EXTRAS = {"s3": "s3fs", "s3a": "s3fs", "gs": "gcsfs", "gcs": "gcsfs", "az": "adlfs", "abfs": "adlfs"}
+_PACKAGES = {"s3": '"srdata[s3]"', "gs": "gcsfs", "gcs": "gcsfs", "az": "adlfs", "abfs": "adlfs"}
 
 
 @dataclass(frozen=True)
@@ -160,8 +160,8 @@ def _system(address: str) -> tuple[Any, str]:
     try:
         system, path = fsspec.core.url_to_fs(address)
     except ImportError as error:
-        package = _LARGER_EXTRAS.get(scheme, "the package that it names")
-        raise MissingExtraError(f"{scheme}:// needs another package: pip install {package}") from error
+        needed = _PACKAGES.get(scheme, f"what fsspec needs for {scheme}")
+        raise MissingExtraError(f"{scheme}:// needs another package: pip install {needed}") from error
     except ValueError as error:
         known = ", ".join(("s3://", "https://", "hf://", "gs://"))
         raise UsageError(f"{shown(address)}: {scheme}:// is not known: give {known} or a path") from error

@@ -13,6 +13,7 @@ from typing import Any
 import pyarrow as pa
 from pyarrow import parquet
 
+from srdata.common.files import write_file
 from srdata.data.pair_sources.sources import PairSource
 from srdata.data.pair_sources.table_pairs import TableReading
 from srdata.data.streams.kept_pixels import decoded_once
@@ -52,7 +53,12 @@ class TableShards:
     def counts(self) -> tuple[int, ...]:
         """The rows of each: by the end of Parquet files, or counted once; raises what reading raises."""
         name = entry_name(".rows", self.stream.identity)
-        return tuple(json.loads(self.cache.get(name, self._write_counts).read_text()))
+        found = self.cache.found(name)
+        if found is None:  # counting takes shards out of the cache, so it is done before that is locked
+            with ThreadPoolExecutor(_AT_ONCE) as pool:
+                counts = json.dumps(list(pool.map(self._count, range(self.stream.shards)))).encode()
+            found = self.cache.get(name, lambda path: write_file(path, counts))
+        return tuple(json.loads(found.read_text()))
 
     def open(self, shard: int) -> PairSource:
         """The pairs of a shard, brought here where they are not; raises SourceError, DownloadError …"""
@@ -113,11 +119,6 @@ class TableShards:
         if key is not None:
             columns[key] = pa.array(map(str, block.column(key).to_pylist()), pa.string())
         return pa.table(columns)
-
-    def _write_counts(self, path: Path) -> None:
-        with ThreadPoolExecutor(_AT_ONCE) as pool:
-            counts = list(pool.map(self._count, range(self.stream.shards)))
-        path.write_text(json.dumps(counts))
 
     def _count(self, shard: int) -> int:
         files: list[Any] = self.stream.files(shard)
