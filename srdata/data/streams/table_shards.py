@@ -19,7 +19,7 @@ from srdata.data.pair_sources.table_pairs import TableReading
 from srdata.data.streams.kept_pixels import decoded_once
 from srdata.data.streams.shard_cache import ShardCache, entry_name
 from srdata.errors import DownloadError
-from srdata.fetch.remote_files import bring_file, is_address, look_at, opened_at
+from srdata.fetch.remote_files import bring_file, is_address, look_at, opened_at, shown
 from srdata.hub.encoded_images import EncodedColumn
 from srdata.hub.open_table import reading_errors
 from srdata.hub.streams import Stream
@@ -87,7 +87,7 @@ class TableShards:
             return self._write_rows(self.stream.blocks_of_copy(shard, Path(files[0]), _ROWS), path)
         remote = look_at(files[0])
         if remote is None:
-            raise DownloadError(f"{files[0]} is there no longer: make the stream again")
+            raise DownloadError(f"there is no {shown(files[0])} any more: make the stream again")
         try:
             bring_file(remote, copy)
             self._write_rows(self.stream.blocks_of_copy(shard, copy, _ROWS), path)
