@@ -182,12 +182,12 @@ def remote_errors(address: str, but: tuple[type[Exception], ...] = ()) -> Iterat
         yield
     except SrdataError:
         raise
-    except FileNotFoundError as error:
-        raise DownloadError(f"there is no {shown(address)}: check the address") from error
-    except PermissionError as error:
+    except FileNotFoundError:
+        raise DownloadError(f"there is no {shown(address)}: check the address") from None
+    except PermissionError:
         raise DownloadError(
             f"{shown(address)} may not be read: give credentials in the environment, as for any program"
-        ) from error
+        ) from None
     except but:
         raise
     except Exception as error:  # noqa: BLE001  # of whatever file system it is
