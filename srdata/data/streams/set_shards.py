@@ -144,7 +144,7 @@ def set_shards(
     folder, address = (place, None) if isinstance(place, Path) else (_described_here(place, cache), place)
     content, where = read_set(folder), place if address is None else shown(address)
     if content.layout != "lmdb":
-        raise UsageError(f"{where} keeps {content.layout} files, no shards: prepare it with --lmdb")
+        raise UsageError(f"{where} keeps {content.layout} files, no shards: bring it here and give its path")
     chosen = pick("split", split, sorted(content.counts), where)
     if only == "hr":  # of any scale, or of none
         scale = scale or Scale(1)
