@@ -1,7 +1,8 @@
 """A way to stream pairs out of a bucket, in a process of its own: stream_readers.py NAME ADDRESS CACHE
 
-It prints how many pairs come in a second, in the first pass and in those after it. Peers run in an environment
-of their own, so nothing here imports srdata but its own readers. `write-NAME FROM TO` writes a peer's form.
+It prints how many pairs come in a second, in the first pass and in those after it. Peers run in an
+environment of their own, so nothing here imports srdata but its own readers. `write-NAME FROM TO` writes a
+peer's form.
 """
 
 from __future__ import annotations
