@@ -67,19 +67,23 @@ class ShardCache:
         """
         path = self.folder / name
         with storage_errors(path):
-            with suppress(FileNotFoundError):
-                handle = os.open(path, os.O_RDWR)
-                if os.fstat(handle).st_size == size:
-                    os.utime(handle)
-                    return handle
-                os.close(handle)
             self.folder.mkdir(parents=True, exist_ok=True)
-            part = part_name(path)
-            handle = os.open(part, os.O_RDWR | os.O_CREAT)
-            os.ftruncate(handle, size)
-            part.replace(path)
-            self.shrink(keep=path)
-            return handle
+            with FileLock(self.folder / "lock-place"):
+                return self._placed(path, size)
+
+    def _placed(self, path: Path, size: int) -> int:
+        with suppress(FileNotFoundError):
+            handle = os.open(path, os.O_RDWR)
+            if os.fstat(handle).st_size == size:
+                os.utime(handle)
+                return handle
+            os.close(handle)
+        part = part_name(path)
+        handle = os.open(part, os.O_RDWR | os.O_CREAT)
+        os.ftruncate(handle, size)
+        part.replace(path)
+        self.shrink(keep=path)
+        return handle
 
     def shrink(self, keep: Path) -> None:
         """Remove what was not used for the longest time, until the rest is no larger than it may be."""
