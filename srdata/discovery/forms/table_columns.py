@@ -127,7 +127,9 @@ def holds_images(kind: pa.DataType) -> bool:
     fields = {kind.field(i).name: kind.field(i).type for i in range(kind.num_fields)}
     path = fields.get("path", pa.string())
     texts = pa.types.is_string(path) or pa.types.is_large_string(path) or pa.types.is_null(path)
-    return texts and len(fields) == kind.num_fields and _is_bytes(fields.get("bytes", pa.null()))
+    held = fields.get("bytes")  # of no type where there are paths alone
+    bytes_or_none = held is not None and (_is_bytes(held) or pa.types.is_null(held))
+    return texts and len(fields) == kind.num_fields and bytes_or_none
 
 
 def _is_bytes(kind: pa.DataType) -> bool:
