@@ -155,6 +155,23 @@ for rank in (0, 1):
         assert sorted(other.value("seen")) == list(PAIRS)
 
 
+def test_what_the_hub_declares_of_files_is_compared(hub: Hub, other: Elsewhere, tmp_path: Path) -> None:
+    rows = parquet(rows_of([{"image": {"bytes": encoded(PAIRS["000"][1])}}]), tmp_path)
+    commit = put(hub, "lab/declared", {"data/train.parquet": rows, "small.txt": b"few"})
+    other("from pathlib import Path; from srdata.fetch.remote_files import bring_file, look_at")
+    place = f"hf://datasets/lab/declared@{commit}"
+    assert other.value(f"look_at('{place}/data/train.parquet').sha256") == hashlib.sha256(rows).hexdigest()
+    bring = f"bring_file(look_at('{place}/{{}}'), Path({str(tmp_path / 'got')!r}))"
+    for name in ("data/train.parquet", "small.txt"):
+        other(bring.format(name))
+    blob = hub.repositories["lab/declared"].files["small.txt"]
+    other(f"small = look_at('{place}/small.txt')")
+    object.__setattr__(blob, "data", b"FEW")
+    told = other.error(f"bring_file(small, Path({str(tmp_path / 'got')!r}))")
+    assert "HashMismatchError: hf://datasets/lab/declared" in told
+    assert "small.txt has sha1" in told
+
+
 def test_a_public_set_of_hr_images_alone(other: Elsewhere, tmp_path: Path) -> None:
     other("data = PairedDataset('hf://lab/photos', dtype=torch.uint8)")
     assert other.value("data.only") == "hr"

@@ -5,8 +5,9 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-from collections import Counter
+from collections import Counter, OrderedDict
 from collections.abc import Iterator
+from concurrent.futures import Future
 from itertools import islice
 from pathlib import Path
 
@@ -196,7 +197,7 @@ def test_rows_are_mixed_within_a_window_of_shards() -> None:
         assert [len(window) for window in windows] == [3] * 4
         assert sum(len(set(shards[at : at + 10].tolist())) for at in range(0, 120, 10)) > 24
         orders.append(windows)
-        coming = order.upcoming(0, epoch, np.unique(shards[:30]), 3)
+        coming = order.upcoming(0, epoch, np.unique(shards[:30]))
         assert set(coming) == windows[1], "what is brought meanwhile is what comes"
     assert orders[0] != orders[1]
 
@@ -235,6 +236,21 @@ def test_what_one_process_brings_serves_all_of_a_machine(prepared: dict[str, Pat
         assert asked == dict.fromkeys((f"shards/{number:05d}.lmdb" for number in range(10)), 1)
 
 
+def test_workers_that_are_forked_while_a_shard_is_brought(rows: Path) -> None:
+    data = StreamedPairs(rows, patch_size=8)
+    alone = passed(data)
+    shards = data.rows._open
+    shards._found = OrderedDict((shard, Future()) for shard in range(len(COUNTS)))
+    with shards._lock:  # both as a thread of this process has them that no child gets
+        assert passed(data, workers=2) == alone
+
+
+def test_one_lock_for_all_is_enough(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("srdata.data.streams.shard_cache._LOCKS", 1)
+    table(PAIRS).save_to_disk(tmp_path / "in", num_shards=3)
+    assert same_pixels(StreamedPairs(tmp_path / "in", dtype=torch.uint8, cache=tmp_path / "cache"))
+
+
 def test_the_cache_keeps_what_was_used_last(tmp_path: Path) -> None:
     cache = ShardCache(tmp_path, 250)
     made: list[str] = []
@@ -259,8 +275,8 @@ def test_the_cache_keeps_what_was_used_last(tmp_path: Path) -> None:
     ]
     get("b")
     assert made == ["a", "b", "c", "b"]
-    large = cache.place("large", 1000)
-    assert large.stat().st_size == 1000
+    os.close(cache.place("large", 1000))
+    assert (tmp_path / "large").stat().st_size == 1000
     assert not (tmp_path / "c").exists()
     with pytest.raises(UsageError, match="cache_bytes -1"):
         ShardCache(tmp_path, -1)
@@ -282,7 +298,7 @@ def test_pixels_do_not_depend_on_the_size_of_the_cache(rows: Path, tmp_path: Pat
     data = StreamedPairs(rows, dtype=torch.uint8, cache=tmp_path, cache_bytes=limit)
     assert same_pixels(data)
     assert same_pixels(StreamedPairs(rows, dtype=torch.uint8, cache=tmp_path, cache_bytes=limit))
-    kinds = {type(data.rows._open.get(shard)) for shard in range(len(COUNTS))}
+    kinds = {type(data.rows._open.get(shard).source) for shard in range(len(COUNTS))}
     assert kinds == ({PixelFile} if limit == 10**9 else {RecentPairs})
 
 
@@ -358,6 +374,8 @@ def test_addresses_that_lead_nowhere(tmp_path: Path) -> None:
         assert shown("https://me:secret@host/a.parquet?token=x") == "https://host/a.parquet"
     with pytest.raises(SourceError, match="memory://nothing-here is no prepared set"):
         StreamedPairs("memory://nothing-here", cache=tmp_path)
+    with pytest.raises(DownloadError, match=r"http://127\.0\.0\.1:1/a.tar cannot be read \(Client\w+\)"):
+        StreamedPairs("http://127.0.0.1:1/a.tar", cache=tmp_path)
     with pytest.raises(UsageError, match="nowhere:// is not known"):
         StreamedPairs("nowhere://x", cache=tmp_path)
 
@@ -409,5 +427,5 @@ def test_a_system_whose_package_is_missing_says_which(monkeypatch: pytest.Monkey
         raise ImportError("Install s3fs to access S3")
 
     monkeypatch.setattr(fsspec.core, "url_to_fs", missing)
-    with pytest.raises(MissingExtraError, match="s3:// needs another package: pip install s3fs"):
+    with pytest.raises(MissingExtraError, match=r's3:// needs another package: pip install "srdata\[s3\]"'):
         StreamedPairs("s3://lab/set")

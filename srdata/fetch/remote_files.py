@@ -23,7 +23,8 @@ _TRIES = 4
 _WAIT_S = 0.5  # before the second try, doubled before each further one
 _PIECE = 8 << 20  # bytes
 _PERMANENT = (FileNotFoundError, PermissionError, NotADirectoryError, IsADirectoryError)
-_LARGER_EXTRAS = {"s3": "s3fs", "s3a": "s3fs", "gs": "gcsfs", "gcs": "gcsfs", "az": "adlfs", "abfs": "adlfs"}
+_MISSING = {404, 410}
+_PACKAGES = {"s3": '"srdata[s3]"', "gs": "gcsfs", "gcs": "gcsfs", "az": "adlfs", "abfs": "adlfs"}
 
 
 @dataclass(frozen=True)
@@ -65,7 +66,12 @@ def look_at(address: str) -> RemoteFile | None:
     with remote_errors(address):
         try:
             found = system.info(path)
-        except FileNotFoundError:
+        except FileNotFoundError as error:
+            cause = error.__cause__  # by HTTP all that kept it from looking
+            if isinstance(cause, Exception) and getattr(cause, "status", 404) not in _MISSING:
+                raise cause from None
+            if isinstance(cause, OSError) and not isinstance(cause, FileNotFoundError):
+                raise cause from None
             return None
     return _described(address, found) if found.get("type", "file") == "file" else None
 
@@ -158,10 +164,11 @@ def _system(address: str) -> tuple[Any, str]:
     """The file system of an address, and its path there; raises UsageError."""
     scheme = urlsplit(address).scheme if is_address(address) else "file"
     try:
-        system, path = fsspec.core.url_to_fs(address)
+        with remote_errors(address, (ImportError, ValueError)):
+            system, path = fsspec.core.url_to_fs(address)
     except ImportError as error:
-        package = _LARGER_EXTRAS.get(scheme, "the package that it names")
-        raise MissingExtraError(f"{scheme}:// needs another package: pip install {package}") from error
+        needed = _PACKAGES.get(scheme, f"what fsspec needs for {scheme}")
+        raise MissingExtraError(f"{scheme}:// needs another package: pip install {needed}") from error
     except ValueError as error:
         known = ", ".join(("s3://", "https://", "hf://", "gs://"))
         raise UsageError(f"{shown(address)}: {scheme}:// is not known: give {known} or a path") from error
@@ -169,18 +176,20 @@ def _system(address: str) -> tuple[Any, str]:
 
 
 @contextmanager
-def remote_errors(address: str) -> Iterator[None]:
-    """Turn what a file system raises into DownloadError with what to do; no secret is in it."""
+def remote_errors(address: str, but: tuple[type[Exception], ...] = ()) -> Iterator[None]:
+    """Turn what a file system raises, but for these, into DownloadError with what to do, without secrets."""
     try:
         yield
-    except (SrdataError, GeneratorExit):
+    except SrdataError:
         raise
-    except FileNotFoundError as error:
-        raise DownloadError(f"there is no {shown(address)}: check the address") from error
-    except PermissionError as error:
+    except FileNotFoundError:
+        raise DownloadError(f"there is no {shown(address)}: check the address") from None
+    except PermissionError:
         raise DownloadError(
             f"{shown(address)} may not be read: give credentials in the environment, as for any program"
-        ) from error
+        ) from None
+    except but:
+        raise
     except Exception as error:  # noqa: BLE001  # of whatever file system it is
         raise DownloadError(
             f"{shown(address)} cannot be read ({type(error).__name__}): run the same again when it can be"

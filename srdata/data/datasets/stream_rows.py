@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import threading
 from collections import OrderedDict
 from collections.abc import Iterator, Sequence
@@ -9,7 +10,7 @@ from concurrent.futures import Future
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import chain
-from typing import Any, NoReturn
+from typing import Any, NamedTuple, NoReturn
 
 import numpy as np
 
@@ -130,11 +131,12 @@ class StreamRows:
         counts = np.array(self.order.counts)
         ends = np.cumsum(counts)
         shards = np.searchsorted(ends, items, side="right")
-        last = int(visits.max()) if len(visits) else 0
-        ahead = self.order.upcoming(seed, last, shards[visits == last], self.order.window)
-        sources = [self._open.get(shard) for shard in shards.tolist()]
+        passes = visits // self.order.crops
+        last = int(passes.max())
+        ahead = self.order.upcoming(seed, last, shards[passes == last])
+        opened = [self._open.get(shard) for shard in shards.tolist()]
         self._open.bring(ahead)
-        return _Found(self.scale, sources, items - (ends - counts)[shards])
+        return _Found(self.scale, opened, items - (ends - counts)[shards])
 
 
 @dataclass(frozen=True)
@@ -142,25 +144,32 @@ class _Found:
     """Rows of a batch as a source of pairs, numbered from 0."""
 
     scale: Scale
-    sources: Sequence[PairSource]  # the shard of each
+    shards: Sequence[_Opened]  # that of each
     rows: Integers  # its number there
     channels: int = CHANNELS
     decodes: bool = False
 
     @property
     def sizes(self) -> Integers:
-        each = [source.sizes[row] for source, row in zip(self.sources, self.rows.tolist(), strict=True)]
+        each = [shard.sizes[row] for shard, row in zip(self.shards, self.rows.tolist(), strict=True)]
         return np.array(each, np.int64).reshape(-1, 2)
 
     def keys(self, images: Integers) -> list[str]:
-        each = (self.sources[image].keys(self.rows[image : image + 1]) for image in images.tolist())
+        each = (self.shards[image].source.keys(self.rows[image : image + 1]) for image in images.tolist())
         return list(chain.from_iterable(each))
 
     def read_pairs(self, images: Integers, corners: Integers, lr: Pixels, hr: Pixels) -> None:
         for place, image in enumerate(images.tolist()):
             one = slice(place, place + 1)
             row = self.rows[image : image + 1]
-            self.sources[image].read_pairs(row, corners[one], lr[one], hr[one])
+            self.shards[image].source.read_pairs(row, corners[one], lr[one], hr[one])
+
+
+class _Opened(NamedTuple):
+    """A shard that is here."""
+
+    source: PairSource
+    sizes: Integers
 
 
 class _OpenShards:
@@ -172,12 +181,15 @@ class _OpenShards:
         self._begin()
 
     def _begin(self) -> None:
+        self._process = os.getpid()
         self._lock = threading.Lock()
-        self._found: OrderedDict[int, Future[PairSource]] = OrderedDict()
+        self._found: OrderedDict[int, Future[_Opened]] = OrderedDict()
         self._ahead: threading.Thread | None = None
 
-    def get(self, shard: int) -> PairSource:
+    def get(self, shard: int) -> _Opened:
         """A shard, which one thread opens while others wait; raises what that raises."""
+        if self._process != os.getpid():  # a fork, which has no thread that would open what waits
+            self._begin()
         with self._lock:
             waiting = self._found.get(shard)
             future = self._found.setdefault(shard, Future())
@@ -186,7 +198,8 @@ class _OpenShards:
                 self._found.popitem(last=False)
         if waiting is None:
             try:
-                future.set_result(self._shards.open(shard))
+                source = self._shards.open(shard)
+                future.set_result(_Opened(source, source.sizes))
             except BaseException as error:  # noqa: BLE001  # is raised again, here and for who waits
                 with self._lock:
                     self._found.pop(shard, None)

@@ -48,8 +48,9 @@ class ReaderShare(NamedTuple):
             yield range(first, first + self.batch)
         if full % self.workers == self.worker:
             size = rest // self.ranks if even else self.batch
-            first = min(start + full * together + self.rank * size, start + total)
-            yield range(first, min(first + size, start + total))
+            first = start + full * together + self.rank * size
+            if last := range(first, min(first + size, start + total)):
+                yield last
 
     def done(self, given: int) -> tuple[int, int]:
         """Positions that all ranks have done when this reader gave so many, and how many it gave beyond."""

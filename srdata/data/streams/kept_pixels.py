@@ -7,11 +7,11 @@ Who finds 0, or not that hash, decodes the image and writes it there.
 from __future__ import annotations
 
 import logging
+import mmap
 import os
 import sys
 import threading
 from collections import OrderedDict
-from pathlib import Path
 
 import numpy as np
 import xxhash
@@ -40,9 +40,9 @@ class PixelFile(HostSource):
         each = cells * source.channels * ((q * q) * (only != "hr") + (p * p) * (only != "lr"))
         begin = -(-8 * count // _PAGE) * _PAGE
         self._starts = begin + np.concatenate([[0], np.cumsum(each)])
-        self._path = cache.place(name, int(self._starts[-1]))
-        self._file = _Opened(self._path)
-        self._pixels = np.memmap(self._path, np.uint8, "r")
+        self._path = cache.folder / name
+        self._file = _Opened(cache.place(name, size := int(self._starts[-1])))
+        self._pixels = np.frombuffer(mmap.mmap(self._file.handle, size, access=mmap.ACCESS_READ), np.uint8)
         self._hashes = self._pixels[: 8 * count].view(np.uint64)
         self._compared = bytearray(count)  # by this process
 
@@ -105,8 +105,8 @@ def decoded_once(
 class _Opened:
     """A file that is closed when nobody needs it."""
 
-    def __init__(self, path: Path) -> None:
-        self.handle = os.open(path, os.O_RDWR)
+    def __init__(self, handle: int) -> None:
+        self.handle = handle
 
     def __del__(self) -> None:
         os.close(self.handle)

@@ -18,7 +18,7 @@ from srdata.discovery.forms.table_parts import first_size, is_table
 from srdata.discovery.known_forms import look_for_parts
 from srdata.fetch.remote_files import joined, look_at
 from srdata.hub.address import HubName
-from srdata.hub.streams import Stream, open_stream
+from srdata.hub.streams import Stream, form_of, open_stream
 from srdata.images import ImagePolicy
 from srdata.scale import Scale
 from srdata.store.set_json import SET_FILE, read_set
@@ -83,7 +83,7 @@ def open_shards(
 def _is_prepared(place: Path | str) -> bool:
     if isinstance(place, Path):
         return (place / SET_FILE).is_file() and read_set(place).layout == "lmdb"
-    return look_at(joined(place, SET_FILE)) is not None
+    return form_of(place) is None and look_at(joined(place, SET_FILE)) is not None
 
 
 def _first_size(stream: Stream, column: str) -> tuple[int, int] | None:

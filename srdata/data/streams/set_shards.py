@@ -78,18 +78,20 @@ class SetShards:
 
     @property
     def names(self) -> tuple[str, ...]:
-        return tuple(map(shard_name, self._numbers))
+        files = read_set(self.folder).files
+        known = {name: entry.sha256 for name, entry in files.items()}
+        return tuple(f"{shard_name(one)} {known.get(shard_name(one))}" for one in self._held[0])
 
-    @cached_property
+    @property
     def counts(self) -> tuple[int, ...]:
         """The images of the split in each."""
-        return tuple(np.bincount(self._index.shards[self._index.rows(self.split)])[self._numbers].tolist())
+        return self._held[1]
 
     def open(self, shard: int) -> PairSource:
         """The pairs of a shard; raises DownloadError, HashMismatchError …"""
         reader = SetReader(self.folder) if self.address is None else _BucketReader(self)
         reader.__dict__["index"] = self._index  # read once
-        number = self._numbers[shard]
+        number = self._held[0][shard]
         source = SetSource(reader, self.split, self.scale, number)
         reader.shard_file(number)
         if not source.decodes:
@@ -110,10 +112,11 @@ class SetShards:
         return Index.of_set(self.folder, read_set(self.folder))
 
     @cached_property
-    def _numbers(self) -> list[int]:
-        """The shards that hold images of the split."""
-        numbers: list[int] = np.unique(self._index.shards[self._index.rows(self.split)]).tolist()
-        return numbers
+    def _held(self) -> tuple[tuple[int, ...], tuple[int, ...]]:
+        """The numbers of the shards that hold images of the split, and how many each has."""
+        found = np.unique(self._index.shards[self._index.rows(self.split)], return_counts=True)
+        numbers, counts = (tuple(part.tolist()) for part in found)
+        return numbers, counts
 
 
 class _BucketReader(SetReader):
@@ -125,6 +128,7 @@ class _BucketReader(SetReader):
 
     def shard_file(self, shard: int) -> tuple[Path, int]:
         if shard not in self._shards or not self._shards[shard][0].exists():
+            super().shard_file(shard)  # raises where the set has none
             name = shard_name(shard)
             entry, cache = self.set.files[name], self._set_shards.cache
             file = RemoteFile(joined(str(self._set_shards.address), name), entry.bytes, entry.sha256)
@@ -140,7 +144,7 @@ def set_shards(
     folder, address = (place, None) if isinstance(place, Path) else (_described_here(place, cache), place)
     content, where = read_set(folder), place if address is None else shown(address)
     if content.layout != "lmdb":
-        raise UsageError(f"{where} keeps {content.layout} files, no shards: prepare it with --lmdb")
+        raise UsageError(f"{where} keeps {content.layout} files, no shards: bring it here and give its path")
     chosen = pick("split", split, sorted(content.counts), where)
     if only == "hr":  # of any scale, or of none
         scale = scale or Scale(1)

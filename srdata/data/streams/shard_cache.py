@@ -11,6 +11,7 @@ import hashlib
 import os
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
 import xxhash
@@ -38,14 +39,19 @@ class ShardCache:
         self.folder = (folder or usual_folder()).absolute()
         self.limit = limit
 
+    def found(self, name: str) -> Path | None:
+        """The file `name` where it is there, as it was written."""
+        path = self.folder / name
+        return path if self._whole(path) else None
+
     def get(self, name: str, write: Callable[[Path], None]) -> Path:
         """The file `name`, which `write` makes where it is not there or not as it was written.
 
         Raises what that raises, StorageFullError and StoreError.
         """
+        if (found := self.found(name)) is not None:
+            return found
         path = self.folder / name
-        if self._whole(path):
-            return path
         with storage_errors(path):
             self.folder.mkdir(parents=True, exist_ok=True)
             lock = FileLock(self.folder / f"lock-{int(_digest(name), 16) % _LOCKS:02d}")
@@ -54,19 +60,30 @@ class ShardCache:
                 self._make(path, write)
         return path
 
-    def place(self, name: str, size: int) -> Path:
-        """A file of so many bytes, zeros at first, that its users fill, who tell what is right in it."""
+    def place(self, name: str, size: int) -> int:
+        """An open file of so many bytes, zeros at first, that its users fill: they tell what is right in it.
+
+        Raises StorageFullError and StoreError.
+        """
         path = self.folder / name
         with storage_errors(path):
-            if not path.is_file() or path.stat().st_size != size:
-                self.folder.mkdir(parents=True, exist_ok=True)
-                part = part_name(path)
-                part.touch()
-                os.truncate(part, size)
-                part.replace(path)
-                self.shrink(keep=path)
-            os.utime(path)
-        return path
+            self.folder.mkdir(parents=True, exist_ok=True)
+            with FileLock(self.folder / "lock-place"):
+                return self._placed(path, size)
+
+    def _placed(self, path: Path, size: int) -> int:
+        with suppress(FileNotFoundError):
+            handle = os.open(path, os.O_RDWR)
+            if os.fstat(handle).st_size == size:
+                os.utime(handle)
+                return handle
+            os.close(handle)
+        part = part_name(path)
+        handle = os.open(part, os.O_RDWR | os.O_CREAT)
+        os.ftruncate(handle, size)
+        part.replace(path)
+        self.shrink(keep=path)
+        return handle
 
     def shrink(self, keep: Path) -> None:
         """Remove what was not used for the longest time, until the rest is no larger than it may be."""

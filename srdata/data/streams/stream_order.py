@@ -59,11 +59,12 @@ class StreamOrder:
             visits[here] = number * self.crops + rounds
         return Places(found, visits)
 
-    def upcoming(self, seed: int, visit: int, shards: Integers, many: int) -> list[int]:
-        """The shards that are needed after these, at a visit."""
-        order = self.of_pass(seed, visit // self.crops).shards
+    def upcoming(self, seed: int, number: int, shards: Integers) -> list[int]:
+        """The window of shards that is needed after these, in a pass."""
+        order = self.of_pass(seed, number).shards
         last = int(np.flatnonzero(np.isin(order, shards)).max())
-        return [int(shard) for shard in order[last + 1 : last + 1 + many]]
+        coming: list[int] = order[last + 1 : last + 1 + self.window].tolist()
+        return coming
 
     def of_pass(self, seed: int, number: int) -> Pass:
         """The rows of a pass in their order, and the shards."""

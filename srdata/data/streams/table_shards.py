@@ -13,12 +13,13 @@ from typing import Any
 import pyarrow as pa
 from pyarrow import parquet
 
+from srdata.common.files import write_file
 from srdata.data.pair_sources.sources import PairSource
 from srdata.data.pair_sources.table_pairs import TableReading
 from srdata.data.streams.kept_pixels import decoded_once
 from srdata.data.streams.shard_cache import ShardCache, entry_name
 from srdata.errors import DownloadError
-from srdata.fetch.remote_files import bring_file, is_address, look_at, opened_at
+from srdata.fetch.remote_files import bring_file, is_address, look_at, opened_at, shown
 from srdata.hub.encoded_images import EncodedColumn
 from srdata.hub.open_table import reading_errors
 from srdata.hub.streams import Stream
@@ -52,7 +53,12 @@ class TableShards:
     def counts(self) -> tuple[int, ...]:
         """The rows of each: by the end of Parquet files, or counted once; raises what reading raises."""
         name = entry_name(".rows", self.stream.identity)
-        return tuple(json.loads(self.cache.get(name, self._write_counts).read_text()))
+        found = self.cache.found(name)
+        if found is None:  # counting takes shards out of the cache, so it is done before that is locked
+            with ThreadPoolExecutor(_AT_ONCE) as pool:
+                counts = json.dumps(list(pool.map(self._count, range(self.stream.shards)))).encode()
+            found = self.cache.get(name, lambda path: write_file(path, counts))
+        return tuple(json.loads(found.read_text()))
 
     def open(self, shard: int) -> PairSource:
         """The pairs of a shard, brought here where they are not; raises SourceError, DownloadError …"""
@@ -81,7 +87,7 @@ class TableShards:
             return self._write_rows(self.stream.blocks_of_copy(shard, Path(files[0]), _ROWS), path)
         remote = look_at(files[0])
         if remote is None:
-            raise DownloadError(f"{files[0]} is there no longer: make the stream again")
+            raise DownloadError(f"there is no {shown(files[0])} any more: make the stream again")
         try:
             bring_file(remote, copy)
             self._write_rows(self.stream.blocks_of_copy(shard, copy, _ROWS), path)
@@ -113,11 +119,6 @@ class TableShards:
         if key is not None:
             columns[key] = pa.array(map(str, block.column(key).to_pylist()), pa.string())
         return pa.table(columns)
-
-    def _write_counts(self, path: Path) -> None:
-        with ThreadPoolExecutor(_AT_ONCE) as pool:
-            counts = list(pool.map(self._count, range(self.stream.shards)))
-        path.write_text(json.dumps(counts))
 
     def _count(self, shard: int) -> int:
         files: list[Any] = self.stream.files(shard)
