@@ -193,7 +193,7 @@ def test_a_patch_lies_anywhere_in_what_is_degraded_with_it(data: PairedDataset) 
 
 
 def test_places_of_patches_are_those_of_real_esrgan() -> None:
-    """64 of 100 LR pixels begin at randint(0, 36) along each side, as BasicSR's `paired_random_crop` has it."""
+    """64 of 100 LR pixels begin at randint(0, 36) along each side, as in BasicSR's `paired_random_crop`."""
     making = Degrading(load_chain("bicubic"), Scale(4), margin=72, anywhere=True)
     images: list[Any] = [(1, visit, "a") for visit in range(10_000)]
     deltas = making.draw(Place(images, (1,), [], None))
