@@ -44,7 +44,8 @@ def folder(shelf: Shelf) -> Path:
 
 def names(shelf: Shelf) -> list[str]:
     """Every name on `shelf`, sorted."""
-    return sorted(path.stem for path in folder(shelf).glob("*.yaml"))
+    paths = folder(shelf).iterdir()  # a glob takes ten times as long, and this is asked for often
+    return sorted(path.stem for path in paths if path.suffix == ".yaml")
 
 
 def find(shelf: Shelf, name: str) -> Path:

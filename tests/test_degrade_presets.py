@@ -20,7 +20,7 @@ import torch
 from degrade_examples import photographs
 from scipy import stats
 
-from srdata import catalog
+from srdata import catalog, imresize
 from srdata.catalog import Shelf
 from srdata.degrade.chain import load_chain, load_device_chain
 from srdata.degrade.model.composite import Step
@@ -75,7 +75,7 @@ def test_preset_makes_lr_and_makes_it_again(name: str) -> None:
         assert np.array_equal(lr, again)
 
 
-@pytest.mark.parametrize("name", [name for name in NAMES if name != "anime-wtp"])  # has WebP
+@pytest.mark.parametrize("name", [name for name in NAMES if name not in ("anime-wtp", "apisr")])  # have WebP
 def test_preset_runs_on_tensors(name: str) -> None:
     chain, x = load_device_chain(name), photographs(72, 96)
     scale = chain.scales[0] if chain.scales else 2
@@ -172,6 +172,51 @@ def check_noise(found: dict[Any, list[dict[str, Any]]], place: int, sigma: Any, 
     check_odds([one["kind"] for one in normal], {"color": 0.6, "gray": 0.4})
     check_uniform([one["scale"] for one in counts], *poisson)
     check_odds([one["gray"] for one in counts], {False: 0.6, True: 0.4})
+
+
+@pytest.mark.parametrize("name", ["stablesr", "seesr"])
+def test_one_lr_of_a_hundred_is_hrs_own_reduction(name: str) -> None:
+    chain, hr = load_chain(name), backend.to_levels(backend.images(photographs(72, 96))[0])
+    branches = [one["branch"] for one in drawn(name)[1,]]
+    assert stats.binomtest(branches.count(1), DRAWS, 0.01).pvalue > SURE
+    lr = replay(hr, chain, json.loads(json.dumps(chain.sample("law", branches.index(1)))), 4)
+    _, sharpened, _ = degrade(hr, chain, 4, key="any")
+    apart = np.abs(imresize(sharpened, 0.25).astype(int) - lr)  # MATLAB clips and rounds in between
+    assert (apart <= 1).mean() > 0.99
+
+
+def test_resshift_draws_what_its_options_say() -> None:
+    """kernel_range1 and 2 of its data set; the second degradation where random() < 0.5."""
+    found = drawn("resshift")
+    check_whole([one["size"] for one in found[0,]], 3, 19, 2)
+    check_odds([one["applied"] for one in found[4,]], {True: 1, False: 1})
+    assert {
+        one["size"] for place, some in found.items() for one in some if one["op"] == "blur" and place[0]
+    } == {
+        3,
+        5,
+        7,
+        9,
+        11,
+        13,
+    }
+
+
+def test_codeformer_divides_by_what_it_draws() -> None:
+    found = drawn("codeformer")
+    check_uniform([1 / one["factor"] for one in found[1,]], 1, 12)
+    check_uniform([one["sigma"][0] for one in found[0,]], 0.1, 12)
+    check_whole([one["quality"] for one in found[3,]], 30, 100)
+
+
+def test_apisr_draws_where_it_resizes_and_its_codecs() -> None:
+    found = drawn("apisr")
+    for place in (0, 2):
+        orders = [tuple(one["order"]) for one in found[place,]]
+        check_odds(orders, {(0, 1, 2): 1, (1, 0, 2): 1, (1, 2, 0): 1})
+    check_odds([one["branch"] for one in found[1,]], {0: 0.4, 1: 0.6})
+    odds = (0.06, 0.1, 0.1, 0.12, 0.12, 0.3, 0.2)
+    check_odds([one["branch"] for one in found[4,]], dict(enumerate(odds)))
 
 
 @pytest.mark.parametrize("name", ["realesrgan-x4", "realesrnet-x4", "real-hat-gan"])

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 import torch
 from pairs import Pair, write_folders, write_shards
+from scipy import stats
 from skimage.color import rgb2ycbcr
 
 from srdata import Loader, PairedDataset, degrade, imresize
@@ -17,6 +18,7 @@ from srdata.augment import Sides, load_augment
 from srdata.data.arbitrary_scale.scale_pairs import ArbitraryScale
 from srdata.data.loading import residency
 from srdata.data.loading.model_input import DIV2K_MEAN
+from srdata.data.loading.online_lr import Degrading, Place
 from srdata.data.sampling.orders import Shuffled, Weighted
 from srdata.data.sampling.schedule import Moment, Schedule
 from srdata.degrade.chain import load_chain
@@ -126,6 +128,8 @@ def test_range_mean_and_std_by_hand(data: PairedDataset) -> None:
         ({"group": 2}, "group=2 is of a degradation: give degrade= as well, or leave it out"),
         ({"margin": 8}, "margin=8 is of a degradation"),
         ({"loose": 8}, "loose=8 is of a degradation"),
+        ({"anywhere": True}, "anywhere=True is of a degradation"),
+        ({"degrade": "bsrgan", "anywhere": True}, "anywhere= places a patch within its margin"),
         ({"plain_hr": True}, "plain_hr=True is of a degradation"),
         ({"scale": 2}, "scale=2 is not that of the data, 4: give degrade= as well"),
         ({"device": "gpu0"}, "there is no device 'gpu0': give 'cpu'"),
@@ -168,6 +172,36 @@ def test_loose_crops_lie_on_the_grid_of_blocks_or_anywhere(data: PairedDataset) 
     assert {top for top, _ in corners} == {left for _, left in corners} == set(range(9))
     with pytest.raises(UsageError, match="loose 6 must be a multiple of 4 HR pixels, without margin"):
         Loader(data, 5, degrade="bicubic", patch_size=64, loose=6)
+
+
+def test_a_patch_lies_anywhere_in_what_is_degraded_with_it(data: PairedDataset) -> None:
+    """Both sides at one place, which is drawn for each image; `margin` alone takes the middle."""
+    settings: dict[str, Any] = {"degrade": BLURRED, "repeat": 20, "workers": 0, "plain_hr": True}
+    whole = Loader(data, 20, patch_size=72, **settings)
+    some = Loader(data, 20, patch_size=56, margin=8, anywhere=True, **settings)
+    corners = set()
+    for large, small in zip(whole, some, strict=True):
+        for number, note in enumerate(small.params):
+            *delta, last = note["degradation"]
+            assert delta == large.params[number]["degradation"]
+            corners.add((last["params"]["top"], last["params"]["left"]))
+            for name, cell in (("lr", 1), ("hr", 4), ("hr_plain", 4)):
+                top, left = (place * cell for place in last["params"].values())
+                part = large.tensors[name][number, :, top : top + 14 * cell, left : left + 14 * cell]
+                assert torch.equal(small.tensors[name][number], part)
+    assert corners == {(top, left) for top in range(5) for left in range(5)}
+
+
+def test_places_of_patches_are_those_of_real_esrgan() -> None:
+    """64 of 100 LR pixels begin at randint(0, 36) along each side, as in BasicSR's `paired_random_crop`."""
+    making = Degrading(load_chain("bicubic"), Scale(4), margin=72, anywhere=True)
+    images: list[Any] = [(1, visit, "a") for visit in range(10_000)]
+    deltas = making.draw(Place(images, (1,), [], None))
+    places = [(delta[-1]["params"]["top"], delta[-1]["params"]["left"]) for delta in deltas]
+    assert len(set(places)) > 1360  # of 37 * 37: one of them is missed by chance
+    for side in zip(*places, strict=True):
+        assert stats.chisquare(np.bincount(side)).pvalue > 1e-4
+    assert stats.chisquare(np.bincount([37 * top + left for top, left in places])).pvalue > 1e-4
 
 
 def test_lr_is_not_made_of_lr(prepared: Path) -> None:

@@ -98,7 +98,7 @@ class Corpora:
             wanted = ["chelsea.png"] if corpus in TESTS else [*BIG, *MORE.get(corpus, [])]
             if path.name in wanted and not (folder / path.name).exists():
                 (folder / path.name).symlink_to(path)
-        return self._views(folder) if corpus == "flickr1024" else folder
+        return self._views(folder) if corpus in ("flickr1024", "middlebury") else folder
 
     def _views(self, folder: Path) -> Path:
         """Each photograph as the left and the right view of a scene."""

@@ -137,7 +137,7 @@ def _made(setting: Setting, crop: Crop | None) -> dict[str, Any]:
         return {"degrade": ArbitraryScale(**setting.any_scale)}
     if setting.made == "online":
         made = {"degrade": setting.degradation, "scale": setting.scale}
-        around = {name: getattr(crop, name) for name in ("margin", "loose", "mirrored") if crop}
+        around = {name: getattr(crop, name) for name in ("margin", "anywhere", "loose", "mirrored") if crop}
         return {**made, **around, "plain_hr": "hr_plain" in setting.outputs}
     return {}
 

@@ -65,6 +65,7 @@ class Crop(StrictModel):
     size: ByEpoch
     side: Literal["hr", "lr"]  # that `size` is measured on, in pixels
     margin: Annotated[int, Field(ge=0)] = 0  # HR pixels around it that are degraded with it, then cut off
+    anywhere: bool = False  # the patch lies anywhere in that, on the grid of LR; else it is the middle
     loose: Annotated[int, Field(ge=0)] = 0  # HR pixels more, of which a corner or a place at random is taken
     mirrored: bool = False  # the margin beyond an image is mirrored; else it keeps patches off the border
     pad: Pad | None = None  # of images that are smaller

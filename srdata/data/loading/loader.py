@@ -69,6 +69,7 @@ class Loader(DataLoaderForm):
         mirrored     patches reach the border of their images: what of the margin lies beyond it is mirrored.
                      With a margin of two LR pixels a bicubic LR is then a crop of that of the whole image.
                      By default the margin keeps patches off the border
+        anywhere     the patch lies anywhere within its margin, on the grid of LR, and not in the middle
         loose        HR pixels more than a patch has that are degraded, and the patch taken at their top left
                      or, every other time, anywhere: on the grid of JPEG's blocks or off it
         plain_hr     HR as it was before what the degradation does to it (Real-ESRGAN sharpens it), as
@@ -110,6 +111,7 @@ class Loader(DataLoaderForm):
         margin: int = 0,
         loose: int = 0,
         mirrored: bool = False,
+        anywhere: bool = False,
         plain_hr: bool = False,
         patch_size: int | Schedule[int | None] | None = None,
         seed: int = 0,
@@ -142,7 +144,7 @@ class Loader(DataLoaderForm):
             raise UsageError("two views are read as they are stored: leave out degrade= and color=")
         mean, std, on_host = _numbers(mean), _numbers(std), self.device.type == "cpu"
         model_input = ModelInput(dtype, channels_last, color, mean, std, value_range, upsample)
-        online = OnlineDegradation(degrade, scale, group, margin, loose, mirrored, plain_hr)
+        online = OnlineDegradation(degrade, scale, group, margin, loose, mirrored, plain_hr, anywhere)
         making, self.scale = online.load(mixed, self.device)
         dihedral, augments = _load_augments(augment, self.scale, upsample)
         self._images = KeptImages(residency, mixed, online.only, self.device, kind)

@@ -26,7 +26,7 @@ class OnlineDegradation:
     """What is made of HR crops, at which scale, and how much around a patch is degraded with it.
 
     All but `scale` go with a `degrade`; None reads LR as it is stored. See `Degrading` for `group`, `margin`,
-    `loose` and `plain_hr`; with `mirrored` the margin may lie beyond the image.
+    `anywhere`, `loose` and `plain_hr`; with `mirrored` the margin may lie beyond the image.
     """
 
     degrade: Degradation | ArbitraryScale | Schedule[Degradation] | None
@@ -36,6 +36,7 @@ class OnlineDegradation:
     loose: int
     mirrored: bool
     plain_hr: bool
+    anywhere: bool
 
     @property
     def only(self) -> Only | None:
@@ -82,19 +83,22 @@ class OnlineDegradation:
                 "degrade= runs on the CPU and on CUDA: give device='cpu', and move the batches to mps"
             )
         chain = load_chain(degrade) if device.type == "cpu" else load_device_chain(degrade)
-        return Degrading(chain, scale_of(chain, scale), self.group, self.margin, self.plain_hr, self.loose)
+        made_at = scale_of(chain, scale)
+        return Degrading(chain, made_at, self.group, self.margin, self.plain_hr, self.loose, self.anywhere)
 
     def _check_unused(self, mixed: Mixed) -> None:
         """Raise UsageError for a setting that does nothing where LR is read as it is stored."""
         remedy = "give degrade= as well, or leave it out"
-        for name in ("group", "margin", "loose", "plain_hr"):
+        for name in ("group", "margin", "anywhere", "loose", "plain_hr"):
             if value := getattr(self, name):
                 raise UsageError(f"{name}={value} is of a degradation: {remedy}")
         if self.scale is not None and Scale(self.scale) != mixed.scale:
             raise UsageError(f"scale={self.scale} is not that of the data, {mixed.scale}: {remedy}")
 
     def _check_mirrored(self, of_data: Scale, scale: Scale) -> None:
-        """Raise UsageError where patches cannot be those of the LR of whole images."""
+        """Raise UsageError where patches cannot be those of the LR of whole images, or lie anywhere."""
+        if self.anywhere and (self.mirrored or not self.margin):
+            raise UsageError("anywhere= places a patch within its margin: give margin=, and not mirrored=")
         if self.mirrored and not self.margin:
             raise UsageError("mirrored= says what a margin is beyond an image: give margin= as well")
         if self.mirrored and of_data != scale:

@@ -41,7 +41,8 @@ class Degrading:
     """A chain that makes LR on the device, with the draws that it has offline.
 
     δ of an image is drawn at (seed, visit, key); what decides sizes is shared by each `group` images in turn,
-    or by the whole batch. `margin` HR pixels on each side of a patch are degraded with it, then cut off.
+    or by the whole batch. `margin` HR pixels on each side of a patch are degraded with it, then cut off; with
+    `anywhere` the patch is not their middle but lies anywhere among them, on the grid of LR (Real-ESRGAN).
     `loose` HR pixels more than a patch has are degraded too, and the patch is taken at their top left or,
     with ½, anywhere: on the grid of JPEG's blocks, or off it (SwinIR). Where stands last in δ. With `plain`,
     HR before the chain's steps on it is given as well, as `hr_plain`.
@@ -53,6 +54,7 @@ class Degrading:
     margin: int = 0
     plain: bool = False
     loose: int = 0
+    anywhere: bool = False
 
     def __post_init__(self) -> None:
         self.chain.check_scale(self.scale)
@@ -64,6 +66,11 @@ class Degrading:
             raise UsageError(
                 f"loose {self.loose} must be a multiple of {self.scale.numerator} HR pixels, without margin"
             )
+
+    @property
+    def _spare(self) -> int:
+        """HR pixels by which the place of a patch within what is degraded may vary."""
+        return 2 * self.margin if self.anywhere else self.loose
 
     def draw(self, place: Place) -> list[Delta]:
         """δ of each image of a batch."""
@@ -78,16 +85,17 @@ class Degrading:
 
     def _corner(self, image: Address) -> Delta:
         """Where the patch lies in what is degraded, in cells of the scale."""
-        if not self.loose:
+        if not self._spare:
             return []
         rng = generator(*image, "loose")
-        free = (0, self.loose // self.scale.numerator)
-        top, left = (0, 0) if chance(rng, 0.5) else (integer(rng, free), integer(rng, free))
+        free = (0, self._spare // self.scale.numerator)
+        first = not self.anywhere and chance(rng, 0.5)
+        top, left = (0, 0) if first else (integer(rng, free), integer(rng, free))
         return [{"op": LOOSE, "params": {"top": top, "left": left}}]
 
     def make(self, hr: Tensor, deltas: Sequence[Delta]) -> dict[str, Tensor]:
         """LR and HR of a batch of HR crops (float32 NCHW in 0–1)."""
-        drawn = [delta[:-1] for delta in deltas] if self.loose else deltas
+        drawn = [delta[:-1] for delta in deltas] if self._spare else deltas
         pair = self.chain.pair(hr, drawn, self.scale)
         p, q = self.scale.as_integer_ratio()
         sides = {"lr": (pair.lr, q), "hr": (pair.hr, p)} | ({"hr_plain": (hr, p)} if self.plain else {})
@@ -95,9 +103,9 @@ class Degrading:
 
     def _patches(self, image: Tensor, cell: int, deltas: Sequence[Delta]) -> Tensor:
         """The patches in what was degraded, whose cells of the scale have a side of `cell` pixels."""
-        if not self.loose:
+        if not self._spare:
             return _inner(image, self.margin // self.scale.numerator * cell)
-        height, width = (side - self.loose // self.scale.numerator * cell for side in image.shape[-2:])
+        height, width = (side - self._spare // self.scale.numerator * cell for side in image.shape[-2:])
         corners = [delta[-1]["params"] for delta in deltas]
         found = [
             one[:, corner["top"] * cell :, corner["left"] * cell :][:, :height, :width]
