@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import functools
 import json
+from collections import Counter
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, nullcontext
 from functools import cached_property
@@ -45,6 +46,9 @@ SCHEMA = pa.schema(
         ("blocks", pa.binary()),  # xxh3-64 of every stored block, in order
     ]
 )
+_PLAIN = pa.schema(
+    [(field.name, pa.string() if pa.types.is_dictionary(field.type) else field.type) for field in SCHEMA]
+)
 _ROW_GROUP = 16384  # rows
 _SHOWN = 40  # characters of a cell in an error
 _FEW = 10_000  # names among which the nearest is looked for
@@ -56,12 +60,22 @@ def write_index(path: Path, shards: Iterable[Path], guard: Guard = nullcontext) 
     The same shards give the same bytes. Raises StoreError when a key stands twice, StorageFullError, and
     CorruptRecordError.
     """
-    return write_tables(path, _tables(_places(shards)), guard=guard)
+    return write_tables(path, tables_of(_places(shards)), guard=guard)
 
 
 def write_rows(path: Path, rows: Iterable[Row], guard: Guard = nullcontext) -> int:
     """Write the index of images that are in no shard, as `write_index` does; their shard is -1."""
-    return write_tables(path, _tables((-1, number, row) for number, row in enumerate(rows)), guard=guard)
+    return write_tables(path, tables_of((-1, number, row) for number, row in enumerate(rows)), guard=guard)
+
+
+def join_rows(path: Path, tables: Iterable[pa.Table], guard: Guard = nullcontext) -> dict[str, int]:
+    """Write the index of the rows of `tables`, with the bytes that `write_index` gives them.
+
+    Gives the number of images of each split. Raises StoreError when a key stands twice.
+    """
+    counts: Counter[str] = Counter()
+    write_tables(path, _regrouped(tables, counts), guard=guard)
+    return dict(counts)
 
 
 def write_tables(
@@ -94,7 +108,32 @@ def _places(shards: Iterable[Path]) -> Iterator[tuple[int, int, Row]]:
             yield shard, number, row
 
 
-def _tables(places: Iterator[tuple[int, int, Row]]) -> Iterator[pa.Table]:
+def _regrouped(tables: Iterable[pa.Table], counts: Counter[str]) -> Iterator[pa.Table]:
+    """The same rows in groups of `_ROW_GROUP`, each with dictionaries of its own; counts the splits."""
+    keys: list[pa.ChunkedArray] = []
+    rest = _PLAIN.empty_table()
+    for table in tables:
+        keys.append(table.column("key"))
+        rest = pa.concat_tables([rest, table.cast(_PLAIN)])
+        for split in rest["split"][len(rest) - len(table) :].value_counts().to_pylist():
+            counts[split["values"]] += split["counts"]
+        while len(rest) >= _ROW_GROUP:
+            yield rest[:_ROW_GROUP].combine_chunks().cast(SCHEMA)
+            rest = rest[_ROW_GROUP:]
+    if len(rest):
+        yield rest.combine_chunks().cast(SCHEMA)
+    _refuse_twins(pa.chunked_array([chunk for key in keys for chunk in key.chunks], pa.string()))
+
+
+def _refuse_twins(keys: pa.ChunkedArray) -> None:
+    if pc.count_distinct(keys).as_py() < len(keys):
+        counts = keys.value_counts()
+        twin = counts.field("values")[pc.index(pc.greater(counts.field("counts"), 1), True).as_py()]
+        raise StoreError(f"two images have the key {twin.as_py()!r}: give one of them another name")
+
+
+def tables_of(places: Iterator[tuple[int, int, Row]]) -> Iterator[pa.Table]:
+    """Tables of the rows of images, each with its shard and its number in it."""
     while chunk := [_fields(*place) for place in islice(places, _ROW_GROUP)]:
         yield pa.Table.from_pylist(chunk, SCHEMA)
 
