@@ -13,7 +13,7 @@ import pytest
 from srdata.images import read_image, write_png
 from srdata.preparation import prepare
 from srdata.prepared.verification import verify
-from srdata.store.index import write_tables
+from srdata.store.parquet_file import write_tables
 from srdata.store.set_json import INDEX_FILE, file_entry, read_set, write_set
 from tests.storing import PHOTOGRAPHS
 

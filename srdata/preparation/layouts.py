@@ -34,6 +34,7 @@ from srdata.preparation.standing_sets import Standing
 from srdata.recipes.set_recipe import Recipe
 from srdata.store.index import join_rows, write_rows
 from srdata.store.set_json import INDEX_FILE, FileEntry, Quarantined, SetFile, file_entry, shard_name
+from srdata.store.shard_table import SHARDS_FILE
 from srdata.store.window_scores import SCORES_FOLDER
 from srdata.vocabulary import Backend
 
@@ -95,7 +96,8 @@ class Job:
 
     def content(self, built: Built) -> SetFile:
         """What set.json says of the set."""
-        if self.earlier and self.earlier.content and self.earlier.content.files == built.files:
+        before = {name: entry for name, entry in self.earlier_files.items() if name != SHARDS_FILE}
+        if self.earlier and self.earlier.content and before == built.files:
             return self.earlier.content
         return content_of(self.recipe, self.target.name, built)
 

@@ -26,7 +26,7 @@ from srdata.errors import UsageError
 from srdata.preparation.image_addresses import address_of, image_at
 from srdata.preparation.source_items import Item
 from srdata.recipes.set_recipe import Recipe
-from srdata.store.index import write_tables
+from srdata.store.parquet_file import write_tables
 
 SCHEMA = pa.schema(
     [

@@ -34,6 +34,7 @@ from srdata.store.set_json import (
     SET_FILE,
     UNFINISHED,
     SetFile,
+    read_set,
     write_set,
 )
 from srdata.store.window_scores import SCORES_FOLDER
@@ -66,7 +67,7 @@ class Prepared(os.PathLike[str]):
     def summary(self) -> str:
         """How many images of which splits, and their bytes."""
         counts = ", ".join(f"{count} {split}" for split, count in self.content.counts.items())
-        megabytes = sum(entry.bytes for entry in self.content.files.values()) / 1e6
+        megabytes = self.content.bytes / 1e6
         left_out = f", {len(self.content.left_out)} left out" if self.content.left_out else ""
         return f"{counts} images{left_out}, {megabytes:.1f} MB"
 
@@ -280,7 +281,7 @@ def declare(target: Path, content: SetFile, claim: Claim) -> Prepared:
     write_set(target, content, claim.held)
     with storage_errors(target):
         claim.release()
-    return Prepared(target, content)
+    return Prepared(target, read_set(target))
 
 
 def claim_folder(target: Path, ours: bool, token: str | None = None) -> Claim:

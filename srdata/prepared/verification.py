@@ -87,14 +87,13 @@ def _check_recipe(content: SetFile, report: Report) -> None:
 
 
 def _check_files(folder: Path, content: SetFile, report: Report) -> None:
-    report.problems += [
-        f"{one.path} {one.problem}" for one in check_files(folder, content, full=True) if one.problem
-    ]
-    report.checked.append(f"{len(content.files)} files against set.json")
+    checks = list(check_files(folder, content, full=True))
+    report.problems += [f"{one.path} {one.problem}" for one in checks if one.problem]
+    report.checked.append(f"{len(checks)} files against set.json")
 
 
 def _check_images(folder: Path, content: SetFile, report: Report) -> None:
-    if INDEX_FILE not in content.files:
+    if INDEX_FILE not in content.named:
         return
     try:
         images = PreparedImages(folder)

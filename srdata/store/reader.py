@@ -158,7 +158,7 @@ class SetReader:
                 raise CorruptRecordError(
                     f"{self.path}: {name} is not in set.json: {repair_command(self.path)}"
                 )
-            self._shards[shard] = inside(self.path, name), self.set.files[name].bytes
+            self._shards[shard] = inside(self.path, name), self.set.size_of(name)
         return self._shards[shard]
 
     def close(self) -> None:
