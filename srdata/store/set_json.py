@@ -259,7 +259,8 @@ def _named(folder: Path, content: SetFile, guard: Guard) -> dict[str, Any]:
     entries = ((entry.bytes, entry.sha256) for entry in shards.values())
     write_shard_table(folder / SHARDS_FILE, entries, guard)
     named = {name: entry for name, entry in files.items() if name not in shards}
-    return {"format": FORMAT, "files": named | {SHARDS_FILE: file_entry(folder / SHARDS_FILE)}}
+    first = {name: entry for name, entry in named.items() if name == INDEX_FILE}
+    return {"format": FORMAT, "files": {**first, SHARDS_FILE: file_entry(folder / SHARDS_FILE), **named}}
 
 
 def read_set(folder: Path) -> SetFile:
