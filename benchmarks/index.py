@@ -12,9 +12,9 @@ from benchmarks.comparison import alternate
 from benchmarks.tables import Table
 from srdata import PairedDataset
 from srdata.store.index import SCHEMA
-from srdata.store.parquet_file import write_tables
 from srdata.store.reader import SetReader
 from srdata.store.set_json import INDEX_FILE, SetFile, file_entry, write_set
+from srdata.store.tables.parquet_file import write_tables
 from srdata.store.windows import Windows
 
 IMAGES = 1_000_000

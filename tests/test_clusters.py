@@ -19,7 +19,7 @@ import pytest
 from srdata.errors import SrdataError, StoreError, UsageError
 from srdata.images import read_image
 from srdata.preparation import finish_plan, make_part, prepare, write_plan
-from srdata.preparation.plan_file import PlanFile
+from srdata.preparation.planned.plan_file import PlanFile
 from srdata.prepared.verification import verify
 from srdata.recipes.set_recipe import Recipe, Store
 from srdata.scale import Scale

@@ -27,7 +27,7 @@ from srdata.store.set_json import (
     shard_name,
     write_set,
 )
-from srdata.store.shard_table import SHARDS_FILE, write_shard_table
+from srdata.store.tables.shard_table import SHARDS_FILE, write_shard_table
 
 
 @pytest.fixture

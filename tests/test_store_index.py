@@ -19,9 +19,9 @@ from storing import SIZES, facts_of, layers_of, plan_of, record_of, write_shard,
 from srdata.errors import CorruptRecordError, SetError, StoreError, UnknownNameError, UsageError
 from srdata.scale import Scale
 from srdata.store.index import SCHEMA, Index, write_index
-from srdata.store.parquet_file import write_tables
 from srdata.store.records import pixel_hash
 from srdata.store.set_json import SetFile, check_files, read_set, write_set
+from srdata.store.tables.parquet_file import write_tables
 from srdata.store.windows import WindowItems, Windows, window_name
 
 

@@ -8,10 +8,8 @@ layout_folder   PNG files in EDSR's folders
 layout_lmdb     shards
 layouts         each layout's way from images to files
 make_layers     one image of the source becomes its layers
-image_addresses the address of an image file as text
 plan            what a preparation would do, before it does it
-plan_file       a plan as a file, for parts on other machines
-planned_parts   a set made in parts: planned, made, declared finished
+planned         sets made in parts, on any machine
 prepare_set     `prepare`: once, however often it is interrupted
 shard_records   what a finished shard is, told without opening it
 source_items    an item for each HR image of the source
@@ -20,7 +18,6 @@ standing_sets   what stands where a set is to be made
 """
 
 from srdata.preparation.degrade_folder import degrade_files
-from srdata.preparation.planned_parts import finish_plan, make_part, write_plan
-from srdata.preparation.prepare_set import Prepared, plan, prepare
+from srdata.preparation.planned.from srdata.preparation.prepare_set import Prepared, plan, prepare
 
 __all__ = ["Prepared", "degrade_files", "finish_plan", "make_part", "plan", "prepare", "write_plan"]

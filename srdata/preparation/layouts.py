@@ -34,8 +34,8 @@ from srdata.preparation.standing_sets import Standing
 from srdata.recipes.set_recipe import Recipe
 from srdata.store.index import join_rows, write_rows
 from srdata.store.set_json import INDEX_FILE, FileEntry, Quarantined, SetFile, file_entry, shard_name
-from srdata.store.shard_table import SHARDS_FILE
-from srdata.store.window_scores import SCORES_FOLDER
+from srdata.store.tables.shard_table import SHARDS_FILE
+from srdata.store.tables.window_scores import SCORES_FOLDER
 from srdata.vocabulary import Backend
 
 _PIXEL_LIBRARIES = ("numpy", "opencv-python-headless", "pillow", "lmdb", "torch")

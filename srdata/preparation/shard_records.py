@@ -16,9 +16,9 @@ from pydantic import ValidationError
 from srdata.common.files import Guard
 from srdata.common.strict_model import StrictModel
 from srdata.store.index import SCHEMA, tables_of
-from srdata.store.parquet_file import write_tables
 from srdata.store.records import Row
 from srdata.store.set_json import FileEntry, Quarantined, shard_name
+from srdata.store.tables.parquet_file import write_tables
 
 RECORDS = ".records"
 _KEY = b"srdata"

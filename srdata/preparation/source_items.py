@@ -21,7 +21,7 @@ from srdata.hub.encoded_images import EncodedColumn, EncodedImage, Keys
 from srdata.hub.open_table import load_all
 from srdata.images import admit
 from srdata.preparation.existing_pairs import checked_lr_of, find_pairs, parts_at
-from srdata.preparation.image_addresses import absolute
+from srdata.preparation.planned.image_addresses import absolute
 from srdata.recipes.multiscale_copies import Smaller, copy_key
 from srdata.recipes.set_recipe import HubSource, Recipe
 from srdata.store.blocks import CHANNELS

@@ -1,7 +1,6 @@
 """The store of a prepared set: blocks, codecs, LMDB shards, index, and the BasicSR format.
 
 basicsr_lmdb   the LMDB folders of BasicSR and its relatives
-block_hashes   the hash of every block, and which were compared
 blocks         how an image is cut into blocks, and which of them a crop touches
 codecs         how a block becomes bytes and comes back
 crop_blocks    a crop, put together from blocks
@@ -16,6 +15,6 @@ resume         what an earlier run left of a shard
 set_json       set.json: what a set is, and the hash of every file
 shard_check    every record of a shard against its hash
 shards         writing shards, sealed by a rename
-window_scores  a number for each window
+tables         Parquet tables of a set
 windows        sub-images as positions, and their numbering
 """

@@ -26,10 +26,10 @@ from pydantic import ValidationError
 from srdata.common.files import Guard
 from srdata.errors import CorruptRecordError, SetError, StoreError, UnknownNameError, nearest
 from srdata.images.image_policy import MOST_PIXELS
-from srdata.store.parquet_file import ROW_GROUP, write_tables
 from srdata.store.records import Row
 from srdata.store.resume import shard_rows
 from srdata.store.set_json import INDEX_FILE, SetFile, problem_of, repair_command
+from srdata.store.tables.parquet_file import ROW_GROUP, write_tables
 
 SCHEMA = pa.schema(
     [

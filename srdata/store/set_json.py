@@ -24,7 +24,7 @@ from srdata.common.strict_model import StrictModel
 from srdata.errors import DamagedSetError, SetError, UsageError
 from srdata.scale import Scale
 from srdata.store.blocks import HR, BlockLayout
-from srdata.store.shard_table import SHARDS_FILE, ShardTable, write_shard_table
+from srdata.store.tables.shard_table import SHARDS_FILE, ShardTable, write_shard_table
 from srdata.store.windows import Windows
 from srdata.vocabulary import Layout
 
@@ -96,6 +96,10 @@ class Files(Mapping[str, FileEntry]):
 
     def __len__(self) -> int:
         return len(self.named) + len(self._table)
+
+    def __or__(self, changed: Mapping[str, FileEntry]) -> dict[str, FileEntry]:
+        """These files, some of them changed, without the table, which follows from them."""
+        return {name: entry for name, entry in {**self, **changed}.items() if name != SHARDS_FILE}
 
     def _damaged(self, error: ValueError) -> DamagedSetError:
         folder = self._path.parent

@@ -22,7 +22,7 @@ from srdata.scale import Scale
 from srdata.store.index import Index
 from srdata.store.reader import SetReader
 from srdata.store.set_json import INDEX_FILE, SET_FILE, FileEntry, SetFile, read_set, shard_name
-from srdata.store.shard_table import SHARDS_FILE
+from srdata.store.tables.shard_table import SHARDS_FILE
 from srdata.vocabulary import Only
 
 

@@ -19,7 +19,7 @@ from srdata.prepared.licences import terms_of
 from srdata.prepared.set_images import PreparedImages
 from srdata.report.page.html import Html, code, definitions, el, join, name, table
 from srdata.store.set_json import SetFile
-from srdata.store.shard_table import SHARDS_FILE
+from srdata.store.tables.shard_table import SHARDS_FILE
 
 _FOLDER = "a folder of images"
 _PATCH = 192  # HR pixels, or as many whole LR cells

@@ -24,7 +24,14 @@ from srdata.common.processes.run_claims import Claim
 from srdata.errors import StoreError, UsageError
 from srdata.preparation.layouts import Job, content_of, declare_shards, images_in_group, pixel_versions
 from srdata.preparation.plan import licence_text
-from srdata.preparation.plan_file import PlanFile, PlanHeader, chunks_of, items_of, token_of, write_plan_file
+from srdata.preparation.planned.plan_file import (
+    PlanFile,
+    PlanHeader,
+    chunks_of,
+    items_of,
+    token_of,
+    write_plan_file,
+)
 from srdata.preparation.prepare_set import (
     Log,
     Prepared,

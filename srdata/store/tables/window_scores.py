@@ -21,8 +21,8 @@ from numpy.typing import NDArray
 
 from srdata.errors import CorruptRecordError, UnknownNameError, UsageError
 from srdata.scale import Scale
-from srdata.store.parquet_file import write_tables
 from srdata.store.set_json import SetFile, add_file, read_set
+from srdata.store.tables.parquet_file import write_tables
 from srdata.store.windows import Windows
 from srdata.vocabulary import Score
 

@@ -23,10 +23,10 @@ from pydantic import Field, ValidationError
 from srdata.common.strict_model import StrictModel
 from srdata.discovery.image_bytes import ImageFile
 from srdata.errors import UsageError
-from srdata.preparation.image_addresses import address_of, image_at
+from srdata.preparation.planned.image_addresses import address_of, image_at
 from srdata.preparation.source_items import Item
 from srdata.recipes.set_recipe import Recipe
-from srdata.store.parquet_file import write_tables
+from srdata.store.tables.parquet_file import write_tables
 
 SCHEMA = pa.schema(
     [

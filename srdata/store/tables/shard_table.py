@@ -18,7 +18,7 @@ import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from srdata.common.files import Guard
-from srdata.store.parquet_file import ROW_GROUP, write_tables
+from srdata.store.tables.parquet_file import ROW_GROUP, write_tables
 
 SHARDS_FILE = "shards.parquet"
 _HASH_BYTES = 32
