@@ -18,6 +18,7 @@ standing_sets   what stands where a set is to be made
 """
 
 from srdata.preparation.degrade_folder import degrade_files
-from srdata.preparation.planned.from srdata.preparation.prepare_set import Prepared, plan, prepare
+from srdata.preparation.planned.planned_parts import finish_plan, make_part, write_plan
+from srdata.preparation.prepare_set import Prepared, plan, prepare
 
 __all__ = ["Prepared", "degrade_files", "finish_plan", "make_part", "plan", "prepare", "write_plan"]
