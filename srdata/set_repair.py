@@ -30,7 +30,7 @@ from srdata.store.set_json import (
     write_set,
 )
 from srdata.store.tables.shard_table import SHARDS_FILE, write_shard_table
-from srdata.store.tables.window_scores import SCORES_FOLDER, kinds_in
+from srdata.store.window_scores import SCORES_FOLDER, kinds_in
 
 _RECIPE = re.compile(rb'\n  "recipe": (\{.*?\n  \}),\n', re.DOTALL)
 

@@ -36,7 +36,7 @@ from srdata.prepared.verification import verify
 from srdata.resize import imresize
 from srdata.scale import Scale
 from srdata.store.set_json import add_file, read_set
-from srdata.store.tables.window_scores import SCORES, ScoreKind, kinds_of
+from srdata.store.window_scores import SCORES, ScoreKind, kinds_of
 from srdata.store.windows import Windows
 from tests.pairs import position_pairs, write_shards
 

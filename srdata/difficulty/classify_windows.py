@@ -20,7 +20,7 @@ from srdata.scale import Scale
 from srdata.store.blocks import HR
 from srdata.store.index import Index
 from srdata.store.set_json import SET_FILE, has_file
-from srdata.store.tables.window_scores import SCORES_FOLDER, ScoreKind, Scores, write_scores
+from srdata.store.window_scores import SCORES_FOLDER, ScoreKind, Scores, write_scores
 from srdata.store.windows import Integers, Regions, WindowItems, Windows
 from srdata.vocabulary import Backend
 

@@ -10,7 +10,7 @@ import pyarrow as pa
 
 from srdata.difficulty.scorers import MEASURES
 from srdata.difficulty.thresholds import CLASSSR
-from srdata.store.tables.window_scores import ScoreKind, Scores, read_table
+from srdata.store.window_scores import ScoreKind, Scores, read_table
 from srdata.store.windows import window_name
 
 _QUANTILES = (0, 10, 25, 50, 75, 90, 100)  # percent

@@ -14,7 +14,7 @@ from pathlib import Path
 from srdata.common.processes.run_claims import Claim
 from srdata.errors import ImageError, StoreError
 from srdata.preparation.make_layers import Source, make_layers, read_source
-from srdata.preparation.shard_records import ShardRecord, record_path, write_record
+from srdata.preparation.planned.shard_records import ShardRecord, record_path, write_record
 from srdata.preparation.source_items import Bad, Item
 from srdata.recipes.set_recipe import Recipe
 from srdata.store.blocks import BlockLayout

@@ -27,7 +27,7 @@ from srdata.preparation.layout_folder import (
     write_images,
 )
 from srdata.preparation.layout_lmdb import layout_of, shard_tasks
-from srdata.preparation.shard_records import ShardRecord, read_records, recorded_rows
+from srdata.preparation.planned.shard_records import ShardRecord, read_records, recorded_rows
 from srdata.preparation.source_items import Bad, Item, sample_bytes, stored_sizes
 from srdata.preparation.spread_shards import images_in_piece, pieces, write_shards
 from srdata.preparation.standing_sets import Standing
@@ -35,7 +35,7 @@ from srdata.recipes.set_recipe import Recipe
 from srdata.store.index import join_rows, write_rows
 from srdata.store.set_json import INDEX_FILE, FileEntry, Quarantined, SetFile, file_entry, shard_name
 from srdata.store.tables.shard_table import SHARDS_FILE
-from srdata.store.tables.window_scores import SCORES_FOLDER
+from srdata.store.window_scores import SCORES_FOLDER
 from srdata.vocabulary import Backend
 
 _PIXEL_LIBRARIES = ("numpy", "opencv-python-headless", "pillow", "lmdb", "torch")

@@ -24,7 +24,7 @@ from srdata.preparation.layout_folder import JOURNAL
 from srdata.preparation.layouts import Built, Job, build_folder, build_lmdb
 from srdata.preparation.plan import check_request, licence_text, plan_text
 from srdata.preparation.planned.plan_file import TOKEN
-from srdata.preparation.shard_records import RECORDS
+from srdata.preparation.planned.shard_records import RECORDS
 from srdata.preparation.source_items import Item, find_items, found_anywhere
 from srdata.preparation.standing_sets import Standing, standing
 from srdata.recipes.hub_commit import pinned
@@ -37,7 +37,7 @@ from srdata.store.set_json import (
     read_set,
     write_set,
 )
-from srdata.store.tables.window_scores import SCORES_FOLDER
+from srdata.store.window_scores import SCORES_FOLDER
 from srdata.store.windows import Windows
 from srdata.vocabulary import Backend, CodecName, Layout
 

@@ -12,6 +12,7 @@ from srdata.common.safe_names import why_unsafe
 from srdata.discovery.forms.table_columns import choose_columns
 from srdata.discovery.forms.table_parts import first_size
 from srdata.discovery.found_parts import Found
+from srdata.discovery.image_addresses import absolute
 from srdata.discovery.image_bytes import ImageFile, header_of
 from srdata.errors import ImageError, SourceError, UnknownNameError, UsageError, nearest
 from srdata.exporting.escaped_keys import any_key, check_lmdb_key, written_key
@@ -21,7 +22,6 @@ from srdata.hub.encoded_images import EncodedColumn, EncodedImage, Keys
 from srdata.hub.open_table import load_all
 from srdata.images import admit
 from srdata.preparation.existing_pairs import checked_lr_of, find_pairs, parts_at
-from srdata.preparation.planned.image_addresses import absolute
 from srdata.recipes.multiscale_copies import Smaller, copy_key
 from srdata.recipes.set_recipe import HubSource, Recipe
 from srdata.store.blocks import CHANNELS

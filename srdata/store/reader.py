@@ -13,15 +13,15 @@ from numpy.typing import ArrayLike, NDArray
 
 from srdata.common.files import inside
 from srdata.errors import CorruptRecordError, UsageError
+from srdata.store.block_reading.block_hashes import BlockHashes
+from srdata.store.block_reading.crop_blocks import Crop, LayerBlocks
 from srdata.store.blocks import CHANNELS, HR, BlockLayout, Pixels
 from srdata.store.codecs import Codec, find_codec
-from srdata.store.crop_blocks import Crop, LayerBlocks
 from srdata.store.index import Index
 from srdata.store.lmdb_pool import Lease, Reading
 from srdata.store.records import Row, row_key, unpack_row
 from srdata.store.set_json import SetFile, read_set, repair_command, shard_name
 from srdata.store.shards import HEADER_KEY
-from srdata.store.tables.block_hashes import BlockHashes
 
 Integers = NDArray[np.int64]
 

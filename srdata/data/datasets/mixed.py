@@ -17,7 +17,7 @@ from srdata.data.sampling.orders import Places, endless
 from srdata.errors import UsageError
 from srdata.rng import generator
 from srdata.scale import Scale
-from srdata.store.tables.window_scores import Scores
+from srdata.store.window_scores import Scores
 from srdata.store.windows import Integers
 from srdata.vocabulary import Only
 

@@ -29,7 +29,7 @@ from srdata.discovery.pairing import SHOWN, listed
 from srdata.errors import UsageError
 from srdata.images import ImagePolicy
 from srdata.scale import Scale
-from srdata.store.tables.window_scores import ScoreKind, Scores, read_scores
+from srdata.store.window_scores import ScoreKind, Scores, read_scores
 from srdata.store.windows import Integers, Regions, Windows, items_of
 from srdata.vocabulary import Only
 

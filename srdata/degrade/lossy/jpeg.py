@@ -20,7 +20,6 @@ from torch import Tensor
 from torch.nn.functional import pad
 
 from srdata.common.tensors.device_copies import sent
-from srdata.common.tensors.torch_settings import own_settings
 from srdata.degrade.lossy.jpeg_chroma import Factors, grown, shrunk
 from srdata.degrade.lossy.jpeg_dct import (
     BLOCK,

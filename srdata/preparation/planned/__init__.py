@@ -1,6 +1,5 @@
-"""Sets made in parts, on any machine.
+"""The files by which parts of a set know of each other.
 
-image_addresses  the address of an image file as text
-plan_file        a plan as a file
-planned_parts    a set planned, made in parts, declared finished
+plan_file      a plan: what is to be done
+shard_records  what a finished shard is, told without opening it
 """

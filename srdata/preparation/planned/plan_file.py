@@ -21,9 +21,9 @@ import pyarrow.parquet as pq
 from pydantic import Field, ValidationError
 
 from srdata.common.strict_model import StrictModel
+from srdata.discovery.image_addresses import address_of, image_at
 from srdata.discovery.image_bytes import ImageFile
 from srdata.errors import UsageError
-from srdata.preparation.planned.image_addresses import address_of, image_at
 from srdata.preparation.source_items import Item
 from srdata.recipes.set_recipe import Recipe
 from srdata.store.tables.parquet_file import write_tables

@@ -13,7 +13,7 @@ from srdata.prepared.set_images import PreparedImages
 from srdata.report.page.charts import histogram
 from srdata.report.page.html import Html, code, el
 from srdata.report.page.pictures import Part
-from srdata.store.tables.window_scores import ScoreKind, Scores, kinds_of, read_table
+from srdata.store.window_scores import ScoreKind, Scores, kinds_of, read_table
 from srdata.store.windows import window_name
 
 # The scores that a page shows windows by, the lowest ones, and what these are.

@@ -32,6 +32,7 @@ from srdata.preparation.planned.plan_file import (
     token_of,
     write_plan_file,
 )
+from srdata.preparation.planned.shard_records import ShardRecord, read_records
 from srdata.preparation.prepare_set import (
     Log,
     Prepared,
@@ -42,7 +43,6 @@ from srdata.preparation.prepare_set import (
     target_of,
     whole_set,
 )
-from srdata.preparation.shard_records import ShardRecord, read_records
 from srdata.preparation.source_items import find_items, source_size
 from srdata.preparation.standing_sets import standing
 from srdata.recipes.hub_commit import pinned

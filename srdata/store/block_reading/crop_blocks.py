@@ -7,13 +7,13 @@ from typing import Any
 import lmdb
 
 from srdata.errors import CorruptRecordError
+from srdata.store.block_reading.block_hashes import BlockHashes
 from srdata.store.blocks import BlockLayout, Pixels, copy_rows, pieces
 from srdata.store.codecs import Codec
 from srdata.store.index import Index
 from srdata.store.lmdb_pool import Reading
 from srdata.store.records import block_key
 from srdata.store.set_json import repair_command
-from srdata.store.tables.block_hashes import BlockHashes
 
 # Row in the index, number in the shard, height and width of the image, top and left of the crop, in pixels of
 # the layer.
