@@ -11,9 +11,10 @@ import pyarrow as pa
 from benchmarks.comparison import alternate
 from benchmarks.tables import Table
 from srdata import PairedDataset
-from srdata.store.index import SCHEMA, write_tables
+from srdata.store.index import SCHEMA
 from srdata.store.reader import SetReader
 from srdata.store.set_json import INDEX_FILE, SetFile, file_entry, write_set
+from srdata.store.tables.parquet_file import write_tables
 from srdata.store.windows import Windows
 
 IMAGES = 1_000_000
@@ -41,7 +42,7 @@ def run(folder: Path, peers: Path | None) -> Table:
 def made_up(folder: Path, images: int) -> None:
     """A set whose index names so many images, none of which is there."""
     folder.mkdir(exist_ok=True)
-    write_tables(folder / INDEX_FILE, _chunks(images))
+    write_tables(folder / INDEX_FILE, _chunks(images), SCHEMA)
     write_set(folder, _content(folder, images))
 
 

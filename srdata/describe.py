@@ -69,9 +69,8 @@ def _prepared_lines(root: Path) -> Iterator[str]:
         except SetError as error:
             yield f"{path.parent.name}: {error}"
             continue
-        size = sum(entry.bytes for entry in content.files.values())
         counts = ", ".join(f"{count} {split}" for split, count in content.counts.items())
-        yield f"{path.parent.name} · {counts} · {content.layout} · {readable_bytes(size)}"
+        yield f"{path.parent.name} · {counts} · {content.layout} · {readable_bytes(content.bytes)}"
 
 
 def describe(name: str, *, full: bool = False) -> str:

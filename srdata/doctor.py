@@ -32,6 +32,7 @@ _LIBRARIES = (
 _EXTRAS = {
     "jxl": "imagecodecs",
     "dask": "distributed",
+    "ray": "ray",
     "video": "av",
     "hdf5": "h5py",
     "metrics": "scipy",

@@ -21,12 +21,15 @@ from srdata.store.set_json import (
     INDEX_FILE,
     SET_FILE,
     SetFile,
+    changed_files,
     check_files,
     digest_of,
     file_entry,
+    problem_of,
     read_set,
     write_set,
 )
+from srdata.store.tables.shard_table import SHARDS_FILE, write_shard_table
 from srdata.store.window_scores import SCORES_FOLDER, kinds_in
 
 _RECIPE = re.compile(rb'\n  "recipe": (\{.*?\n  \}),\n', re.DOTALL)
@@ -53,10 +56,11 @@ def repair(
     plain, content = _recipe_and_content(folder)
     wrong = _wrong(folder, content)
     there = (path.relative_to(folder).as_posix() for path in folder.rglob("*.parquet"))
-    scores = kinds_in(there if content is None else content.files)
-    if content is not None and content.layout == "lmdb" and wrong == {INDEX_FILE}:
-        _index_again(folder, content)
-    elif wrong:
+    scores = kinds_in(there if content is None else content.named)
+    if content is not None and content.layout == "lmdb" and wrong and wrong <= {INDEX_FILE, SHARDS_FILE}:
+        with only_one_at(folder):
+            wrong = _tables_again(folder, content, wrong)
+    if wrong:
         recipe = _recipe(folder, plain, from_dir)
         source = None if recipe.folder or from_dir is None else Path(from_dir)
         skip_bad = content is not None and bool(content.quarantine)
@@ -98,13 +102,20 @@ def _wrong(folder: Path, content: SetFile | None) -> set[str]:
     return {name for name in found if not name.startswith(f"{SCORES_FOLDER}/")}
 
 
-def _index_again(folder: Path, content: SetFile) -> None:
-    with only_one_at(folder):
-        shards = sorted(name for name in content.files if name.startswith("shards/"))
-        write_index(folder / INDEX_FILE, [folder / name for name in shards])
+def _tables_again(folder: Path, content: SetFile, wrong: set[str]) -> set[str]:
+    """Make the list of shards and the index again of the shards; gives what cannot be made so."""
+    if SHARDS_FILE in wrong:
+        shards = map(file_entry, sorted(folder.glob("shards/*.lmdb")))
+        write_shard_table(folder / SHARDS_FILE, ((one.bytes, one.sha256) for one in shards))
+        if problem_of(folder / SHARDS_FILE, content.named[SHARDS_FILE]):
+            return wrong  # a shard is not what it was, or another version of Arrow writes other bytes
+    if INDEX_FILE in wrong:
+        shards_there = sorted(name for name in content.files if name.startswith("shards/"))
+        write_index(folder / INDEX_FILE, [folder / name for name in shards_there])
         entry = file_entry(folder / INDEX_FILE)
-        if entry != content.files[INDEX_FILE]:  # another version of Arrow writes other bytes
-            write_set(folder, content.model_copy(update={"files": content.files | {INDEX_FILE: entry}}))
+        if entry != content.named[INDEX_FILE]:  # another version of Arrow writes other bytes
+            write_set(folder, changed_files(folder, content, {INDEX_FILE: entry}))
+    return set()
 
 
 def _recipe(folder: Path, plain: dict[str, Any], from_dir: str | Path | None) -> Recipe:

@@ -7,7 +7,7 @@ from typing import Literal
 Split = Literal["train", "validation", "test"]
 Layout = Literal["folder", "lmdb", "basicsr"]  # what a prepared set is written as
 CodecName = Literal["raw", "png", "jxl"]  # of blocks in shards
-Backend = Literal["loky", "threading", "dask"]  # joblib's, on which jobs run
+Backend = Literal["loky", "threading", "dask", "ray"]  # what jobs run on
 Score = Literal["psnr", "psnr-y", "edges", "gradients", "deviation"]  # of windows
 
 ExportForm = Literal["basicsr", "folder", "kair", "webdataset", "hdf5"]

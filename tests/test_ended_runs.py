@@ -38,7 +38,7 @@ ENDS = [signal.SIGTERM, signal.SIGKILL, signal.SIGINT, signal.SIGHUP]
 PREPARE = """
 import sys
 from contextlib import nullcontext
-from srdata.common.processes import parallel
+from srdata.common.processes import engines
 from srdata.common.processes.run_claims import Claim
 from srdata.preparation import prepare, prepare_set
 from srdata.recipes.set_recipe import Recipe, Store
@@ -55,7 +55,7 @@ class Free(Claim):
 if __name__ == "__main__":
     folder, root, layout, seed, *without = sys.argv[1:]
     if "ends" in without:
-        parallel.end_with_parent = outlive
+        engines.end_with_parent = outlive
     if "claims" in without:
         prepare_set.Claim = Free
     store = Store(layout=layout, shard_bytes=150_000)

@@ -27,6 +27,7 @@ from srdata.recipes.set_recipe import Recipe, Store
 from srdata.scale import Scale
 from srdata.store.index import Index
 from srdata.store.reader import SetReader
+from srdata.store.set_json import read_set
 from srdata.store.windows import Windows
 
 
@@ -188,8 +189,8 @@ def test_two_processes_on_one_target_do_no_harm(pictures: Path, tmp_path: Path) 
     for process in both:
         _, errors = process.communicate(timeout=60)
         assert process.returncode == 0, errors
-    found = json.loads((tmp_path / "both/pictures-x4/set.json").read_text())
-    assert {path: entry["sha256"] for path, entry in found["files"].items()} == digests(whole)
+    found = read_set(tmp_path / "both/pictures-x4")
+    assert {path: entry.sha256 for path, entry in found.files.items()} == digests(whole)
 
 
 def test_two_processes_whose_locks_do_not_work_do_no_harm(pictures: Path, tmp_path: Path) -> None:

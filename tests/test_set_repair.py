@@ -38,7 +38,13 @@ def cut(path: Path) -> None:
 
 DAMAGE: dict[str, Hurt] = {"missing": Path.unlink, "flipped": flip, "cut": cut}
 PLACES = {
-    "lmdb": ["shards/00001.lmdb", "index.parquet", "scores/edges-x4-48-48-0.parquet", "set.json"],
+    "lmdb": [
+        "shards/00001.lmdb",
+        "index.parquet",
+        "shards.parquet",
+        "scores/edges-x4-48-48-0.parquet",
+        "set.json",
+    ],
     "folder": ["set_train_HR/0003.png", "set_train_LR_bicubic/X4/0005x4.png", "index.parquet", "set.json"],
     "basicsr": [
         "set_train_HR_sub.lmdb/data.mdb",

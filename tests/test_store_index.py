@@ -18,9 +18,10 @@ from storing import SIZES, facts_of, layers_of, plan_of, record_of, write_shard,
 
 from srdata.errors import CorruptRecordError, SetError, StoreError, UnknownNameError, UsageError
 from srdata.scale import Scale
-from srdata.store.index import SCHEMA, Index, write_index, write_tables
+from srdata.store.index import SCHEMA, Index, write_index
 from srdata.store.records import pixel_hash
 from srdata.store.set_json import SetFile, check_files, read_set, write_set
+from srdata.store.tables.parquet_file import write_tables
 from srdata.store.windows import WindowItems, Windows, window_name
 
 
@@ -208,7 +209,7 @@ def test_a_million_images_make_no_python_objects(tmp_path: Path) -> None:
                 schema=SCHEMA,
             )
 
-    assert write_tables(path, tables()) == rows
+    assert write_tables(path, tables(), SCHEMA) == rows
     assert blocks_for_opening(path) < 10_000
     before = sys.getallocatedblocks()
     keys = Index(path).keys.to_pylist()

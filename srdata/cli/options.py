@@ -84,6 +84,18 @@ class _Jobs(click.ParamType[int]):
         return jobs
 
 
+class _Part(click.ParamType[tuple[int, int]]):
+    name = "part"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        found = re.fullmatch("([0-9]+)/([0-9]+)", str(value))
+        number, count = map(int, found.groups()) if found else (0, 0)
+        if not 1 <= number <= count:
+            self.fail(f"{value} is no part: give I/N with I from 1 to N, such as 3/32", param, ctx)
+        return number, count
+
+
+PART = _Part()
 FOLDER = click.Path(exists=True, file_okay=False, path_type=Path)
 SET = click.argument("prepared", metavar="SET", type=_SetFolder(exists=True, file_okay=False, path_type=Path))
 ROOT = click.option(

@@ -7,12 +7,14 @@ from typing import Any, get_args
 
 import click
 
-from srdata.cli.options import ESCAPE, FOLDER, FROM, IMAGES, JOBS, ROOT, WINDOWS, WithWindows, note
+from srdata.cli.options import ESCAPE, FOLDER, FROM, IMAGES, JOBS, PART, ROOT, WINDOWS, WithWindows, note
 from srdata.vocabulary import Backend, CodecName, Layout, StyleName
+
+_TYPED = click.core.ParameterSource.COMMANDLINE
 
 
 @click.command(cls=WithWindows)
-@click.argument("recipe", metavar="NAME|YAML|PATH|hf://ORG/NAME")
+@click.argument("recipe", metavar="NAME|YAML|PATH|hf://ORG/NAME", required=False)
 @click.option("--scale", multiple=True, help="HR size over LR size; repeat for several.")
 @click.option("--lmdb", is_flag=True, help="Store LMDB shards instead of image folders.")
 @ROOT
@@ -35,7 +37,7 @@ from srdata.vocabulary import Backend, CodecName, Layout, StyleName
     type=click.Choice(get_args(Backend)),
     default="loky",
     show_default=True,
-    help="How --jobs run: processes, threads, or a dask cluster.",
+    help="How --jobs run: processes, threads, or a cluster of dask or Ray.",
 )
 @click.option("--seed", type=int, help="Seed of all randomness.")
 @click.option("--name", help="Name of the prepared set's folder.")
@@ -50,8 +52,28 @@ from srdata.vocabulary import Backend, CodecName, Layout, StyleName
     type=click.Choice(get_args(StyleName)),
     help="Folders of benchmarks to write; repeat for several. All but rcan if not given.",
 )
-@click.option("--dry-run", is_flag=True, help="Print the plan and do nothing.")
-def prepare(dry_run: bool, jobs: int, backend: Any, skip_bad: bool, styles: Any, **options: Any) -> None:
+@click.option("--dry-run", is_flag=True, help="Print what would be done, and do nothing.")
+@click.option(
+    "--plan",
+    type=click.Path(dir_okay=False, path_type=Path),
+    help="With a NAME: write what is to be done to this file, for --part on any machine. Without: do it.",
+)
+@click.option("--part", type=PART, metavar="I/N", help="Make part I of N of the --plan.")
+@click.option("--finish", is_flag=True, help="Declare the set of the --plan finished, when all parts are.")
+@click.pass_context
+def prepare(
+    context: click.Context,
+    /,
+    dry_run: bool,
+    jobs: int,
+    backend: Any,
+    skip_bad: bool,
+    styles: Any,
+    plan: Path | None,
+    part: tuple[int, int] | None,
+    finish: bool,
+    **options: Any,
+) -> None:
     """Download, degrade, cut and store a data set; run again to resume.
 
     A PATH holds images, or pairs of any form that `srdata inspect` knows; LR images that are there are kept.
@@ -67,10 +89,17 @@ def prepare(dry_run: bool, jobs: int, backend: Any, skip_bad: bool, styles: Any,
     from srdata.recipes.name_meaning import Kind, meaning
 
     recipe = options.pop("recipe")
+    if part or finish:
+        _do_planned(context, plan, part, finish, jobs, backend)
+        return
+    if recipe is None:
+        raise click.UsageError("say what to prepare: a name, a YAML file, a path or hf://ORG/NAME")
     kind = meaning(recipe).kind
     how = {"jobs": jobs, "backend": backend, "skip_bad": skip_bad, "log": note}
     if styles and kind is not Kind.BENCHMARKS:
         raise click.UsageError(f"--style says how the files of {testsets.NAME} are called: leave it out")
+    if plan and (dry_run or kind in (Kind.BENCHMARKS, Kind.PAPER)):
+        raise click.UsageError("--plan is for one set: give the name of one, without --dry-run")
     if kind is Kind.BENCHMARKS:
         for line in testsets.prepare_given(options, styles, dry_run, **how):
             click.echo(line)
@@ -83,7 +112,31 @@ def prepare(dry_run: bool, jobs: int, backend: Any, skip_bad: bool, styles: Any,
     if dry_run:
         click.echo(preparation.plan(recipe, **options))
         return
+    if plan:
+        preparation.write_plan(recipe, plan, **how, **options)
+        return
     built = preparation.prepare(recipe, **how, **options)
+    click.echo(f"{built.path}: {built.summary}")
+
+
+def _do_planned(
+    context: click.Context, plan: Path | None, part: Any, finish: bool, jobs: int, backend: Any
+) -> None:
+    from srdata import preparation
+
+    if plan is None or (part and finish):
+        raise click.UsageError("--part and --finish each go with --plan PLAN, and not with each other")
+    taken = {"plan", "part", "finish", "jobs", "backend"}
+    given = [
+        one for one in context.params if context.get_parameter_source(one) is _TYPED and one not in taken
+    ]
+    if given:
+        named = ", ".join("the name" if one == "recipe" else f"--{one.replace('_', '-')}" for one in given)
+        raise click.UsageError(f"the plan says all of that already: leave {named} out")
+    if part:
+        preparation.make_part(plan, part, jobs=jobs, backend=backend, log=note)
+        return
+    built = preparation.finish_plan(plan, log=note)
     click.echo(f"{built.path}: {built.summary}")
 
 

@@ -1,12 +1,13 @@
 """What images and pairs there are in a folder or file that somebody else made.
 
-by_name       pairs by the names of folders and images, and by their sizes
-forms         images and pairs in the forms of others: LMDBs, tables, archives, lists
-found_parts   HR images, and the LR images that face them
-image_bytes   image files on disk, in an LMDB, a tar, a table or an HDF5 file
-inspection    `inspect`: what a file or folder is, and what is wrong
-known_forms   the front: pairs in any form, and the HR images where there are none
-pairing       which LR image belongs to which HR image, by a template
-templates     images that the user names
-unused_files  what of a folder is not used
+by_name          pairs by the names of folders and images, and by their sizes
+forms            images and pairs in the forms of others: LMDBs, tables, archives, lists
+found_parts      HR images, and the LR images that face them
+image_addresses  the address of an image file as text
+image_bytes      image files on disk, in an LMDB, a tar, a table or an HDF5 file
+inspection       `inspect`: what a file or folder is, and what is wrong
+known_forms      the front: pairs in any form, and the HR images where there are none
+pairing          which LR image belongs to which HR image, by a template
+templates        images that the user names
+unused_files     what of a folder is not used
 """

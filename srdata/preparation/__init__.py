@@ -9,12 +9,16 @@ layout_lmdb     shards
 layouts         each layout's way from images to files
 make_layers     one image of the source becomes its layers
 plan            what a preparation would do, before it does it
+planned         the files by which parts of a set know of each other
+planned_parts   a set planned, made in parts anywhere, and declared finished
 prepare_set     `prepare`: once, however often it is interrupted
 source_items    an item for each HR image of the source
+spread_shards   shards on many workers
 standing_sets   what stands where a set is to be made
 """
 
 from srdata.preparation.degrade_folder import degrade_files
+from srdata.preparation.planned_parts import finish_plan, make_part, write_plan
 from srdata.preparation.prepare_set import Prepared, plan, prepare
 
-__all__ = ["Prepared", "degrade_files", "plan", "prepare"]
+__all__ = ["Prepared", "degrade_files", "finish_plan", "make_part", "plan", "prepare", "write_plan"]

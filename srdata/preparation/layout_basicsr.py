@@ -61,7 +61,7 @@ def build_basicsr(job: Job) -> Built:
     images.close()
     _move(part, job)
     shutil.rmtree(stage)
-    return Built(_files(job), built.bad)
+    return Built(_files(job), built.bad, built.counts)
 
 
 def _move(part: Path, job: Job) -> None:

@@ -7,9 +7,9 @@ HR/baby.png               LR_bicubic/X4/babyx4.png                  benchmarks
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -29,22 +29,6 @@ JOURNAL = ".journal"
 
 
 @dataclass(frozen=True)
-class FolderTask:
-    """Some images whose files one process writes, and the journal in which it notes each that is done."""
-
-    number: int
-    items: tuple[Item, ...]
-    recipe: Recipe
-    target: Path
-    claim: Claim
-
-    @property
-    def journal(self) -> Path:
-        """One line of JSON for each finished image; its name changes with the recipe."""
-        return self.target / JOURNAL / f"{self.recipe.digest[:16]}-{self.number:05d}.jsonl"
-
-
-@dataclass(frozen=True)
 class Written:
     """One finished image: its row of the index, and the size and hash of each of its files."""
 
@@ -53,10 +37,27 @@ class Written:
 
 
 @dataclass(frozen=True)
-class FolderDone:
-    """What became of a task: how many images it had, and those that are bad. The journal has the others."""
+class FolderTask:
+    """Some images whose files one process writes, and the journal in which each that is done is noted."""
 
-    items: int
+    number: int  # of the group of images that have one journal
+    items: tuple[Item, ...]
+    recipe: Recipe
+    target: Path
+    claim: Claim
+    earlier: Mapping[str, Written] = field(default_factory=dict)  # by key, of those that were done before
+
+    @property
+    def journal(self) -> Path:
+        """One line of JSON for each finished image; its name changes with the recipe."""
+        return self.target / JOURNAL / f"{self.recipe.digest[:16]}-{self.number:05d}.jsonl"
+
+
+@dataclass(frozen=True)
+class FolderDone:
+    """What became of a task: the images that are written, and those that are bad."""
+
+    written: tuple[Written, ...]
     bad: tuple[Bad, ...]
 
 
@@ -66,22 +67,23 @@ def names_of(recipe: Recipe) -> Names:
 
 
 def write_images(task: FolderTask) -> FolderDone:
-    """Write the files of some images; those that the journal of an earlier run holds are kept."""
-    earlier = {written.row.key: written for written in _read_journal(task)}
+    """Write the files of some images; those that were done before, and are as they were, are kept."""
+    written: list[Written] = []
     bad: list[Bad] = []
+    for item in task.items:
+        try:
+            written.append(_write_image(read_source(item), task.earlier.get(item.key), task))
+        except ImageError as error:
+            bad.append(Bad(item.key, str(error)))
+    return FolderDone(tuple(written), tuple(bad))
+
+
+def note(task: FolderTask, written: Iterable[Written]) -> None:
+    """Write into the journal of a task which of its images are done."""
     with storage_errors(task.journal):
         task.journal.parent.mkdir(parents=True, exist_ok=True)
         with task.journal.open("a") as journal:
-            for item in task.items:
-                try:
-                    written = _write_image(read_source(item), earlier.get(item.key), task)
-                except ImageError as error:
-                    bad.append(Bad(item.key, str(error)))
-                    continue
-                if written != earlier.get(item.key):
-                    journal.write(_line(written))
-                    journal.flush()
-    return FolderDone(len(task.items), tuple(bad))
+            journal.writelines(_line(one) for one in written if one != task.earlier.get(one.row.key))
 
 
 def note_earlier(target: Path, tasks: Sequence[FolderTask], files: Mapping[str, FileEntry]) -> None:
@@ -97,20 +99,22 @@ def note_earlier(target: Path, tasks: Sequence[FolderTask], files: Mapping[str, 
     for task in tasks:
         known = [(item.key, _paths(item, task.recipe).values()) for item in task.items if item.key in rows]
         lines = [
-            _line(Written(index.stored_row(rows[key]), {one: files[one].model_dump() for one in paths}))
+            Written(index.stored_row(rows[key]), {one: files[one].model_dump() for one in paths})
             for key, paths in known
             if all(one in files for one in paths)
         ]
-        with storage_errors(task.journal):
-            task.journal.parent.mkdir(parents=True, exist_ok=True)
-            with task.journal.open("a") as journal:
-                journal.writelines(lines)
+        note(task, lines)
 
 
 def finished(task: FolderTask) -> list[Written]:
     """The images that are written, in the order of the task."""
-    last = {written.row.key: written for written in _read_journal(task)}
+    last = noted(task)
     return [last[item.key] for item in task.items if item.key in last]
+
+
+def noted(task: FolderTask) -> dict[str, Written]:
+    """What the journal of a task says of images, by their keys."""
+    return {written.row.key: written for written in _read_journal(task)}
 
 
 def _write_image(source: Source, earlier: Written | None, task: FolderTask) -> Written:

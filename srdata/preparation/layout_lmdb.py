@@ -1,21 +1,27 @@
-"""The `lmdb` layout: every task is one shard, written by the process that makes its images."""
+"""The `lmdb` layout: a shard is sealed by one process, and its images are made by as many as there are.
+
+What one process makes of a shard stands in a part file beside it, as what an interrupted run leaves; the one
+that seals the shard takes all of that over, in the order of the images.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import socket
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from srdata.common.processes.run_claims import Claim
-from srdata.errors import ImageError
+from srdata.errors import ImageError, StoreError
 from srdata.preparation.make_layers import Source, make_layers, read_source
+from srdata.preparation.planned.shard_records import ShardRecord, record_path, write_record
 from srdata.preparation.source_items import Bad, Item
 from srdata.recipes.set_recipe import Recipe
 from srdata.store.blocks import BlockLayout
 from srdata.store.codecs import find_codec
-from srdata.store.records import Record, make_record
+from srdata.store.records import Record, Row, make_record
 from srdata.store.resume import Salvage, sealed_shard, shard_rows
-from srdata.store.set_json import FileEntry, shard_name
+from srdata.store.set_json import FileEntry, Quarantined, shard_name
 from srdata.store.shards import ShardInfo, ShardPlan, ShardWriter
 
 
@@ -23,7 +29,8 @@ from srdata.store.shards import ShardInfo, ShardPlan, ShardWriter
 class ShardTask:
     """The images of one shard."""
 
-    path: Path
+    target: Path
+    number: int
     items: tuple[Item, ...]
     recipe: Recipe
     plan: ShardPlan
@@ -31,14 +38,18 @@ class ShardTask:
     claim: Claim
     expected: FileEntry | None  # what the shard was when the set was finished before
 
+    @property
+    def path(self) -> Path:
+        """The file of the shard."""
+        return self.target / shard_name(self.number)
+
 
 @dataclass(frozen=True)
 class ShardDone:
-    """What became of a task: the sealed shard, None where bad images leave it open; and those images."""
+    """What became of some images of a shard: those that are bad, and those that are still to be made."""
 
-    items: int
-    info: ShardInfo | None
-    bad: tuple[Bad, ...]
+    bad: tuple[Bad, ...] = ()
+    missing: tuple[Item, ...] = ()
 
 
 def layout_of(recipe: Recipe) -> BlockLayout:
@@ -53,40 +64,100 @@ def plan_of(recipe: Recipe) -> ShardPlan:
 
 
 def shard_tasks(
-    groups: Sequence[Sequence[Item]],
+    groups: Mapping[int, Sequence[Item]],
     recipe: Recipe,
     target: Path,
     skip_bad: bool,
     claim: Claim,
     earlier: Mapping[str, FileEntry],
 ) -> list[ShardTask]:
-    """One shard for each group of images; `earlier` are the files of the set if it was finished before."""
+    """A shard for each group of images, by number; `earlier` are the files of a set that was finished."""
     plan = plan_of(recipe)
-    names = [shard_name(number) for number in range(len(groups))]
     return [
-        ShardTask(target / name, tuple(group), recipe, plan, skip_bad, claim, earlier.get(name))
-        for name, group in zip(names, groups, strict=True)
+        ShardTask(
+            target, number, tuple(group), recipe, plan, skip_bad, claim, earlier.get(shard_name(number))
+        )
+        for number, group in groups.items()
     ]
 
 
-def write_shard(task: ShardTask) -> ShardDone:
-    """Make the images of one shard and seal it; what an earlier run left is taken over."""
-    if (info := _finished(task)) is not None:
-        return ShardDone(len(task.items), info, ())
+Told = Callable[[int], None]  # is called with the number of images just done
+
+
+def write_part(task: ShardTask, told: Told | None = None) -> ShardDone:
+    """Make some images of a shard, for the one that seals it."""
+    _check_here(task)
     bad: list[Bad] = []
-    guard = task.claim.held
-    with Salvage(task.path, task.plan, guard) as earlier, ShardWriter(task.path, task.plan, guard) as shard:
+    with ShardWriter(task.path, task.plan, task.claim.held) as part:
         for item in task.items:
             try:
-                shard.add(_record(item, task, earlier))
+                part.add(_made(read_source(item), task))
             except ImageError as error:
                 bad.append(Bad(item.key, str(error)))
-        if bad and not task.skip_bad:
-            return ShardDone(len(task.items), None, tuple(bad))
-        earlier.stop_reading()
-        info = shard.seal()
-        earlier.discard()
-    return ShardDone(len(task.items), info, tuple(bad))
+            _tell(told, 1)
+    return ShardDone(tuple(bad))
+
+
+def write_shard(task: ShardTask, most: int | None = None, told: Told | None = None) -> ShardDone:
+    """Seal a shard, of what earlier runs left and of images that are made now; then write its record.
+
+    Where more than `most` are to be made, nothing is done, and they are named.
+    """
+    _check_here(task)
+    if (info := _finished(task)) is not None:
+        _record(task, info, shard_rows(task.path), ())
+        _tell(told, len(task.items))
+        return ShardDone()
+    bad: list[Bad] = []
+    rows: list[Row] = []
+    guard = task.claim.held
+    with Salvage(task.path, task.plan, guard) as earlier:
+        missing = tuple(item for item in task.items if item.key not in earlier.keys)
+        if most is not None and len(missing) > most:
+            _tell(told, len(task.items) - len(missing))
+            return ShardDone(missing=missing)
+        with ShardWriter(task.path, task.plan, guard) as shard:
+            for item in task.items:
+                try:
+                    record = _record_of(item, task, earlier)
+                    shard.add(record)
+                    rows.append(record.row)
+                except ImageError as error:
+                    bad.append(Bad(item.key, str(error)))
+                _tell(told, 1)
+            if bad and not task.skip_bad:
+                return ShardDone(tuple(bad))
+            record_path(task.target, task.number).unlink(missing_ok=True)
+            earlier.stop_reading()
+            info = shard.seal()
+            earlier.discard()
+    _record(task, info, rows, bad)
+    return ShardDone(tuple(bad))
+
+
+def _check_here(task: ShardTask) -> None:
+    """Raise StoreError on a machine that does not see the storage of a set, or that of its images."""
+    task.claim.check_here()
+    folders = {item.hr.parent for item in task.items if isinstance(item.hr, Path)}
+    if gone := sorted(folder for folder in folders if not folder.is_dir()):
+        raise StoreError(
+            f"{gone[0]} is not on {socket.gethostname()}: all machines must see the images there"
+        )
+
+
+def _tell(told: Told | None, images: int) -> None:
+    if told is not None:
+        told(images)
+
+
+def _record(task: ShardTask, info: ShardInfo, rows: Sequence[Row], bad: Sequence[Bad]) -> None:
+    record = ShardRecord(
+        digest=task.plan.digest,
+        images=len(task.items),
+        file=FileEntry(bytes=info.bytes, sha256=info.sha256),
+        bad=tuple(Quarantined(key=one.key, reason=one.reason) for one in bad),
+    )
+    write_record(task.target, task.number, record, rows, task.claim.held)
 
 
 def _finished(task: ShardTask) -> ShardInfo | None:
@@ -101,9 +172,12 @@ def _finished(task: ShardTask) -> ShardInfo | None:
     return info if same else None
 
 
-def _record(item: Item, task: ShardTask, earlier: Salvage) -> Record:
-    source: Source = read_source(item)
-    if (kept := earlier.get(item.key, source.sha256)) is not None:
-        return kept
+def _record_of(item: Item, task: ShardTask, earlier: Salvage) -> Record:
+    source = read_source(item)
+    kept = earlier.get(item.key, source.sha256)
+    return kept if kept is not None else _made(source, task)
+
+
+def _made(source: Source, task: ShardTask) -> Record:
     made = make_layers(source, task.recipe)
     return make_record(made.facts, made.layers, task.plan.layout, find_codec(task.plan.codec))

@@ -3,47 +3,43 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from functools import cached_property
 from importlib import metadata
 from pathlib import Path
-from typing import Protocol, TypeVar
 
-from srdata.common.processes.parallel import in_order
+from srdata.common.files import Guard
+from srdata.common.processes.engines import Workers, workers
+from srdata.common.processes.parallel import results
 from srdata.common.processes.run_claims import Claim
-from srdata.common.progress import progress
-from srdata.errors import ImageError
+from srdata.common.progress import Advance, progress
+from srdata.errors import ImageError, StoreError
 from srdata.preparation.layout_folder import (
+    FolderTask,
     finished,
     folder_tasks,
     names_of,
+    note,
     note_earlier,
+    noted,
     write_images,
 )
-from srdata.preparation.layout_lmdb import layout_of, shard_tasks, write_shard
+from srdata.preparation.layout_lmdb import layout_of, shard_tasks
+from srdata.preparation.planned.shard_records import ShardRecord, read_records, recorded_rows
 from srdata.preparation.source_items import Bad, Item, sample_bytes, stored_sizes
+from srdata.preparation.spread_shards import images_in_piece, pieces, write_shards
 from srdata.preparation.standing_sets import Standing
 from srdata.recipes.set_recipe import Recipe
-from srdata.store.index import write_index, write_rows
-from srdata.store.set_json import INDEX_FILE, FileEntry, Quarantined, SetFile, file_entry
+from srdata.store.index import join_rows, write_rows
+from srdata.store.set_json import INDEX_FILE, FileEntry, Quarantined, SetFile, file_entry, shard_name
+from srdata.store.tables.shard_table import SHARDS_FILE
 from srdata.store.window_scores import SCORES_FOLDER
 from srdata.vocabulary import Backend
 
 _PIXEL_LIBRARIES = ("numpy", "opencv-python-headless", "pillow", "lmdb", "torch")
 _SHOWN = 10  # bad images named in an error
-
-
-class _Done(Protocol):
-    """What became of a task."""
-
-    @property
-    def items(self) -> int: ...
-    @property
-    def bad(self) -> tuple[Bad, ...]: ...
-
-
-T = TypeVar("T")
-D = TypeVar("D", bound=_Done)
 
 
 @dataclass(frozen=True)
@@ -59,27 +55,32 @@ class Job:
     backend: Backend = "loky"
     earlier: Standing | None = None  # the same set as it was finished before, and damaged since
 
+    @cached_property
     def groups(self) -> list[Sequence[Item]]:
-        """The images in order, so many to a group that their samples come to about `shard_bytes`.
-
-        The number is a power of two that follows from the mean size, so that the groups stay the same when a
-        bad image is mended.
-        """
-        sizes = [sample_bytes(*size, self.recipe) for size in stored_sizes(self.items, self.recipe)]
-        mean = max(1, sum(sizes) // max(1, len(sizes)))
-        many = 1 << max(0, (self.recipe.store.shard_bytes // mean).bit_length() - 1)
+        """The images in order, as many to a group as `images_in_group` says."""
+        many = images_in_group(Counter(stored_sizes(self.items, self.recipe)), self.recipe)
         return [self.items[start : start + many] for start in range(0, len(self.items), many)]
 
-    def run(self, work: Callable[[T], D], tasks: Sequence[T]) -> list[D]:
-        """All tasks, with progress; raises ImageError after the last if an image is bad and none may be."""
-        done = []
-        with progress(self.recipe.set_name, len(self.items), "images") as advance:
-            for one in in_order(work, tasks, jobs=self.workers, backend=self.backend):
-                done.append(one)
-                advance(one.items)
+    def make_shards(self, groups: Mapping[int, Sequence[Item]]) -> None:
+        """A shard for each group of images, by number, and its record; raises ImageError for bad images."""
+        tasks = shard_tasks(groups, self.recipe, self.target, self.skip_bad, self.claim, self.earlier_files)
+        in_group = max(map(len, groups.values()), default=1)
+        with self.at_work(in_group) as (pool, size, advance):
+            self.refuse(write_shards(tasks, size, pool, advance))
+
+    @contextmanager
+    def at_work(self, in_group: int) -> Iterator[tuple[Workers, int, Advance]]:
+        """Workers, how many images of groups of `in_group` a call of theirs makes, and progress."""
+        total = len(self.items)
+        with workers(self.workers, self.backend, most=total) as pool:
+            size = images_in_piece(in_group, total, pool)
+            with progress(self.recipe.set_name, total, "images") as advance:
+                yield pool, size, advance
+
+    def refuse(self, bad: Sequence[Bad]) -> None:
+        """Raise ImageError if there are bad images, and none may be."""
         if not self.skip_bad:
-            refuse([bad for one in done for bad in one.bad], len(self.items))
-        return done
+            refuse(bad, len(self.items))
 
     @property
     def earlier_files(self) -> Mapping[str, FileEntry]:
@@ -95,26 +96,10 @@ class Job:
 
     def content(self, built: Built) -> SetFile:
         """What set.json says of the set."""
-        if self.earlier and self.earlier.content and self.earlier.content.files == built.files:
+        before = {name: entry for name, entry in self.earlier_files.items() if name != SHARDS_FILE}
+        if self.earlier and self.earlier.content and before == built.files:
             return self.earlier.content
-        left_out = {bad.key for bad in built.bad}
-        counts: Counter[str] = Counter(item.split for item in self.items if item.key not in left_out)
-        return SetFile(
-            name=self.target.name,
-            layout=self.recipe.store.layout,
-            recipe=self.recipe.resolved(),
-            digest=self.recipe.digest,
-            scales=tuple(map(str, self.recipe.scales)),
-            codec=built.codec,
-            block=built.block,
-            windows=self.recipe.windows,
-            templates=built.templates,
-            seed=self.recipe.seed,
-            versions={name: metadata.version(name) for name in ("srdata", *_PIXEL_LIBRARIES)},
-            counts=dict(counts),
-            files=built.files,
-            quarantine=tuple(Quarantined(key=bad.key, reason=bad.reason) for bad in built.bad),
-        )
+        return content_of(self.recipe, self.target.name, built)
 
 
 @dataclass(frozen=True)
@@ -122,33 +107,81 @@ class Built:
     """The files of a set but for set.json, and the images that were left out."""
 
     files: dict[str, FileEntry]
-    bad: tuple[Bad, ...]
+    bad: tuple[Quarantined, ...]
+    counts: dict[str, int]  # split → images
     templates: dict[str, dict[str, str]] = field(default_factory=dict)
     codec: str | None = None
     block: int | None = None
 
 
+def content_of(recipe: Recipe, name: str, built: Built) -> SetFile:
+    """What set.json says of a set with this name that a recipe made."""
+    return SetFile(
+        name=name,
+        layout=recipe.store.layout,
+        recipe=recipe.resolved(),
+        digest=recipe.digest,
+        scales=tuple(map(str, recipe.scales)),
+        codec=built.codec,
+        block=built.block,
+        windows=recipe.windows,
+        templates=built.templates,
+        seed=recipe.seed,
+        versions=pixel_versions(),
+        counts=built.counts,
+        files=built.files,
+        quarantine=built.bad,
+    )
+
+
+def pixel_versions() -> dict[str, str]:
+    """The versions of srdata and of the libraries that make pixels."""
+    return {name: metadata.version(name) for name in ("srdata", *_PIXEL_LIBRARIES)}
+
+
+def images_in_group(sizes: Counter[tuple[int, int]], recipe: Recipe) -> int:
+    """So many images that their samples come to about `shard_bytes`, of counted stored sizes.
+
+    The number is a power of two that follows from the mean size, so that the groups stay the same when a bad
+    image is mended.
+    """
+    total = sum(count * sample_bytes(*size, recipe) for size, count in sizes.items())
+    mean = max(1, total // max(1, sizes.total()))
+    return 1 << max(0, (recipe.store.shard_bytes // mean).bit_length() - 1)
+
+
 def build_lmdb(job: Job) -> Built:
     """Shards and index."""
-    tasks = shard_tasks(job.groups(), job.recipe, job.target, job.skip_bad, job.claim, job.earlier_files)
-    done = job.run(write_shard, tasks)
-    write_index(job.target / INDEX_FILE, [task.path for task in tasks], job.claim.held)
-    files = {INDEX_FILE: file_entry(job.target / INDEX_FILE)}
-    for task, one in zip(tasks, done, strict=True):
-        if one.info is not None:
-            name = task.path.relative_to(job.target).as_posix()
-            files[name] = FileEntry(bytes=one.info.bytes, sha256=one.info.sha256)
-    bad = tuple(bad for one in done for bad in one.bad)
-    return Built(files, bad, codec=job.recipe.store.codec, block=layout_of(job.recipe).block)
+    job.make_shards(dict(enumerate(job.groups)))
+    records = read_records(job.target, len(job.groups), job.recipe.digest)
+    if None in records:
+        raise StoreError(f"{job.target} was changed while it was made: run the same command again")
+    return declare_shards(job.target, [one for one in records if one], job.recipe, job.claim.held)
+
+
+def declare_shards(target: Path, records: Sequence[ShardRecord], recipe: Recipe, guard: Guard) -> Built:
+    """The index of finished shards, and what they are, by their records alone."""
+    counts = join_rows(target / INDEX_FILE, recorded_rows(target, len(records)), guard)
+    files = {INDEX_FILE: file_entry(target / INDEX_FILE)}
+    files |= {shard_name(number): record.file for number, record in enumerate(records)}
+    bad = tuple(bad for record in records for bad in record.bad)
+    return Built(files, bad, counts, codec=recipe.store.codec, block=layout_of(recipe).block)
 
 
 def build_folder(job: Job) -> Built:
     """PNG files and index."""
-    tasks = folder_tasks(job.groups(), job.recipe, job.target, job.claim)
+    tasks = folder_tasks(job.groups, job.recipe, job.target, job.claim)
     note_earlier(job.target, tasks, job.earlier_files)
-    done = job.run(write_images, tasks)
-    rows = (one.row for task in tasks for one in finished(task))
-    write_rows(job.target / INDEX_FILE, rows, job.claim.held)
+    bad: list[Bad] = []
+    with job.at_work(max(map(len, job.groups), default=1)) as (pool, size, advance):
+        parts = [part for task in tasks for part in _parts(task, size)]
+        for part, done in zip(parts, results(pool, write_images, parts), strict=True):
+            note(part, done.written)
+            bad += done.bad
+            advance(len(part.items))
+    job.refuse(bad)
+    done_rows = (one.row for task in tasks for one in finished(task))
+    write_rows(job.target / INDEX_FILE, done_rows, job.claim.held)
     files = {INDEX_FILE: file_entry(job.target / INDEX_FILE)}
     for task in tasks:
         for one in finished(task):
@@ -156,7 +189,22 @@ def build_folder(job: Job) -> Built:
     named: dict[str, dict[str, str]] = {}
     for item in job.items:
         named.setdefault(item.split, names_of(job.recipe).templates(item.split, job.recipe.scales))
-    return Built(files, tuple(bad for one in done for bad in one.bad), named)
+    left_out = tuple(Quarantined(key=one.key, reason=one.reason) for one in bad)
+    return Built(files, left_out, counts_of(job.items, left_out), named)
+
+
+def counts_of(items: Sequence[Item], bad: Sequence[Quarantined]) -> dict[str, int]:
+    """How many images of each split are not left out."""
+    left_out = {one.key for one in bad}
+    return dict(Counter(item.split for item in items if item.key not in left_out))
+
+
+def _parts(task: FolderTask, size: int) -> Iterator[FolderTask]:
+    """A task in pieces of `size` images, each with what its journal says of them."""
+    known = noted(task)
+    for some in pieces(task.items, size):
+        earlier = {item.key: known[item.key] for item in some if item.key in known}
+        yield replace(task, items=some, earlier=earlier)
 
 
 def refuse(bad: Sequence[Bad], total: int) -> None:

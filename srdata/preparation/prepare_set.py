@@ -13,9 +13,9 @@ from typing import TypedDict, Unpack
 
 from srdata.common.files import PART, storage_errors
 from srdata.common.output_paths import check_folder
+from srdata.common.processes.engines import CLUSTERS, check_jobs
 from srdata.common.processes.file_systems import lock_problem
 from srdata.common.processes.one_at_a_time import only_one_at
-from srdata.common.processes.parallel import check_jobs
 from srdata.common.processes.run_claims import Claim
 from srdata.errors import UsageError
 from srdata.images import ImagePolicy
@@ -25,7 +25,9 @@ from srdata.preparation.layout_basicsr import build_basicsr, check_scales
 from srdata.preparation.layout_folder import JOURNAL
 from srdata.preparation.layouts import Built, Job, build_folder, build_lmdb
 from srdata.preparation.plan import check_request, licence_text, plan_text
-from srdata.preparation.source_items import find_items
+from srdata.preparation.planned.plan_file import TOKEN
+from srdata.preparation.planned.shard_records import RECORDS
+from srdata.preparation.source_items import Item, find_items, found_anywhere
 from srdata.preparation.standing_sets import Standing, standing
 from srdata.recipes.hub_commit import pinned
 from srdata.recipes.set_recipe import NAME, PUBLISHED, HubSource, Pairs, Recipe, read_set_recipe
@@ -34,6 +36,7 @@ from srdata.store.set_json import (
     SET_FILE,
     UNFINISHED,
     SetFile,
+    read_set,
     write_set,
 )
 from srdata.store.window_scores import SCORES_FOLDER
@@ -66,7 +69,7 @@ class Prepared(os.PathLike[str]):
     def summary(self) -> str:
         """How many images of which splits, and their bytes."""
         counts = ", ".join(f"{count} {split}" for split, count in self.content.counts.items())
-        megabytes = sum(entry.bytes for entry in self.content.files.values()) / 1e6
+        megabytes = self.content.bytes / 1e6
         left_out = f", {len(self.content.left_out)} left out" if self.content.left_out else ""
         return f"{counts} images{left_out}, {megabytes:.1f} MB"
 
@@ -182,7 +185,7 @@ def prepare(
     """
     check_jobs(jobs)
     chosen = pinned(adjusted(recipe, **settings))
-    target = _target(chosen, Path(root), name)
+    target = target_of(chosen, Path(root), name)
     log(licence_text(chosen))
     how = Request(Path(root), Path(from_dir) if from_dir else None, jobs, backend, skip_bad)
     return make(chosen, target, how, log)
@@ -204,11 +207,11 @@ def make(recipe: Recipe, target: Path, how: Request, log: Log) -> Prepared:
     """The set of a recipe at `target`: left as it is, made, gone on with, or mended where it is damaged."""
     unfinished = target / UNFINISHED
     sure = not how.thorough and not unfinished.exists()
-    if sure and (done := _whole(standing(target, recipe), target, log)):
+    if sure and (done := whole_set(standing(target, recipe), target, log)):
         return done  # before the lock, which a disk that is not to be written has no place for
     with only_one_at(target):
         there = standing(target, recipe, thorough=how.thorough)
-        if done := _whole(there, target, log):
+        if done := whole_set(there, target, log):
             with storage_errors(target):
                 unfinished.unlink(missing_ok=True)  # of a run that was killed when all else was done
             return done
@@ -225,11 +228,19 @@ def make(recipe: Recipe, target: Path, how: Request, log: Log) -> Prepared:
         check_set_room(items, recipe, target)
         if problem := lock_problem(target):
             log(f"warning: {problem}")
-        claim = _claim(target, ours=there is not None)
-        return _build(Job(items, recipe, target, claim, how.skip_bad, how.jobs, how.backend, there))
+        claim = claim_folder(target, ours=there is not None)
+        return _build(_job(items, recipe, claim, how, there))
 
 
-def _whole(there: Standing | None, target: Path, log: Log) -> Prepared | None:
+def _job(items: Sequence[Item], recipe: Recipe, claim: Claim, how: Request, there: Standing | None) -> Job:
+    """What is to be made; on other machines the working folder is another."""
+    if how.backend in CLUSTERS:
+        claim = replace(claim, file=claim.file.absolute())
+        items = [found_anywhere(item) for item in items]
+    return Job(items, recipe, claim.file.parent, claim, how.skip_bad, how.jobs, how.backend, there)
+
+
+def whole_set(there: Standing | None, target: Path, log: Log) -> Prepared | None:
     """A set with which nothing is wrong."""
     if there is None or there.damage or there.content is None:
         return None
@@ -247,11 +258,11 @@ def plan(
 ) -> str:
     """What `prepare` would do with the same arguments: terms, downloads, images, windows, bytes on disk."""
     chosen = pinned(adjusted(recipe, **settings))
-    target = _target(chosen, Path(root), name)
+    target = target_of(chosen, Path(root), name)
     return plan_text(chosen, Path(root), target, Path(from_dir) if from_dir else None)
 
 
-def _target(recipe: Recipe, root: Path, name: str | None) -> Path:
+def target_of(recipe: Recipe, root: Path, name: str | None) -> Path:
     """Where the set is to stand; raises UsageError for a request that cannot be met."""
     check_request(recipe)
     if name is not None and re.fullmatch(NAME, name) is None:
@@ -265,29 +276,44 @@ def _target(recipe: Recipe, root: Path, name: str | None) -> Path:
 def _build(job: Job) -> Prepared:
     built = BUILDERS[job.recipe.store.layout](job)
     files = built.files | job.scores_of(built)
-    _remove_leftovers(job.target, {job.target / path for path in files})
-    content = job.content(replace(built, files=files))
-    write_set(job.target, content, job.claim.held)
-    with storage_errors(job.target):
-        job.claim.release()
-    return Prepared(job.target, content)
+    return declare(job.target, job.content(replace(built, files=files)), job.claim)
 
 
-def _claim(target: Path, ours: bool) -> Claim:
-    """Mark the folder as a set in the making, of this run; raises UsageError if something else is in it."""
+def declare(target: Path, content: SetFile, claim: Claim) -> Prepared:
+    """Declare a set finished, all of whose files are there, and delete what else is left of making it."""
+    _remove_leftovers(target, {target / path for path in content.files})
+    write_set(target, content, claim.held)
+    with storage_errors(target):
+        claim.release()
+    return Prepared(target, read_set(target))
+
+
+def claim_folder(target: Path, ours: bool, token: str | None = None) -> Claim:
+    """Mark the folder as a set in the making, of this run or of the plan with this token.
+
+    Raises UsageError if something else is in it, or if parts of another plan may be at work there.
+    """
     with storage_errors(target):
         target.mkdir(exist_ok=True)
         ours = ours or any((target / name).exists() for name in (SET_FILE, UNFINISHED))
         if not ours and any(target.iterdir()):
             raise UsageError(f"{target} is not empty and no prepared set: give another --name or --root")
-        claim = Claim.take(target / UNFINISHED)
+        file = target / UNFINISHED
+        there = file.read_text(errors="replace") if file.exists() else ""
+        if there.startswith(TOKEN) and there != token:
+            raise UsageError(
+                f"{target} is being made by parts of another plan: --finish that one, give another --name, "
+                f"or delete {file} once none of its parts runs"
+            )
+        claim = Claim.take(file, token)
         (target / SET_FILE).unlink(missing_ok=True)  # there is no set until all of it is right
     return claim
 
 
 def _remove_leftovers(target: Path, kept: set[Path]) -> None:
     """Delete what earlier runs left in a set: part files, journals, shards of another recipe, scores."""
-    shutil.rmtree(target / JOURNAL, ignore_errors=True)
+    for folder in (JOURNAL, RECORDS):
+        shutil.rmtree(target / folder, ignore_errors=True)
     scores = target / SCORES_FOLDER
     for path in [*target.rglob(f"*{PART}*"), *target.glob("shards/*.lmdb"), *scores.glob("*")]:
         if path not in kept:

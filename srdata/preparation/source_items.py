@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -13,6 +12,7 @@ from srdata.common.safe_names import why_unsafe
 from srdata.discovery.forms.table_columns import choose_columns
 from srdata.discovery.forms.table_parts import first_size
 from srdata.discovery.found_parts import Found
+from srdata.discovery.image_addresses import absolute
 from srdata.discovery.image_bytes import ImageFile, header_of
 from srdata.errors import ImageError, SourceError, UnknownNameError, UsageError, nearest
 from srdata.exporting.escaped_keys import any_key, check_lmdb_key, written_key
@@ -112,13 +112,23 @@ def stored_sizes(items: Iterable[Item], recipe: Recipe) -> list[tuple[int, int]]
 
 def source_sizes(items: Iterable[Item]) -> list[tuple[int, int]]:
     """Height and width of each HR image as it is, by its header; bad images have none."""
-    sizes = []
-    for item in items:
-        with suppress(ImageError):
-            info = header_of(item.hr)
-            height, width = info.height, info.width
-            sizes.append((height, width) if item.copy is None else item.copy.size(height, width))
-    return sizes
+    return [size for item in items if (size := source_size(item)) is not None]
+
+
+def source_size(item: Item) -> tuple[int, int] | None:
+    """Height and width of an HR image as it is, by its header; None of a bad one."""
+    try:
+        info = header_of(item.hr)
+    except ImageError:
+        return None
+    height, width = info.height, info.width
+    return (height, width) if item.copy is None else item.copy.size(height, width)
+
+
+def found_anywhere(item: Item) -> Item:
+    """The same image, whose files are found from any working folder."""
+    lr = {layer: absolute(file) for layer, file in item.lr.items()}
+    return replace(item, hr=absolute(item.hr), lr=lr)
 
 
 def header_problem(item: Item, recipe: Recipe) -> ImageError | None:

@@ -16,7 +16,17 @@ from srdata.preparation.source_items import find_items
 from srdata.recipes.set_recipe import Recipe
 from srdata.store.index import Index
 from srdata.store.resume import made_by
-from srdata.store.set_json import INDEX_FILE, SET_FILE, UNFINISHED, FileEntry, SetFile, check_files, read_set
+from srdata.store.set_json import (
+    INDEX_FILE,
+    SET_FILE,
+    UNFINISHED,
+    FileEntry,
+    SetFile,
+    check_files,
+    read_set,
+    trusted_files,
+    with_shards,
+)
 
 _ENTRY = re.compile(rb'"([^"\n]+)": \{\s*"bytes": (\d{1,18}),\s*"sha256": "([0-9a-f]{64})"\s*\}')
 
@@ -59,13 +69,13 @@ def standing(target: Path, recipe: Recipe, *, thorough: bool = False) -> Standin
         )
     checks = check_files(target, content, full=thorough)
     damage = tuple(f"{one.path} {one.problem}" for one in checks if one.problem)
-    if not damage and recipe.folder is not None and INDEX_FILE in content.files:
+    if not damage and recipe.folder is not None and INDEX_FILE in content.named:
         try:
             if not _same_source(target, content, recipe):
                 return None
         except CorruptRecordError as error:
             damage = (str(error),)
-    return Standing(damage, content.files, content)
+    return Standing(damage, trusted_files(target, content.files), content)
 
 
 def differences(old: dict[str, object], new: dict[str, object]) -> str:
@@ -88,7 +98,8 @@ def _without_set_file(target: Path, recipe: Recipe) -> Standing | None:
         name.decode(errors="replace"): FileEntry(bytes=int(size), sha256=hash_.decode())
         for name, size, hash_ in found
     }
-    return Standing((f"{SET_FILE} is {'damaged' if path.exists() else 'missing'}",), files, None)
+    known = trusted_files(target, with_shards(target, files))
+    return Standing((f"{SET_FILE} is {'damaged' if path.exists() else 'missing'}",), known, None)
 
 
 def _made_by(target: Path, recipe: Recipe) -> bool:

@@ -10,7 +10,7 @@ import numpy as np
 
 from srdata import rng
 from srdata.common.progress import progress
-from srdata.errors import CorruptRecordError, ImageError, UsageError
+from srdata.errors import CorruptRecordError, DamagedSetError, ImageError, UsageError
 from srdata.fetch import SourceImage, obtain
 from srdata.fetch.manifest import load_manifest
 from srdata.images import read_image
@@ -87,14 +87,13 @@ def _check_recipe(content: SetFile, report: Report) -> None:
 
 
 def _check_files(folder: Path, content: SetFile, report: Report) -> None:
-    report.problems += [
-        f"{one.path} {one.problem}" for one in check_files(folder, content, full=True) if one.problem
-    ]
-    report.checked.append(f"{len(content.files)} files against set.json")
+    checks = list(check_files(folder, content, full=True))
+    report.problems += [f"{one.path} {one.problem}" for one in checks if one.problem]
+    report.checked.append(f"{len(checks)} files against set.json")
 
 
 def _check_images(folder: Path, content: SetFile, report: Report) -> None:
-    if INDEX_FILE not in content.files:
+    if INDEX_FILE not in content.named:
         return
     try:
         images = PreparedImages(folder)
@@ -103,7 +102,7 @@ def _check_images(folder: Path, content: SetFile, report: Report) -> None:
             for problem in _shard_problems(folder) if content.layout == "lmdb" else _file_problems(images):
                 report.problems += [problem] if problem else []
                 advance(1)
-    except CorruptRecordError as error:
+    except (CorruptRecordError, DamagedSetError) as error:
         report.problems.append(str(error))
         return
     counts = {split: len(images.index.rows(split)) for split in images.index.splits}

@@ -1,10 +1,9 @@
 """The store of a prepared set: blocks, codecs, LMDB shards, index, and the BasicSR format.
 
 basicsr_lmdb   the LMDB folders of BasicSR and its relatives
-block_hashes   the hash of every block, and which were compared
 blocks         how an image is cut into blocks, and which of them a crop touches
 codecs         how a block becomes bytes and comes back
-crop_blocks    a crop, put together from blocks
+block_reading  blocks out of shards, each compared with its hash
 export_json    export.json: what was exported into a folder
 folder_names   what the field calls the files and folders of a set
 index          index.parquet: a row for every image
@@ -16,6 +15,7 @@ resume         what an earlier run left of a shard
 set_json       set.json: what a set is, and the hash of every file
 shard_check    every record of a shard against its hash
 shards         writing shards, sealed by a rename
+tables         Parquet files of a set, and that of the shards
 window_scores  a number for each window
 windows        sub-images as positions, and their numbering
 """

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import functools
 import json
+from collections import Counter
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, nullcontext
 from functools import cached_property
@@ -22,12 +23,13 @@ import pyarrow.parquet as pq
 from numpy.typing import NDArray
 from pydantic import ValidationError
 
-from srdata.common.files import Guard, part_name, publish, storage_errors
+from srdata.common.files import Guard
 from srdata.errors import CorruptRecordError, SetError, StoreError, UnknownNameError, nearest
 from srdata.images.image_policy import MOST_PIXELS
 from srdata.store.records import Row
 from srdata.store.resume import shard_rows
 from srdata.store.set_json import INDEX_FILE, SetFile, problem_of, repair_command
+from srdata.store.tables.parquet_file import ROW_GROUP, write_tables
 
 SCHEMA = pa.schema(
     [
@@ -45,7 +47,9 @@ SCHEMA = pa.schema(
         ("blocks", pa.binary()),  # xxh3-64 of every stored block, in order
     ]
 )
-_ROW_GROUP = 16384  # rows
+_PLAIN = pa.schema(
+    [(field.name, pa.string() if pa.types.is_dictionary(field.type) else field.type) for field in SCHEMA]
+)
 _SHOWN = 40  # characters of a cell in an error
 _FEW = 10_000  # names among which the nearest is looked for
 
@@ -56,31 +60,23 @@ def write_index(path: Path, shards: Iterable[Path], guard: Guard = nullcontext) 
     The same shards give the same bytes. Raises StoreError when a key stands twice, StorageFullError, and
     CorruptRecordError.
     """
-    return write_tables(path, _tables(_places(shards)), guard=guard)
+    return write_tables(path, tables_of(_places(shards)), SCHEMA, guard)
 
 
 def write_rows(path: Path, rows: Iterable[Row], guard: Guard = nullcontext) -> int:
     """Write the index of images that are in no shard, as `write_index` does; their shard is -1."""
-    return write_tables(path, _tables((-1, number, row) for number, row in enumerate(rows)), guard=guard)
+    places = ((-1, number, row) for number, row in enumerate(rows))
+    return write_tables(path, tables_of(places), SCHEMA, guard)
 
 
-def write_tables(
-    path: Path, tables: Iterable[pa.Table], schema: pa.Schema = SCHEMA, guard: Guard = nullcontext
-) -> int:
-    """Write the rows of `tables`, of `schema`, whole or not at all; gives their number."""
-    part = part_name(path)
-    rows = 0
-    with storage_errors(path):
-        path.parent.mkdir(parents=True, exist_ok=True)
-        try:
-            with pq.ParquetWriter(part, schema, compression="zstd") as writer:
-                for table in tables:
-                    writer.write_table(table, row_group_size=_ROW_GROUP)
-                    rows += len(table)
-            publish(part, path, guard)
-        finally:
-            part.unlink(missing_ok=True)
-    return rows
+def join_rows(path: Path, tables: Iterable[pa.Table], guard: Guard = nullcontext) -> dict[str, int]:
+    """Write the index of the rows of `tables`, with the bytes that `write_index` gives them.
+
+    Gives the number of images of each split. Raises StoreError when a key stands twice.
+    """
+    counts: Counter[str] = Counter()
+    write_tables(path, _regrouped(tables, counts), SCHEMA, guard)
+    return dict(counts)
 
 
 def _places(shards: Iterable[Path]) -> Iterator[tuple[int, int, Row]]:
@@ -94,8 +90,33 @@ def _places(shards: Iterable[Path]) -> Iterator[tuple[int, int, Row]]:
             yield shard, number, row
 
 
-def _tables(places: Iterator[tuple[int, int, Row]]) -> Iterator[pa.Table]:
-    while chunk := [_fields(*place) for place in islice(places, _ROW_GROUP)]:
+def _regrouped(tables: Iterable[pa.Table], counts: Counter[str]) -> Iterator[pa.Table]:
+    """The same rows in groups of `ROW_GROUP`, each with dictionaries of its own; counts the splits."""
+    keys: list[pa.ChunkedArray] = []
+    rest = _PLAIN.empty_table()
+    for table in tables:
+        keys.append(table.column("key"))
+        rest = pa.concat_tables([rest, table.cast(_PLAIN)])
+        for split in rest["split"][len(rest) - len(table) :].value_counts().to_pylist():
+            counts[split["values"]] += split["counts"]
+        while len(rest) >= ROW_GROUP:
+            yield rest[:ROW_GROUP].combine_chunks().cast(SCHEMA)
+            rest = rest[ROW_GROUP:]
+    if len(rest):
+        yield rest.combine_chunks().cast(SCHEMA)
+    _refuse_twins(pa.chunked_array([chunk for key in keys for chunk in key.chunks], pa.string()))
+
+
+def _refuse_twins(keys: pa.ChunkedArray) -> None:
+    if pc.count_distinct(keys).as_py() < len(keys):
+        counts = keys.value_counts()
+        twin = counts.field("values")[pc.index(pc.greater(counts.field("counts"), 1), True).as_py()]
+        raise StoreError(f"two images have the key {twin.as_py()!r}: give one of them another name")
+
+
+def tables_of(places: Iterator[tuple[int, int, Row]]) -> Iterator[pa.Table]:
+    """Tables of the rows of images, each with its shard and its number in it."""
+    while chunk := [_fields(*place) for place in islice(places, ROW_GROUP)]:
         yield pa.Table.from_pylist(chunk, SCHEMA)
 
 
@@ -135,9 +156,9 @@ class Index:
     def of_set(cls, folder: Path, content: SetFile) -> Index:
         """The index of the set in `folder`, with the size and hash that it must have."""
         path = folder / INDEX_FILE
-        if INDEX_FILE not in content.files:
+        if INDEX_FILE not in content.named:
             raise SetError(f"{folder} has the layout {content.layout}, which keeps no index of whole images")
-        if problem := problem_of(path, content.files[INDEX_FILE]):
+        if problem := problem_of(path, content.named[INDEX_FILE]):
             raise CorruptRecordError(f"{path} {problem}: {repair_command(folder)}")
         return cls(path)
 

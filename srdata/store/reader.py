@@ -13,10 +13,10 @@ from numpy.typing import ArrayLike, NDArray
 
 from srdata.common.files import inside
 from srdata.errors import CorruptRecordError, UsageError
-from srdata.store.block_hashes import BlockHashes
+from srdata.store.block_reading.block_hashes import BlockHashes
+from srdata.store.block_reading.crop_blocks import Crop, LayerBlocks
 from srdata.store.blocks import CHANNELS, HR, BlockLayout, Pixels
 from srdata.store.codecs import Codec, find_codec
-from srdata.store.crop_blocks import Crop, LayerBlocks
 from srdata.store.index import Index
 from srdata.store.lmdb_pool import Lease, Reading
 from srdata.store.records import Row, row_key, unpack_row
@@ -158,7 +158,7 @@ class SetReader:
                 raise CorruptRecordError(
                     f"{self.path}: {name} is not in set.json: {repair_command(self.path)}"
                 )
-            self._shards[shard] = inside(self.path, name), self.set.files[name].bytes
+            self._shards[shard] = inside(self.path, name), self.set.size_of(name)
         return self._shards[shard]
 
     def close(self) -> None:

@@ -45,6 +45,11 @@ class Salvage(AbstractContextManager["Salvage"]):
     def __len__(self) -> int:
         return len(self._places)
 
+    @property
+    def keys(self) -> set[str]:
+        """The keys of the images that there are records of."""
+        return {key for key, _ in self._places}
+
     def get(self, key: str, source_sha256: str) -> Record | None:
         """The record of the image `key` made from a source file with this hash, or None."""
         if (key, source_sha256) not in self._places:

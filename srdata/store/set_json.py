@@ -1,7 +1,8 @@
 """set.json: what a prepared set is, and the size and hash of every file in it.
 
-It is written last, so a folder that has one is whole. Its last field, `seal`, is the SHA-256 of all that
-stands before it; sets of earlier versions have none.
+Those of shards stand in a table of their own, `shards.parquet`, whose size and hash it has; in sets of format
+1 it has them all itself. It is written last, so a folder that has one is whole. Its last field, `seal`, is
+the SHA-256 of all that stands before it; sets of earlier versions have none.
 """
 
 from __future__ import annotations
@@ -10,8 +11,9 @@ import hashlib
 import json
 import re
 import shlex
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import nullcontext
+from functools import cached_property
 from pathlib import Path
 from typing import Any, Final, Literal, NamedTuple, Self
 
@@ -22,14 +24,17 @@ from srdata.common.strict_model import StrictModel
 from srdata.errors import DamagedSetError, SetError, UsageError
 from srdata.scale import Scale
 from srdata.store.blocks import HR, BlockLayout
+from srdata.store.tables.shard_table import SHARDS_FILE, ShardTable, write_shard_table
 from srdata.store.windows import Windows
 from srdata.vocabulary import Layout
 
-FORMAT: Final = 1
+FORMAT: Final = 2
+_FORMATS = (1, FORMAT)
 SET_FILE = "set.json"
 INDEX_FILE = "index.parquet"
 UNFINISHED = ".unfinished"  # stands in a folder while a set is made there
 _LARGEST_BLOCK = 1 << 16
+_MOST_DIGITS = 18  # of the number of a shard
 _SEALED = re.compile(rb'(?P<content>.*),\n  "seal": "(?P<seal>[0-9a-f]{64})"\n}\n', re.DOTALL)
 
 
@@ -38,6 +43,74 @@ class FileEntry(StrictModel):
 
     bytes: int = Field(ge=0)
     sha256: str = Field(pattern="^[0-9a-f]{64}$")
+
+
+class Files(Mapping[str, FileEntry]):
+    """The files of a set with a table of shards: those that set.json names, and then the shards.
+
+    The table is read when a shard is asked for, once it has the hash that it must have.
+    Raises DamagedSetError.
+    """
+
+    def __init__(self, folder: Path, named: Mapping[str, FileEntry]) -> None:
+        self.named = named
+        self._path = folder / SHARDS_FILE
+
+    @cached_property
+    def _table(self) -> ShardTable:
+        table = ShardTable(self._path)
+        try:
+            if problem := problem_of(self._path, self.named[SHARDS_FILE]):
+                raise ValueError(f"it {problem}")
+            len(table)
+        except ValueError as error:
+            raise self._damaged(error) from error
+        return table
+
+    def bytes_of(self, name: str) -> int:
+        """The size of a file, for which no hash is read; raises KeyError."""
+        number = _shard_number(name)
+        if name in self.named or number is None:
+            return self.named[name].bytes
+        if number >= len(self._table):
+            raise KeyError(name)
+        return int(self._table.sizes[number])
+
+    @property
+    def bytes(self) -> int:
+        """The size of all files together."""
+        return sum(entry.bytes for entry in self.named.values()) + int(self._table.sizes.sum())
+
+    def __getitem__(self, name: str) -> FileEntry:
+        size = self.bytes_of(name)
+        if name in self.named:
+            return self.named[name]
+        try:
+            return FileEntry(bytes=size, sha256=self._table.sha256(int(_shard_number(name) or 0)))
+        except ValueError as error:
+            raise self._damaged(error) from error
+
+    def __iter__(self) -> Iterator[str]:
+        yield from self.named
+        yield from map(shard_name, range(len(self._table)))
+
+    def __len__(self) -> int:
+        return len(self.named) + len(self._table)
+
+    def __or__(self, changed: Mapping[str, FileEntry]) -> dict[str, FileEntry]:
+        """These files, some of them changed, without the table, which follows from them."""
+        return {name: entry for name, entry in {**self, **changed}.items() if name != SHARDS_FILE}
+
+    def _damaged(self, error: ValueError) -> DamagedSetError:
+        folder = self._path.parent
+        return DamagedSetError(f"{self._path} is damaged ({error}): {repair_command(folder)}")
+
+
+def _shard_number(name: str) -> int | None:
+    """The number of the shard with this path, None of another file."""
+    digits = name.removeprefix("shards/").removesuffix(".lmdb")
+    number = int(digits) if digits.isascii() and digits.isdigit() and len(digits) < _MOST_DIGITS else None
+    return number if number is not None and shard_name(number) == name else None
 
 
 # What set.json may say of a resolved recipe, in the fields that are read without its model.
@@ -61,7 +134,7 @@ class Quarantined(StrictModel):
 class SetFile(StrictModel):
     """The content of set.json."""
 
-    format: Literal[1] = FORMAT
+    format: Literal[1, 2] = FORMAT
     name: str
     layout: Layout = "lmdb"
     recipe: dict[str, Any]  # resolved
@@ -76,7 +149,7 @@ class SetFile(StrictModel):
     seed: int
     versions: dict[str, str]  # of srdata and of the libraries that made the pixels
     counts: dict[str, int]  # split → images
-    files: dict[str, FileEntry]  # path relative to the folder, with "/" → what must be there
+    files: Mapping[str, FileEntry]  # path relative to the folder, with "/" → what must be there
     quarantine: tuple[Quarantined, ...] = ()
 
     @model_validator(mode="after")
@@ -102,6 +175,21 @@ class SetFile(StrictModel):
         if not all(isinstance(key, str) for key in self.recipe.get("exclude") or ()):
             raise ValueError("recipe.exclude holds what is no key")
         return self
+
+    @property
+    def named(self) -> Mapping[str, FileEntry]:
+        """The files that set.json itself names."""
+        return self.files.named if isinstance(self.files, Files) else self.files
+
+    def size_of(self, name: str) -> int:
+        """The bytes of one of the files; raises KeyError."""
+        return self.files.bytes_of(name) if isinstance(self.files, Files) else self.files[name].bytes
+
+    @property
+    def bytes(self) -> int:
+        """The size of all files together."""
+        files = self.files
+        return files.bytes if isinstance(files, Files) else sum(entry.bytes for entry in files.values())
 
     @property
     def left_out(self) -> tuple[Quarantined, ...]:
@@ -155,11 +243,28 @@ def file_entry(path: Path) -> FileEntry:
 def write_set(folder: Path, content: SetFile, guard: Guard = nullcontext) -> None:
     """Declare the set in `folder` finished: every file that it names must be durable already.
 
-    Raises StoreError or StorageFullError.
+    The table of its shards is written, unless `content` was read from a set that has it. Raises StoreError or
+    StorageFullError.
     """
+    content = content.model_copy(update=_named(folder, content, guard))
     text = content.model_dump_json(indent=2).encode().removesuffix(b"\n}")
     seal = hashlib.sha256(text).hexdigest()
     write_file(folder / SET_FILE, text + f',\n  "seal": "{seal}"\n}}\n'.encode(), guard)
+
+
+def _named(folder: Path, content: SetFile, guard: Guard) -> dict[str, Any]:
+    """The files that set.json itself names, and the format that it has with them."""
+    files = content.files
+    if isinstance(files, Files):
+        return {"files": files.named}
+    shards = {name: entry for name, entry in files.items() if _shard_number(name) is not None}
+    if list(shards) != list(map(shard_name, range(len(shards)))) or content.layout != "lmdb":
+        return {"format": 1}
+    entries = ((entry.bytes, entry.sha256) for entry in shards.values())
+    write_shard_table(folder / SHARDS_FILE, entries, guard)
+    named = {name: entry for name, entry in files.items() if name not in shards}
+    first = {name: entry for name, entry in named.items() if name == INDEX_FILE}
+    return {"format": FORMAT, "files": {**first, SHARDS_FILE: file_entry(folder / SHARDS_FILE), **named}}
 
 
 def read_set(folder: Path) -> SetFile:
@@ -170,15 +275,28 @@ def read_set(folder: Path) -> SetFile:
     except OSError as error:
         raise SetError(_no_set(folder)) from error
     try:
-        found = json.loads(text)
-        content = _unsealed(text, found)
-        if isinstance(found, dict) and found.get("format", FORMAT) != FORMAT:
-            raise SetError(f"{path} has format {found['format']}, not {FORMAT}: use the srdata that made it")
-        return SetFile.model_validate_json(content)
+        plain = json.loads(text)
+        content = _unsealed(text, plain)
+        if isinstance(plain, dict) and plain.get("format", FORMAT) not in _FORMATS:
+            raise SetError(f"{path} has format {plain['format']}, not {FORMAT}: use the srdata that made it")
+        found = SetFile.model_validate_json(content)
+        return found.model_copy(update={"files": with_shards(folder, found.files)})
     except (ValueError, RecursionError) as error:
         raise DamagedSetError(
             f"{path} is damaged ({_first_line(error)}): {repair_command(folder)}"
         ) from error
+
+
+def with_shards(folder: Path, named: Mapping[str, FileEntry]) -> Mapping[str, FileEntry]:
+    """The files that set.json names, with the shards of the table among them."""
+    return Files(folder, named) if SHARDS_FILE in named else named
+
+
+def trusted_files(folder: Path, files: Mapping[str, FileEntry]) -> Mapping[str, FileEntry]:
+    """The files of a set, without its shards where the table that says what they must be is damaged."""
+    if isinstance(files, Files) and problem_of(folder / SHARDS_FILE, files.named[SHARDS_FILE]):
+        return files.named
+    return files
 
 
 def _unsealed(text: bytes, found: Any) -> bytes:
@@ -198,20 +316,28 @@ def add_file(folder: Path, name: str) -> None:
     StorageFullError.
     """
     content = read_set(folder)
-    files = {**content.files, name: file_entry(folder / name)}
-    write_set(folder, content.model_copy(update={"files": files}))
+    write_set(folder, changed_files(folder, content, {name: file_entry(folder / name)}))
+
+
+def changed_files(folder: Path, content: SetFile, changed: Mapping[str, FileEntry]) -> SetFile:
+    """What a set says of itself with other files, none of which is a shard."""
+    return content.model_copy(update={"files": with_shards(folder, {**content.named, **changed})})
 
 
 def has_file(folder: Path, content: SetFile, name: str) -> bool:
     """Whether a file is part of the set, and there with the hash that it must have."""
-    entry = content.files.get(name)
+    entry = content.named.get(name)
     return entry is not None and problem_of(inside(folder, name), entry) is None
 
 
 def check_files(folder: Path, content: SetFile, *, full: bool) -> Iterator[FileCheck]:
-    """Compare every file of a set with set.json: sizes only, or with `full` the hashes too."""
-    for name, entry in content.files.items():
-        yield FileCheck(name, problem_of(inside(folder, name), entry, full=full))
+    """Compare every file of a set with set.json: sizes only, or with `full` the hashes too.
+
+    Of a set whose table of shards is damaged the other files are, as it is not known what the shards must be.
+    """
+    files = trusted_files(folder, content.files)
+    for name in files:
+        yield FileCheck(name, problem_of(inside(folder, name), files[name], full=full))
 
 
 def problem_of(path: Path, entry: FileEntry, *, full: bool = True) -> str | None:

@@ -21,8 +21,8 @@ from numpy.typing import NDArray
 
 from srdata.errors import CorruptRecordError, UnknownNameError, UsageError
 from srdata.scale import Scale
-from srdata.store.index import write_tables
 from srdata.store.set_json import SetFile, add_file, read_set
+from srdata.store.tables.parquet_file import write_tables
 from srdata.store.windows import Windows
 from srdata.vocabulary import Score
 
@@ -79,7 +79,7 @@ def write_scores(folder: Path, kind: ScoreKind, table: pa.Table) -> None:
 
 def kinds_of(content: SetFile) -> list[ScoreKind]:
     """The kinds of score that a set has, in the order of SCORES and then of their files."""
-    return kinds_in(content.files)
+    return kinds_in(content.named)
 
 
 def kinds_in(names: Iterable[str]) -> list[ScoreKind]:
@@ -106,7 +106,7 @@ def read_table(folder: Path, kind: ScoreKind, split: str | None = None) -> pa.Ta
     content = read_set(folder)
     if str(kind.scale) not in content.scales:
         raise UsageError(f"{folder} has no scale {kind.scale} to score at: take {', '.join(content.scales)}")
-    if kind.file not in content.files:
+    if kind.file not in content.named:
         raise UsageError(f"{folder} has no {kind.file}: run `{_command(folder, kind)}`")
     try:
         chosen = None if split is None else [("split", "=", split)]

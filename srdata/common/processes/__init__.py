@@ -1,6 +1,7 @@
 """Work on many processes, and runs that end, start again or meet.
 
 ending_signals   the signals that end a run
+engines          what runs units of work: processes, threads, a cluster
 file_locks       locks on open files, where the file system has them
 file_systems     what a file system is called, and whether its locks work
 limits           what the system allows this process

@@ -8,6 +8,7 @@ nothing in it gets its name unless the token is that run's still.
 from __future__ import annotations
 
 import os
+import socket
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -26,9 +27,12 @@ class Claim:
     token: str
 
     @classmethod
-    def take(cls, file: Path) -> Claim:
-        """Claim the folder of `file`: all earlier claims are lost, once no rename of theirs is under way."""
-        claim = cls(file, uuid.uuid4().hex)
+    def take(cls, file: Path, token: str | None = None) -> Claim:
+        """Claim the folder of `file`: all earlier claims are lost, once no rename of theirs is under way.
+
+        Runs that give the same `token` share a claim.
+        """
+        claim = cls(file, token or uuid.uuid4().hex)
         while True:
             handle = os.open(file, os.O_RDWR | os.O_CREAT, 0o666)
             try:
@@ -39,6 +43,14 @@ class Claim:
                     return claim
             finally:
                 os.close(handle)
+
+    def check_here(self) -> None:
+        """Raise StoreError where this machine does not see the folder that was claimed."""
+        if not self.file.parent.is_dir():
+            raise StoreError(
+                f"{self.file.parent} is not on {socket.gethostname()}: all machines must see that folder at "
+                "this path: give a --root on storage that they share"
+            )
 
     @contextmanager
     def held(self) -> Iterator[None]:

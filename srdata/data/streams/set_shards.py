@@ -21,7 +21,8 @@ from srdata.images import ImagePolicy
 from srdata.scale import Scale
 from srdata.store.index import Index
 from srdata.store.reader import SetReader
-from srdata.store.set_json import INDEX_FILE, SET_FILE, SetFile, read_set, shard_name
+from srdata.store.set_json import INDEX_FILE, SET_FILE, FileEntry, SetFile, read_set, shard_name
+from srdata.store.tables.shard_table import SHARDS_FILE
 from srdata.vocabulary import Only
 
 
@@ -154,15 +155,20 @@ def set_shards(
 
 
 def _described_here(address: str, cache: ShardCache) -> Path:
-    """A folder with set.json and the index of a set at an address."""
+    """A folder with set.json, the index and the table of shards of a set at an address."""
     text = read_small(joined(address, SET_FILE))
     folder = cache.folder / "sets" / entry_name("", text)
     if not (folder / SET_FILE).is_file():
         write_file(folder / SET_FILE, text)
     content: SetFile = read_set(folder)
-    if INDEX_FILE in content.files and not (folder / INDEX_FILE).is_file():
-        entry = content.files[INDEX_FILE]
-        index = RemoteFile(joined(address, INDEX_FILE), entry.bytes, entry.sha256)
-        path = cache.get(entry_name(".index", entry.sha256), lambda path: bring_file(index, path))
-        write_file(folder / INDEX_FILE, path.read_bytes())
+    for name in (INDEX_FILE, SHARDS_FILE):
+        if name in content.named and not (folder / name).is_file():
+            _bring(name, content.named[name], address, folder, cache)
     return folder
+
+
+def _bring(name: str, entry: FileEntry, address: str, folder: Path, cache: ShardCache) -> None:
+    """Put one of the small files of a set at an address into a folder."""
+    file = RemoteFile(joined(address, name), entry.bytes, entry.sha256)
+    path = cache.get(entry_name(".index", entry.sha256), lambda path: bring_file(file, path))
+    write_file(folder / name, path.read_bytes())

@@ -19,11 +19,17 @@ from srdata.prepared.licences import terms_of
 from srdata.prepared.set_images import PreparedImages
 from srdata.report.page.html import Html, code, definitions, el, join, name, table
 from srdata.store.set_json import SetFile
+from srdata.store.tables.shard_table import SHARDS_FILE
 
 _FOLDER = "a folder of images"
 _PATCH = 192  # HR pixels, or as many whole LR cells
 _LISTED = 200  # images that were left out
-_KINDS = {"shards/": "shards", "scores/": "scores", "index": "index"}  # starts of paths → what the files are
+_KINDS = {
+    "shards/": "shards",
+    "scores/": "scores",
+    "index": "index",
+    SHARDS_FILE: "list of shards",
+}  # starts of paths → what the files are
 
 
 def head(images: PreparedImages) -> Html:
@@ -56,7 +62,7 @@ def _numbers(images: PreparedImages) -> Iterator[tuple[str, str]]:
         yield f"windows at {scale.label}", f"{windows:,}"
     pixels = (index.heights.astype(np.int64) * index.widths).sum() / 1e6
     yield "HR megapixels", f"{pixels:,.1f}"
-    yield "on disk", readable_bytes(sum(entry.bytes for entry in content.files.values()))
+    yield "on disk", readable_bytes(content.bytes)
     if content.left_out:
         yield "left out", f"{len(content.left_out):,}"
 

@@ -7,7 +7,7 @@ from typing import Any
 import lmdb
 
 from srdata.errors import CorruptRecordError
-from srdata.store.block_hashes import BlockHashes
+from srdata.store.block_reading.block_hashes import BlockHashes
 from srdata.store.blocks import BlockLayout, Pixels, copy_rows, pieces
 from srdata.store.codecs import Codec
 from srdata.store.index import Index

@@ -1,0 +1,224 @@
+"""What runs units of work: this process, its threads or processes, or a cluster of dask or Ray.
+
+Each is an executor of its own library, which takes calls and gives futures.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+import signal
+import sys
+import threading
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
+from contextlib import contextmanager
+from dataclasses import dataclass
+from multiprocessing import resource_tracker
+from typing import Any
+
+import cv2
+import joblib
+from joblib.externals.loky import get_reusable_executor
+
+from srdata.common.processes.worker_lifetime import end_with_parent
+from srdata.errors import MissingExtraError, SrdataError, UsageError
+from srdata.vocabulary import Backend
+
+_LIBRARY_THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMEXPR_NUM_THREADS")
+_FEWER = "run the same command again with fewer --jobs"
+_MORE = "give the workers more memory, or fewer threads, and run the same command again"
+
+
+@dataclass(frozen=True)
+class Workers:
+    """What takes calls of top-level functions."""
+
+    submit: Callable[..., Future[Any]]
+    many: Callable[[], int]  # calls that run at once
+    here: bool = False  # in this process, before `submit` returns
+    cluster: bool = False  # of several machines, which have no disk in common but what is mounted
+
+    def ahead(self) -> int:
+        """How many calls under way keep all workers busy."""
+        return 1 if self.here else 2 * self.many()
+
+
+@contextmanager
+def workers(jobs: int = -1, backend: Backend = "loky", *, most: int | None = None) -> Iterator[Workers]:
+    """Workers for at most `most` calls at once; each call keeps to one core.
+
+    `jobs` counts processes or threads, -1 for one a core; one job runs in this process. A cluster decides
+    itself: that of the current client of dask or Ray, else the one that its configuration names, else one
+    started here. An error ends the calls that are under way, and the end of this process, however it comes,
+    that of its processes. Raises SrdataError where a process was ended from outside.
+    """
+    check_jobs(jobs)
+    jobs = min(joblib.effective_n_jobs(jobs), most if most is not None else sys.maxsize) or 1
+    if backend in CLUSTERS:
+        engine = CLUSTERS[backend](jobs)
+    elif jobs == 1:
+        engine = _here()
+    else:
+        engine = _threads(jobs) if backend == "threading" else _processes(jobs)
+    with engine as pool:
+        yield pool
+
+
+def check_jobs(jobs: int) -> None:
+    """Raise UsageError for a number of jobs that is none."""
+    if jobs == 0:
+        raise UsageError("0 jobs do nothing: give 1 or more, or -1 for one a core")
+
+
+def _alone(work: Callable[..., Any], *arguments: Any) -> Any:
+    """One call on one core: parallelism comes from the number of calls."""
+    cv2.setNumThreads(1)
+    return work(*arguments)
+
+
+@contextmanager
+def _here() -> Iterator[Workers]:
+    def submit(*call: Any) -> Future[Any]:
+        future: Future[Any] = Future()
+        try:
+            future.set_result(_alone(*call))
+        except Exception as error:  # noqa: BLE001  # is raised where the result is asked for
+            future.set_exception(error)
+        return future
+
+    yield Workers(submit, lambda: 1, here=True)
+
+
+@contextmanager
+def _threads(jobs: int) -> Iterator[Workers]:
+    executor = ThreadPoolExecutor(jobs)
+    try:
+        yield Workers(lambda *call: executor.submit(_alone, *call), lambda: jobs)
+    finally:
+        executor.shutdown(cancel_futures=True)
+
+
+@contextmanager
+def _processes(jobs: int) -> Iterator[Workers]:
+    lasting = threading.current_thread() is threading.main_thread()
+    executor = get_reusable_executor(
+        jobs,
+        initializer=end_with_parent,
+        initargs=(os.getpid(), lasting),
+        env=dict.fromkeys(_LIBRARY_THREADS, str(max(1, joblib.cpu_count() // jobs))),
+    )
+
+    def submit(*call: Any) -> Future[Any]:
+        with _deaf_processes():  # which are started when they are needed
+            future: Future[Any] = executor.submit(_alone, *call)
+        return future
+
+    try:
+        yield Workers(submit, lambda: jobs)
+    except BrokenProcessPool as error:
+        raise _ended_from_outside(_FEWER) from error
+    except BaseException:
+        executor.shutdown(kill_workers=True)
+        raise
+
+
+@contextmanager
+def _deaf_processes() -> Iterator[None]:
+    """Processes that are started here do not hear what would end this one, which ends them itself.
+
+    They inherit which signals are blocked; one that comes meanwhile reaches this process at the end.
+    """
+    if not hasattr(signal, "pthread_sigmask"):  # as on Windows
+        yield
+        return
+    resource_tracker.ensure_running()  # else it is started within, and then unblocks what is blocked here
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT, signal.SIGTERM, signal.SIGHUP})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
+@contextmanager
+def _dask(jobs: int) -> Iterator[Workers]:
+    _need("distributed")
+    import distributed
+
+    with _dask_client(jobs) as client, client.get_executor(pure=False) as executor:
+        try:
+            yield Workers(
+                lambda *call: executor.submit(_alone, *call),
+                lambda: sum(client.nthreads().values()) or 1,
+                cluster=True,
+            )
+        except distributed.KilledWorker as error:
+            raise _ended_from_outside(_MORE) from error
+        except BaseException:
+            executor.shutdown(wait=False)  # cancels what is under way
+            raise
+
+
+@contextmanager
+def _dask_client(jobs: int) -> Iterator[Any]:
+    import dask
+    import distributed
+
+    try:
+        yield distributed.get_client()
+        return
+    except ValueError:  # there is no client yet
+        pass
+    address = dask.config.get("scheduler-address", None)
+    options = {} if address else {"n_workers": jobs, "threads_per_worker": 1, "dashboard_address": None}
+    try:
+        client = distributed.Client(address, **options)
+    except OSError as error:
+        raise UsageError(
+            f"no dask scheduler answers at {address}: start it, or correct DASK_SCHEDULER_ADDRESS"
+        ) from error
+    with client:
+        yield client
+
+
+@contextmanager
+def _ray(jobs: int) -> Iterator[Workers]:
+    _need("ray")
+    import ray
+
+    started = not ray.is_initialized()
+    if started:
+        options: dict[str, Any] = {} if os.environ.get("RAY_ADDRESS") else {"num_cpus": jobs}
+        ray.init(log_to_driver=False, include_dashboard=False, **options)
+    call_alone = ray.remote(_alone)
+    waiting: dict[Future[Any], Any] = {}
+
+    def submit(*call: Any) -> Future[Any]:
+        reference = call_alone.remote(*call)
+        future: Future[Any] = reference.future()
+        waiting[future] = reference
+        future.add_done_callback(waiting.pop)
+        return future
+
+    try:
+        yield Workers(submit, lambda: int(ray.cluster_resources().get("CPU", 1)), cluster=True)
+    except ray.exceptions.WorkerCrashedError as error:
+        raise _ended_from_outside(_MORE) from error
+    finally:
+        for reference in list(waiting.values()):
+            ray.cancel(reference, force=True)
+        if started:
+            ray.shutdown()
+
+
+CLUSTERS = {"dask": _dask, "ray": _ray}
+
+
+def _need(library: str) -> None:
+    if importlib.util.find_spec(library) is None:
+        raise MissingExtraError.of(library)
+
+
+def _ended_from_outside(remedy: str) -> SrdataError:
+    return SrdataError(f"a worker process was ended from outside, often for want of memory: {remedy}")

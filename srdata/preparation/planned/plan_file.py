@@ -1,0 +1,164 @@
+"""A plan as a file: what is to be done for a set, so that parts of it can be done anywhere.
+
+It is a Parquet table with a row for each image, in the order of the set, and the recipe in its metadata.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from itertools import islice
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+from pydantic import Field, ValidationError
+
+from srdata.common.strict_model import StrictModel
+from srdata.discovery.image_addresses import address_of, image_at
+from srdata.discovery.image_bytes import ImageFile
+from srdata.errors import UsageError
+from srdata.preparation.source_items import Item
+from srdata.recipes.set_recipe import Recipe
+from srdata.store.tables.parquet_file import write_tables
+
+SCHEMA = pa.schema(
+    [
+        ("shard", pa.int32()),
+        ("key", pa.string()),
+        ("split", pa.string()),
+        ("source", pa.string()),
+        ("hr", pa.string()),  # an address
+        ("lr", pa.string()),  # JSON: layer → address; empty where LR is made
+        ("copy", pa.int16()),  # its number among those of the recipe; -1 for the image itself
+        ("height", pa.int32()),  # of the image, or of the copy, by its header; 0 where that is not known
+        ("width", pa.int32()),
+    ]
+)
+COLUMNS = SCHEMA.names[1:-2]  # that are known without looking into a file
+_KEY = b"srdata-plan"
+_CHUNK = 8192  # images
+TOKEN = "plan-"  # begins the token of every plan
+
+
+class PlanHeader(StrictModel):
+    """What a plan says besides its images."""
+
+    format: Literal[1] = 1
+    token: str = Field(pattern=f"^{TOKEN}[0-9a-f]{{32}}$")  # of the claim that all its parts have
+    target: Path  # absolute
+    recipe: dict[str, Any]  # resolved, with the folder of its images
+    digest: str
+    shards: int = Field(ge=0)
+    images: int = Field(ge=0)
+    skip_bad: bool
+    versions: dict[str, str]  # of what makes pixels
+
+
+def chunks_of(items: Iterable[Item], recipe: Recipe) -> Iterator[pa.RecordBatch]:
+    """The columns of a plan that are known without looking into files."""
+    schema = pa.schema([SCHEMA.field(name) for name in COLUMNS])
+    copies = list(recipe.copies or ())
+    items = iter(items)
+    while some := list(islice(items, _CHUNK)):
+        columns: dict[str, list[Any]] = {
+            "key": [item.key for item in some],
+            "split": [item.split for item in some],
+            "source": [item.source for item in some],
+            "hr": [address_of(item.hr) for item in some],
+            "lr": [_text_of(item.lr) for item in some],
+            "copy": [-1 if item.copy is None else copies.index(item.copy) for item in some],
+        }
+        yield pa.RecordBatch.from_pydict(columns, schema)
+
+
+def _text_of(lr: Mapping[str, ImageFile]) -> str:
+    return json.dumps({layer: address_of(file) for layer, file in lr.items()}) if lr else ""
+
+
+def items_of(rows: pa.RecordBatch | pa.Table, recipe: Recipe) -> Iterator[Item]:
+    """The images of rows of a plan; raises UsageError."""
+    copies = list(recipe.copies or ())
+    for row in rows.to_pylist():
+        try:
+            lr = {layer: image_at(address) for layer, address in json.loads(row["lr"] or "{}").items()}
+            copy = None if row["copy"] < 0 else copies[row["copy"]]
+        except (ValueError, IndexError, AttributeError) as error:
+            raise UsageError(f"the plan is damaged at image {row['key']!r}: make it again") from error
+        yield Item(row["key"], row["split"], row["source"], image_at(row["hr"]), lr, copy)
+
+
+def token_of(chunks: Sequence[pa.RecordBatch], facts: Mapping[str, object]) -> str:
+    """What tells a plan from all others: plans for the same images, recipe and target have one."""
+    digest = hashlib.sha256(json.dumps(facts, sort_keys=True).encode())
+    for chunk in chunks:
+        digest.update(chunk.serialize())
+    return TOKEN + digest.hexdigest()[:32]
+
+
+def write_plan_file(
+    path: Path, chunks: Sequence[pa.RecordBatch], sizes: Sequence[Any], in_group: int, header: PlanHeader
+) -> None:
+    """Write a plan, whole or not at all; `sizes` holds height and width, (n, 2), for each chunk."""
+    schema = SCHEMA.with_metadata({_KEY: header.model_dump_json().encode()})
+
+    def tables() -> Iterator[pa.Table]:
+        start = 0
+        for chunk, size in zip(chunks, sizes, strict=True):
+            shards = np.arange(start, start + len(chunk), dtype=np.int32) // np.int32(in_group)
+            columns = [shards, *chunk.columns, *np.ascontiguousarray(size.T)]
+            yield pa.Table.from_arrays([pa.array(column) for column in columns], schema=schema)
+            start += len(chunk)
+
+    write_tables(path, tables(), schema)
+
+
+@dataclass(frozen=True)
+class PlanFile:
+    """A plan that was written."""
+
+    path: Path
+    header: PlanHeader
+
+    @classmethod
+    def read(cls, path: Path) -> PlanFile:
+        """Raises UsageError for a file that is no plan."""
+        try:
+            schema = pq.read_schema(path)
+            header = PlanHeader.model_validate_json((schema.metadata or {}).get(_KEY, b""))
+        except FileNotFoundError as error:
+            raise UsageError(
+                f"there is no plan {path}: srdata prepare RECIPE --plan {path} makes it"
+            ) from error
+        except (OSError, pa.ArrowException, ValidationError) as error:
+            raise UsageError(f"{path} is no plan of this version of srdata: make it again") from error
+        if [(field.name, field.type) for field in schema] != [(field.name, field.type) for field in SCHEMA]:
+            raise UsageError(f"{path} has other columns than a plan has: make it again")
+        return cls(path, header)
+
+    @cached_property
+    def recipe(self) -> Recipe:
+        """The recipe of the set; raises UsageError where this version of srdata reads another one."""
+        try:
+            recipe = Recipe.model_validate_json(json.dumps(self.header.recipe))
+        except ValidationError as error:
+            raise UsageError(
+                f"{self.path}: {error.errors()[0]['msg']} in its recipe: make it again"
+            ) from error
+        if recipe.digest != self.header.digest:
+            raise UsageError(f"{self.path} was made by another version of srdata: use one on all machines")
+        return recipe
+
+    def groups(self, first: int, last: int) -> dict[int, list[Item]]:
+        """The images of the shards from `first` to before `last`."""
+        rows = pq.read_table(self.path, filters=(pc.field("shard") >= first) & (pc.field("shard") < last))
+        groups: dict[int, list[Item]] = {}
+        for shard, item in zip(rows["shard"].to_pylist(), items_of(rows, self.recipe), strict=True):
+            groups.setdefault(shard, []).append(item)
+        return groups

@@ -1,0 +1,236 @@
+"""A set made in parts, anywhere: a plan is written, its parts are made, and the set is declared finished.
+
+A part needs the plan and the storage alone: that of the images and of the set, under the same paths. What is
+done stands in records beside the shards, so parts may be made twice, die, and be made again, in any number
+and order; nothing is decided by the time of a file. The set has the bytes that `prepare` gives it.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from functools import partial
+from pathlib import Path
+from typing import Any, Unpack
+
+import numpy as np
+import pyarrow as pa
+from numpy.typing import NDArray
+
+from srdata.common.files import storage_errors
+from srdata.common.processes.engines import check_jobs
+from srdata.common.processes.one_at_a_time import only_one_at
+from srdata.common.processes.parallel import in_order
+from srdata.common.processes.run_claims import Claim
+from srdata.errors import StoreError, UsageError
+from srdata.preparation.layouts import Job, content_of, declare_shards, images_in_group, pixel_versions
+from srdata.preparation.plan import licence_text
+from srdata.preparation.planned.plan_file import (
+    PlanFile,
+    PlanHeader,
+    chunks_of,
+    items_of,
+    token_of,
+    write_plan_file,
+)
+from srdata.preparation.planned.shard_records import ShardRecord, read_records
+from srdata.preparation.prepare_set import (
+    Log,
+    Prepared,
+    Settings,
+    adjusted,
+    claim_folder,
+    declare,
+    target_of,
+    whole_set,
+)
+from srdata.preparation.source_items import find_items, source_size
+from srdata.preparation.standing_sets import standing
+from srdata.recipes.hub_commit import pinned
+from srdata.recipes.set_recipe import Recipe
+from srdata.store.set_json import SET_FILE, UNFINISHED, read_set
+from srdata.vocabulary import Backend
+
+_SHOWN = 8  # shards named in an error
+
+
+def write_plan(
+    recipe: str | Path | Recipe,
+    plan: str | Path,
+    *,
+    root: str | Path = "data",
+    name: str | None = None,
+    from_dir: str | Path | None = None,
+    jobs: int = -1,
+    backend: Backend = "loky",
+    skip_bad: bool = False,
+    log: Log = lambda line: None,
+    **settings: Unpack[Settings],
+) -> PlanFile | Prepared:
+    """Write to the file `plan` what `srdata.prepare` would do with the same arguments, and claim the folder.
+
+    Gives the plan, or the set where it is finished already. The images are looked at on `jobs` workers.
+    Raises what `prepare` raises before it makes an image, and UsageError where another plan has the folder.
+    """
+    check_jobs(jobs)
+    chosen = pinned(adjusted(recipe, **settings))
+    if chosen.store.layout != "lmdb":
+        raise UsageError(f"a plan is for shards, not for the layout {chosen.store.layout}: add --lmdb")
+    target = target_of(chosen, Path(root), name).absolute()
+    log(licence_text(chosen))
+    with only_one_at(target):
+        if done := whole_set(standing(target, chosen), target, log):
+            return done
+        found = find_items(chosen, Path(root), Path(from_dir) if from_dir else None)
+        header, written = _written(chosen, target, found, skip_bad, Path(plan), jobs, backend)
+        claim_folder(target, ours=False, token=header.token)
+    log(f"{plan}: {header.images} images in {header.shards} shards for {target}")
+    return written
+
+
+def _written(
+    recipe: Recipe,
+    target: Path,
+    found: Sequence[Any],
+    skip_bad: bool,
+    path: Path,
+    jobs: int,
+    backend: Backend,
+) -> tuple[PlanHeader, PlanFile]:
+    chunks = list(chunks_of(found, recipe))
+    sizes = list(in_order(partial(_sizes, recipe=recipe), chunks, jobs=jobs, backend=backend))
+    in_group = images_in_group(_counted(sizes, recipe), recipe)
+    versions = pixel_versions()
+    plain = recipe.resolved() | ({"folder": recipe.folder} if recipe.folder else {})
+    facts = {"target": str(target), "digest": recipe.digest, "skip_bad": skip_bad, "versions": versions}
+    header = PlanHeader(
+        token=token_of(chunks, facts),
+        target=target,
+        recipe=plain,
+        digest=recipe.digest,
+        shards=-(-len(found) // in_group),
+        images=len(found),
+        skip_bad=skip_bad,
+        versions=versions,
+    )
+    write_plan_file(path, chunks, sizes, in_group, header)
+    return header, PlanFile(path, header)
+
+
+def _sizes(chunk: pa.RecordBatch, recipe: Recipe) -> NDArray[np.int32]:
+    """Height and width of each image by its header, (n, 2); 0 where it is not known."""
+    found = [source_size(item) or (0, 0) for item in items_of(chunk, recipe)]
+    return np.array(found, np.int32).reshape(-1, 2)
+
+
+def _counted(sizes: Sequence[NDArray[np.int32]], recipe: Recipe) -> Counter[tuple[int, int]]:
+    """How many images there are of each stored size."""
+    every = np.concatenate([np.zeros((0, 2), np.int32), *sizes])
+    found, counts = np.unique(every[every.all(axis=1)], axis=0, return_counts=True)
+    counted: Counter[tuple[int, int]] = Counter()
+    for (height, width), count in zip(found.tolist(), counts.tolist(), strict=True):
+        counted[recipe.stored(height), recipe.stored(width)] += count
+    return counted
+
+
+def make_part(
+    plan: str | Path,
+    part: tuple[int, int],
+    *,
+    jobs: int = -1,
+    backend: Backend = "loky",
+    log: Log = lambda line: None,
+) -> None:
+    """Make part `number` of `count` (1 to `count`) of a plan: a run of its shards, with their records.
+
+    Raises ImageError for bad images, unless the plan skips them, and UsageError for what is no such part,
+    for storage that is not the one of the plan, and for libraries of other versions.
+    """
+    number, count = part
+    if not 1 <= number <= count:
+        raise UsageError(f"there is no part {number} of {count}: give 1/{count} to {count}/{count}")
+    check_jobs(jobs)
+    planned = PlanFile.read(Path(plan))
+    header, recipe = planned.header, planned.recipe
+    if _finished(planned) is not None:
+        log(f"{header.target} is finished already")
+        return
+    claim = _claim(planned)
+    _check_versions(header)
+    first, last = ((at * header.shards) // count for at in (number - 1, number))
+    groups = planned.groups(first, last)
+    items = [item for group in groups.values() for item in group]
+    log(
+        f"part {number}/{count}: shards {first} to {last - 1}, {len(items)} images" if groups else "no shards"
+    )
+    job = Job(items, recipe, header.target, claim, header.skip_bad, jobs, backend)
+    job.make_shards(groups)
+
+
+def finish_plan(plan: str | Path, *, log: Log = lambda line: None) -> Prepared:
+    """Declare the set of a plan finished, by the records of its shards alone; no shard is opened.
+
+    Raises UsageError where parts are missing, or the storage is not the one of the plan.
+    """
+    planned = PlanFile.read(Path(plan))
+    header, recipe = planned.header, planned.recipe
+    with only_one_at(header.target):
+        if (done := _finished(planned)) is not None:
+            log(f"{header.target} is finished already")
+            if (header.target / UNFINISHED).exists():  # an end that was killed when all else was done
+                _claim(planned).release()
+            return done
+        claim = _claim(planned)
+        built = declare_shards(header.target, _all_records(planned), recipe, claim.held)
+        return declare(header.target, content_of(recipe, header.target.name, built), claim)
+
+
+def _all_records(planned: PlanFile) -> list[ShardRecord]:
+    """The record of every shard; raises UsageError where some have none."""
+    header = planned.header
+    records = read_records(header.target, header.shards, header.digest)
+    if undone := [str(number) for number, record in enumerate(records) if record is None]:
+        names = ", ".join(undone[:_SHOWN]) + (" …" if len(undone) > _SHOWN else "")
+        raise UsageError(
+            f"{len(undone)} of {header.shards} shards of {header.target} are not made yet ({names}): run the "
+            f"parts that are missing, or all that is by `srdata prepare --plan {planned.path} --part 1/1`"
+        )
+    return [record for record in records if record is not None]
+
+
+def _finished(planned: PlanFile) -> Prepared | None:
+    """The set of a plan where it is finished."""
+    target = planned.header.target
+    if not (target / SET_FILE).exists():
+        return None
+    content = read_set(target)
+    return Prepared(target, content) if content.digest == planned.header.digest else None
+
+
+def _claim(planned: PlanFile) -> Claim:
+    """What lets the parts of a plan write; raises UsageError where the folder is not claimed for it."""
+    header = planned.header
+    claim = Claim(header.target / UNFINISHED, header.token)
+    if not claim.file.exists():
+        raise UsageError(
+            f"{header.target} is not here as {planned.path} left it: parts run where that folder is mounted "
+            "at this path; make the plan again if it was deleted"
+        )
+    try:
+        with storage_errors(header.target), claim.held():
+            return claim
+    except StoreError as error:
+        raise UsageError(
+            f"{header.target} is being made by another plan or run than {planned.path}: "
+            "go on with that one, or make this plan with another --name"
+        ) from error
+
+
+def _check_versions(header: PlanHeader) -> None:
+    """Raise UsageError where the pixels could become others than those of the other parts."""
+    here = pixel_versions()
+    if other := [f"{name} {version}" for name, version in header.versions.items() if here[name] != version]:
+        raise UsageError(
+            f"the plan was made with {', '.join(other)}, and here are other versions: "
+            "install the same on all machines"
+        )
