@@ -92,7 +92,7 @@ def test_workers_of_this_machine(recipe: Recipe, laptop: Path, tmp_path: Path, b
 def cluster() -> Iterator[Any]:
     """A scheduler and two workers, in processes of their own."""
     distributed = pytest.importorskip("distributed")
-    with distributed.LocalCluster(n_workers=2, threads_per_worker=1, dashboard_address=None) as cluster:
+    with distributed.LocalCluster(n_workers=2, threads_per_worker=1, dashboard_address=":0") as cluster:
         yield cluster
 
 

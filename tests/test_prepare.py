@@ -102,7 +102,7 @@ def test_dask_cluster_gives_the_same_bytes(pictures: Path, tmp_path: Path) -> No
     alone = prepare(recipe, root=tmp_path / "alone", jobs=1)
     with (
         distributed.LocalCluster(
-            n_workers=2, threads_per_worker=1, processes=True, dashboard_address=None
+            n_workers=2, threads_per_worker=1, processes=True, dashboard_address=":0"
         ) as cluster,
         distributed.Client(cluster),
     ):

@@ -171,7 +171,7 @@ def _dask_client(jobs: int) -> Iterator[Any]:
     except ValueError:  # there is no client yet
         pass
     address = dask.config.get("scheduler-address", None)
-    options = {} if address else {"n_workers": jobs, "threads_per_worker": 1, "dashboard_address": None}
+    options = {} if address else {"n_workers": jobs, "threads_per_worker": 1, "dashboard_address": ":0"}
     try:
         client = distributed.Client(address, **options)
     except OSError as error:
