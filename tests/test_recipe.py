@@ -12,6 +12,7 @@ from srdata import catalog
 from srdata.catalog import Shelf
 from srdata.errors import RecipeError, UnknownNameError, UsageError
 from srdata.fetch.manifest import load_manifest
+from srdata.preparation.prepare_set import target_of
 from srdata.recipes.set_recipe import Recipe, read_set_recipe, schema
 from srdata.scale import Scale
 
@@ -151,6 +152,18 @@ def test_set_names_say_what_differs() -> None:
     recipe = read_set_recipe("div2k").changed(scales=(Scale(2), Scale("1.5")))
     assert recipe.set_name == "div2k-x1.5x2-folder"
     assert recipe.changed(degradation="published:unknown").set_name == "div2k-unknown-x1.5x2-folder"
+    lmdb = recipe.changed(degradation="realesrgan-x4", store={"layout": "lmdb"})
+    assert lmdb.changed(scales=(4,)).set_name == "div2k-realesrgan-x4"
+    assert lmdb.changed(scales=(2,)).set_name == "div2k-realesrgan-x4-x2"
+
+
+def test_a_set_of_an_earlier_name_is_kept(tmp_path: Path) -> None:
+    recipe = read_set_recipe("sample").changed(degradation="realesrgan-x4", scales=(4,))
+    assert target_of(recipe, tmp_path, None).name == "sample-realesrgan-x4-folder"
+    (tmp_path / "sample-realesrgan-x4-x4-folder").mkdir()
+    assert target_of(recipe, tmp_path, None).name == "sample-realesrgan-x4-x4-folder"
+    (tmp_path / "sample-realesrgan-x4-folder").mkdir()
+    assert target_of(recipe, tmp_path, None).name == "sample-realesrgan-x4-folder"
 
 
 def test_changes_are_checked() -> None:

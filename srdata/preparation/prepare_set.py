@@ -268,6 +268,9 @@ def target_of(recipe: Recipe, root: Path, name: str | None) -> Path:
     if name is not None and re.fullmatch(NAME, name) is None:
         raise UsageError(f"{name!r} is no name for a folder: take letters, digits, dots, dashes, underscores")
     target = root / (name or recipe.set_name)
+    earlier = root / recipe.earlier_set_name
+    if name is None and not target.exists() and earlier.is_dir():
+        target = earlier
     check_folder(root, "--root")
     check_folder(target, "--name")
     return target

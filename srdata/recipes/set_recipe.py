@@ -206,12 +206,27 @@ class Recipe(StrictModel):
 
     @property
     def set_name(self) -> str:
-        """The name of the folder that a set made by this recipe gets: div2k-x4, div2k-bsrgan-x2x4-folder."""
+        """The name of the folder that a set made by this recipe gets: div2k-x4, div2k-bsrgan-x2x4-folder.
+
+        A degradation that is called after its scale, as realesrgan-x4, says it once: div2k-realesrgan-x4.
+        """
+        return self._named(self.degradation_name.removesuffix(f"-{self._scales_name}"))
+
+    @property
+    def earlier_set_name(self) -> str:
+        """What an earlier version called it: div2k-realesrgan-x4-x4."""
+        return self._named(self.degradation_name)
+
+    def _named(self, degradation: str) -> str:
         middle = [] if self.exclude is None else [f"without-{len(self.exclude)}"]
         middle += [] if self.copies is None else [self._copies_name]
-        middle += [] if self.degradation_name == "bicubic" else [self.degradation_name]
+        middle += [] if degradation == "bicubic" else [degradation]
         layout = [] if self.store.layout == "lmdb" else [self.store.layout]
-        return "-".join([self.name, *middle, "".join(scale.label for scale in self.scales), *layout])
+        return "-".join([self.name, *middle, self._scales_name, *layout])
+
+    @property
+    def _scales_name(self) -> str:
+        return "".join(scale.label for scale in self.scales)
 
     @property
     def _copies_name(self) -> str:
