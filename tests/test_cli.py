@@ -23,6 +23,7 @@ from click.testing import CliRunner
 from srdata import catalog
 from srdata.catalog import Shelf
 from srdata.cli import cli, run
+from srdata.cli.prepare_verbs import prepare as prepare_verb
 from srdata.papers import paper_names
 
 REPOSITORY = Path(__file__).parents[1]
@@ -316,6 +317,14 @@ def test_every_verb_explains_itself(verb: str) -> None:
         assert (cli.commands[verb].help or "").strip()
         options = [one for one in cli.commands[verb].params if isinstance(one, click.Option)]
         assert all(option.help for option in options)
+
+
+@pytest.mark.parametrize(("flag", "most"), [("--help", 50), ("--help-all", 200)])
+def test_the_help_of_prepare_fits_a_screen_and_leaves_nothing_out(flag: str, most: int) -> None:
+    shown = CliRunner().invoke(cli, ["prepare", flag], terminal_width=100).output
+    assert shown.count("\n") <= most
+    flags = {option.opts[-1] for option in prepare_verb.params if isinstance(option, click.Option)}
+    assert (flags <= set(shown.split())) == (flag == "--help-all"), flags - set(shown.split())
 
 
 def commands_in(path: Path) -> list[str]:

@@ -7,6 +7,7 @@ score_verbs       classify, evaluate
 evaluate_request  what `evaluate` is asked for
 share_verbs       export, publish
 options           arguments and options that several verbs have
+option_groups     help in groups, on one screen
 exit_status       from an error to a line and an exit status
 """
 

@@ -7,13 +7,23 @@ from typing import Any, get_args
 
 import click
 
-from srdata.cli.options import ESCAPE, FOLDER, FROM, IMAGES, JOBS, PART, ROOT, WINDOWS, WithWindows, note
+from srdata.cli.option_groups import InGroups
+from srdata.cli.options import ESCAPE, FOLDER, FROM, IMAGES, JOBS, PART, ROOT, WINDOWS, note
 from srdata.vocabulary import Backend, CodecName, Layout, StyleName
 
 _TYPED = click.core.ParameterSource.COMMANDLINE
 
 
-@click.command(cls=WithWindows)
+@click.command(
+    cls=InGroups,
+    groups={
+        "Source": "--from --split --exclude --images --skip-bad --config --column --hr --lr",
+        "Degradation": "--scale --degradation --copies --seed",
+        "Storage": "--lmdb --layout --codec --windows --root --name --style --escape",
+        "Running": "--dry-run --jobs --backend --plan --part --finish --help --help-all",
+    },
+    rare="--config --column --hr --lr --copies --seed --style --escape --backend --plan --part --finish",
+)
 @click.argument("recipe", metavar="NAME|YAML|PATH|hf://ORG/NAME", required=False)
 @click.option("--scale", multiple=True, help="HR size over LR size; repeat for several.")
 @click.option("--lmdb", is_flag=True, help="Store LMDB shards instead of image folders.")
@@ -79,10 +89,8 @@ def prepare(
     A PATH holds images, or pairs of any form that `srdata inspect` knows; LR images that are there are kept.
     The name of a paper's recipe, such as hat-x4, stands for all the sets that it reads.
 
-    `benchmarks` stands for Set5, Set14, B100, Urban100 and Manga109 at x2, x3 and x4, at x3 also blurred and
-    subsampled (BD) and noisy (DN). Each becomes prepared sets, and files in the folders that other code
-    reads: benchmark/ (EDSR), basicsr/ (GTmod2, LRbicx2), basicsr-mod12/ (GTmod12), rcan/. Manga109 may not be
-    downloaded: its pages are taken --from your folder.
+    `benchmarks` stands for Set5, Set14, B100, Urban100 and Manga109 (--from your copy of that one), as
+    prepared sets and in the folders that EDSR, BasicSR and RCAN read.
     """
     from srdata import preparation, testsets
     from srdata.papers.prepare_all import prepare_sets
