@@ -16,10 +16,10 @@ import torch
 from torch import Tensor
 from torch.nn.functional import avg_pool2d, pad
 
-from srdata.common.device_copies import sent
+from srdata.common.tensors.device_copies import sent
 from srdata.degrade.lossy.jpeg import CHROMA_TABLE, LUMA_TABLE
+from srdata.degrade.numerics import backend
 from srdata.degrade.numerics.device_constants import constant
-from srdata.degrade.numerics.torch_settings import own_settings
 
 _BLOCK = 8
 _CELL = 2 * _BLOCK  # of luma for a block of chroma
@@ -34,7 +34,7 @@ _BASIS = tuple(
 
 def diffjpeg(image: Tensor, quality: Sequence[float]) -> Tensor:
     """Images as they come back: float (N, 3 or 1, H, W) in 0–1, a quality (above 0, up to 100) for each."""
-    with own_settings(image.device), torch.no_grad():
+    with backend.own_settings(image), torch.no_grad():
         height, width = image.shape[2:]
         whole = pad(image.float() * 255, (0, -width % _CELL, 0, -height % _CELL))
         factors = sent(torch.tensor([_factor(one) for one in quality]), image.device).view(-1, 1, 1, 1, 1, 1)

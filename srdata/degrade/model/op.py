@@ -103,8 +103,13 @@ class BytesOp(Op):
 
     @property
     def gives_levels(self) -> bool:
-        """Whether batches come in whole 8-bit levels; if a setting says no, `on_bytes` is not called."""
+        """Whether batches come in whole 8-bit levels."""
         return True
+
+    @property
+    def in_floats(self) -> bool:
+        """Whether a setting takes it out of 8 bits: then `apply` is to be called, and `on_bytes` is not."""
+        return False
 
     @abstractmethod
     def on_bytes(self, image: Image, params: Params) -> Image:

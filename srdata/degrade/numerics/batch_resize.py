@@ -40,7 +40,7 @@ def resize(
     """A batch at another (height, width); not clipped.
 
     With a `factor`, pixel i lies at (i + 0.5) / factor - 0.5 instead, as torch's `interpolate` has it for a
-    scale_factor: where the size is not whole, the result moves towards the top left.
+    scale_factor: where the size is not whole, what is seen moves right and down.
     """
     if size == tuple(x.shape[2:]) and factor in (None, 1):
         return x
@@ -72,9 +72,7 @@ def _by_opencv(image: Plane, size: tuple[int, int], method: Method) -> Plane:
     return done.reshape(*size, image.shape[2])
 
 
-def _on_tensor(
-    x: torch.Tensor, size: tuple[int, int], method: Method, factor: float | None
-) -> torch.Tensor:
+def _on_tensor(x: torch.Tensor, size: tuple[int, int], method: Method, factor: float | None) -> torch.Tensor:
     from torch.nn.functional import interpolate
 
     if method == "pixel_area":

@@ -37,8 +37,8 @@ class Jpeg(BytesOp):
     """Save as JPEG and read again: libjpeg-turbo on the CPU, the same arithmetic in tensor code on a device.
 
     `gradient` is for tensors that need one, where the tensor code then runs on any device; see
-    `srdata.degrade.jpeg`. Without, no gradient passes. With `variant` "diffjpeg" it is what Real-ESRGAN and its
-    kin train with, in floats on either side: its chroma is 4:2:0, and its qualities are drawn as numbers.
+    `srdata.degrade.jpeg`. Without, no gradient passes. With `variant` "diffjpeg" it is what Real-ESRGAN and
+    its kin train with, in floats on either side: chroma is 4:2:0, and qualities need not be whole.
     """
 
     later: ClassVar[tuple[str, ...]] = ("variant",)
@@ -57,14 +57,14 @@ class Jpeg(BytesOp):
 
     @property
     def gives_levels(self) -> bool:
-        return self.variant == "libjpeg"
+        return self.gradient == "none" and not self.in_floats
 
     @property
-    def gives_levels(self) -> bool:
-        return self.gradient == "none"
+    def in_floats(self) -> bool:
+        return self.variant == "diffjpeg"
 
     def sample(self, rng: np.random.Generator) -> Params:
-        if not self.gives_levels:
+        if self.in_floats:
             return {"quality": uniform(rng, self.quality)}
         return {"quality": integer(rng, self.quality), "subsampling": pick(rng, self.subsampling)}
 
@@ -72,7 +72,7 @@ class Jpeg(BytesOp):
         return through_jpeg(image, params["quality"], params["subsampling"])
 
     def apply(self, x: Array, params: Sequence[Params]) -> Array:
-        if not self.gives_levels:
+        if self.in_floats:
             return self._as_floats(x, params)
         if is_torch(x) and (x.device.type != "cpu" or self.gradient != "none"):
             return alike(x, params, ["subsampling"], self._as_tensors)
@@ -83,7 +83,6 @@ class Jpeg(BytesOp):
 
         images, qualities = cast("torch.Tensor", x), [drawn["quality"] for drawn in params]
         return jpeg(images, qualities, params[0]["subsampling"], self.gradient)
-
 
     def _as_floats(self, x: Array, params: Sequence[Params]) -> Array:
         from srdata.degrade.lossy.diffjpeg import diffjpeg

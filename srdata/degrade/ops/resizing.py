@@ -26,8 +26,8 @@ class Resize(Op):
 
     The methods and their alignment are those of `batch_resize`. `alignment` "corner" lays the
     middle of the first output pixel on that of the first input pixel, as `[::s]` does (KAIR's `shift_pixel`);
-    "factor" places pixels by the factor that was drawn, not by the sizes that it was rounded to, as torch does
-    with a scale_factor (Real-ESRGAN's first resize): by 0.06 LR pixels, or 0.3, up and left of "centre".
+    "factor" places pixels by the factor that was drawn, not by the sizes that it was rounded to, as torch
+    does with a scale_factor (Real-ESRGAN's first resize): that moves images right and down by parts of a pixel.
     Without `clip` a bicubic goes beyond 0–1; with `antialias` as well it is MATLAB's `imresize` of floats.
     """
 
