@@ -25,9 +25,9 @@ class Resize(Op):
     """Resize to a factor of the input size or of the LR size; sizes are rounded down, to 1 at least.
 
     The methods and their alignment are those of `batch_resize`. `alignment` "corner" lays the
-    middle of the first output pixel on that of the first input pixel, as `[::s]` does (KAIR's `shift_pixel`);
+    middle of the first output pixel on that of the first input pixel, as `[::s]` does (KAIR);
     "factor" places pixels by the factor that was drawn, not by the sizes that it was rounded to, as torch
-    does with a scale_factor (Real-ESRGAN's first resize): that moves images right and down by parts of a pixel.
+    does with a scale_factor (Real-ESRGAN's first resize): images move right and down by parts of a pixel.
     Without `clip` a bicubic goes beyond 0–1; with `antialias` as well it is MATLAB's `imresize` of floats.
     """
 
