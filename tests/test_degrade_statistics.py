@@ -1,7 +1,7 @@
 """LR images, against those of the authors' own modules: 20 crops, 20 seeds, and a law for each statistic.
 
 Real-ESRGAN's model in BasicSR makes the others' LR too, by their option files: the code of StableSR and of
-neosr is a copy of its. What a statistic of 400 images says is compared by a two-sample Kolmogorov-Smirnov test.
+neosr is a copy of its. Statistics of 400 images are compared by a two-sample Kolmogorov-Smirnov test.
 """
 
 from __future__ import annotations
