@@ -33,6 +33,7 @@ EXAMPLES: dict[str, list[dict[str, Any]]] = {
         {"to": "lr", "method": "area", "through": [0.6, 1.7]},
         {"factor": [0.5, 2], "odds": {"up": 0.5, "down": 0.5}, "method": ["area", "bilinear"]},
         {"factor": [1, 4], "inverse": True},
+        {"factor": [0.3, 1.5], "method": ["pixel_area", "bilinear", "bicubic"], "alignment": "factor"},
     ],
     "subsample": [{}, {"step": 3}],
     "blur": [
@@ -58,6 +59,7 @@ EXAMPLES: dict[str, list[dict[str, Any]]] = {
         {},
         {"quality": [1, 100], "subsampling": ["4:4:4", "4:2:2", "4:1:1"]},
         {"quality": [1, 100], "subsampling": ["4:4:4", "4:2:2", "4:2:0", "4:1:1"]},
+        {"quality": [1, 100], "variant": "diffjpeg"},
     ],
     "avif": [{}, {"subsampling": ["4:4:4", "4:2:0"]}],
     "halftone": [
@@ -127,6 +129,8 @@ WRONG: list[tuple[str, dict[str, Any], str]] = [
     ("resize", {"factor": 0}, "above 0"),
     ("resize", {"factor": [2, 1]}, "is empty"),
     ("resize", {"to": "lr", "method": "cubic"}, "did you mean 'bicubic'|must be one of"),
+    ("resize", {"to": "lr", "alignment": "factor"}, "alignment factor goes with none of to: lr"),
+    ("jpeg", {"variant": "diffjpeg", "gradient": "cubic"}, "variant diffjpeg has 4:2:0 alone"),
     ("resize", {"factor": [2, 3], "odds": {"up": 1}}, "needs? a factor range that holds 1"),
     ("jpeg", {"quality": 0}, "quality: 0 must be within 1 … 100"),
     ("jpeg", {"subsampling": "4:2:1"}, "subsampling: must be one of .*4:2:0"),

@@ -602,6 +602,17 @@ def test_the_page_names_the_recipes_that_give_each_tensor() -> None:
     assert told == stated
 
 
+def test_the_page_says_where_images_go_that_one_has_to_bring() -> None:
+    section = PAGE.partition("## Images you bring")[2].partition("## ")[0]
+    rows = re.findall(r"^\| ((?:`[\w-]+`(?:, )?)+) \|", section, re.MULTILINE)
+    told = {name for row in rows for name in re.findall(r"[\w-]+", row)}
+    asked = {need for name in NAMES for need in needs(load_paper(name).stages) if not need.known}
+    assert told >= {need.corpus for need in asked}
+    for need in asked:
+        if need.track not in ("bicubic",):
+            assert f"LR_{need.track}/X1" in section, need
+
+
 def given(stage: Stage) -> Iterator[str]:
     """The tensors that a stage states beside LR and HR."""
     yield from (name for name in stage.outputs if name != "pyramid")

@@ -20,7 +20,7 @@ State = Image | NDArray[np.float32]  # uint8 HWC, or float32 NCHW with N = 1: wh
 def walk(way: Way, image: State, lr_size: Size) -> Iterator[tuple[Op, Params, State]]:
     """Lead one image along a way, and yield each op with its parameters and what it made of the image."""
     for op, params in leaves(way, lr_size):
-        if isinstance(op, BytesOp):
+        if isinstance(op, BytesOp) and not op.in_floats:
             image = op.on_bytes(as_bytes(image), params)
         else:
             image = op.apply(as_batch(image), [params])  # type: ignore[assignment]  # numpy in, numpy out

@@ -51,7 +51,7 @@ _BELOW_HALF = 0.5 - 2**-16  # so that pure blue and pure red stay below 128
 _MIDDLE = (((((MIDDLE_COEFFICIENT, *[0] * 7),),),), *[((((0,) * 8,),),)] * 7)  # (8, 1, 1, 1, 8)
 _OFFSETS = (_HALF - MIDDLE, _BELOW_HALF, _BELOW_HALF)
 
-_LUMA_TABLE: _Rows = (
+LUMA_TABLE: _Rows = (
     (16, 11, 10, 16, 24, 40, 51, 61),
     (12, 12, 14, 19, 26, 58, 60, 55),
     (14, 13, 16, 24, 40, 57, 69, 56),
@@ -61,7 +61,7 @@ _LUMA_TABLE: _Rows = (
     (49, 64, 78, 87, 103, 121, 120, 101),
     (72, 92, 95, 98, 112, 100, 103, 99),
 )
-_CHROMA_TABLE: _Rows = (
+CHROMA_TABLE: _Rows = (
     (17, 18, 24, 47, 99, 99, 99, 99),
     (18, 21, 26, 66, 99, 99, 99, 99),
     (24, 26, 56, 99, 99, 99, 99, 99),
@@ -150,7 +150,7 @@ def _tables(quality: Tensor, factors: Factors | None) -> Tensor:
     The groups are as many as a chroma plane, whose blocks all have one table; luma fills several.
     """
     percent = torch.where(quality < 50, 5000 // quality, 200 - 2 * quality)[:, None, None, None]
-    standard = constant((_LUMA_TABLE, _CHROMA_TABLE), quality.device)
+    standard = constant((LUMA_TABLE, CHROMA_TABLE), quality.device)
     steps = ((standard * percent + 50) / 100).floor_().clamp_(1, 255)
     luma, chroma = steps[:, :1], steps[:, 1:].expand(-1, 2, -1, -1)
     if factors is None:

@@ -51,6 +51,7 @@ class Op(Settings):
 
     version: ClassVar[int] = 1  # raise it when the results change for the same parameters
     host_only: ClassVar[bool] = False  # needs a codec or library that only the CPU has
+    later: ClassVar[tuple[str, ...]] = ()  # younger fields, unsaid at their defaults
 
     op: str
 
@@ -69,7 +70,9 @@ class Op(Settings):
 
     @model_serializer(mode="wrap")
     def _with_version(self, plain: SerializerFunctionWrapHandler) -> dict[str, Any]:
-        return {"op": self.op, "version": self.version, **plain(self)}
+        unsaid = {name for name in self.later if getattr(self, name) == type(self).model_fields[name].default}
+        told = {name: value for name, value in plain(self).items() if name not in unsaid}
+        return {"op": self.op, "version": self.version, **told}
 
     @property
     def sets_size(self) -> bool:
@@ -102,6 +105,11 @@ class BytesOp(Op):
     def gives_levels(self) -> bool:
         """Whether batches come in whole 8-bit levels."""
         return True
+
+    @property
+    def in_floats(self) -> bool:
+        """Whether a setting takes it out of 8 bits: then `apply` is to be called, and `on_bytes` is not."""
+        return False
 
     @abstractmethod
     def on_bytes(self, image: Image, params: Params) -> Image:

@@ -229,6 +229,16 @@ def through_bytes(x: Array, params: Sequence[Any], work: Callable[[Image, Any], 
     return torch.from_numpy(np.ascontiguousarray(result)).to(x.device)
 
 
+def by_torch(x: Array, work: Callable[[torch.Tensor], torch.Tensor]) -> Array:
+    """`work` on a batch as a tensor: for what is only there in torch."""
+    if is_torch(x):
+        return work(x)
+    import torch
+
+    made = work(torch.from_numpy(np.ascontiguousarray(x)))
+    return to_batch(list(made.permute(0, 2, 3, 1).numpy()))
+
+
 def select(condition: Any, yes: Any, no: Any) -> Any:
     """`yes` where `condition` holds, else `no`."""
     if isinstance(condition, np.ndarray):

@@ -3,7 +3,7 @@
 The edges of input and output coincide: output pixel i lies at (i + 0.5) · in / out - 0.5, with the ratio of
 the two sizes as they are, also where a factor gave no whole size. The edge is repeated beyond the border.
 "nearest" takes the pixel there, "bilinear" two, "bicubic" four (a = -0.75) along each axis; "area" is the
-exact mean over the area that an output pixel covers, both ways (torch's own "area" takes whole pixels).
+exact mean over the area that an output pixel covers, both ways; "pixel_area" is torch's, of whole pixels.
 "lanczos" is the lanczos3 of `imresize`, and so is every kernel (bicubic: a = -0.5) under `antialias`.
 """
 
@@ -23,7 +23,7 @@ from srdata.resize import imresize
 if TYPE_CHECKING:
     import torch
 
-Method = Literal["nearest", "area", "bilinear", "bicubic", "lanczos"]
+Method = Literal["nearest", "area", "pixel_area", "bilinear", "bicubic", "lanczos"]
 
 _CV2: dict[Method, int] = {
     "nearest": cv2.INTER_NEAREST_EXACT,
@@ -34,14 +34,20 @@ _CV2: dict[Method, int] = {
 _MATLAB: dict[Method, str] = {"bilinear": "bilinear", "bicubic": "bicubic", "lanczos": "lanczos3"}
 
 
-def resize(x: Array, size: tuple[int, int], method: Method, antialias: bool = False) -> Array:
-    """A batch at another (height, width); not clipped."""
-    if size == tuple(x.shape[2:]):
+def resize(
+    x: Array, size: tuple[int, int], method: Method, antialias: bool = False, factor: float | None = None
+) -> Array:
+    """A batch at another (height, width); not clipped.
+
+    With a `factor`, pixel i lies at (i + 0.5) / factor - 0.5 instead, as torch's `interpolate` has it for a
+    scale_factor: where the size is not whole, what is seen moves right and down.
+    """
+    if size == tuple(x.shape[2:]) and factor in (None, 1):
         return x
     if method in _MATLAB and (antialias or method == "lanczos"):
         return _as_matlab(x, size, _MATLAB[method], antialias)
-    if is_torch(x):
-        return _on_tensor(x, size, method)
+    if is_torch(x) or factor or method == "pixel_area":
+        return backend.by_torch(x, lambda images: _on_tensor(images, size, method, factor))
     return backend.each(x, [None] * len(x), lambda image, _: _on_image(image, size, method))
 
 
@@ -66,9 +72,13 @@ def _by_opencv(image: Plane, size: tuple[int, int], method: Method) -> Plane:
     return done.reshape(*size, image.shape[2])
 
 
-def _on_tensor(x: torch.Tensor, size: tuple[int, int], method: Method) -> torch.Tensor:
+def _on_tensor(x: torch.Tensor, size: tuple[int, int], method: Method, factor: float | None) -> torch.Tensor:
     from torch.nn.functional import interpolate
 
+    if method == "pixel_area":
+        return interpolate(x, size, mode="area")
+    if factor and method in ("bilinear", "bicubic"):
+        return _by_factor(x, size, method, factor)
     if method == "area":
         rows, columns = (
             backend.tensor(partial(_areas, *sides), x) for sides in zip(x.shape[2:], size, strict=True)
@@ -77,6 +87,16 @@ def _on_tensor(x: torch.Tensor, size: tuple[int, int], method: Method) -> torch.
     if method == "nearest":
         return interpolate(x, size, mode="nearest-exact")
     return interpolate(x, size, mode=method, align_corners=False)
+
+
+def _by_factor(x: torch.Tensor, size: tuple[int, int], method: Method, factor: float) -> torch.Tensor:
+    """As `interpolate` with this scale_factor, but at a size that may have been rounded otherwise."""
+    from torch import ops
+
+    factors = [factor, factor]
+    if method == "bilinear":
+        return ops.aten.upsample_bilinear2d(x, size, False, *factors)  # type: ignore[no-any-return]  # a tensor
+    return ops.aten.upsample_bicubic2d(x, size, False, *factors)  # type: ignore[no-any-return]  # a tensor
 
 
 def _areas(before: int, after: int) -> NDArray[np.float64]:

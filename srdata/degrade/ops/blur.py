@@ -48,6 +48,7 @@ class Blur(Op):
     """
 
     version: ClassVar[int] = 2
+    later: ClassVar[tuple[str, ...]] = ("clip",)
 
     op: Literal["blur"] = "blur"
     shape: Annotated[dict[Shape, Annotated[float, between(0)]], *ODDS] = Field(default={"iso": 1.0})
@@ -65,6 +66,7 @@ class Blur(Op):
         0.0  # pixels right and down; (s - 1) / 2 goes with `subsample`
     )
     border: PadRule = "reflect"
+    clip: bool = True  # what a sinc throws beyond 0–1 is held within
 
     @model_validator(mode="after")
     def _fits(self) -> Blur:
@@ -109,7 +111,8 @@ class Blur(Op):
         return {"beta": _about_one(rng, self.beta_plateau)} if shape.startswith("plateau") else {}
 
     def apply(self, x: Array, params: Sequence[Params]) -> Array:
-        return backend.held(filter2d(x, (kernel_of(one, self.shift) for one in params), self.border))
+        blurred = filter2d(x, (kernel_of(one, self.shift) for one in params), self.border)
+        return backend.held(blurred) if self.clip else blurred
 
 
 def _about_one(rng: np.random.Generator, span: tuple[float, float]) -> float:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Annotated, ClassVar, Literal, cast, get_args
 
 import numpy as np
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from srdata.degrade.lossy.still_codecs import (
     AvifSubsampling,
@@ -19,9 +19,10 @@ from srdata.degrade.lossy.still_codecs import (
 )
 from srdata.degrade.lossy.video_codecs import VideoCodec, through_video
 from srdata.degrade.model.by_setting import alike
-from srdata.degrade.model.distributions import integer, pick
+from srdata.degrade.model.distributions import integer, pick, uniform
 from srdata.degrade.model.op import BytesOp, Params
 from srdata.degrade.model.ranges import ODDS, IntRange, between
+from srdata.degrade.numerics import backend
 from srdata.degrade.numerics.backend import Array, Image, is_torch
 
 if TYPE_CHECKING:
@@ -36,25 +37,43 @@ class Jpeg(BytesOp):
     """Save as JPEG and read again: libjpeg-turbo on the CPU, the same arithmetic in tensor code on a device.
 
     `gradient` is for tensors that need one, where the tensor code then runs on any device; see
-    `srdata.degrade.jpeg`. Without, no gradient passes.
+    `srdata.degrade.jpeg`. Without, no gradient passes. With `variant` "diffjpeg" it is what Real-ESRGAN and
+    its kin train with, in floats on either side: chroma is 4:2:0, and qualities need not be whole.
     """
+
+    later: ClassVar[tuple[str, ...]] = ("variant",)
 
     op: Literal["jpeg"] = "jpeg"
     quality: Quality = (30, 95)
     subsampling: Annotated[dict[JpegSubsampling, float], *ODDS] = Field(default={"4:2:0": 1.0})
     gradient: JpegGradient = "none"
+    variant: Literal["libjpeg", "diffjpeg"] = "libjpeg"
+
+    @model_validator(mode="after")
+    def _of_variant(self) -> Jpeg:
+        if self.variant == "diffjpeg" and (self.gradient != "none" or set(self.subsampling) != {"4:2:0"}):
+            raise ValueError("variant diffjpeg has 4:2:0 alone, and no gradient")
+        return self
 
     @property
     def gives_levels(self) -> bool:
-        return self.gradient == "none"
+        return self.gradient == "none" and not self.in_floats
+
+    @property
+    def in_floats(self) -> bool:
+        return self.variant == "diffjpeg"
 
     def sample(self, rng: np.random.Generator) -> Params:
+        if self.in_floats:
+            return {"quality": uniform(rng, self.quality)}
         return {"quality": integer(rng, self.quality), "subsampling": pick(rng, self.subsampling)}
 
     def on_bytes(self, image: Image, params: Params) -> Image:
         return through_jpeg(image, params["quality"], params["subsampling"])
 
     def apply(self, x: Array, params: Sequence[Params]) -> Array:
+        if self.in_floats:
+            return self._as_floats(x, params)
         if is_torch(x) and (x.device.type != "cpu" or self.gradient != "none"):
             return alike(x, params, ["subsampling"], self._as_tensors)
         return super().apply(x, params)
@@ -64,6 +83,12 @@ class Jpeg(BytesOp):
 
         images, qualities = cast("torch.Tensor", x), [drawn["quality"] for drawn in params]
         return jpeg(images, qualities, params[0]["subsampling"], self.gradient)
+
+    def _as_floats(self, x: Array, params: Sequence[Params]) -> Array:
+        from srdata.degrade.lossy.diffjpeg import diffjpeg
+
+        qualities = [drawn["quality"] for drawn in params]
+        return backend.by_torch(x, lambda images: diffjpeg(images.clamp(0, 1), qualities))
 
 
 class Webp(BytesOp):

@@ -25,7 +25,9 @@ class Resize(Op):
     """Resize to a factor of the input size or of the LR size; sizes are rounded down, to 1 at least.
 
     The methods and their alignment are those of `batch_resize`. `alignment` "corner" lays the
-    middle of the first output pixel on that of the first input pixel, as `[::s]` does (KAIR's `shift_pixel`).
+    middle of the first output pixel on that of the first input pixel, as `[::s]` does (KAIR);
+    "factor" places pixels by the factor that was drawn, not by the sizes that it was rounded to, as torch
+    does with a scale_factor (Real-ESRGAN's first resize): images move right and down by parts of a pixel.
     Without `clip` a bicubic goes beyond 0–1; with `antialias` as well it is MATLAB's `imresize` of floats.
     """
 
@@ -37,13 +39,15 @@ class Resize(Op):
     through: Factor | None = None  # first to this factor of the input, then on: up-down, down-up
     method: Annotated[dict[Method, Weight], *ODDS] = Field(default={"bicubic": 1.0})
     antialias: bool = False
-    alignment: Literal["centre", "corner"] = "centre"
+    alignment: Literal["centre", "corner", "factor"] = "centre"
     clip: bool = True  # results are held within 0–1
 
     @model_validator(mode="after")
     def _does_something(self) -> Resize:
         if self.to == "input" and self.factor == (1.0, 1.0) and self.through is None:
             raise ValueError("resize changes nothing: give a factor, `through`, or `to: lr`")
+        if self.alignment == "factor" and (self.to == "lr" or self.antialias or self.through):
+            raise ValueError("alignment factor goes with none of to: lr, antialias and through")
         if self.odds and not self.factor[0] <= 1 <= self.factor[1]:
             raise ValueError(f"odds of up and down need a factor range that holds 1, not {list(self.factor)}")
         return self
@@ -85,7 +89,8 @@ class Resize(Op):
         if params["through"]:
             first = scaled(x.shape[2], params["through"]), scaled(x.shape[3], params["through"])
             x = resize(x, first, params["through_method"], self.antialias)
-        return resize(x, size, params["method"], self.antialias)
+        factor = params["factor"] if self.alignment == "factor" else None
+        return resize(x, size, params["method"], self.antialias, factor)
 
 
 def scaled(size: int, factor: float) -> int:
