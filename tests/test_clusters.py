@@ -308,3 +308,29 @@ def test_what_is_no_plan_is_refused(tmp_path: Path, laptop: Path, damage: bytes 
     for act in (lambda: make_part(file, (1, 2), jobs=1), lambda: finish_plan(file)):
         with pytest.raises(SrdataError, match="no plan"):
             act()
+
+
+def test_the_script_for_slurm_makes_the_parts(recipe: Recipe, laptop: Path, tmp_path: Path) -> None:
+    """The line of docs/clusters.md, with the variables that Slurm gives the jobs of an array."""
+    planned(recipe, tmp_path)
+    page = (Path(__file__).parents[1] / "docs/clusters.md").read_text()
+    script = page.partition("```bash\n")[2].partition("```")[0].strip().splitlines()
+    assert len(script) <= 10
+    line = script[-1].replace("srdata ", f"{sys.executable} -m srdata ", 1)
+    path = os.pathsep.join([str(Path(__file__).parents[1]), os.environ.get("PYTHONPATH", "")])
+    jobs = [
+        subprocess.Popen(
+            ["bash", "-c", line],
+            cwd=tmp_path,
+            env={
+                **os.environ,
+                "PYTHONPATH": path,
+                "SLURM_ARRAY_TASK_ID": str(number),
+                "SLURM_ARRAY_TASK_COUNT": "2",
+            },
+        )
+        for number in (1, 2)
+    ]
+    assert [job.wait(timeout=120) for job in jobs] == [0, 0]
+    finish_plan(tmp_path / "plan.parquet")
+    assert same(tmp_path / "set", laptop)

@@ -38,9 +38,9 @@ from srdata.preparation.prepare_set import (
     Log,
     Prepared,
     Settings,
-    adjusted,
     claim_folder,
     declare,
+    looked_up,
     target_of,
     whole_set,
 )
@@ -73,7 +73,8 @@ def write_plan(
     Raises what `prepare` raises before it makes an image, and UsageError where another plan has the folder.
     """
     check_jobs(jobs)
-    chosen = pinned(adjusted(recipe, **settings))
+    chosen, in_folder = looked_up(recipe, settings)
+    chosen = pinned(chosen)
     if chosen.store.layout != "lmdb":
         raise UsageError(f"a plan is for shards, not for the layout {chosen.store.layout}: add --lmdb")
     target = target_of(chosen, Path(root), name).absolute()
@@ -81,7 +82,7 @@ def write_plan(
     with only_one_at(target):
         if done := whole_set(standing(target, chosen), target, log):
             return done
-        found = find_items(chosen, Path(root), Path(from_dir) if from_dir else None)
+        found = find_items(chosen, Path(root), Path(from_dir) if from_dir else None, in_folder)
         header, written = _written(chosen, target, found, skip_bad, Path(plan), jobs, backend)
         claim_folder(target, ours=False, token=header.token)
     log(f"{plan}: {header.images} images in {header.shards} shards for {target}")
