@@ -229,13 +229,7 @@ def make(recipe: Recipe, target: Path, how: Request, log: Log, found: Found | No
             return done
         if there is not None:
             log(f"{target} is damaged ({there.line}): what is wrong is made again")
-        if found is None and recipe.folder is not None:
-            found = find_pairs(recipe)
-        for line in found_lines(recipe, found) if found is not None else ():
-            log(line)
-        if recipe.source is not None and how.from_dir is None:
-            check_download_room(recipe, how.root)
-        items = find_items(recipe, how.root, how.from_dir, found)
+        items = items_to_prepare(recipe, how, log, found)
         log(f"{target}: {len(items)} images")
         check_scales(items, recipe)
         check_set_room(items, recipe, target)
@@ -243,6 +237,17 @@ def make(recipe: Recipe, target: Path, how: Request, log: Log, found: Found | No
             log(f"warning: {problem}")
         claim = claim_folder(target, ours=there is not None)
         return _build(_job(items, recipe, claim, how, there))
+
+
+def items_to_prepare(recipe: Recipe, how: Request, log: Log, found: Found | None) -> list[Item]:
+    """The images of the source, downloaded where they have to be; what is taken and what not is logged."""
+    if found is None and recipe.folder is not None:
+        found = find_pairs(recipe)
+    for line in found_lines(recipe, found) if found is not None else ():
+        log(line)
+    if recipe.source is not None and how.from_dir is None:
+        check_download_room(recipe, how.root)
+    return find_items(recipe, how.root, how.from_dir, found)
 
 
 def _job(items: Sequence[Item], recipe: Recipe, claim: Claim, how: Request, there: Standing | None) -> Job:
