@@ -15,9 +15,10 @@ from typing import Any
 
 import cv2
 import pytest
+from pairs import position_pairs, write_lmdbs
 
 from srdata.errors import SrdataError, StoreError, UsageError
-from srdata.images import read_image
+from srdata.images import read_image, write_png
 from srdata.preparation import finish_plan, make_part, prepare, write_plan
 from srdata.preparation.planned.plan_file import PlanFile
 from srdata.prepared.verification import verify
@@ -223,6 +224,51 @@ def test_parts_in_processes_of_their_own_that_die_and_are_run_again(
     assert same(tmp_path / "set", laptop), "what is finished is left alone"
 
 
+def in_lmdbs(pictures: Path, folder: Path) -> dict[str, Any]:
+    """Pairs in BasicSR's LMDBs, which are no files of their own."""
+    write_lmdbs(folder, position_pairs(Scale(4), [(48, 40)] * 5))
+    return {"splits": ["train"]}
+
+
+def in_folders(pictures: Path, folder: Path) -> dict[str, Any]:
+    for name in sorted(path.name for path in pictures.glob("000[1-5].png")):
+        image = read_image(pictures / name)[:120, :128]
+        for side, some in (("HR", image), ("LR", image[::4, ::4])):
+            write_png(folder / side / name, some)
+    return {}
+
+
+def with_copies(pictures: Path, folder: Path) -> dict[str, Any]:
+    for name in ("0001.png", "0002.png"):
+        shutil.copy(pictures / name, folder / name)
+    return {"copies": "classsr"}
+
+
+@pytest.mark.parametrize("source", [in_lmdbs, in_folders, with_copies])
+def test_what_a_source_holds_besides_images_is_in_the_plan(
+    source: Callable[[Path, Path], dict[str, Any]], pictures: Path, tmp_path: Path
+) -> None:
+    folder = tmp_path / "source"
+    folder.mkdir()
+    settings = {"scale": 4, "lmdb": True, "name": "set", **source(pictures, folder)}
+    alone = prepare(folder, root=tmp_path / "alone", jobs=1, **settings)
+    write_plan(folder, tmp_path / "plan.parquet", root=tmp_path, jobs=1, **settings)
+    make_part(tmp_path / "plan.parquet", (1, 1), jobs=1)
+    finish_plan(tmp_path / "plan.parquet")
+    assert same(tmp_path / "set", alone.path)
+
+
+def test_no_file_is_overwritten_by_a_plan(recipe: Recipe, tmp_path: Path) -> None:
+    (tmp_path / "plan.parquet").write_bytes(b"mine")
+    with pytest.raises(UsageError, match=r"plan\.parquet is no plan"):
+        planned(recipe, tmp_path)
+    (tmp_path / "plan.parquet").unlink()
+    planned(recipe, tmp_path)
+    with pytest.raises(UsageError, match="is another plan already: give another name"):
+        write_plan(recipe.changed(seed=8), tmp_path / "plan.parquet", root=tmp_path, name="two", jobs=1)
+    assert not (tmp_path / "two/.unfinished").exists()
+
+
 def test_the_last_of_all_opens_no_shard(recipe: Recipe, laptop: Path, tmp_path: Path) -> None:
     plan = planned(recipe, tmp_path)
     make_part(plan, (1, 1), jobs=1)
@@ -308,3 +354,29 @@ def test_what_is_no_plan_is_refused(tmp_path: Path, laptop: Path, damage: bytes 
     for act in (lambda: make_part(file, (1, 2), jobs=1), lambda: finish_plan(file)):
         with pytest.raises(SrdataError, match="no plan"):
             act()
+
+
+def test_the_script_for_slurm_makes_the_parts(recipe: Recipe, laptop: Path, tmp_path: Path) -> None:
+    """The line of docs/clusters.md, with the variables that Slurm gives the jobs of an array."""
+    planned(recipe, tmp_path)
+    page = (Path(__file__).parents[1] / "docs/clusters.md").read_text()
+    script = page.partition("```bash\n")[2].partition("```")[0].strip().splitlines()
+    assert len(script) <= 10
+    line = script[-1].replace("srdata ", f"{sys.executable} -m srdata ", 1)
+    path = os.pathsep.join([str(Path(__file__).parents[1]), os.environ.get("PYTHONPATH", "")])
+    jobs = [
+        subprocess.Popen(
+            ["bash", "-c", line],
+            cwd=tmp_path,
+            env={
+                **os.environ,
+                "PYTHONPATH": path,
+                "SLURM_ARRAY_TASK_ID": str(number),
+                "SLURM_ARRAY_TASK_COUNT": "2",
+            },
+        )
+        for number in (1, 2)
+    ]
+    assert [job.wait(timeout=120) for job in jobs] == [0, 0]
+    finish_plan(tmp_path / "plan.parquet")
+    assert same(tmp_path / "set", laptop)

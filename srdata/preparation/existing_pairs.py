@@ -33,12 +33,11 @@ def find_pairs(recipe: Recipe) -> Found:
     return found
 
 
-def as_found(recipe: Recipe, scales: Sequence[Scale] = ()) -> Recipe:
+def as_found(recipe: Recipe, scales: Sequence[Scale], found: Found) -> Recipe:
     """A recipe for a folder, changed so that it takes the LR images that are there, if there are any.
 
     It takes them at `scales`, or at all that every part has. Raises UsageError where there is a choice.
     """
-    found = find_pairs(recipe)
     if found.subimages:
         recipe = recipe.without_windows()
     if (exported := read_export(Path(recipe.folder or ""))) is not None:

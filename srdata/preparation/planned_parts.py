@@ -11,7 +11,7 @@ from collections import Counter
 from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
-from typing import Any, Unpack
+from typing import Unpack
 
 import numpy as np
 import pyarrow as pa
@@ -37,18 +37,20 @@ from srdata.preparation.planned.shard_records import ShardRecord, read_records
 from srdata.preparation.prepare_set import (
     Log,
     Prepared,
+    Request,
     Settings,
-    adjusted,
     claim_folder,
     declare,
+    items_to_prepare,
+    looked_up,
     target_of,
     whole_set,
 )
-from srdata.preparation.source_items import find_items, source_size
+from srdata.preparation.source_items import Item, source_size
 from srdata.preparation.standing_sets import standing
 from srdata.recipes.hub_commit import pinned
 from srdata.recipes.set_recipe import Recipe
-from srdata.store.set_json import SET_FILE, UNFINISHED, read_set
+from srdata.store.set_json import SET_FILE, UNFINISHED, read_set, repair_command
 from srdata.vocabulary import Backend
 
 _SHOWN = 8  # shards named in an error
@@ -73,36 +75,32 @@ def write_plan(
     Raises what `prepare` raises before it makes an image, and UsageError where another plan has the folder.
     """
     check_jobs(jobs)
-    chosen = pinned(adjusted(recipe, **settings))
+    chosen, in_folder = looked_up(recipe, settings)
+    chosen = pinned(chosen)
     if chosen.store.layout != "lmdb":
         raise UsageError(f"a plan is for shards, not for the layout {chosen.store.layout}: add --lmdb")
     target = target_of(chosen, Path(root), name).absolute()
     log(licence_text(chosen))
     with only_one_at(target):
-        if done := whole_set(standing(target, chosen), target, log):
+        there = standing(target, chosen)
+        if done := whole_set(there, target, log):
             return done
-        found = find_items(chosen, Path(root), Path(from_dir) if from_dir else None)
-        header, written = _written(chosen, target, found, skip_bad, Path(plan), jobs, backend)
-        claim_folder(target, ours=False, token=header.token)
+        if there is not None:
+            raise UsageError(f"{target} is damaged ({there.line}): {repair_command(target)}")
+        how = Request(Path(root), Path(from_dir) if from_dir else None, jobs, backend, skip_bad)
+        written = _written(chosen, target, items_to_prepare(chosen, how, log, in_folder), how, Path(plan))
+    header = written.header
     log(f"{plan}: {header.images} images in {header.shards} shards for {target}")
     return written
 
 
-def _written(
-    recipe: Recipe,
-    target: Path,
-    found: Sequence[Any],
-    skip_bad: bool,
-    path: Path,
-    jobs: int,
-    backend: Backend,
-) -> tuple[PlanHeader, PlanFile]:
+def _written(recipe: Recipe, target: Path, found: Sequence[Item], how: Request, path: Path) -> PlanFile:
     chunks = list(chunks_of(found, recipe))
-    sizes = list(in_order(partial(_sizes, recipe=recipe), chunks, jobs=jobs, backend=backend))
+    sizes = list(in_order(partial(_sizes, recipe=recipe), chunks, jobs=how.jobs, backend=how.backend))
     in_group = images_in_group(_counted(sizes, recipe), recipe)
     versions = pixel_versions()
     plain = recipe.resolved() | ({"folder": recipe.folder} if recipe.folder else {})
-    facts = {"target": str(target), "digest": recipe.digest, "skip_bad": skip_bad, "versions": versions}
+    facts = {"target": str(target), "digest": recipe.digest, "skip_bad": how.skip_bad, "versions": versions}
     header = PlanHeader(
         token=token_of(chunks, facts),
         target=target,
@@ -110,11 +108,19 @@ def _written(
         digest=recipe.digest,
         shards=-(-len(found) // in_group),
         images=len(found),
-        skip_bad=skip_bad,
+        skip_bad=how.skip_bad,
         versions=versions,
     )
+    _refuse_overwriting(path, header)
+    claim_folder(target, ours=False, token=header.token)
     write_plan_file(path, chunks, sizes, in_group, header)
-    return header, PlanFile(path, header)
+    return PlanFile(path, header)
+
+
+def _refuse_overwriting(path: Path, header: PlanHeader) -> None:
+    """Raise UsageError where a file is there that is not this very plan."""
+    if path.exists() and PlanFile.read(path).header.token != header.token:
+        raise UsageError(f"{path} is another plan already: give another name, or delete it")
 
 
 def _sizes(chunk: pa.RecordBatch, recipe: Recipe) -> NDArray[np.int32]:

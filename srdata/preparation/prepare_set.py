@@ -17,6 +17,7 @@ from srdata.common.processes.engines import CLUSTERS, check_jobs
 from srdata.common.processes.file_systems import lock_problem
 from srdata.common.processes.one_at_a_time import only_one_at
 from srdata.common.processes.run_claims import Claim
+from srdata.discovery.found_parts import Found
 from srdata.errors import UsageError
 from srdata.images import ImagePolicy
 from srdata.preparation.disk_need import check_download_room, check_set_room
@@ -97,9 +98,15 @@ class Settings(TypedDict, total=False):
 
 def adjusted(recipe: str | Path | Recipe, **settings: Unpack[Settings]) -> Recipe:
     """The recipe of that name (or YAML file, path to images, hf://ORG/NAME) with other settings."""
+    return looked_up(recipe, settings)[0]
+
+
+def looked_up(recipe: str | Path | Recipe, settings: Settings) -> tuple[Recipe, Found | None]:
+    """The same, and what there is in its folder where that was looked through to tell the recipe."""
     scales = scales_of(settings.get("scale"))
+    found = None
     if not isinstance(recipe, Recipe):
-        recipe = _loaded(recipe, scales, settings)
+        recipe, found = _loaded(recipe, scales, settings)
     layout = settings.get("layout") or ("lmdb" if settings.get("lmdb") else recipe.store.layout)
     codec = settings.get("codec") or recipe.store.codec
     changed = recipe.changed(
@@ -115,12 +122,11 @@ def adjusted(recipe: str | Path | Recipe, **settings: Unpack[Settings]) -> Recip
         hub=_hub(recipe, config=settings.get("config"), column=settings.get("column")),
         store={**dict(recipe.store), "layout": layout, "codec": codec},
     )
-    return (
-        changed if changed.windows_fit or "windows" in changed.model_fields_set else changed.without_windows()
-    )
+    fits = changed.windows_fit or "windows" in changed.model_fields_set
+    return changed if fits else changed.without_windows(), found
 
 
-def _loaded(name: str | Path, scales: tuple[Scale, ...], settings: Settings) -> Recipe:
+def _loaded(name: str | Path, scales: tuple[Scale, ...], settings: Settings) -> tuple[Recipe, Found | None]:
     """A recipe by its name; that of a folder takes the LR images in it, unless they are to be made."""
     recipe = read_set_recipe(name)
     hr, lr = settings.get("hr"), settings.get("lr")
@@ -130,11 +136,13 @@ def _loaded(name: str | Path, scales: tuple[Scale, ...], settings: Settings) -> 
         raise UsageError("--lr says how the LR images are called: say by --hr how those of HR are")
     degradation = settings.get("degradation")
     if recipe.folder is None or Path(name).suffix in {".yaml", ".yml"}:
-        return recipe
+        return recipe, None
     if degradation is not None and not degradation.startswith(PUBLISHED):
-        return recipe
+        return recipe, None
     splits = tuple(settings.get("splits", ())) or None
-    return as_found(recipe.changed(degradation=degradation, splits=splits), scales)
+    found = find_pairs(recipe)
+    recipe = as_found(recipe.changed(degradation=degradation, splits=splits), scales, found)
+    return recipe, found if recipe.pairs is None else None  # templates are filled in at its scales
 
 
 def _windows(given: Windows | tuple[int, int, int] | None) -> Windows | None:
@@ -184,11 +192,12 @@ def prepare(
     disk that is full or cannot be written; what is finished is kept, and the same call goes on from there.
     """
     check_jobs(jobs)
-    chosen = pinned(adjusted(recipe, **settings))
+    chosen, found = looked_up(recipe, settings)
+    chosen = pinned(chosen)
     target = target_of(chosen, Path(root), name)
     log(licence_text(chosen))
     how = Request(Path(root), Path(from_dir) if from_dir else None, jobs, backend, skip_bad)
-    return make(chosen, target, how, log)
+    return make(chosen, target, how, log, found)
 
 
 @dataclass(frozen=True)
@@ -203,8 +212,11 @@ class Request:
     thorough: bool = False  # whether files that are there are compared by their hashes, not by size alone
 
 
-def make(recipe: Recipe, target: Path, how: Request, log: Log) -> Prepared:
-    """The set of a recipe at `target`: left as it is, made, gone on with, or mended where it is damaged."""
+def make(recipe: Recipe, target: Path, how: Request, log: Log, found: Found | None = None) -> Prepared:
+    """The set of a recipe at `target`: left as it is, made, gone on with, or mended where it is damaged.
+
+    `found` is what there is in its folder, where that is known.
+    """
     unfinished = target / UNFINISHED
     sure = not how.thorough and not unfinished.exists()
     if sure and (done := whole_set(standing(target, recipe), target, log)):
@@ -217,12 +229,7 @@ def make(recipe: Recipe, target: Path, how: Request, log: Log) -> Prepared:
             return done
         if there is not None:
             log(f"{target} is damaged ({there.line}): what is wrong is made again")
-        found = find_pairs(recipe) if recipe.folder is not None else None
-        for line in found_lines(recipe, found) if found is not None else ():
-            log(line)
-        if recipe.source is not None and how.from_dir is None:
-            check_download_room(recipe, how.root)
-        items = find_items(recipe, how.root, how.from_dir, found)
+        items = items_to_prepare(recipe, how, log, found)
         log(f"{target}: {len(items)} images")
         check_scales(items, recipe)
         check_set_room(items, recipe, target)
@@ -230,6 +237,17 @@ def make(recipe: Recipe, target: Path, how: Request, log: Log) -> Prepared:
             log(f"warning: {problem}")
         claim = claim_folder(target, ours=there is not None)
         return _build(_job(items, recipe, claim, how, there))
+
+
+def items_to_prepare(recipe: Recipe, how: Request, log: Log, found: Found | None) -> list[Item]:
+    """The images of the source, downloaded where they have to be; what is taken and what not is logged."""
+    if found is None and recipe.folder is not None:
+        found = find_pairs(recipe)
+    for line in found_lines(recipe, found) if found is not None else ():
+        log(line)
+    if recipe.source is not None and how.from_dir is None:
+        check_download_room(recipe, how.root)
+    return find_items(recipe, how.root, how.from_dir, found)
 
 
 def _job(items: Sequence[Item], recipe: Recipe, claim: Claim, how: Request, there: Standing | None) -> Job:

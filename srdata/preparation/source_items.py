@@ -29,7 +29,7 @@ from srdata.store.folder_names import SPLITS
 from srdata.vocabulary import Split
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Item:
     """One image of the source: its HR file, and its published LR files by scale."""
 
@@ -66,9 +66,13 @@ def find_items(
     else:
         items = list(_in_manifest(recipe, root, from_dir))
     items = [one for item in _kept(_told_apart(items), recipe) for one in (item, *_copies(item, recipe))]
-    items = [replace(item, key=_stored_key(item.key, recipe)) for item in items]
+    items = [_under(_stored_key(item.key, recipe), item) for item in items]
     _refuse_twins(items)
     return items
+
+
+def _under(key: str, item: Item) -> Item:
+    return item if item.key == key else replace(item, key=key)
 
 
 def _stored_key(key: str, recipe: Recipe) -> str:
@@ -79,10 +83,8 @@ def _stored_key(key: str, recipe: Recipe) -> str:
 
 def _told_apart(items: list[Item]) -> list[Item]:
     """The images with their split in their keys, where two splits hold the same keys, as RealSR's do."""
-    splits: dict[str, set[Split]] = {}
-    for item in items:
-        splits.setdefault(item.key, set()).add(item.split)
-    if all(len(some) == 1 for some in splits.values()):
+    splits: dict[str, Split] = {}
+    if all(splits.setdefault(item.key, item.split) == item.split for item in items):
         return items
     return [replace(item, key=f"{item.split}/{item.key}") for item in items]
 

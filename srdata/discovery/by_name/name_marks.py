@@ -54,6 +54,7 @@ _ATTACHED = re.compile(  # 0001x4, 0001hr
     rf"(?P<key>.*?(?:[^\W_](?=x)|\d(?=[a-w])))(?P<mark>x{_NUMBER}[mdw]?\d*|(?:hr|gt|hq|lr|lq)(?:x{_NUMBER})?)",
     re.IGNORECASE,
 )
+_LETTER = re.compile(r"[^\W\d_]")  # every mark of an image has one
 _CHUNK = re.compile(r"[^\s_+()\[\].-]+(?:(?<=\d)\.(?=\d)[^\s_+()\[\].-]+)*")
 
 
@@ -133,6 +134,8 @@ def marks_of_image(stem: str) -> tuple[Marks, str]:
     >>> marks_of_image("Canon_001_HR")[1], marks_of_image("0001x4")[1], marks_of_image("img7LR")[1]
     ('Canon_001', '0001', 'img7')
     """
+    if _LETTER.search(stem) is None:  # 0001, as a million may be called
+        return Marks(), stem
     attached = _ATTACHED.fullmatch(stem)
     chunks = [(found.start(), found.end()) for found in _CHUNK.finditer(stem)]
     ends = [*chunks]
