@@ -12,7 +12,7 @@ ROWS: tuple[tuple[str, ...], ...] = (
     ("errors", "vocabulary", "moved"),
     ("rng", "scale", "catalog"),
     ("common",),
-    ("images", "colour", "resize"),
+    ("images", "colour", "resize", "triton_kernels"),
     ("degrade", "store", "hub", "fetch", "dihedral"),
     ("augment", "recipes"),
     ("prepared",),

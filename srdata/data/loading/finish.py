@@ -16,10 +16,10 @@ from srdata.augment.flips import Dihedral
 from srdata.augment.pipeline import Step
 from srdata.common.tensors.device_copies import sent
 from srdata.common.tensors.torch_settings import own_settings
+from srdata.data.crops.indexed_crops import turned
 from srdata.data.crops.regions import Spot
-from srdata.data.crops.to_tensor import opened
 from srdata.data.loading.batch import Batch
-from srdata.data.loading.in_memory import Picks, gathered, turned
+from srdata.data.loading.in_memory import Picks, gathered
 from srdata.data.loading.model_input import ModelInput
 from srdata.data.loading.online_lr import Address, Making, Place, Rescaling
 from srdata.data.sampling.schedule import Moment, Schedule, at, every
@@ -54,14 +54,15 @@ class Raw(NamedTuple):
     number: int  # of the batch in its epoch
     moment: Moment
 
-    def on(self, device: torch.device) -> dict[str, Tensor]:
-        """The sides that it has on a device, turned as drawn, not waiting for them."""
+    def on(self, device: torch.device, dtype: torch.dtype, channels_last: bool) -> dict[str, Tensor]:
+        """The sides that it has on a device, turned as drawn and `opened`, not waiting for them."""
         if isinstance(self.lr, Tensor) and isinstance(self.hr, Tensor):
-            found = [sent(side, device) for side in (self.lr, self.hr)]
+            sides = [sent(side, device) for side in (self.lr, self.hr)]
             turns = np.array(self.turns) if self.to_turn and self.turns else None
-            found = [turned(side, turns) if turns is not None and side.numel() else side for side in found]
+            found = [turned(side, turns, dtype, channels_last) for side in sides]
         else:
-            found = gathered([self.lr, self.hr], device)  # type: ignore[list-item]  # both are picked
+            picked: Any = [self.lr, self.hr]
+            found = gathered(picked, device, dtype, channels_last)
         return {name: side for name, side in zip(("lr", "hr"), found, strict=True) if side.numel()}
 
 
@@ -109,7 +110,7 @@ class Finish:
     def _batch(self, raw: Raw, drawn: Parameters, device: torch.device) -> Batch:
         making, augment = self._steps(raw)
         whole = making is not None or not (self.model_input.bytes and augment.bytes_too)
-        sides = {name: self._opened(side, whole) for name, side in raw.on(device).items()}
+        sides = raw.on(device, torch.float32 if whole else torch.uint8, self.model_input.channels_last)
         if isinstance(making, Rescaling):  # which turns what it makes; that is not to be altered any more
             sides = _made(_augmented(sides, augment, drawn), making, drawn)
         else:
@@ -120,9 +121,6 @@ class Finish:
         if raw.labels is not None:
             tensors["label"] = sent(torch.tensor(raw.labels), device)
         return Batch(tensors, raw.keys, _notes(raw, drawn), self.scale)
-
-    def _opened(self, side: Tensor, whole: bool) -> Tensor:
-        return opened(side, torch.float32 if whole else torch.uint8, self.model_input.channels_last)
 
     def _upsampled(self, sides: dict[str, Tensor]) -> dict[str, Tensor]:
         if self.model_input.upsample is None or "lr" not in sides:

@@ -1,7 +1,7 @@
 """Keeping all images whole in the memory of a device.
 
 There the images of a side lie one after another in one tensor of pixels, and the crops of a batch are
-gathered by one indexed copy: by whoever finishes the batch, on its stream. Reading only picks their places.
+gathered by whoever finishes it, on its stream. Reading only picks their places.
 """
 
 from __future__ import annotations
@@ -13,8 +13,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from srdata.common.tensors.device_copies import META, sent_together
+from srdata.common.tensors.device_copies import sent_together
 from srdata.data.crops.drawn_crops import Drawn
+from srdata.data.crops.indexed_crops import Indexed, cropped
 from srdata.data.crops.whole_pairs import whole_pair
 from srdata.data.pair_sources.sources import PairSource
 from srdata.dihedral.array_turns import turned_places
@@ -87,7 +88,7 @@ class ResidentSide:
         self._starts = np.cumsum(areas) - areas
         self._sizes = sizes
         try:
-            self._pixels = torch.empty(int(areas.sum()), channels, dtype=torch.uint8, device=device)
+            self.pixels = torch.empty(int(areas.sum()), channels, dtype=torch.uint8, device=device)
         except torch.OutOfMemoryError as error:
             raise StorageFullError(
                 f"{int(areas.sum()) * channels / 1e9:.1f} GB of images do not fit into the memory of "
@@ -97,7 +98,7 @@ class ResidentSide:
     def put(self, image: int, pixels: Pixels) -> None:
         start = int(self._starts[image])
         flat = torch.from_numpy(pixels.reshape(-1, pixels.shape[-1]))
-        self._pixels[start : start + len(flat)].copy_(flat)
+        self.pixels[start : start + len(flat)].copy_(flat)
 
     def pick(self, images: Integers, corners: Integers, shape: tuple[int, ...]) -> Picks:
         """Crops of this shape, mirrored where they lie beyond their images."""
@@ -108,27 +109,16 @@ class ResidentSide:
         )
         return Picks(self, self._starts[images, None] + rows * sizes[:, 1:], columns)
 
-    def gather(self, rows: Tensor, columns: Tensor) -> Tensor:
-        """The pixels at these places, uint8 (count, height, width, channels)."""
-        places = rows[:, :, None] + columns[:, None]
-        if places.is_meta:
-            return torch.empty((*places.shape, self._pixels.shape[1]), dtype=torch.uint8, device=META)
-        return self._pixels[places]
 
+def gathered(
+    sides: Sequence[Sequence[Picks]], device: torch.device, dtype: torch.dtype, channels_last: bool
+) -> list[Tensor]:
+    """Each side of a batch, of what was picked of one data set after another; one copy goes to the device.
 
-def gathered(sides: Sequence[Sequence[Picks]], device: torch.device) -> list[Tensor]:
-    """Each side of a batch, of what was picked of one data set after another; one copy goes to the device."""
+    They are what `opened` gives: (count, channels, height, width).
+    """
     picks = [one for side in sides for one in side]
     places = sent_together(device, *(numbers for one in picks for numbers in one[1:]))
     pairs = iter(zip(places[::2], places[1::2], strict=True))
-    found = [[one.side.gather(*next(pairs)) for one in side] for side in sides]
-    return [parts[0] if len(parts) == 1 else torch.cat(parts) for parts in found]
-
-
-def turned(crops: Tensor, turns: Integers) -> Tensor:
-    """Crops (count, height, width, channels) on a device, each by its turn."""
-    count, height, width, channels = crops.shape
-    rows = np.arange(count)[:, None] * (height * width) + np.arange(height) * width
-    columns = np.broadcast_to(np.arange(width), (count, width))
-    down, right = sent_together(crops.device, *turned_places(rows, columns, turns))
-    return crops.reshape(-1, channels)[down[:, :, None] + right[:, None]]
+    found = [[Indexed(one.side.pixels, *next(pairs)) for one in side] for side in sides]
+    return [cropped(parts, dtype, channels_last) for parts in found]

@@ -15,13 +15,15 @@ from __future__ import annotations
 from collections.abc import Sequence
 from itertools import accumulate
 
+import numpy as np
 import torch
 from torch import Tensor
 from torch.nn.functional import pad
 
 from srdata.common.tensors.device_copies import sent
-from srdata.degrade.lossy.jpeg_chroma import Factors, grown, shrunk
+from srdata.degrade.lossy.jpeg_chroma import Factors, for_kernels, grown, shrunk
 from srdata.degrade.lossy.jpeg_dct import (
+    BASIS,
     BLOCK,
     MIDDLE,
     MIDDLE_COEFFICIENT,
@@ -33,6 +35,7 @@ from srdata.degrade.lossy.still_codecs import JpegGradient, JpegSubsampling
 from srdata.degrade.numerics import backend
 from srdata.degrade.numerics.device_constants import constant
 from srdata.errors import UnknownNameError, UsageError
+from srdata.triton_kernels.when_used import agreed
 
 _FACTORS: dict[str, tuple[int, int]] = {"4:4:4": (1, 1), "4:2:2": (2, 1), "4:2:0": (2, 2), "4:1:1": (4, 1)}
 
@@ -69,6 +72,7 @@ CHROMA_TABLE: _Rows = (
     *[(99,) * 8] * 4,
 )
 
+_KERNEL_DTYPES = (torch.uint8, torch.float32)  # see `srdata.triton_kernels`
 _AWAY_FROM_ZERO = 1 + 2**-20  # turns a tie of coefficients into the larger one, and nothing else
 
 
@@ -118,10 +122,35 @@ def jpeg(
     with backend.own_settings(image), torch.set_grad_enabled(wanted):
         factors = _FACTORS[subsampling] if image.shape[1] == 3 else None
         tables = sent(_tables(_qualities(quality, len(image)), factors), image.device)
-        levels = _levels(image, rounding)
-        if factors is None:
-            return _like(image, _grey(levels, tables, rounding))
-        return _like(image, _colour(levels, tables, factors, rounding))
+        by_kernels = gradient == "none" and image.dtype in _KERNEL_DTYPES
+        if by_kernels and agreed(_trial, image.device, image.dtype, factors):
+            return _by_kernels(image, tables, factors)
+        return _plainly(image, tables, factors, rounding)
+
+
+def _plainly(image: Tensor, tables: Tensor, factors: Factors | None, rounding: Rounding) -> Tensor:
+    levels = _levels(image, rounding)
+    if factors is None:
+        return _like(image, _grey(levels, tables, rounding))
+    return _like(image, _colour(levels, tables, factors, rounding))
+
+
+def _by_kernels(image: Tensor, tables: Tensor, factors: Factors | None) -> Tensor:
+    from srdata.triton_kernels import jpeg_kernels
+
+    matrices = (BASIS, _TO_YCC, _OFFSETS, _CHROMA_TO_RGB)
+    basis, *colours = (constant(matrix, image.device) for matrix in matrices)
+    numbers = jpeg_kernels.Numbers(basis, tables[1, :, :, :, 0], *colours)
+    return jpeg_kernels.coded(image, numbers, for_kernels(factors or (1, 1), image.shape[3]))
+
+
+def _trial(device: torch.device, dtype: torch.dtype, factors: Factors | None) -> tuple[Tensor, Tensor]:
+    """What the kernels and plain torch make of noise, also halfway between levels."""
+    halves = np.random.default_rng(0).integers(0, 511, (3, 3 if factors else 1, 37, 41))
+    image = torch.from_numpy(halves / 510 if dtype.is_floating_point else halves // 2).to(device, dtype)
+    tables = _tables(torch.tensor([5, 60, 98]), factors).to(device)
+    rounding = _ROUNDINGS["none"]
+    return _by_kernels(image, tables, factors), _plainly(image, tables, factors, rounding)
 
 
 def _check(image: Tensor, subsampling: str, gradient: str) -> None:

@@ -8,11 +8,16 @@ Source: libjpeg-turbo, jcsample.c and jcprepct.c (down), jdsample.c (up).
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from torch import Tensor
 from torch.nn.functional import avg_pool2d, interpolate
 
 from srdata.degrade.lossy.jpeg_dct import MIDDLE, Rounding
 from srdata.degrade.numerics.device_constants import constant
+
+if TYPE_CHECKING:
+    from srdata.triton_kernels.jpeg_kernels import Chroma
 
 Factors = tuple[int, int]
 
@@ -40,12 +45,24 @@ def grown(planes: Tensor, factors: Factors, rounding: Rounding) -> Tensor:
     Fourfold and very narrow chroma is repeated instead. `planes` must end where the picture's chroma ends.
     """
     across, down = factors
-    if factors not in _GROW_BIAS or planes.shape[-1] < _LEAST_WIDTH:
+    if not _smooth(factors, planes.shape[-1]):
         wide = planes.repeat_interleave(across, -1) if across > 1 else planes
         return (wide.repeat_interleave(down, -2) if down > 1 else wide) - MIDDLE
     size = planes.shape[-2] * down, planes.shape[-1] * across
     wide = interpolate(planes, size, mode="bilinear")
     return rounding.floor(_biased(wide, [bias / 4**down - MIDDLE for bias in _GROW_BIAS[factors]]))
+
+
+def _smooth(factors: Factors, width: int) -> bool:
+    return factors in _GROW_BIAS and width >= _LEAST_WIDTH
+
+
+def for_kernels(factors: Factors, width: int) -> Chroma:
+    """The same for the kernels, of pictures of that width."""
+    from srdata.triton_kernels.jpeg_kernels import Chroma
+
+    shrink, grow = _SHRINK_BIAS.get(factors, (0, 0)), _GROW_BIAS.get(factors, (0, 0))
+    return Chroma(*factors, shrink, grow, _smooth(factors, -(-width // factors[0])))
 
 
 def _biased(planes: Tensor, bias: list[float]) -> Tensor:

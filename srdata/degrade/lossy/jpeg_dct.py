@@ -44,14 +44,14 @@ _HALF_BASIS = (
     (4433, -10704, 10704, -4433),
     (2260, -6436, 9633, -11363),
 )
-_BASIS = tuple(
+BASIS = tuple(
     (*half, *(sign * sample for sample in reversed(half)))
     for half, sign in zip(_HALF_BASIS, (1, -1) * 4, strict=True)
 )  # (function, sample)
-_LOWER = tuple(tuple((weight + 64) % 128 - 64 for weight in row) for row in _BASIS)
+_LOWER = tuple(tuple((weight + 64) % 128 - 64 for weight in row) for row in BASIS)
 _UPPER = tuple(
     tuple((weight - low) // 128 for weight, low in zip(*rows, strict=True))
-    for rows in zip(_BASIS, _LOWER, strict=True)
+    for rows in zip(BASIS, _LOWER, strict=True)
 )
 
 
@@ -72,7 +72,7 @@ class Rounding(NamedTuple):
 def forward_dct(samples: Tensor, rounding: Rounding) -> Tensor:
     """libjpeg's coefficients, 8 times too large as it leaves them, of integers -128 … 127."""
     by_rows, by_columns = _FORWARD_SHIFTS
-    half, basis = constant((0.5,), samples.device), _scaled(_BASIS, by_rows, samples.device)
+    half, basis = constant((0.5,), samples.device), _scaled(BASIS, by_rows, samples.device)
     rows = rounding.floor(torch.addmm(half, samples.reshape(-1, BLOCK), basis.T))
     lower, upper = _split(by_columns, samples.device)
     columns = rows.view(BLOCK, -1)
