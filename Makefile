@@ -1,4 +1,4 @@
-.PHONY: all format-check format lint types test
+.PHONY: all format-check format lint types test docs
 
 all: format-check lint types test
 
@@ -17,3 +17,6 @@ types:
 
 test:
 	python -m pytest
+
+docs:
+	python -m sphinx -E -W --keep-going -q -b html docs build/site

@@ -60,8 +60,7 @@ def load_network(
                   state_dict, model_state_dict or model; `factory` makes the module that takes them, a
                   function without arguments or its name MODULE:FUNCTION. Without one, spandrel finds out
                   the architecture.
-        .pt2      a program by torch.export
-        TorchScript
+        program   by torch.export (.pt2) or torch.jit (TorchScript)
 
     Weights are read with `weights_only=True`: no pickle is run. A program runs code of whoever made it when
     it is read, so it needs `trust`. The scale is found by running the network on a small grey image. The
