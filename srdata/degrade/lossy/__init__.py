@@ -1,5 +1,6 @@
 """What lossy image and video files do to pixels.
 
+diffjpeg          JPEG in floats, as Real-ESRGAN and its kin train with
 jpeg              JPEG on tensors, as libjpeg-turbo makes it
 jpeg_chroma       its chroma, reduced and enlarged
 jpeg_dct          its DCT, rounded as there
