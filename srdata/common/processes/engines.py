@@ -103,15 +103,16 @@ def _threads(jobs: int) -> Iterator[Workers]:
 @contextmanager
 def _processes(jobs: int) -> Iterator[Workers]:
     lasting = threading.current_thread() is threading.main_thread()
-    executor = get_reusable_executor(
-        jobs,
-        initializer=end_with_parent,
-        initargs=(os.getpid(), lasting),
-        env=dict.fromkeys(_LIBRARY_THREADS, str(max(1, joblib.cpu_count() // jobs))),
-    )
+    with _deaf_processes():  # among them one that looks after what the others share
+        executor = get_reusable_executor(
+            jobs,
+            initializer=end_with_parent,
+            initargs=(os.getpid(), lasting),
+            env=dict.fromkeys(_LIBRARY_THREADS, str(max(1, joblib.cpu_count() // jobs))),
+        )
 
     def submit(*call: Any) -> Future[Any]:
-        with _deaf_processes():  # which are started when they are needed
+        with _deaf_processes():  # the others, which are started when they are needed
             future: Future[Any] = executor.submit(_alone, *call)
         return future
 
