@@ -80,15 +80,18 @@ def write_plan(
     if chosen.store.layout != "lmdb":
         raise UsageError(f"a plan is for shards, not for the layout {chosen.store.layout}: add --lmdb")
     target = target_of(chosen, Path(root), name).absolute()
+    if (path := Path(plan)).exists():  # before the images are looked at
+        there = PlanFile.read(path).header
+        _refuse_overwriting(path, (there.target, there.digest) == (target, chosen.digest))
     log(licence_text(chosen))
     with only_one_at(target):
-        there = standing(target, chosen)
-        if done := whole_set(there, target, log):
+        stands = standing(target, chosen)
+        if done := whole_set(stands, target, log):
             return done
-        if there is not None:
-            raise UsageError(f"{target} is damaged ({there.line}): {repair_command(target)}")
+        if stands is not None:
+            raise UsageError(f"{target} is damaged ({stands.line}): {repair_command(target)}")
         how = Request(Path(root), Path(from_dir) if from_dir else None, jobs, backend, skip_bad)
-        written = _written(chosen, target, items_to_prepare(chosen, how, log, in_folder), how, Path(plan))
+        written = _written(chosen, target, items_to_prepare(chosen, how, log, in_folder), how, path)
     header = written.header
     log(f"{plan}: {header.images} images in {header.shards} shards for {target}")
     return written
@@ -111,15 +114,15 @@ def _written(recipe: Recipe, target: Path, found: Sequence[Item], how: Request, 
         skip_bad=how.skip_bad,
         versions=versions,
     )
-    _refuse_overwriting(path, header)
+    _refuse_overwriting(path, not path.exists() or PlanFile.read(path).header == header)
     claim_folder(target, ours=False, token=header.token)
     write_plan_file(path, chunks, sizes, in_group, header)
     return PlanFile(path, header)
 
 
-def _refuse_overwriting(path: Path, header: PlanHeader) -> None:
-    """Raise UsageError where a file is there that is not this very plan."""
-    if path.exists() and PlanFile.read(path).header.token != header.token:
+def _refuse_overwriting(path: Path, same: bool) -> None:
+    """Raise UsageError where a file is another plan than the one that is to be written."""
+    if not same:
         raise UsageError(f"{path} is another plan already: give another name, or delete it")
 
 
