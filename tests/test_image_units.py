@@ -41,20 +41,21 @@ def one_shard(folder: Path, layout: str = "lmdb", degradation: str = "bicubic") 
 
 
 NOTING = """
-import os, sys
+import os, sys, time
 from pathlib import Path
 from srdata.common.processes import engines
 from srdata.preparation import layout_folder, layout_lmdb, prepare
 from srdata.recipes.set_recipe import Recipe, Store
 from srdata.scale import Scale
 
-folder, root, layout, jobs = sys.argv[1:]
+folder, root, layout, jobs, pause = sys.argv[1:]
 made = layout_lmdb.make_layers
 
 def noted(source, recipe):
     "Where each image was made."
     with open(Path(root) / "made", "a") as file:
         file.write(f"{os.getpid()} {source.item.key}\\n")
+    time.sleep(float(pause))
     return made(source, recipe)
 
 def noting(*_):
@@ -76,9 +77,12 @@ if __name__ == "__main__":
 """
 
 
-def started(folder: Path, root: Path, layout: str, jobs: int = 2) -> subprocess.Popen[bytes]:
-    """A run that notes in `root`/made which process makes which image."""
-    command = [sys.executable, "-W", "ignore", "-c", NOTING, str(folder), str(root), layout, str(jobs)]
+def started(
+    folder: Path, root: Path, layout: str, jobs: int = 2, pause_s: float = 0
+) -> subprocess.Popen[bytes]:
+    """A run that notes in `root`/made which process makes which image, and waits before it does."""
+    arguments = map(str, (folder, root, layout, jobs, pause_s))
+    command = [sys.executable, "-W", "ignore", "-c", NOTING, *arguments]
     return subprocess.Popen(command, start_new_session=True)
 
 
@@ -109,7 +113,7 @@ def test_a_set_of_one_shard_is_made_by_all_processes_to_the_same_bytes(
 def test_a_run_that_is_ended_loses_the_images_in_flight_at_most(
     pictures: Path, tmp_path: Path, layout: str, end: signal.Signals
 ) -> None:
-    run = started(pictures, tmp_path, layout)
+    run = started(pictures, tmp_path, layout, pause_s=0.3)
     while len(made(tmp_path)) < 6:
         assert run.poll() is None
         time.sleep(0.005)
