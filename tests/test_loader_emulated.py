@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager
 from itertools import islice
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -23,10 +24,11 @@ from emulated_cuda import (
 )
 from pairs import write_shards
 
-from srdata import Loader, PairedDataset, imresize
+from srdata import Loader, PairedDataset, imresize, triton_kernels
 from srdata.augment import PRESETS, load_augment
 from srdata.catalog import Shelf, names
 from srdata.data import ArbitraryScale
+from srdata.data.crops import indexed_crops
 from srdata.data.loading.epoch_plan import Job, Plan
 from srdata.degrade import replay
 from srdata.degrade.chain import load_chain, load_device_chain
@@ -338,6 +340,24 @@ def test_apples_device_crops_and_augments(device: Emulated, data: PairedDataset)
         assert differing(data, 3, "mps", 1e-3, workers=0, **settings) == []
     with pytest.raises(UsageError, match="degrade= runs on the CPU and on CUDA: give device='cpu'"):
         Loader(data, 4, device="mps", degrade="bicubic")
+
+
+@pytest.mark.parametrize("residency", ["host", "device"])
+def test_the_crop_kernel_finds_what_was_staged_for_plain_torch(
+    device: Emulated, data: PairedDataset, residency: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """With plain torch in the place of the kernel, which the emulation cannot launch."""
+    calls = []
+
+    def cropped(pixels: Any, rows: Any, columns: Any, white: Any, channels_last: bool) -> Any:
+        calls.append(white)
+        return pixels[rows[:, :, None] + columns[:, None]].permute(0, 3, 1, 2) / white
+
+    monkeypatch.setattr(triton_kernels, "crop_kernel", SimpleNamespace(cropped=cropped), raising=False)
+    monkeypatch.setattr(indexed_crops, "agreed", lambda _, device, *kind: device.type == "cuda")
+    assert differing(data, 4, residency=residency, **PLAIN) == []
+    assert len(calls) >= 8
+    assert not device.races
 
 
 def test_the_emulation_finds_what_is_wrong(device: Emulated) -> None:
