@@ -12,7 +12,7 @@ import sys
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
-from docs import augments, papers, protocols, rooms
+from docs import augments, papers, protocols, rooms, tutorial
 from docs.pictures import as_png, hr_and_degraded, picture
 from docs.settings import as_yaml
 from srdata import catalog
@@ -42,6 +42,7 @@ def main() -> int:
             write_png(PICTURES / f"{name}.png", as_png(picture(name)), level=9)
     if not arguments.ops:
         write_png(DOCS / "images" / "degradations.png", as_png(hr_and_degraded()), level=9)
+        tutorial.write_pictures()
     for path, text in pages.items():
         path.write_text(text)
     return 0

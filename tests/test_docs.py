@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 import yaml
 
+from docs.tutorial import follow
 from srdata import Loader, catalog, prepare
 from srdata.augment import AUGMENTATIONS, PRESETS, Sides, load_augment
 from srdata.catalog import Shelf
@@ -157,6 +158,18 @@ def test_python_of_training_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     names = names_after(TRAINING)
     for name in ("tasks", "easy_first", "both", "unpaired", "validation"):
         assert next(iter(names[name])).keys
+
+
+def test_the_first_ten_minutes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Every command and all Python of docs/start.md, in an empty folder, with one batch instead of 200."""
+    monkeypatch.chdir(tmp_path)
+    text = (REPOSITORY / "docs/start.md").read_text()
+    assert text.count("repeat=320") == 2
+    names = follow(text.replace("repeat=320", "repeat=2"))
+    assert names["loss"] < 0.5
+    assert {path.name for path in tmp_path.glob("*.*")} >= {"pairs.png", "steps.png", "report.html"}
+    for title, side in (("lr", 32), ("hr", 128)):
+        assert getattr(names["batch"], title).shape == (8, 3, side, side)
 
 
 @pytest.mark.parametrize("page", sorted((REPOSITORY / "docs").glob("*.md")), ids=lambda page: page.name)

@@ -77,7 +77,7 @@ def test_a_browser_asks_for_files_alone_and_has_nothing_to_complain_of(site: Pat
     if path is None:
         pytest.skip("no Chromium here")
     with Browser(path) as browser:
-        for name in ("index", "degradations", "reference/srdata.data", "reference/commands"):
+        for name in ("index", "start", "degradations", "reference/srdata.data", "reference/commands"):
             for width in (400, 1280):
                 browser.open(site / f"{name}.html", width)
                 assert browser.complaints() == []
