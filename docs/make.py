@@ -12,7 +12,7 @@ import sys
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
-from docs import augments, papers, protocols, rooms, tutorial
+from docs import augments, papers, protocols, recipe_keys, rooms, tutorial
 from docs.pictures import as_png, hr_and_degraded, picture
 from docs.settings import as_yaml
 from srdata import catalog
@@ -125,6 +125,7 @@ def _unwrapped(text: str) -> str:
 PAGES: dict[str, dict[str, Callable[[], str]]] = {
     "architecture.md": {"rooms": rooms.picture},
     "degradations.md": {"presets": presets, "ops": ops},
+    "recipe-files.md": {"set keys": recipe_keys.set_keys, "paper keys": recipe_keys.paper_keys},
     "recipes.md": {"systems": papers.systems},
     "augmentations.md": {"presets": augments.presets, "augmentations": augments.augmentations},
     "evaluation.md": {

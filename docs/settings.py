@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from typing import Any, Literal, get_args, get_origin
 
 import yaml
+from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
 from docs.shown import needed
@@ -20,7 +21,7 @@ from srdata.degrade.model.op import Op, name_of
 def as_yaml(kind: type[Op]) -> str:
     """Every setting of an op with its default (or a value that it needs), as a step of a recipe."""
     lines = [f"op: {name_of(kind)}"]
-    comments = _comments(kind)
+    comments = comments_of(kind)
     for name, field in kind.model_fields.items():
         if name != "op":
             lines += _setting(kind, name, field, comments.get(name, ""))
@@ -63,11 +64,13 @@ def _alternatives(annotation: Any) -> list[str]:
     return [name for part in get_args(annotation) for name in _alternatives(part)]
 
 
-def _comments(kind: type[Op]) -> dict[str, str]:
-    return {name: told for base in reversed(kind.__mro__) if issubclass(base, Op) for name, told in _of(base)}
+def comments_of(kind: type[BaseModel]) -> dict[str, str]:
+    """What stands beside the fields of a model in its code, by the name of the field."""
+    bases = [base for base in reversed(kind.__mro__) if issubclass(base, BaseModel) and base is not BaseModel]
+    return {name: told for base in bases for name, told in _of(base)}
 
 
-def _of(kind: type[Op]) -> Iterator[tuple[str, str]]:
+def _of(kind: type[BaseModel]) -> Iterator[tuple[str, str]]:
     """The fields of a class, each with the comments on its lines."""
     source = textwrap.dedent(inspect.getsource(kind))
     beside = {
@@ -75,8 +78,11 @@ def _of(kind: type[Op]) -> Iterator[tuple[str, str]]:
         for token in tokenize.generate_tokens(io.StringIO(source).readline)
         if token.type == tokenize.COMMENT
     }
+    code = [line.strip() for line in source.splitlines()]
     [body] = ast.parse(source).body
     for node in ast.walk(body):
         if isinstance(node, ast.AnnAssign) and isinstance(node.target, ast.Name):
             lines = range(node.lineno, (node.end_lineno or node.lineno) + 1)
-            yield node.target.id, " ".join(beside[line] for line in lines if line in beside)
+            above = [text.lstrip("# ") for text in code[node.lineno - 2 : node.lineno - 1] if text[:1] == "#"]
+            told = [beside[line] for line in lines if line in beside] or above
+            yield node.target.id, " ".join(told)

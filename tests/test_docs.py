@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 import yaml
 
+from docs import recipe_keys
 from docs.tutorial import follow
 from srdata import Loader, catalog, prepare
 from srdata.augment import AUGMENTATIONS, PRESETS, Sides, load_augment
@@ -23,6 +24,7 @@ from srdata.degrade.ops import OPS
 from srdata.images import read_image
 from srdata.metrics import PROTOCOLS, evaluate_bicubic
 from srdata.metrics.measures.measure_table import MEASURES, ROLES
+from srdata.recipes import Recipe, read_set_recipe
 
 REPOSITORY = Path(__file__).parents[1]
 PAGE, AUGMENTING, EVALUATING, TRAINING = (
@@ -158,6 +160,22 @@ def test_python_of_training_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     names = names_after(TRAINING)
     for name in ("tasks", "easy_first", "both", "unpaired", "validation"):
         assert next(iter(names[name])).keys
+
+
+def test_the_recipe_of_the_page_on_keys_loads(tmp_path: Path) -> None:
+    (tmp_path / "photos").mkdir()
+    [text] = blocks("yaml", (REPOSITORY / "docs/recipe-files.md").read_text())
+    (tmp_path / "mine.yaml").write_text(text)
+    recipe = read_set_recipe(tmp_path / "mine.yaml")
+    assert (recipe.degradation, [str(scale) for scale in recipe.scales]) == ("bsrgan", ["2", "4"])
+
+
+def test_keys_of_recipes_are_told_as_their_models_have_them() -> None:
+    told = rows(recipe_keys.set_keys())
+    assert set(Recipe.model_fields) <= set(told)
+    assert told["degradation"].split(" | ")[2] == "`bicubic`"
+    assert told["alpha"].startswith("| `alpha` | `error` or `drop` or `white` or `black` | `error` |")
+    assert told["block_size"].split(" | ")[1] == "whole number from 16 to 4096"
 
 
 def test_the_first_ten_minutes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -25,9 +25,9 @@ class ImagePolicy(StrictModel):
     alpha: Literal["error", "drop", "white", "black"] = "error"  # an opaque alpha channel is always dropped
     depth16: Literal["error", "round"] = "error"  # of more than 8 bits; round: to the nearest of 256 levels
     cmyk: Literal["error", "convert"] = "error"  # convert: Pillow's formula, no colour profile
-    frames: Literal["error", "first"] = "error"
+    frames: Literal["error", "first"] = "error"  # of animations and files of several pages
     icc: Literal["ignore", "srgb"] = "ignore"  # srgb: convert from the embedded profile
-    max_pixels: Annotated[int, Field(ge=1, le=MOST_PIXELS)] = USUAL_PIXELS
+    max_pixels: Annotated[int, Field(ge=1, le=MOST_PIXELS)] = USUAL_PIXELS  # of an image that is read
 
 
 def read_policy(settings: Iterable[str]) -> ImagePolicy:

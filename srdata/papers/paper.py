@@ -35,10 +35,10 @@ class Paper(StrictModel):
     """The training and evaluation of one network at one scale, or for one task."""
 
     name: str
-    title: str
-    paper: str = ""
+    title: str  # of the network
+    paper: str = ""  # authors, title, where and when
     evidence: ByGroup  # repository:path, or what was read
-    status: Status
+    status: Status  # how certain each group of settings is
     deviations: ByGroup  # what is done otherwise than by the authors
     notes: tuple[str, ...] = ()
     scale: ScaleField | None = None  # none where there are several

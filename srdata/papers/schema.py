@@ -62,7 +62,7 @@ class Data(StrictModel):
 class Crop(StrictModel):
     """The training patch."""
 
-    size: ByEpoch
+    size: ByEpoch  # or {0: 64, 100: 96}: by the epoch from which it holds
     side: Literal["hr", "lr"]  # that `size` is measured on, in pixels
     margin: Annotated[int, Field(ge=0)] = 0  # HR pixels around it that are degraded with it, then cut off
     anywhere: bool = False  # the patch lies anywhere in that, on the grid of LR; else it is the middle
@@ -82,10 +82,10 @@ class Crop(StrictModel):
 class Look(StrictModel):
     """What the network gets: low + (high - low) * (x - mean) / std of x in 0–1, if the loader does that."""
 
-    color: Color = "rgb"
-    range: tuple[float, float] = (0.0, 1.0)
-    mean: tuple[float, ...] | None = None
-    std: tuple[float, ...] | None = None
+    color: Color = "rgb"  # that the network takes
+    range: tuple[float, float] = (0.0, 1.0)  # low and high
+    mean: tuple[float, ...] | None = None  # of each channel, of x in 0–1
+    std: tuple[float, ...] | None = None  # of each channel
     normalised: Literal["loader", "network"] = "network"  # where mean and std are applied
 
 
@@ -105,7 +105,7 @@ class Difficulty(StrictModel):
     That is its class where there are classes, else its score.
     """
 
-    by: Score
+    by: Score  # what `srdata classify` scores
     # ClassSR's three (0 is hard, 2 easy); or so many of equally many windows, from the lowest score (0) up
     classes: Literal["classsr"] | Count | None = None
     only: int | None = None  # this class alone
@@ -124,19 +124,19 @@ class Setting(StrictModel):
     """All that the batches of one kind are made from."""
 
     scale: ScaleField = Scale(1)
-    data: Data
+    data: Data  # what is trained on
     lr_data: Data | None = None  # LR images of their own, which no HR image faces
     degradation: str | list[Any] | dict[str, Any] = "bicubic"
     # LR is made of the whole image before, of each crop, or not at all: by the network
     made: Literal["stored", "online", "network"] = "stored"
-    crop: Crop | None = None
+    crop: Crop | None = None  # the patch; or one of the next two
     any_scale: dict[str, Any] | None = None  # the settings of `srdata.data.ArbitraryScale`
     one_image: dict[str, Any] | None = None  # {"zero_shot": preset} or {"deep_prior": {settings}}
     difficulty: Difficulty | None = None
-    augment: tuple[str | dict[str, Any], ...] = ()
-    upsample: Upsample | None = None
-    look: Look = Look()
-    batch: BatchRule
+    augment: tuple[str | dict[str, Any], ...] = ()  # names, presets or settings of augmentations
+    upsample: Upsample | None = None  # LR is enlarged to the size of HR
+    look: Look = Look()  # what the network gets
+    batch: BatchRule  # how many pairs make a step, how many steps an epoch
     outputs: tuple[Output, ...] = ()  # besides lr and hr, and what augmentations and tasks add
 
     @model_validator(mode="after")
@@ -156,8 +156,8 @@ class StageSettings(Setting):
 
     name: str = ""
     init_from: Annotated[tuple[str, ...], BeforeValidator(_listed)] = ()  # earlier stages or other recipes
-    iterations: Count | None = None
-    epochs: Count | None = None
+    iterations: Count | None = None  # how long it is, in steps
+    epochs: Count | None = None  # or in epochs
     optimiser: str | None = None  # for information
     tasks: dict[str, Setting] = Field(default={})  # each batch is of one of them
 
@@ -211,6 +211,6 @@ class Status(StrictModel):
 class Evaluation(StrictModel):
     """Test sets, and how the paper's table measures them."""
 
-    sets: tuple[str, ...]
-    protocol: str | None = None  # of `srdata.metrics.protocols`; none: without a reference, or not known
+    sets: tuple[str, ...]  # their names
+    protocol: str | None = None  # of `srdata.metrics.PROTOCOLS`; none: without a reference, or not known
     note: str | None = None

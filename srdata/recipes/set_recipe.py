@@ -70,8 +70,8 @@ KeysField = Annotated[
 class Store(StrictModel):
     """How the images are kept."""
 
-    layout: Layout = "folder"
-    codec: CodecName = "raw"
+    layout: Layout = "folder"  # lmdb, or folders of image files as EDSR or BasicSR read them
+    codec: CodecName = "raw"  # of the blocks in shards
     block_size: Annotated[int, Field(ge=16, le=4096)] | None = None  # side in pixels; none: the codec's own
     shard_bytes: Annotated[int, Field(ge=1)] = (
         128 << 20
@@ -84,15 +84,15 @@ class Pairs(StrictModel):
     Without {key} it is the path of an LMDB. `lr` may hold {scale}; without `lr` the LR images are made.
     """
 
-    hr: str
-    lr: str | None = None
+    hr: str  # names of HR images, such as HR/{key}
+    lr: str | None = None  # and of LR images, such as LR/{key}x{scale}
 
 
 class HubSource(StrictModel):
     """A data set of the Hugging Face Hub with HR images in a column."""
 
     repository: Annotated[str, Field(pattern=rf"^{REPOSITORY}$")]  # ORG/NAME
-    revision: str | None = None  # a branch, tag or commit; `pinned` looks up the commit
+    revision: str | None = None  # a branch, tag or commit; none: the newest
     config: str | None = None  # none: the only one, or the default
     column: str | None = None  # of the images; none: hr or image
     key: str | None = None  # the column of their names; none: key, the names of their files, or numbers
@@ -113,7 +113,7 @@ class Recipe(StrictModel):
     """One way to make one prepared set."""
 
     name: Annotated[str, Field(pattern=rf"^({NAME})?$")] = ""  # none: the file's
-    title: str = ""
+    title: str = ""  # what `srdata list` says of it
     prefix: str = ""  # in the names of folders: DIV2K_train_HR; none: the name
     source: str | None = None  # the name of a manifest
     folder: str | None = None  # or a folder of images, relative to the recipe file
@@ -121,15 +121,15 @@ class Recipe(StrictModel):
     hub: HubSource | None = None  # or a data set of the Hugging Face Hub
     splits: tuple[Split, ...] = ()  # none: all that the source has
     exclude: KeysField = None  # images that are left out, with their copies
-    scales: Annotated[tuple[ScaleField, ...], Field(min_length=1)]
+    scales: Annotated[tuple[ScaleField, ...], Field(min_length=1)]  # HR size over LR size
     degradation: str | list[Any] | dict[str, Any] = "bicubic"  # a dict: a chain, or scale → chain
     multiple: Annotated[int, Field(ge=1)] | None = None  # of HR sides, which are cut to it; 12 is GTmod12
     copies: CopiesField = None  # of every training image, at other sizes
-    windows: Windows | None = Windows()
+    windows: Windows | None = Windows()  # sub-images; null: whole images alone
     escape: Literal[True] | None = None  # spell keys that the layout cannot hold in a way that it can
-    store: Store = Store()
-    images: ImagePolicy = ImagePolicy()
-    seed: Annotated[int, Field(ge=0, lt=2**63)] = 0
+    store: Store = Store()  # how the set is kept
+    images: ImagePolicy = ImagePolicy()  # how what is not plain 8-bit RGB is read
+    seed: Annotated[int, Field(ge=0, lt=2**63)] = 0  # of all that is drawn at random
     _home: Path | None = PrivateAttr(
         default=None
     )  # the folder of its file, where that of kernels is looked for

@@ -33,8 +33,8 @@ class Windows(StrictModel):
     40
     """
 
-    size: Annotated[int, Field(ge=1)] = 480
-    step: Annotated[int, Field(ge=1)] = 240
+    size: Annotated[int, Field(ge=1)] = 480  # side
+    step: Annotated[int, Field(ge=1)] = 240  # from one window to the next
     threshold: Annotated[int, Field(ge=0)] = 0  # a rest at the edge that is no larger gets no window
 
     def check(self, scale: Scale) -> None:
