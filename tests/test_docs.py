@@ -162,6 +162,18 @@ def test_python_of_training_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
         assert next(iter(names[name])).keys
 
 
+def test_the_answers_of_the_page_on_how_to_do_things(tmp_path: Path) -> None:
+    page = (REPOSITORY / "docs/howto.md").read_text()
+    [text] = blocks("yaml", page)
+    (tmp_path / "camera.yaml").write_text(text)
+    assert len(load_chain(tmp_path / "camera.yaml").steps) == 4
+    told = re.findall(r"([\d.]+) dB by the\s(?:same )?rules .+?\(`(\w+)`\)", page, re.DOTALL)
+    assert [protocol for _, protocol in told] == ["basicsr_y", "basicsr_rgb"]
+    for psnr, protocol in told:
+        found = evaluate_bicubic("sample", "4", protocol, root=tmp_path)
+        assert f"{found.psnr:.2f}" == psnr
+
+
 def test_the_recipe_of_the_page_on_keys_loads(tmp_path: Path) -> None:
     (tmp_path / "photos").mkdir()
     [text] = blocks("yaml", (REPOSITORY / "docs/recipe-files.md").read_text())
