@@ -6,15 +6,18 @@ import os
 import re
 from pathlib import Path
 
+from docs.plots import with_plots
+
 ROOT = Path(__file__).parents[1]
 FOLDER = ROOT / "docs" / "project"  # made anew by every build
+RESULTS = ROOT / "benchmarks" / "RESULTS.md"
 INDEX = ROOT / "docs" / "index.rst"  # includes the README
 COPIED = {  # and where each is on the site
     ROOT / "README.md": INDEX,
     ROOT / "CONTRIBUTING.md": FOLDER / "contributing.md",
     ROOT / "CHANGELOG.md": FOLDER / "changelog.md",
     ROOT / "examples" / "README.md": FOLDER / "examples.md",
-    ROOT / "benchmarks" / "RESULTS.md": FOLDER / "results.md",
+    RESULTS: FOLDER / "results.md",
     ROOT / "benchmarks" / "README.md": FOLDER / "measuring.md",
 }
 _LINK = re.compile(r"\[([^\]\[]+)\]\(((?!https?:|mailto:|#)[^)\s#]+)(#[^)\s]*)?\)")
@@ -25,7 +28,8 @@ def write_copies() -> None:
     FOLDER.mkdir(exist_ok=True)
     for source, page in COPIED.items():
         copy = FOLDER / "readme.txt" if page == INDEX else page
-        copy.write_text(linked(source.read_text(), source, page))
+        text = linked(source.read_text(), source, page)
+        copy.write_text(with_plots(text) if source == RESULTS else text)
 
 
 def linked(text: str, source: Path, page: Path) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import re
 import subprocess
 import sys
 from html.parser import HTMLParser
@@ -10,7 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from docs.copied import COPIED, linked
+from docs.copied import COPIED, RESULTS, linked
+from docs.plots import with_plots
 from docs.reference import PACKAGES, about, as_rst
 from tests.browser import Browser, find_browser
 
@@ -146,3 +148,23 @@ def test_links_lead_from_where_the_page_is_on_the_site() -> None:
     assert linked(text, source, COPIED[source]) == (
         "[a](../format.md#copies) [b](../index.rst) c [d](https://example.org) [e](../../LICENSE)"
     )
+
+
+def test_a_table_gets_bars_as_long_as_its_numbers() -> None:
+    table = (
+        "|  | per image | speed |\n| --- | --- | --- |\n| a & b | 2.0 s | 1.0× |\n| srdata | 0.5 s | 4.0× |\n"
+    )
+    plot, _, rest = with_plots(f"# A\n\n{table}").partition(table)
+    assert rest == ""
+    assert re.findall(r'width="(\d+)"', plot) == ["320", "80"]
+    assert re.findall(r">([^<]+)</text>", plot) == ["a &amp; b", "2.0 s", "srdata", "0.5 s"]
+    assert "less is better" in plot
+
+
+def test_a_table_of_several_units_gets_none() -> None:
+    table = "|  | per image |\n| --- | --- |\n| a | 2.0 s |\n| b | 5 ms |\n"
+    assert with_plots(table) == table
+
+
+def test_the_results_have_their_bars() -> None:
+    assert with_plots(RESULTS.read_text()).count("<svg") >= 6
