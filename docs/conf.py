@@ -12,7 +12,7 @@ DOCS = Path(__file__).parent
 sys.path.insert(0, str(DOCS.parent))
 
 from docs.copied import linked, write_copies  # noqa: E402
-from docs.reference import about, as_rst, write_reference  # noqa: E402
+from docs.reference import about, as_rst, without_bounds, write_reference  # noqa: E402
 
 project = "srdata"
 author = "the authors of srdata"
@@ -39,6 +39,12 @@ def _docstring(_app: Sphinx, what: str, _name: str, _it: Any, _options: Any, lin
     lines[:] = as_rst(about(lines) if what == "module" else lines)
 
 
+def _signature(
+    _app: Sphinx, _what: str, _name: str, _it: Any, _options: Any, signature: str | None, returned: str | None
+) -> tuple[str | None, str | None]:
+    return signature and without_bounds(signature), returned
+
+
 def _skip(_app: Sphinx, what: str, name: str, _it: Any, _skipped: bool, _options: Any) -> bool | None:
     """What a class has of pydantic is no part of it."""
     return True if what == "class" and name.startswith("model_") else None
@@ -55,5 +61,6 @@ def setup(app: Sphinx) -> None:
     write_reference()
     write_copies()
     app.connect("source-read", _links)
+    app.connect("autodoc-process-signature", _signature)
     app.connect("autodoc-process-docstring", _docstring)
     app.connect("autodoc-skip-member", _skip)

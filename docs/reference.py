@@ -6,7 +6,7 @@ import importlib
 import inspect
 import re
 from collections.abc import Callable, Iterator, Mapping, Set
-from itertools import groupby, takewhile
+from itertools import accumulate, groupby, takewhile
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -85,6 +85,17 @@ def _constant(value: Any) -> str:
     if isinstance(value, Mapping | Set):
         return ", ".join(f"`{key}`" for key in sorted(value))
     return f"`{value!r}`"
+
+
+def without_bounds(signature: str) -> str:
+    """A signature whose types are plain: of Annotated[int, Ge(ge=1)] the int."""
+    before, found, rest = signature.partition("Annotated[")
+    if not found:
+        return signature
+    depths = list(accumulate((one in "[(") - (one in "])") for one in rest))
+    comma = next(place for place, one in enumerate(rest) if one == "," and depths[place] == 0)
+    end = next(place for place, depth in enumerate(depths) if depth < 0)
+    return without_bounds(f"{before.removesuffix('typing.')}{rest[:comma]}{rest[end + 1 :]}")
 
 
 def about(lines: list[str]) -> list[str]:

@@ -13,10 +13,11 @@ import pytest
 
 from docs.copied import COPIED, RESULTS, linked
 from docs.plots import with_plots
-from docs.reference import PACKAGES, about, as_rst
+from docs.reference import PACKAGES, about, as_rst, without_bounds
 from tests.browser import Browser, find_browser
 
 REPOSITORY = Path(__file__).parents[1]
+PAGES = ("index", "start", "degradations", "project/results", "reference/srdata.data", "reference/commands")
 
 
 class Page(HTMLParser):
@@ -79,7 +80,7 @@ def test_a_browser_asks_for_files_alone_and_has_nothing_to_complain_of(site: Pat
     if path is None:
         pytest.skip("no Chromium here")
     with Browser(path) as browser:
-        for name in ("index", "start", "degradations", "reference/srdata.data", "reference/commands"):
+        for name in PAGES:
             for width in (400, 1280):
                 browser.open(site / f"{name}.html", width)
                 assert browser.complaints() == []
@@ -168,3 +169,8 @@ def test_a_table_of_several_units_gets_none() -> None:
 
 def test_the_results_have_their_bars() -> None:
     assert with_plots(RESULTS.read_text()).count("<svg") >= 6
+
+
+def test_signatures_are_without_bounds() -> None:
+    given = "(low: typing.Annotated[float, Ge(1)] = 1.0, of: Annotated[dict[str, int], Any([1])] | None)"
+    assert without_bounds(given) == "(low: float = 1.0, of: dict[str, int] | None)"
