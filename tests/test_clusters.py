@@ -16,7 +16,10 @@ from typing import Any
 import cv2
 import pytest
 from pairs import position_pairs, write_lmdbs
+from tables import noise_pairs, table
 
+from srdata.cli import run
+from srdata.common.processes.run_claims import Claim
 from srdata.errors import SrdataError, StoreError, UsageError
 from srdata.images import read_image, write_png
 from srdata.preparation import finish_plan, make_part, prepare, write_plan
@@ -211,9 +214,9 @@ def test_parts_in_processes_of_their_own_that_die_and_are_run_again(
     with pytest.raises(UsageError, match=r"shards of .* are not made yet \(.*--part 1/1`"):
         finish_plan(plan)
     both = [command(tmp_path, *words, part) for part in ("1/2", "2/3")]  # the second again, otherwise cut
-    for run in both:
-        said = run.communicate(timeout=120)
-        assert run.returncode == 0, said
+    for one in both:
+        said = one.communicate(timeout=120)
+        assert one.returncode == 0, said
     finished = command(tmp_path, "prepare", "--plan", plan, "--finish")
     said = finished.communicate(timeout=120)
     assert finished.returncode == 0, said
@@ -380,3 +383,49 @@ def test_the_script_for_slurm_makes_the_parts(recipe: Recipe, laptop: Path, tmp_
     assert [job.wait(timeout=120) for job in jobs] == [0, 0]
     finish_plan(tmp_path / "plan.parquet")
     assert same(tmp_path / "set", laptop)
+
+
+def test_the_commands_that_errors_about_plans_name_work(
+    pictures: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Each is typed after its error; the next error comes of what that left."""
+    monkeypatch.chdir(tmp_path)
+    shutil.copytree(pictures, "photos")
+
+    def said(words: str) -> str:
+        status = run([*words.split(), "--jobs", "1"] if "--finish" not in words else words.split())
+        return capsys.readouterr().err if status else ""
+
+    assert "there is no plan p: srdata prepare RECIPE --plan p makes it" in said(
+        "prepare --plan p --part 1/1"
+    )
+    assert "a plan is for shards, not for the layout folder: add --lmdb" in said("prepare photos --plan p")
+    assert not said("prepare photos --plan p --lmdb")
+    unmade = said("prepare --plan p --finish")
+    assert "are not made yet" in unmade
+    assert "`srdata prepare --plan p --part 1/1`" in unmade.replace(str(tmp_path) + "/", "")
+    other = "prepare photos --lmdb --seed 8 --plan other"
+    assert "is being made by parts of another plan: --finish that one, give another --name" in said(other)
+    assert not said(f"{other} --name other")
+    stray = Path("data/other/.unfinished")
+    was = stray.read_bytes()
+    stray.write_text("plan-of another")
+    assert "is being made by another plan or run than other: go on with that one" in said(
+        "prepare --plan other --part 1/1"
+    )
+    assert not said("prepare photos --lmdb --seed 8 --plan once-more --name once-more")
+    stray.write_bytes(was)
+    for words in ("--part 1/1", "--finish"):
+        assert not said(f"prepare --plan p {words}")
+    table({"a": next(iter(noise_pairs(1).values()))}).to_parquet("rows.parquet")
+    assert "is in a table, where parts of a plan do not find it: prepare without --plan" in said(
+        "prepare rows.parquet --lmdb --scale 4 --plan rows"
+    )
+    assert not said("prepare rows.parquet --lmdb --scale 4")
+
+
+def test_a_machine_that_does_not_see_the_root_says_to_share_it(tmp_path: Path) -> None:
+    claim = Claim.take(tmp_path / "claimed")
+    claim.check_here()
+    with pytest.raises(StoreError, match="all machines must see that folder at this path: give a --root on"):
+        Claim(tmp_path / "only here" / "claimed", claim.token).check_here()

@@ -24,7 +24,7 @@ _WAIT_S = 0.5  # before the second try, doubled before each further one
 _PIECE = 8 << 20  # bytes
 _PERMANENT = (FileNotFoundError, PermissionError, NotADirectoryError, IsADirectoryError)
 _MISSING = {404, 410}
-_PACKAGES = {"s3": '"srdata[s3]"', "gs": "gcsfs", "gcs": "gcsfs", "az": "adlfs", "abfs": "adlfs"}
+_PACKAGES = {"s3": "s3fs", "gs": "gcsfs", "gcs": "gcsfs", "az": "adlfs", "abfs": "adlfs"}
 
 
 @dataclass(frozen=True)

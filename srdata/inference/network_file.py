@@ -177,7 +177,7 @@ def _by_spandrel(weights: Weights, path: Path, device: str) -> tuple[Model, int]
     except ImportError as error:
         raise MissingExtraError(
             f"{path} holds weights alone: say what makes the network, --factory MODULE:FUNCTION, or "
-            'let spandrel find out: pip install "srdata[spandrel]"'
+            "let spandrel find out: pip install spandrel"
         ) from error
     try:
         found = spandrel.ModelLoader(device).load_from_state_dict(dict(weights))
