@@ -176,7 +176,7 @@ def export(
     if (there := _there(Path(out), content)) is not None:
         return there
     plan.check_room(Path(out))
-    with new_folder(Path(out)) as part:
+    with only_one_at(Path(out)), new_folder(Path(out)) as part:
         notes = _write(plan, part)
         content = content.model_copy(update={"counts": dict(notes.counts), "keys": notes.renamed})
         write_file(part / EXPORT_FILE, content.model_dump_json(indent=2).encode() + b"\n")
@@ -254,8 +254,12 @@ def _delta_lines(sample: Sample, seed: int) -> Iterator[str]:
 
 @contextmanager
 def new_folder(path: Path) -> Iterator[Path]:
-    """A folder to write in, which gets the name `path` at the end, or is deleted after an error."""
-    with only_one_at(path), storage_errors(path):
+    """A folder to write in, which gets the name `path` at the end, or is deleted after an error.
+
+    Only for who holds `only_one_at(path)`: what killed runs left beside it is deleted.
+    """
+    with storage_errors(path):
+        path.parent.mkdir(parents=True, exist_ok=True)
         for left in path.parent.glob(f"{path.name}{PART}*"):
             shutil.rmtree(left, ignore_errors=True)  # by a run that was killed
         part = part_name(path)
