@@ -189,14 +189,14 @@ def test_a_set_stays_whole_and_prepared(photographs: Path, tmp_path: Path) -> No
         assert verify(built).ok
         assert kind.file in read_set(built.path).files
     told: list[str] = []
-    assert len(prepare(source, scale=4, lmdb=True, root=tmp_path, log=told.append).content.files) == 4
+    assert len(prepare(source, scale=4, lmdb=True, root=tmp_path, log=told.append).content.files) == 5
     assert told[-1].endswith("is prepared already")
     before = (built.path / kind.file).stat().st_mtime_ns
     classify(built.path, "edges", windows=WINDOWS, jobs=1)
     assert (built.path / kind.file).stat().st_mtime_ns == before, "what is there is left as it is"
     (source / "chelsea.png").unlink()
     again = prepare(source, scale=4, lmdb=True, root=tmp_path, jobs=1)
-    assert len(again.content.files) == 2
+    assert len(again.content.files) == 3
     assert not (built.path / "scores").exists(), "scores of other images are gone"
 
 
@@ -216,7 +216,7 @@ def test_verify_finds_what_is_spoilt_and_classify_mends_it(
 
 KILLED = """
 import os, signal, sys
-from srdata.store import {module}
+from {room} import {module}
 {module}.{name} = lambda *arguments: os.kill(os.getpid(), signal.SIGKILL)
 from srdata.difficulty import classify
 classify(sys.argv[1], jobs=1)
@@ -224,18 +224,18 @@ classify(sys.argv[1], jobs=1)
 
 
 @pytest.mark.parametrize(
-    ("module", "name", "left"),
+    ("room", "module", "name", "left"),
     [
-        ("index", "publish", "psnr-x4-96-48-24.parquet.part-*"),
-        ("window_scores", "add_file", "psnr-x4-96-48-24.parquet"),
+        ("srdata.store.tables", "parquet_file", "publish", "psnr-x4-96-48-24.parquet.part-*"),
+        ("srdata.store", "window_scores", "add_file", "psnr-x4-96-48-24.parquet"),
     ],
 )
 def test_killed_between_any_two_writes_it_leaves_a_whole_set(
-    folder: Path, module: str, name: str, left: str
+    folder: Path, room: str, module: str, name: str, left: str
 ) -> None:
     """Before the scores have their name, and before set.json names them."""
     before = (folder / "set.json").read_bytes()
-    code = KILLED.format(module=module, name=name)
+    code = KILLED.format(room=room, module=module, name=name)
     process = subprocess.run([sys.executable, "-c", code, folder], stderr=subprocess.DEVNULL, check=False)
     assert process.returncode == -signal.SIGKILL
     assert len(list((folder / "scores").glob(left))) == 1

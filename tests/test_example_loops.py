@@ -13,6 +13,7 @@ import pytest
 import run_loops
 import safetensors.torch
 import torch
+from accelerate.state import AcceleratorState
 from torch import Tensor
 
 from srdata import prepare
@@ -31,6 +32,12 @@ def prepared(photographs: Path, tmp_path_factory: pytest.TempPathFactory) -> Pat
             folder / "few" / f"{name}.png", read_image(photographs / f"{name}.png")[100:148, 200:264].copy()
         )
     return prepare(folder / "few", scale=4, lmdb=True, root=folder, jobs=1).path
+
+
+@pytest.fixture(autouse=True)
+def new_accelerator() -> None:
+    """accelerate keeps the settings of the first Accelerator of a process, which may be another test's."""
+    AcceleratorState._reset_state(reset_partial_state=True)
 
 
 def weights(checkpoint: Path) -> dict[str, Tensor]:

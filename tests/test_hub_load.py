@@ -382,7 +382,7 @@ def test_the_hub_is_asked_when_a_set_is_planned_or_shown_and_not_before(
     pinned = json.loads(file.read_text()) | {"hub": {"repository": "lab/photos", "revision": commit}}
     (tmp_path / "pinned.yaml").write_text(json.dumps({**pinned, "name": "mine"}))
     other("from srdata.preparation import plan; from srdata.describe import describe")
-    for seen in ("plan({!r})", "describe({!r})"):
+    for seen in ("plan({!r})", "describe({!r}, full=True)"):
         assert other.value(seen.format(str(file))) == other.value(seen.format(str(tmp_path / "pinned.yaml")))
 
 

@@ -232,11 +232,15 @@ def test_set_json_says_what_the_set_is(tmp_path: Path) -> None:
     folder = write_small_set(tmp_path / "set", plan_of(scales=("4", "1.5")))
     content = read_set(folder)
     assert content.store_layout == plan_of(scales=("4", "1.5")).layout
-    assert set(content.files) == {"index.parquet", *(f"shards/0000{i}.lmdb" for i in range(3))}
+    assert set(content.files) == {
+        "index.parquet",
+        "shards.parquet",
+        *(f"shards/0000{i}.lmdb" for i in range(3)),
+    }
     assert json.loads((folder / "set.json").read_text())["codec"] == "raw"
     write_set(folder, content)
     assert read_set(folder) == content
-    assert [check.problem for check in check_files(folder, content, full=True)] == [None] * 4
+    assert [check.problem for check in check_files(folder, content, full=True)] == [None] * 5
 
 
 def test_every_file_that_is_not_as_set_json_says_is_found(tmp_path: Path) -> None:
@@ -271,7 +275,7 @@ def test_a_folder_that_is_no_set_says_so(tmp_path: Path) -> None:
         ("{", "is damaged"),
         ("[]", "is damaged"),
         ("[" * 100_000, "is damaged"),
-        (json.dumps(good | {"format": 2}), "has format 2, not 1: use the srdata that made it"),
+        (json.dumps(good | {"format": 3}), "has format 3, not 2: use the srdata that made it"),
         (
             json.dumps(good | {"extra": 1}),
             "extra: Extra inputs are not .* run `srdata verify .* --repair`",
@@ -287,7 +291,7 @@ def test_a_path_out_of_the_set_is_refused(tmp_path: Path) -> None:
     folder = write_small_set(tmp_path / "set", plan_of())
     content = read_set(folder)
     (entry, *_) = content.files.values()
-    hostile = SetFile.model_validate(content.model_dump() | {"files": {"../secret": entry.model_dump()}})
+    hostile = SetFile.model_validate(dict(content) | {"files": {"../secret": entry.model_dump()}})
     with pytest.raises(UsageError, match="leads out of"):
         list(check_files(folder, hostile, full=True))
 

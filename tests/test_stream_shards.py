@@ -427,5 +427,5 @@ def test_a_system_whose_package_is_missing_says_which(monkeypatch: pytest.Monkey
         raise ImportError("Install s3fs to access S3")
 
     monkeypatch.setattr(fsspec.core, "url_to_fs", missing)
-    with pytest.raises(MissingExtraError, match=r's3:// needs another package: pip install "srdata\[s3\]"'):
+    with pytest.raises(MissingExtraError, match=r"s3:// needs another package: pip install s3fs"):
         StreamedPairs("s3://lab/set")

@@ -259,7 +259,7 @@ def _named(folder: Path, content: SetFile, guard: Guard) -> dict[str, Any]:
         return {"files": files.named}
     shards = {name: entry for name, entry in files.items() if _shard_number(name) is not None}
     if list(shards) != list(map(shard_name, range(len(shards)))) or content.layout != "lmdb":
-        return {"format": 1}
+        return {"format": 1, "files": {name: entry for name, entry in files.items() if name != SHARDS_FILE}}
     entries = ((entry.bytes, entry.sha256) for entry in shards.values())
     write_shard_table(folder / SHARDS_FILE, entries, guard)
     named = {name: entry for name, entry in files.items() if name not in shards}

@@ -16,6 +16,7 @@ from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
 from dataclasses import dataclass
 from multiprocessing import resource_tracker
+from pathlib import Path
 from typing import Any
 
 import cv2
@@ -78,6 +79,12 @@ def _alone(work: Callable[..., Any], *arguments: Any) -> Any:
     return work(*arguments)
 
 
+def _alone_in(folder: Path, *call: Any) -> Any:
+    """The same in a working folder: processes that are used again may be in that of an earlier run."""
+    os.chdir(folder)
+    return _alone(*call)
+
+
 @contextmanager
 def _here() -> Iterator[Workers]:
     def submit(*call: Any) -> Future[Any]:
@@ -113,7 +120,7 @@ def _processes(jobs: int) -> Iterator[Workers]:
 
     def submit(*call: Any) -> Future[Any]:
         with _deaf_processes():  # the others, which are started when they are needed
-            future: Future[Any] = executor.submit(_alone, *call)
+            future: Future[Any] = executor.submit(_alone_in, Path.cwd(), *call)
         return future
 
     try:

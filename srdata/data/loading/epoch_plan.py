@@ -180,12 +180,7 @@ class Reading:
             turned = drawn if self.turning else [unturned(one) for one in drawn]
             found = [one.source.pick(one) for one in turned if isinstance(one.source, DeviceSource)]
             return [lr for lr, _ in found], [hr for _, hr in found]
-        shapes = [one.shapes() for one in drawn]
-        dtype = torch.float32 if any(one.in_floats for one in drawn) else torch.uint8
-        lr, hr = (
-            Unread((sum(shape[side][0] for shape in shapes), *shapes[0][side][1:]), dtype) for side in (0, 1)
-        )
-        return lr, hr
+        return _shapes(drawn)
 
     def _difficulty_of(self, parts: Sequence[Part]) -> Tensor | None:
         """The number of each item."""
@@ -198,9 +193,19 @@ class Reading:
         if len(drawn) == 1:
             lr_crops, hr_crops = drawn[0].read()
             return torch.from_numpy(lr_crops), torch.from_numpy(hr_crops)
-        lr, hr = (torch.empty(side.shape, dtype=side.dtype) for side in self._unread(drawn))
+        lr, hr = (torch.empty(side.shape, dtype=side.dtype) for side in _shapes(drawn))
         read(drawn, lr, hr)
         return lr, hr
+
+
+def _shapes(drawn: Sequence[Drawn]) -> tuple[Unread, Unread]:
+    """What LR and HR of all of them will be."""
+    shapes = [one.shapes() for one in drawn]
+    dtype = torch.float32 if any(one.in_floats for one in drawn) else torch.uint8
+    lr, hr = (
+        Unread((sum(shape[side][0] for shape in shapes), *shapes[0][side][1:]), dtype) for side in (0, 1)
+    )
+    return lr, hr
 
 
 def read(drawn: Sequence[Drawn], lr: Tensor, hr: Tensor) -> None:
