@@ -59,7 +59,7 @@ def litdata(address: str, cache: str) -> Passes:
 def mosaicml(address: str, cache: str) -> Passes:
     from streaming import StreamingDataset
 
-    class Crops(StreamingDataset):  # type: ignore[misc]
+    class Crops(StreamingDataset):  # type: ignore[misc]  # of a package without types
         def __getitem__(self, at: int) -> Any:
             return of_row(super().__getitem__(at))
 
@@ -79,7 +79,7 @@ def cropped(lr: bytes, hr: bytes) -> dict[str, Any]:
 
     low, high = (cv2.imdecode(np.frombuffer(one, np.uint8), cv2.IMREAD_COLOR_RGB) for one in (lr, hr))
     side = PATCH // SCALE
-    top, left = (np.random.randint(0, length - side + 1) for length in low.shape[:2])  # noqa: NPY002
+    top, left = (np.random.randint(0, length - side + 1) for length in low.shape[:2])  # noqa: NPY002  # a generator for each process, as peers have it
     parts = {
         "lr": low[top : top + side, left : left + side],
         "hr": high[top * SCALE :, left * SCALE :][:PATCH, :PATCH],

@@ -13,7 +13,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import cv2
 import datasets
@@ -148,10 +148,11 @@ def _bucket(folder: Path) -> Iterator[dict[str, str]]:
         server.wait()
 
 
-def _when_it_answers(system: object, tries: int = 60) -> None:
+def _when_it_answers(system: Any, tries: int = 60) -> None:
     for attempt in range(tries):
         try:
-            return system.mkdir("bucket")  # type: ignore[attr-defined]
+            system.mkdir("bucket")
+            return
         except OSError:
             if attempt == tries - 1:
                 raise

@@ -116,17 +116,7 @@ def test_dask_by_its_own_configuration_with_a_root_that_is_relative(
     cluster: Any, pictures: Path, laptop: Path, tmp_path: Path
 ) -> None:
     """The workers have another working folder than the command."""
-    words = (
-        "prepare",
-        recipe_file(pictures, tmp_path),
-        "--backend",
-        "dask",
-        "--root",
-        "out",
-        "--name",
-        "set",
-    )
-    run = command(tmp_path, *words, DASK_SCHEDULER_ADDRESS=cluster.scheduler_address)
+    run = on_dask(cluster, recipe_file(pictures, tmp_path))
     said = run.communicate(timeout=120)
     assert run.returncode == 0, said
     assert same(tmp_path / "out/set", laptop)
@@ -146,17 +136,7 @@ def test_the_address_of_dask_is_spelled_either_way(
 def test_a_dask_worker_that_is_killed_in_the_middle_changes_nothing(
     cluster: Any, pictures: Path, laptop: Path, tmp_path: Path
 ) -> None:
-    words = (
-        "prepare",
-        recipe_file(pictures, tmp_path),
-        "--backend",
-        "dask",
-        "--root",
-        "out",
-        "--name",
-        "set",
-    )
-    run = command(tmp_path, *words, DASK_SCHEDULER_ADDRESS=cluster.scheduler_address)
+    run = on_dask(cluster, recipe_file(pictures, tmp_path))
     wait_until(lambda: len(list(tmp_path.glob("out/set/shards/*.lmdb"))) >= 2 or run.poll() is not None)
     os.kill(next(iter(cluster.workers.values())).pid, signal.SIGKILL)
     said = run.communicate(timeout=120)
