@@ -48,14 +48,22 @@ from srdata.preparation import layout_folder, layout_lmdb, prepare
 from srdata.recipes.set_recipe import Recipe, Store
 from srdata.scale import Scale
 
-folder, root, layout, jobs, pause = sys.argv[1:]
+folder, root, layout, jobs, pause, together = sys.argv[1:]
+notes = Path(root) / "made"
 made = layout_lmdb.make_layers
 
+def arrived():
+    "How many processes have begun to make images."
+    return len({line.split()[0] for line in notes.read_text().splitlines()})
+
 def noted(source, recipe):
-    "Where each image was made."
-    with open(Path(root) / "made", "a") as file:
+    "Where each image was made; no process is done with one before `together` of them are there."
+    with notes.open("a") as file:
         file.write(f"{os.getpid()} {source.item.key}\\n")
     time.sleep(float(pause))
+    end = time.monotonic() + 60
+    while arrived() < int(together) and time.monotonic() < end:
+        time.sleep(0.01)
     return made(source, recipe)
 
 def noting(*_):
@@ -78,10 +86,13 @@ if __name__ == "__main__":
 
 
 def started(
-    folder: Path, root: Path, layout: str, jobs: int = 2, pause_s: float = 0
+    folder: Path, root: Path, layout: str, jobs: int = 2, pause_s: float = 0, together: int = 1
 ) -> subprocess.Popen[bytes]:
-    """A run that notes in `root`/made which process makes which image, and waits before it does."""
-    arguments = map(str, (folder, root, layout, jobs, pause_s))
+    """A run that notes in `root`/made which process makes which image, and waits before it does.
+
+    However late a process starts, `together` of them get an image each: the first ones wait for it.
+    """
+    arguments = map(str, (folder, root, layout, jobs, pause_s, together))
     command = [sys.executable, "-W", "ignore", "-c", NOTING, *arguments]
     return subprocess.Popen(command, start_new_session=True)
 
@@ -98,10 +109,9 @@ def test_a_set_of_one_shard_is_made_by_all_processes_to_the_same_bytes(
     recipe = one_shard(pictures, layout, "bsrgan")
     whole = prepare(recipe, root=tmp_path / "one", jobs=1)
     (tmp_path / "two").mkdir()
-    assert started(pictures, tmp_path / "two", layout).wait() == 0
+    assert started(pictures, tmp_path / "two", layout, together=2).wait() == 0
     by = made(tmp_path / "two")
     assert len(by) == 24, "every image once"
-    assert min([process for process, _ in by].count(one) for one in {one for one, _ in by}) >= 1
     assert len({process for process, _ in by}) == 2
     again = prepare(recipe, root=tmp_path / "two", jobs=1)
     assert again.content.files == whole.content.files
