@@ -112,7 +112,7 @@ FROM = click.option(
     help="Use the archives or images in this folder instead of downloading.",
 )
 JOBS = click.option(
-    "--jobs", type=_Jobs(), default=-1, show_default=True, help="Processes; -1 is one a core."
+    "--jobs", type=_Jobs(), default=-1, show_default=True, help="Processes; -1 is at most one a core."
 )
 
 

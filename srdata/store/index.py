@@ -94,7 +94,7 @@ def _places(shards: Iterable[Path]) -> Iterator[tuple[int, int, Row]]:
 def _regrouped(tables: Iterable[pa.Table], counts: Counter[str]) -> Iterator[pa.Table]:
     """The same rows in groups of `ROW_GROUP`, each with dictionaries of its own; counts the splits."""
     keys: list[pa.ChunkedArray] = []
-    rest = _PLAIN.empty_table()
+    rest = pa.Table.from_batches([], _PLAIN)  # its own `empty_table` imports pandas
     for table in tables:
         keys.append(table.column("key"))
         rest = pa.concat_tables([rest, table.cast(_PLAIN)])
