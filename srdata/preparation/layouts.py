@@ -74,16 +74,18 @@ class Job:
     def at_work(self, in_group: int) -> Iterator[tuple[Workers, int, Advance]]:
         """Workers, how many images of groups of `in_group` a call of theirs makes, and progress."""
         total = len(self.items)
-        alone = self.workers == -1 and self.backend == "loky" and self._is_little()
-        with workers(1 if alone else self.workers, self.backend, most=total) as pool:
+        with workers(self.jobs, self.backend, most=total) as pool:
             size = images_in_piece(in_group, total, pool)
             with progress(self.recipe.set_name, total, "images") as advance:
                 yield pool, size, advance
 
-    def _is_little(self) -> bool:
-        """Whether the images are too few and too small for processes, told by as many headers as it takes."""
+    @cached_property
+    def jobs(self) -> int:
+        """How many workers: this process alone for little work, unless their number was given."""
+        if self.workers != -1 or self.backend != "loky":
+            return self.workers
         areas = (height * width for height, width in filter(None, map(source_size, self.items)))
-        return all(pixels < _WORTH_PROCESSES for pixels in accumulate(areas))
+        return 1 if all(pixels < _WORTH_PROCESSES for pixels in accumulate(areas)) else -1
 
     def refuse(self, bad: Sequence[Bad]) -> None:
         """Raise ImageError if there are bad images, and none may be."""
