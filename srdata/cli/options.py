@@ -11,6 +11,7 @@ from typing import Any
 import click
 
 from srdata.errors import nearest
+from srdata.scale import Scale
 
 
 class _SetFolder(click.Path):
@@ -72,6 +73,19 @@ def cut(now: bool | None, before: bool) -> bool | None:
     if before:
         note("--windows is called --sub-images here: it says what is written, not how windows are laid")
     return True if before else now
+
+
+class _Scale(click.ParamType[Scale]):
+    name = "scale"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Scale:
+        return Scale(value)
+
+    def get_metavar(self, param: click.Parameter, ctx: click.Context) -> str:
+        return "4|x4|1.5"
+
+
+SCALE = _Scale()
 
 
 class _Jobs(click.ParamType[int]):
