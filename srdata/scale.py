@@ -6,6 +6,7 @@ of p and no LR pixel is ever half a pixel off. x4 is 4/1, x1.5 is 3/2.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Sequence
 from fractions import Fraction
 
@@ -24,7 +25,7 @@ def _plain(text: str) -> str:
 
 
 class Scale(Fraction):
-    """How many HR pixels face one LR pixel along each axis; from 2, 1.5, "4", "x4" or Fraction(3, 2).
+    """How many HR pixels face one LR pixel along each axis; from 2, 1.5, "4", "x4", "X4" or Fraction(3, 2).
 
     >>> Scale(4).lr(322), Scale("1.5").hr(100), str(Scale(1.5)), Scale("x4").label
     (80, 150, '1.5', 'x4')
@@ -34,9 +35,9 @@ class Scale(Fraction):
 
     def __new__(cls, value: int | float | str | Fraction) -> Scale:
         try:
-            fraction = Fraction(_plain(str(value).removeprefix("x")))
+            fraction = Fraction(_plain(re.sub("^[xX]", "", str(value))))
         except (ValueError, ZeroDivisionError) as error:
-            raise UsageError(f"scale {value!r} is no number; give one such as 2, 4 or 1.5") from error
+            raise UsageError(f"scale {value!r} is no number; give one such as 4, x4 or 1.5") from error
         if not 1 <= fraction <= LARGEST or fraction.denominator > FINEST:
             raise UsageError(f"scale {value} must lie between 1 and {LARGEST}, with two decimals at most")
         return super().__new__(cls, fraction)

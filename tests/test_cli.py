@@ -365,3 +365,39 @@ def test_python_of_the_first_pages_runs(tmp_path: Path, monkeypatch: pytest.Monk
     batch = scope["batch"]
     assert isinstance(batch, dict)
     assert np.shape(batch["hr"])[1:] == (3, 192, 192)
+
+
+def options_named(name: str) -> dict[str, click.Option]:
+    """The options of all verbs that are called so, by verb."""
+    found = {verb: {one.opts[-1]: one for one in command.params} for verb, command in cli.commands.items()}
+    options = {verb: ours[name] for verb, ours in found.items() if name in ours}
+    return {verb: one for verb, one in options.items() if isinstance(one, click.Option) and not one.hidden}
+
+
+@pytest.mark.parametrize(
+    ("name", "verbs"),
+    [("--scale", 7), ("--images", 5), ("--windows", 2), ("--jobs", 6), ("--root", 4), ("--dry-run", 1)],
+)
+def test_an_option_means_the_same_in_every_verb(name: str, verbs: int) -> None:
+    options = options_named(name)
+    assert len(options) == verbs
+    assert len({(type(one.type), one.metavar) for one in options.values()}) == 1
+
+
+@pytest.mark.parametrize("spelt", ["1.5", "x1.5", "X1.5"])
+def test_a_scale_may_be_spelt_in_three_ways(spelt: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["prepare", "sample", "--scale", spelt, "--dry-run"]) == 0
+    assert capsys.readouterr().out.startswith("target    data/sample-x1.5-folder")
+
+
+def test_pairs_of_a_report_may_still_be_called_images(
+    sample: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    pages = []
+    for flag in ("--pairs", "--images"):
+        assert run(["report", str(sample), flag, "1", "--out", f"{flag[2:]}.html", "--jobs", "1"]) == 0
+        pages.append(Path(f"{flag[2:]}.html").read_text())
+    assert pages[0] == pages[1]
+    assert pages[0].count('class="tile"') == 1
+    assert "--images is called --pairs here" in capsys.readouterr().err

@@ -20,7 +20,7 @@ def evaluations(
     *,
     sr_dir: Path | None,
     set_: str | None,
-    scales: Sequence[str],
+    scales: Sequence[Scale],
     protocols: Sequence[str],
     all_protocols: bool,
     hr: Path | None,
@@ -64,9 +64,9 @@ def evaluations(
     ]
 
 
-def _of_scale(folder: Path, scale: str) -> Path:
+def _of_scale(folder: Path, scale: Scale) -> Path:
     """The folder of one scale among several: X4 or x4."""
-    names = (f"X{Scale(scale)}", f"x{Scale(scale)}")
+    names = (f"X{scale}", f"x{scale}")
     for name in names:
         if (folder / name).is_dir():
             return folder / name

@@ -8,7 +8,7 @@ from typing import Any
 
 import click
 
-from srdata.cli.options import FOLDER, FROM, IMAGES, JOBS, ROOT, SET, note
+from srdata.cli.options import FOLDER, FROM, IMAGES, JOBS, ROOT, SCALE, SET, note
 
 
 @click.command("list")
@@ -101,7 +101,7 @@ def replay(prepared: Path, key: str, out: Path | None) -> None:
 @click.argument("target", metavar="SET|DEGRADATION")
 @click.argument("image", required=False, type=click.Path(exists=True, dir_okay=False, path_type=Path))
 @click.option("--out", type=click.Path(dir_okay=False, path_type=Path), help="The PNG to write.")
-@click.option("--scale", type=float, help="HR size over LR size; the degradation's own, else 4.")
+@click.option("--scale", type=SCALE, help="HR size over LR size; the degradation's own, else 4.")
 @click.option("--seed", "seeds", multiple=True, type=int, default=(1, 2, 3, 4), help="A row for each.")
 def preview(target: str, image: Path | None, out: Path | None, **options: Any) -> None:
     """Draw a contact sheet: the pairs of a set, or an image after every step of a degradation."""
@@ -118,8 +118,9 @@ def preview(target: str, image: Path | None, out: Path | None, **options: Any) -
     "--out", type=click.Path(dir_okay=False, path_type=Path), help="The page; NAME.html if not given."
 )
 @click.option(
-    "--images", type=click.IntRange(0, 200), default=12, show_default=True, help="How many pairs to show."
+    "--pairs", type=click.IntRange(0, 200), default=12, show_default=True, help="How many pairs to show."
 )
+@click.option("--images", "pairs_before", type=click.IntRange(0, 200), hidden=True, help="--pairs before.")
 @click.option(
     "--against",
     multiple=True,
@@ -128,11 +129,15 @@ def preview(target: str, image: Path | None, out: Path | None, **options: Any) -
     help="Search for these images in the set too; repeat for several.",
 )
 @JOBS
-def report(prepared: Path, out: Path | None, **options: Any) -> None:
+def report(prepared: Path, out: Path | None, pairs: int, pairs_before: int | None, **options: Any) -> None:
     """Write an HTML page that shows a prepared set: pairs, draws, difficulty, duplicates, licence."""
     from srdata.report import write_report
 
-    click.echo(write_report(prepared, out or Path(f"{prepared.resolve().name}.html"), **options))
+    if pairs_before is not None:
+        note("--images is called --pairs here: elsewhere it says how images are read")
+        pairs = pairs_before
+    out = out or Path(f"{prepared.resolve().name}.html")
+    click.echo(write_report(prepared, out, images=pairs, **options))
 
 
 @click.command()

@@ -11,6 +11,7 @@ from typing import Any
 import click
 
 from srdata.errors import nearest
+from srdata.scale import Scale
 
 
 class _SetFolder(click.Path):
@@ -74,6 +75,19 @@ def cut(now: bool | None, before: bool) -> bool | None:
     return True if before else now
 
 
+class _Scale(click.ParamType[Scale]):
+    name = "scale"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Scale:
+        return Scale(value)
+
+    def get_metavar(self, param: click.Parameter, ctx: click.Context) -> str:
+        return "4|x4|1.5"
+
+
+SCALE = _Scale()
+
+
 class _Jobs(click.ParamType[int]):
     name = "integer"
 
@@ -112,7 +126,7 @@ FROM = click.option(
     help="Use the archives or images in this folder instead of downloading.",
 )
 JOBS = click.option(
-    "--jobs", type=_Jobs(), default=-1, show_default=True, help="Processes; -1 is one a core."
+    "--jobs", type=_Jobs(), default=-1, show_default=True, help="Processes; -1 is at most one a core."
 )
 
 

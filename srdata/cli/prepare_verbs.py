@@ -8,7 +8,8 @@ from typing import Any, get_args
 import click
 
 from srdata.cli.option_groups import InGroups
-from srdata.cli.options import ESCAPE, FOLDER, FROM, IMAGES, JOBS, PART, ROOT, WINDOWS, note
+from srdata.cli.options import ESCAPE, FOLDER, FROM, IMAGES, JOBS, PART, ROOT, SCALE, WINDOWS, note
+from srdata.scale import Scale
 from srdata.vocabulary import Backend, CodecName, Layout, StyleName
 
 _TYPED = click.core.ParameterSource.COMMANDLINE
@@ -25,7 +26,7 @@ _TYPED = click.core.ParameterSource.COMMANDLINE
     rare="--config --column --hr --lr --copies --seed --style --escape --backend --plan --part --finish",
 )
 @click.argument("recipe", metavar="NAME|YAML|PATH|hf://ORG/NAME", required=False)
-@click.option("--scale", multiple=True, help="HR size over LR size; repeat for several.")
+@click.option("--scale", type=SCALE, multiple=True, help="HR size over LR size; repeat for several.")
 @click.option("--lmdb", is_flag=True, help="Store LMDB shards instead of image folders.")
 @ROOT
 @click.option("--degradation", help="How LR is made: a name, a YAML file, or published:TRACK.")
@@ -152,7 +153,7 @@ def _do_planned(
 @click.argument("source", metavar="IN", type=click.Path(exists=True, path_type=Path))
 @click.argument("target", metavar="OUT", type=click.Path(file_okay=False, path_type=Path))
 @click.option("--degradation", default="bicubic", show_default=True, help="A name or a YAML file.")
-@click.option("--scale", help="HR size over LR size; not needed where there is one choice.")
+@click.option("--scale", type=SCALE, help="HR size over LR size; not needed where there is one choice.")
 @click.option("--seed", default=0, show_default=True, help="Seed of all randomness.")
 @IMAGES
 def degrade(source: Path, target: Path, images: Any, **options: Any) -> None:
@@ -169,7 +170,7 @@ def degrade(source: Path, target: Path, images: Any, **options: Any) -> None:
 
 @click.command("train-resampler")
 @click.argument("folder", type=FOLDER)
-@click.option("--scale", type=int, required=True, help="HR size over LR size: 2, 4 or 8.")
+@click.option("--scale", type=SCALE, required=True, help="HR size over LR size: 2, 4 or 8.")
 @click.option(
     "--out", type=click.Path(dir_okay=False, path_type=Path), required=True, help="Weights (safetensors)."
 )
@@ -179,7 +180,7 @@ def degrade(source: Path, target: Path, images: Any, **options: Any) -> None:
 @click.option("--patch-size", type=int, help="Side of a patch in HR pixels.")
 @click.option("--seed", type=int, help="Seed of all randomness.")
 @click.option("--device", default="cpu", show_default=True, help="cpu or cuda.")
-def train_resampler(folder: Path, scale: int, out: Path, device: str, **options: Any) -> None:
+def train_resampler(folder: Path, scale: Scale, out: Path, device: str, **options: Any) -> None:
     """Train a Content Adaptive Resampler on the images in FOLDER; run again to resume."""
     from srdata.degrade.learned.car.training import train_resampler
 

@@ -13,6 +13,7 @@ from srdata.cli.options import (
     IMAGES,
     JOBS,
     ROOT,
+    SCALE,
     SET,
     WINDOWS,
     WithWindows,
@@ -31,7 +32,7 @@ from srdata.vocabulary import Score, TableFormat
     help="PSNR of bicubic (ClassSR), edges (ARM) or gradients (WBSR) of LR, or how far HR is from flat.",
 )
 @WINDOWS
-@click.option("--scale", "scales", multiple=True, help="Only this scale; repeat for several.")
+@click.option("--scale", "scales", type=SCALE, multiple=True, help="Only this scale; repeat for several.")
 @JOBS
 def classify(prepared: Path, windows: tuple[int, int, int] | None, **options: Any) -> None:
     """Score how hard each window of a prepared set is, for samplers and subsets, and keep that in the set."""
@@ -75,7 +76,11 @@ def upscale(
 @click.argument("sr_dir", required=False, type=FOLDER)
 @click.option("--set", "set_", help="HR: a data set by name, a prepared set, or a folder.")
 @click.option(
-    "--scale", "scales", multiple=True, help="HR size over LR size; of several, SR_DIR holds X2, X3 …"
+    "--scale",
+    "scales",
+    type=SCALE,
+    multiple=True,
+    help="HR size over LR size; of several, SR_DIR holds X2, X3 …",
 )
 @click.option(
     "--protocol", "protocols", multiple=True, help="What is cut, rounded, converted; repeat for several."

@@ -7,7 +7,7 @@ from typing import Any, get_args
 
 import click
 
-from srdata.cli.options import ESCAPE, FLAG_BEFORE, JOBS, SET, cut, note
+from srdata.cli.options import ESCAPE, FLAG_BEFORE, JOBS, SCALE, SET, cut, note
 from srdata.vocabulary import ExportForm, PublishForm
 
 
@@ -22,7 +22,7 @@ from srdata.vocabulary import ExportForm, PublishForm
 @click.option(
     "--out", type=click.Path(file_okay=False, path_type=Path), required=True, help="Folder to write."
 )
-@click.option("--scale", multiple=True, help="Only this scale; repeat for several.")
+@click.option("--scale", type=SCALE, multiple=True, help="Only this scale; repeat for several.")
 @click.option(
     "--sub-images/--whole",
     default=None,

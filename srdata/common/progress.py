@@ -4,15 +4,24 @@ from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
-from typing import TextIO
+from typing import TextIO, TypeVar
 
 from tqdm import tqdm
 
 SECONDS_BETWEEN_LINES = 10.0
 
 Advance = Callable[[int], None]
+T = TypeVar("T")
+
+
+def counted(items: Iterable[T], what: str, total: int | None, unit: str = "images") -> Iterator[T]:
+    """Yield `items`, and show how many of them are done."""
+    with progress(what, total, unit) as advance:
+        for item in items:
+            yield item
+            advance(1)
 
 
 @contextmanager

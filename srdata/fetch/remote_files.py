@@ -15,8 +15,6 @@ from pathlib import Path
 from typing import Any, BinaryIO
 from urllib.parse import urlsplit
 
-import fsspec
-
 from srdata.errors import DownloadError, HashMismatchError, MissingExtraError, SrdataError, UsageError
 
 _TRIES = 4
@@ -162,6 +160,8 @@ def _described(address: str, info: dict[str, Any]) -> RemoteFile:
 
 def _system(address: str) -> tuple[Any, str]:
     """The file system of an address, and its path there; raises UsageError."""
+    import fsspec  # with asyncio and ssl, which a set on this disk needs not
+
     scheme = urlsplit(address).scheme if is_address(address) else "file"
     try:
         with remote_errors(address, (ImportError, ValueError)):

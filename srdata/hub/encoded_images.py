@@ -13,7 +13,6 @@ from dataclasses import dataclass
 from pathlib import PurePosixPath
 from typing import Any, BinaryIO, overload
 
-import fsspec
 import pyarrow as pa
 import pyarrow.compute as pc
 
@@ -86,6 +85,8 @@ class EncodedColumn:
         """A file that a table names; it has to lie where the table does, whoever wrote it."""
         if not _lies_in(path, self.roots):
             raise ImageError(f"{self.name(row)}: has the path {path!r} in place of an image")
+        import fsspec  # with asyncio and ssl, which most tables need not
+
         try:
             with fsspec.open(path, "rb") as file:
                 return io.BytesIO(file.read())

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from srdata.common.progress import progress
+from srdata.common.progress import counted
 from srdata.errors import UsageError
 from srdata.images import Pixels
 from srdata.metrics.compared_planes import compared, corner
@@ -43,10 +43,8 @@ def score(
     protocols, notes = _fitting(pairs, scale, protocol)
     _refuse_twins([one.name for one in protocols] + [one.name for one in measures])
     numbers: Numbers = {}
-    with progress(f"evaluate {title}", len(pairs), "images") as advance:
-        for pair in pairs:
-            _score_pair(pair, scale, protocols, measures, numbers)
-            advance(1)
+    for pair in counted(pairs, f"evaluate {title}", len(pairs)):
+        _score_pair(pair, scale, protocols, measures, numbers)
     columns = tuple(_column(by, quantity, values) for (by, quantity), values in numbers.items())
     told = [Definition(one.name, one.what, one.source) for one in protocols]
     told += [Definition(one.name, one.what, one.source) for one in measures]

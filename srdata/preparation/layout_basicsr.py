@@ -52,7 +52,7 @@ def build_basicsr(job: Job) -> Built:
         names_of(job.recipe),
         job.recipe.scales,
         job.recipe.windows,
-        jobs=job.workers,
+        jobs=job.jobs,
         backend=job.backend,
     )
     export.check()

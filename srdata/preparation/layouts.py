@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from importlib import metadata
+from itertools import accumulate
 from pathlib import Path
 
 from srdata.common.files import Guard
@@ -28,7 +29,7 @@ from srdata.preparation.layout_folder import (
 )
 from srdata.preparation.layout_lmdb import layout_of, shard_tasks
 from srdata.preparation.planned.shard_records import ShardRecord, read_records, recorded_rows
-from srdata.preparation.source_items import Bad, Item, sample_bytes, stored_sizes
+from srdata.preparation.source_items import Bad, Item, sample_bytes, source_size, stored_sizes
 from srdata.preparation.spread_shards import images_in_piece, pieces, write_shards
 from srdata.preparation.standing_sets import Standing
 from srdata.recipes.set_recipe import Recipe
@@ -40,6 +41,7 @@ from srdata.vocabulary import Backend
 
 _PIXEL_LIBRARIES = ("numpy", "opencv-python-headless", "pillow", "lmdb", "torch")
 _SHOWN = 10  # bad images named in an error
+_WORTH_PROCESSES = 4_000_000  # HR pixels: fewer are done before another process is ready to begin
 
 
 @dataclass(frozen=True)
@@ -72,10 +74,18 @@ class Job:
     def at_work(self, in_group: int) -> Iterator[tuple[Workers, int, Advance]]:
         """Workers, how many images of groups of `in_group` a call of theirs makes, and progress."""
         total = len(self.items)
-        with workers(self.workers, self.backend, most=total) as pool:
+        with workers(self.jobs, self.backend, most=total) as pool:
             size = images_in_piece(in_group, total, pool)
             with progress(self.recipe.set_name, total, "images") as advance:
                 yield pool, size, advance
+
+    @cached_property
+    def jobs(self) -> int:
+        """How many workers: this process alone for little work, unless their number was given."""
+        if self.workers != -1 or self.backend != "loky":
+            return self.workers
+        areas = (height * width for height, width in filter(None, map(source_size, self.items)))
+        return 1 if all(pixels < _WORTH_PROCESSES for pixels in accumulate(areas)) else -1
 
     def refuse(self, bad: Sequence[Bad]) -> None:
         """Raise ImageError if there are bad images, and none may be."""

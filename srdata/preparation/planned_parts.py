@@ -22,6 +22,7 @@ from srdata.common.processes.engines import check_jobs
 from srdata.common.processes.one_at_a_time import only_one_at
 from srdata.common.processes.parallel import in_order
 from srdata.common.processes.run_claims import Claim
+from srdata.common.progress import progress
 from srdata.errors import StoreError, UsageError
 from srdata.preparation.layouts import Job, content_of, declare_shards, images_in_group, pixel_versions
 from srdata.preparation.plan import licence_text
@@ -99,7 +100,12 @@ def write_plan(
 
 def _written(recipe: Recipe, target: Path, found: Sequence[Item], how: Request, path: Path) -> PlanFile:
     chunks = list(chunks_of(found, recipe))
-    sizes = list(in_order(partial(_sizes, recipe=recipe), chunks, jobs=how.jobs, backend=how.backend))
+    measured = in_order(partial(_sizes, recipe=recipe), chunks, jobs=how.jobs, backend=how.backend)
+    with progress("sizes", len(found), "images") as advance:
+        sizes = []
+        for some in measured:
+            sizes.append(some)
+            advance(len(some))
     in_group = images_in_group(_counted(sizes, recipe), recipe)
     versions = pixel_versions()
     plain = recipe.resolved() | ({"folder": recipe.folder} if recipe.folder else {})

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
 
 from srdata import rng
-from srdata.common.progress import progress
+from srdata.common.progress import counted
 from srdata.errors import CorruptRecordError, DamagedSetError, ImageError, UsageError
 from srdata.fetch import SourceImage, obtain
 from srdata.fetch.manifest import load_manifest
@@ -98,10 +98,8 @@ def _check_images(folder: Path, content: SetFile, report: Report) -> None:
     try:
         images = PreparedImages(folder)
         total = len(images.index)
-        with progress("verify", total, "images") as advance:
-            for problem in _shard_problems(folder) if content.layout == "lmdb" else _file_problems(images):
-                report.problems += [problem] if problem else []
-                advance(1)
+        problems = _shard_problems(folder) if content.layout == "lmdb" else _file_problems(images)
+        report.problems += [one for one in counted(problems, "verify", total) if one]
     except (CorruptRecordError, DamagedSetError) as error:
         report.problems.append(str(error))
         return
@@ -163,14 +161,14 @@ def _compare_with_published(
         for owner, one in published:
             every = obtain(owner, one, root, from_dir=from_dir)
             found = [image for image in every if image.key not in left_out]
-            wrong, samples = _differences(images, found, scale)
+            wrong, samples = _differences(images, counted(found, one.label, len(found)), scale)
             share = f"{wrong} of {samples} samples in {len(found)} images"
             report.checked.append(f"{one.label}: {share} differ from the published")
             if wrong:
                 report.problems.append(f"{one.label}: LR is not the published one")
 
 
-def _differences(images: PreparedImages, published: Sequence[SourceImage], scale: Scale) -> tuple[int, int]:
+def _differences(images: PreparedImages, published: Iterable[SourceImage], scale: Scale) -> tuple[int, int]:
     """How many samples of LR are not those of the published images, and how many there are."""
     wrong = samples = 0
     for image in published:
@@ -185,7 +183,7 @@ def _replay_some(folder: Path, content: SetFile, count: int, report: Report) -> 
     images = PreparedImages(folder)
     total = len(images.index)
     chosen = rng.generator(content.seed, "verify").permutation(total)[:count]
-    for row in map(int, chosen):
+    for row in counted(map(int, chosen), "replay", len(chosen)):
         for scale in images.scales:
             key = images.index.key(row)
             if not np.array_equal(replay_image(images, row, scale), images.read(row, scale.label)):

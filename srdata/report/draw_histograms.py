@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 from PIL import Image, ImageDraw
 
+from srdata.common.progress import counted
 from srdata.degrade.chain import Chain, Delta, load_chain
 from srdata.degrade.model.composite import Step
 from srdata.images import natural
@@ -46,7 +47,8 @@ def histograms(
 
 def collected(chain: Chain, draws: int, seed: int) -> dict[Where, list[Value]]:
     """Every value that a chain draws for `draws` images, by step and parameter."""
-    return values_of((chain.sample(seed, number) for number in range(draws)), len(chain.hr))
+    numbers = counted(range(draws), "draws", draws)
+    return values_of((chain.sample(seed, number) for number in numbers), len(chain.hr))
 
 
 def values_of(deltas: Iterable[Delta], on_hr: int) -> dict[Where, list[Value]]:

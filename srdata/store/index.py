@@ -29,6 +29,7 @@ from srdata.images.image_policy import MOST_PIXELS
 from srdata.store.records import Row
 from srdata.store.resume import shard_rows
 from srdata.store.set_json import INDEX_FILE, SetFile, problem_of, repair_command
+from srdata.store.tables.arrow_columns import column_of, numbers_of
 from srdata.store.tables.parquet_file import ROW_GROUP, write_tables
 
 SCHEMA = pa.schema(
@@ -93,7 +94,7 @@ def _places(shards: Iterable[Path]) -> Iterator[tuple[int, int, Row]]:
 def _regrouped(tables: Iterable[pa.Table], counts: Counter[str]) -> Iterator[pa.Table]:
     """The same rows in groups of `ROW_GROUP`, each with dictionaries of its own; counts the splits."""
     keys: list[pa.ChunkedArray] = []
-    rest = _PLAIN.empty_table()
+    rest = pa.Table.from_batches([], _PLAIN)  # its own `empty_table` imports pandas
     for table in tables:
         keys.append(table.column("key"))
         rest = pa.concat_tables([rest, table.cast(_PLAIN)])
@@ -117,7 +118,8 @@ def _refuse_twins(keys: pa.ChunkedArray) -> None:
 def tables_of(places: Iterator[tuple[int, int, Row]]) -> Iterator[pa.Table]:
     """Tables of the rows of images, each with its shard and its number in it."""
     while chunk := [_fields(*place) for place in islice(places, ROW_GROUP)]:
-        yield pa.Table.from_pylist(chunk, SCHEMA)
+        columns = [column_of([row[field.name] for row in chunk], field.type) for field in SCHEMA]
+        yield pa.Table.from_arrays(columns, schema=SCHEMA)
 
 
 def _fields(shard: int, number: int, row: Row) -> dict[str, Any]:
@@ -147,7 +149,7 @@ class Index:
         self._check_types()
         numbers = self._read("height", "width", "shard", "number")
         self.heights, self.widths, self.shards, self.numbers = (
-            np.ascontiguousarray(column.to_numpy()) for column in numbers.columns
+            numbers_of(column) for column in numbers.columns
         )
         if problem := self._problem():
             raise CorruptRecordError(f"{path} {problem}: {repair_command(path.parent)}")
@@ -187,7 +189,7 @@ class Index:
         names = column.dictionary.to_pylist()
         if None in names:
             raise self._damaged("a split has no name")
-        return names, column.indices.to_numpy()
+        return names, numbers_of(column.indices)
 
     @property
     def splits(self) -> tuple[str, ...]:
@@ -209,7 +211,7 @@ class Index:
 
     def row(self, key: str) -> int:
         """The number of the image `key`; raises UnknownNameError with the nearest key."""
-        found = pc.index(self.keys, key).as_py()
+        found = pc.index(self.keys, column_of([key], pa.string())[0]).as_py()
         if found < 0:
             near = nearest(key, self.keys[:_FEW].to_pylist()) or _some(self.keys[:3].to_pylist(), len(self))
             raise UnknownNameError(f"no image {key!r} among the {len(self)} of {self.path.parent}{near}")
@@ -286,7 +288,8 @@ class Index:
     def _read(self, *names: str) -> pa.Table:
         """Columns without gaps."""
         with self._reading():
-            table = pq.read_table(self.path, columns=list(names), memory_map=True, use_threads=False)
+            with pq.ParquetFile(self.path, memory_map=True) as file:
+                table = file.read(list(names), use_threads=False)
             table.validate(full=True)
         for name in names:
             if name not in table.column_names or table.column(name).null_count:

@@ -20,6 +20,7 @@ from typing import Any, Final, Literal, NamedTuple, Self
 from pydantic import Field, ValidationError, model_validator
 
 from srdata.common.files import Guard, inside, sha256_of, write_file
+from srdata.common.progress import counted
 from srdata.common.strict_model import StrictModel
 from srdata.errors import DamagedSetError, SetError, UsageError
 from srdata.scale import Scale
@@ -336,7 +337,7 @@ def check_files(folder: Path, content: SetFile, *, full: bool) -> Iterator[FileC
     Of a set whose table of shards is damaged the other files are, as it is not known what the shards must be.
     """
     files = trusted_files(folder, content.files)
-    for name in files:
+    for name in counted(files, "hashes", len(files), "files") if full else files:
         yield FileCheck(name, problem_of(inside(folder, name), files[name], full=full))
 
 

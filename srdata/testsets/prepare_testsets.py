@@ -121,11 +121,14 @@ def _made(benchmark: str, given: Path | None, request: Request) -> Iterator[str]
 
 def _written(found: Sequence[Folder], images: Mapping[Variant, PreparedImages], request: Request) -> int:
     """How many of the folders were not there yet."""
-    new = 0
-    with progress(found[0].path.rpartition("/")[0], len(found), "folders") as advance:
-        for one in found:
-            new += write_folder(one, images[one.variant], request.root, request.jobs, request.backend)
-            advance(1)
+    new, files = 0, [len(images[one.variant].index) for one in found]
+    with progress(found[0].path.rpartition("/")[0], sum(files), "images") as advance:
+        for one, count in zip(found, files, strict=True):
+            there = images[one.variant]
+            if write_folder(one, there, request.root, request.jobs, request.backend, advance):
+                new += 1
+            else:
+                advance(count)
     return new
 
 

@@ -11,6 +11,7 @@ from pathlib import Path
 from srdata.common.files import sync_all, write_file
 from srdata.common.processes.one_at_a_time import only_one_at
 from srdata.common.processes.parallel import in_order
+from srdata.common.progress import Advance
 from srdata.errors import UsageError
 from srdata.exporting.export_set import new_folder
 from srdata.exporting.samples import opened, stamp_of
@@ -37,7 +38,12 @@ class Task:
 
 
 def write_folder(
-    folder: Folder, images: PreparedImages, root: Path, jobs: int = -1, backend: Backend = "loky"
+    folder: Folder,
+    images: PreparedImages,
+    root: Path,
+    jobs: int = -1,
+    backend: Backend = "loky",
+    advance: Advance = lambda files: None,
 ) -> bool:
     """Write the files of a folder of a style; gives False where they are there already.
 
@@ -64,6 +70,7 @@ def write_folder(
         with new_folder(target) as part:
             for file, png in _files(folder, images, rows, jobs, backend):
                 (part / file).write_bytes(png)
+                advance(1)
             sync_all()
     return True
 

@@ -12,8 +12,6 @@ from srdata.data.arbitrary_scale.scale_pairs import ArbitraryScale
 from srdata.data.datasets.mixed import Mixed
 from srdata.data.loading.online_lr import Degradation, Degrading, Making, Rescaling
 from srdata.data.sampling.schedule import Schedule, every, mapped
-from srdata.degrade.chain import load_chain, load_device_chain
-from srdata.degrade.whole_images import scale_of
 from srdata.errors import UsageError
 from srdata.scale import Scale
 from srdata.vocabulary import Only
@@ -78,6 +76,9 @@ class OnlineDegradation:
         """
         if isinstance(degrade, ArbitraryScale):
             return Rescaling(degrade, scale or Scale(1))
+        from srdata.degrade.chain import load_chain, load_device_chain
+        from srdata.degrade.whole_images import scale_of
+
         if device.type == "mps":  # which has no float64, and not every operation
             raise UsageError(
                 "degrade= runs on the CPU and on CUDA: give device='cpu', and move the batches to mps"

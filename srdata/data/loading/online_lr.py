@@ -5,23 +5,25 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 
 import torch
 from torch import Tensor
 
 from srdata.data.arbitrary_scale.scale_pairs import ArbitraryScale
 from srdata.data.crops.regions import Spot
-from srdata.degrade.chain import Chain, Delta
 from srdata.degrade.model.distributions import chance, integer
 from srdata.degrade.model.op import Params
 from srdata.errors import UsageError
 from srdata.rng import generator
 from srdata.scale import Scale
 
+if TYPE_CHECKING:
+    from srdata.degrade.chain import Chain, Delta  # with all ops, which a loader of stored LR needs not
+
 LOOSE = "loose"  # what the last entry of δ is called where the patch was cut loosely
 Address = tuple[int | str, ...]
-Degradation = str | Path | dict[str, Any] | list[Any] | Chain
+Degradation: TypeAlias = "str | Path | dict[str, Any] | list[Any] | Chain"
 
 
 class Place(NamedTuple):

@@ -64,4 +64,5 @@ def _read_record(target: Path, number: int, digest: str) -> ShardRecord | None:
 def recorded_rows(target: Path, shards: int) -> Iterator[pa.Table]:
     """The rows of the index of all shards, as they were recorded."""
     for number in range(shards):
-        yield pq.read_table(record_path(target, number)).replace_schema_metadata(None)
+        with pq.ParquetFile(record_path(target, number)) as file:
+            yield file.read().replace_schema_metadata(None)

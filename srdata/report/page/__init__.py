@@ -21,6 +21,7 @@ from pathlib import Path
 import srdata
 from srdata.common.files import write_file
 from srdata.common.output_paths import check_output, starts_with
+from srdata.common.progress import counted
 from srdata.prepared.set_images import PreparedImages
 from srdata.report.page import about, counts, drawn_parameters, duplicate_images, hardest_windows, pair_tiles
 from srdata.report.page.html import Html, el
@@ -85,7 +86,8 @@ def _with_pictures(prepared: PreparedImages, count: int) -> tuple[Section, Secti
     """The contact sheet, and difficulty with its windows: they share the bytes for pictures."""
     ends = hardest_windows.ends(prepared, _ENDS)
     groups = [*ends.values(), pair_tiles.chosen(prepared, count)]
-    shown = within(prepared, [one.part for group in groups for one in group], _PICTURES)
+    parts = [one.part for group in groups for one in group]
+    shown = iter(list(counted(within(prepared, parts, _PICTURES), "pictures", len(parts))))
     *ends_shown, sheet = (pair_tiles.tiles(group, [next(shown) for _ in group]) for group in groups)
     titled = [part for title, one in zip(ends, ends_shown, strict=True) for part in (el("h3", title), one)]
     lead = el("p", "HR on the left, LR on the right. Open a pair to compare.")

@@ -1,5 +1,6 @@
 """Parquet files of a set, whatever they hold.
 
-parquet_file  writing them, whole or not at all
-shard_table   shards.parquet: the size and hash of every shard
+arrow_columns  columns from plain values, and back to numpy
+parquet_file   writing them, whole or not at all
+shard_table    shards.parquet: the size and hash of every shard
 """

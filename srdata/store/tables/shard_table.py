@@ -18,6 +18,7 @@ import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from srdata.common.files import Guard
+from srdata.store.tables.arrow_columns import column_of, numbers_of
 from srdata.store.tables.parquet_file import ROW_GROUP, write_tables
 
 SHARDS_FILE = "shards.parquet"
@@ -33,7 +34,10 @@ def write_shard_table(path: Path, shards: Iterable[tuple[int, str]], guard: Guar
         while some := list(islice(rows, ROW_GROUP)):
             sizes, hashes = zip(*some, strict=True)
             yield pa.Table.from_arrays(
-                [pa.array(sizes, pa.int64()), pa.array(map(bytes.fromhex, hashes), _SCHEMA.field(1).type)],
+                [
+                    column_of(sizes, _SCHEMA.field(0).type),
+                    column_of([bytes.fromhex(one) for one in hashes], _SCHEMA.field(1).type),
+                ],
                 schema=_SCHEMA,
             )
 
@@ -58,11 +62,7 @@ class ShardTable:
             raise ValueError(str(error)) from error
         if column.null_count:
             raise ValueError("a shard has no size")
-        parts = (
-            np.frombuffer(chunk.buffers()[1], np.int64, len(chunk), 8 * chunk.offset)
-            for chunk in column.chunks
-        )
-        sizes: NDArray[np.int64] = np.concatenate([np.zeros(0, np.int64), *parts])  # to_numpy imports pandas
+        sizes: NDArray[np.int64] = numbers_of(column)
         if len(sizes) and sizes.min() < 0:
             raise ValueError("a shard has a negative size")
         return sizes

@@ -31,6 +31,7 @@ from srdata.degrade.learned.car.training_crops import Photographs
 from srdata.degrade.learned.car.training_run import Plan, Run, same_work
 from srdata.degrade.learned.car.upscaler import Upscaler
 from srdata.errors import UsageError
+from srdata.scale import OneScale, Scale
 
 Report = Callable[[str], None]
 
@@ -68,7 +69,7 @@ class Trained:
 
 def train_resampler(
     folder: str | Path,
-    scale: int,
+    scale: OneScale,
     out: str | Path,
     *,
     device: str = "cpu",
@@ -85,7 +86,9 @@ def train_resampler(
     Raises UsageError for settings that make no sense, or that are not those of what is already there, and
     where a file would be written over that no training run wrote.
     """
-    plan, out = plan_of({"scale": scale, **options}), Path(out)
+    exact = Scale(scale)
+    whole = int(exact) if exact.denominator == 1 else float(exact)  # which the plan refuses
+    plan, out = plan_of({"scale": whole, **options}), Path(out)
     state, upscaler = _beside(out, "training"), _beside(out, "upscaler")
     for path in (out, upscaler) if resume else (out, upscaler, state):  # a state is checked where it is read
         check_output(path, ours=_is_trained)

@@ -1,0 +1,65 @@
+"""Starting up: what the first commands do not import, and processes that little work does not start."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from srdata.common.processes import engines
+from srdata.images import read_image, write_png
+from srdata.preparation import prepare
+
+FIRST_COMMANDS = """
+import json, sys
+from srdata.cli import run
+assert run(["--help"]) == 0
+loaded = [sorted(sys.modules)]
+assert run(["prepare", "sample", "--scale", "4", "--lmdb"]) == 0
+loaded.append(sorted(sys.modules))
+from srdata import Loader, PairedDataset
+loader = Loader(PairedDataset("data/sample-x4", patch_size=192), batch_size=4, augment=["dihedral"])
+assert next(iter(loader)).hr.shape == (4, 3, 192, 192)
+loaded.append(sorted(sys.modules))
+print("\\n" + json.dumps(loaded))
+"""
+
+
+def test_what_the_first_commands_need_not_is_not_imported(tmp_path: Path) -> None:
+    """Each of these takes a quarter of a second or more; a batch needs torch, and no more of them."""
+    done = subprocess.run(
+        [sys.executable, "-c", FIRST_COMMANDS], capture_output=True, text=True, cwd=tmp_path
+    )
+    assert done.returncode == 0, done.stderr
+    helped, prepared, trained = (set(names) for names in json.loads(done.stdout.splitlines()[-1]))
+    slow = {"torch", "pandas", "datasets", "pyarrow.dataset", "huggingface_hub", "scipy", "fsspec"}
+    assert not helped & (slow | {"numpy", "pydantic", "pyarrow"})
+    assert not prepared & slow
+    assert trained & slow <= {"torch"}
+    assert {"numpy", "pyarrow.parquet"} <= prepared
+
+
+@pytest.mark.parametrize(
+    ("jobs", "side", "processes"), [(-1, 128, None), (2, 128, 2), (-1, 1448, 2)], ids=str
+)
+def test_processes_are_started_where_there_is_work_for_them(
+    jobs: int,
+    side: int,
+    processes: int | None,
+    tmp_path: Path,
+    photographs: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    started: list[int] = []
+    real = engines._processes
+    monkeypatch.setattr(engines, "_processes", lambda many: started.append(many) or real(many))
+    monkeypatch.setattr(engines.joblib, "effective_n_jobs", lambda asked: 2 if asked == -1 else asked)
+    tile = read_image(photographs / "astronaut.png")[:128, :128]
+    for name in "ab":
+        image = tile.repeat(-(-side // 128), 0).repeat(-(-side // 128), 1)[:side, :side]
+        write_png(tmp_path / f"photos/{name}.png", image)
+    prepare(tmp_path / "photos", scale=2, lmdb=True, root=tmp_path / "data", jobs=jobs)
+    assert started == ([] if processes is None else [processes])
