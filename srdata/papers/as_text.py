@@ -21,7 +21,7 @@ GROUPS: dict[str, tuple[str, ...]] = {
     "crop": ("crop", "any_scale", "one_image"),
     "augment": ("augment", "upsample"),
     "look": ("look", "outputs"),
-    "batch": ("batch", "tasks"),
+    "batch": ("batch", "changes", "tasks"),
     "stages": ("name", "init_from", "iterations", "epochs", "optimiser"),
 }
 

@@ -15,7 +15,6 @@ from typing import Any, NamedTuple, NoReturn
 import numpy as np
 
 from srdata.data.crops.drawn_crops import Drawn
-from srdata.data.crops.regions import draw
 from srdata.data.datasets.crop_settings import CropSettings, in_cells
 from srdata.data.pair_sources.sources import PairSource
 from srdata.data.streams.open_shards import Shards
@@ -71,9 +70,9 @@ class StreamRows:
         return self._only
 
     @property
-    def pads(self) -> bool:
-        """Whether images that are smaller than a patch are admitted."""
-        return self._crops.pad is not None
+    def copies(self) -> bool:
+        """Whether every crop is a rectangle of its image, neither padded nor resized."""
+        return self._crops.copied
 
     @property
     def patch_size(self) -> int | None:
@@ -117,12 +116,12 @@ class StreamRows:
         found = self._find(items, visits, seed)
         patch = own.patch if patch_size is None else in_cells(patch_size, self.scale)
         regions = WholeImages(found.sizes, self.scale).regions(np.arange(len(items)))
-        small = (regions.sizes < (patch or 0)).any(axis=1) if own.pad is None else np.zeros(len(items), bool)
+        small = (regions.sizes < (patch or 0) + 2 * own.border).any(axis=1) & (not own.fits_any)
         if small.any():
             key = found.keys(np.flatnonzero(small)[:1])[0]
             raise ImageError(f"{key} is smaller than the patch: take a smaller patch_size, or pad='reflect'")
         numbers = np.array([number_of(key) & _POSITIVE for key in found.keys(regions.images)])
-        crops = draw(regions, patch, own.dihedral or dihedral, (seed, visits, numbers))
+        crops = own.draw(regions, patch, dihedral, (seed, visits, numbers))
         cells = around // self.scale.numerator
         return Drawn(found, crops, patch, own.pad, self._only or only, cells)
 

@@ -29,7 +29,7 @@ from srdata.fetch.remote_files import is_address
 from srdata.hub.address import is_hub_name
 from srdata.images import ImagePolicy
 from srdata.scale import Scale
-from srdata.vocabulary import Only
+from srdata.vocabulary import Only, Take
 
 
 class _Place(NamedTuple):
@@ -96,6 +96,8 @@ class StreamedPairs(IterableDataset[Pair]):
         only: Only | None = None,
         patch_size: int | None = None,
         pad: str | None = None,
+        take: Take = "random",
+        border: int = 0,
         dihedral: bool = False,
         seed: int = 0,
         shuffle: bool = True,
@@ -110,7 +112,7 @@ class StreamedPairs(IterableDataset[Pair]):
         world_size: int | None = None,
         even: bool = True,
     ) -> None:
-        check_crops(seed, pad, patch_size)
+        check_crops(seed, patch_size, pad, take, border)
         self._dtype = check_dtype(dtype)
         self._ranks = Ranks(rank, world_size)
         shards, only = open_shards(
@@ -123,7 +125,7 @@ class StreamedPairs(IterableDataset[Pair]):
             policy=images,
             cache=ShardCache(None if cache is None else Path(cache), cache_bytes),
         )
-        own = crop_settings(patch_size, pad, dihedral, seed, shards.scale)
+        own = crop_settings(patch_size, pad, dihedral, seed, shards.scale, take, border)
         self.rows = StreamRows(
             shards, own, only, window=window, buffer=buffer, several=crops, shuffle=shuffle
         )

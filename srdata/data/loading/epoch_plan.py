@@ -37,6 +37,9 @@ class Plan:
     Where the ranks do not share them evenly, the first of the epoch are given once more, so that all ranks
     take as many steps. An epoch that was begun with other numbers of ranks, or another batch size, is gone on
     with at the position where that ended.
+
+    Where the batch size changes with the iteration, each batch takes up as many positions as the largest one
+    and has the first of them, as in Restormer. So epochs keep their length.
     """
 
     data: Mixed
@@ -50,8 +53,6 @@ class Plan:
     shared: bool = False  # whether batch_size is that of all ranks together
 
     def __post_init__(self) -> None:
-        if isinstance(self.batch_size, Schedule) and self.batch_size.unit != "epoch":
-            raise UsageError("batch_size changes with the epoch: Schedule({…}, unit='epoch')")
         if isinstance(self.order, Schedule) and self.order.unit != "epoch":
             lengths = sorted({order.length(len(self.data)) for order in self.order.values()})
             if len(lengths) > 1:
@@ -93,7 +94,8 @@ class Plan:
     def parts(self, job: Job, *, dihedral: bool, only: Only | None) -> list[Part]:
         """The crops of a batch, set by set."""
         epoch = job.moment.epoch
-        positions = np.arange(job.first, min(job.first + self.size(epoch), self.length(epoch)))
+        last = min(job.first + self._share(at(self.batch_size, job.moment)), self.length(epoch))
+        positions = np.arange(job.first, last)
         order = at(self.order, job.moment)
         places = order.places(self.seed, epoch, positions, len(self.data))
         return self.data.parts(
@@ -110,8 +112,13 @@ class Plan:
         return at(self.order, Moment(epoch, 0)).length(len(self.data))
 
     def size(self, epoch: int) -> int:
-        """How many images a batch of one rank has."""
-        size = at(self.batch_size, Moment(epoch, 0))
+        """How many positions a batch of one rank takes up: images that it has, or the most that one has."""
+        if isinstance(self.batch_size, Schedule) and self.batch_size.unit == "iteration":
+            return self._share(max(self.batch_size.values()))
+        return self._share(at(self.batch_size, Moment(epoch, 0)))
+
+    def _share(self, size: int) -> int:
+        """What one rank has of a batch."""
         return size // self.ranks if self.shared else size
 
     def steps_before(self, epoch: int) -> int:

@@ -93,9 +93,11 @@ class Loader(DataLoaderForm):
         rank, world_size  of this process; by default those of `torch.distributed`, or of torchrun, as they
                      are when iteration begins
 
-    `batch_size`, `patch_size`, `order`, `augment` and `degrade` may be a Schedule. Raises UsageError at once
-    for what cannot be done; while iterating, CorruptRecordError or ImageError with the name of what cannot be
-    read, and StorageFullError when the device has no room.
+    `batch_size`, `patch_size`, `order`, `augment` and `degrade` may be a Schedule. Where the batch size
+    changes with the iteration, each batch takes up the largest one and has the first of its images, as in
+    Restormer, so that epochs keep their length. Raises UsageError at once for what cannot be done; while
+    iterating, CorruptRecordError or ImageError with the name of what cannot be read, and StorageFullError
+    when the device has no room.
     """
 
     def __init__(
