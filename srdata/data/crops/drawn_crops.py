@@ -5,8 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import NamedTuple
 
+import numpy as np
+
+from srdata.data.beside.beside_images import Beside, Told
 from srdata.data.crops.read_crops import Sides, cut, enlarges, shapes, stackable
-from srdata.data.crops.regions import Crops
+from srdata.data.crops.regions import Address, Crops
 from srdata.data.pair_sources.sources import PairSource
 from srdata.degrade.numerics.backend import keep_memory
 from srdata.errors import UsageError
@@ -23,6 +26,8 @@ class Drawn(NamedTuple):
     pad: str | None
     only: Only | None
     around: int = 0  # cells on each side of a patch that are read with it
+    beside: Beside | None = None  # what there is of the images besides
+    address: Address = (0, 0, np.zeros(0, np.int64))  # by which crops were drawn
 
     @property
     def keys(self) -> list[str]:
@@ -50,9 +55,22 @@ class Drawn(NamedTuple):
         keep_memory()
         return cut(self.source, self.crops, self.patch, self.pad, self.only, out, self.around)
 
+    def told(self) -> Told:
+        """What is told of the images beside their pixels; UsageError, CorruptRecordError."""
+        if self.beside is None:
+            return Told({}, {})
+        return self.beside.of(self.crops, self.source.scale.numerator, self.address)
+
     def each(self) -> Iterator[Drawn]:
         """The crops one by one."""
-        return (self._replace(crops=self.crops.at(one)) for one in range(len(self.crops.inside.images)))
+        seed, epochs, items = self.address
+        epochs = np.broadcast_to(epochs, items.shape)
+        return (
+            self._replace(
+                crops=self.crops.at(one), address=(seed, epochs[one : one + 1], items[one : one + 1])
+            )
+            for one in range(len(self.crops.inside.images))
+        )
 
 
 def names(source: PairSource, regions: Regions) -> list[str]:

@@ -70,13 +70,15 @@ def draw(
     address: Address,
     take: Take = "random",
     border: int = 0,
+    grid: int = 1,
 ) -> Crops:
     """The crops of regions; only their `address` decides which.
 
     `patch` is the side of a crop in cells; None takes whole regions. Every position is equally likely, the
     first and the last as well, but for those within `border` cells of the border of the image. Where a region
-    is smaller than the patch, all of its height or width is taken. `take` may be the middle instead, a square
-    as large as the region allows, or with "centre-square" all of it: both are reduced to the patch by `cut`.
+    is smaller than the patch, all of its height or width is taken. With a `grid` corners are multiples of so
+    many cells. `take` may be the middle instead, a square as large as the region allows, or with
+    "centre-square" all of it: both are reduced to the patch by `cut`.
     """
     if patch is None and not turning:
         return Crops(regions, None, regions)
@@ -86,18 +88,20 @@ def draw(
     if patch is not None:
         regions = inside = _inner(regions, border) if border else regions
         if take != "centre-square":
-            inside = _placed(regions, patch, take, numbers[:, :2])
+            inside = _placed(regions, patch, take, numbers[:, :2], grid)
     ways = MIRRORED if turning == "mirror" else TURNS
     turns = (numbers[:, 2] * ways).astype(np.int64) if turning else None
     return Crops(inside, turns, regions, (numbers[:, 3] * 2**24).astype(np.int64), take)
 
 
-def _placed(regions: Regions, patch: int, take: Take, numbers: NDArray[np.float64]) -> Regions:
+def _placed(regions: Regions, patch: int, take: Take, numbers: NDArray[np.float64], grid: int) -> Regions:
     """A square of each region, or all of its height or width where that is less."""
     side = patch if take != "square" else np.maximum(regions.sizes.min(axis=1, keepdims=True), patch)
-    places = np.maximum(regions.sizes - side, 0)
+    last = (regions.corners + np.maximum(regions.sizes - side, 0)) // grid  # of the places on the grid
+    first = np.minimum(-(-regions.corners // grid), last)
+    places = last - first
     offsets = places // 2 if take == "centre" else (numbers * (places + 1)).astype(np.int64)
-    return regions._replace(corners=regions.corners + offsets, sizes=np.minimum(regions.sizes, side))
+    return regions._replace(corners=(first + offsets) * grid, sizes=np.minimum(regions.sizes, side))
 
 
 def _inner(regions: Regions, border: int) -> Regions:

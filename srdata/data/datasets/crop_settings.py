@@ -19,7 +19,8 @@ class CropSettings:
 
     `patch` is the side of a crop in cells of the scale, None for whole items; `pad` is what becomes of items
     that are smaller, None where that is an error; `dihedral` and `seed` are those of turns and of all draws.
-    `take` says where crops lie, `border` how many cells they keep off the border of their images.
+    `take` says where crops lie, `border` how many cells they keep off the border of their images, `grid` the
+    cells of which their corners are multiples.
     """
 
     patch: int | None
@@ -28,6 +29,7 @@ class CropSettings:
     seed: int
     take: Take = "random"
     border: int = 0
+    grid: int = 1
 
     @property
     def fits_any(self) -> bool:
@@ -41,7 +43,7 @@ class CropSettings:
 
     def draw(self, regions: Regions, patch: int | None, turning: Turning, address: Address) -> Crops:
         """The crops of regions at an address; `patch` and `turning` stand for, and add to, those here."""
-        return draw(regions, patch, self.dihedral or turning, address, self.take, self.border)
+        return draw(regions, patch, self.dihedral or turning, address, self.take, self.border, self.grid)
 
 
 def crop_settings(

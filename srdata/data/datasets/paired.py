@@ -5,6 +5,8 @@ from __future__ import annotations
 import warnings
 from collections.abc import Sequence
 from copy import copy
+from dataclasses import replace
+from functools import partial
 from os import PathLike
 
 import numpy as np
@@ -12,6 +14,8 @@ import torch
 from numpy.typing import ArrayLike
 from torch.utils.data import Dataset, get_worker_info
 
+from srdata.data.beside.beside_images import Beside, Given, open_beside
+from srdata.data.beside.prompt import Prompt
 from srdata.data.crops.drawn_crops import Drawn, names
 from srdata.data.crops.read_crops import Sides
 from srdata.data.crops.regions import Turning
@@ -20,11 +24,11 @@ from srdata.data.datasets.crop_settings import crop_settings, in_cells
 from srdata.data.datasets.drawn_pairs import pairs_of
 from srdata.data.datasets.given_place import choose_side, path_of, place_of
 from srdata.data.datasets.item_epochs import ItemEpochs
-from srdata.data.datasets.open_source import Choice, choose_windows, open_given
+from srdata.data.datasets.open_source import Choice, Opened, choose_windows, open_given
 from srdata.data.datasets.pair_types import Pair, Pairs
 from srdata.data.pair_sources.sources import PairSource
 from srdata.data.pair_sources.stereo import ViewsSource
-from srdata.discovery.forms.table_columns import Given
+from srdata.discovery.forms.table_columns import Given as Roles
 from srdata.discovery.pairing import SHOWN, listed
 from srdata.errors import UsageError
 from srdata.images import ImagePolicy
@@ -76,6 +80,11 @@ class PairedDataset(Dataset[Pair]):
                     alone, as for faces, also where a loader turns others
         seed        of crops and turns
         dtype       of tensors: float32, float16 or bfloat16 in 0 to 1, or uint8
+        beside      what it has besides: names of columns of the data, which `srdata annotate` adds to a set;
+                    or {name: where}, a table or a folder of .txt files that tells it of each image, None of
+                    some; or a folder of arrays, see `Companions`
+        prompt      a column of texts, or a `Prompt`: what an item has as "prompt", one of several drawn anew
+                    for each visit, or "" where there is none
         images      what to admit besides plain 8-bit RGB where image files are read
         verify      False: do not compare each part of a prepared set with its hash when it is read first
 
@@ -102,7 +111,7 @@ class PairedDataset(Dataset[Pair]):
         track: str | None = None,
         config: str | None = None,
         revision: str | None = None,
-        columns: Given | None = None,
+        columns: Roles | None = None,
         only: Only | None = None,
         views: tuple[str, str] | None = None,
         windows: bool | Windows = False,
@@ -113,6 +122,8 @@ class PairedDataset(Dataset[Pair]):
         dihedral: Turning = False,
         seed: int = 0,
         dtype: torch.dtype = torch.float32,
+        beside: Given = (),
+        prompt: str | Prompt | None = None,
         images: ImagePolicy | None = None,
         verify: bool = True,
     ) -> None:
@@ -127,6 +138,7 @@ class PairedDataset(Dataset[Pair]):
         self._items = items_of(self._source.sizes, self.scale, self._windows)
         self._kept: Integers | None = None  # the numbers in `_items` of a subset's items
         self._crops = crop_settings(patch_size, pad, dihedral, seed, self.scale, take, border)
+        self._beside = self._open_beside(opened, beside, prompt)
         self._dtype = check_dtype(dtype)
         self._epoch = ItemEpochs(len(self))
         if patch_size is not None:
@@ -269,13 +281,22 @@ class PairedDataset(Dataset[Pair]):
         address = (own.seed if seed is None else seed, epochs, numbers)
         crops = own.draw(self._items.regions(numbers), patch, dihedral, address)
         cells = around // self.scale.numerator
-        return Drawn(self._source, crops, patch, own.pad, self._only or only, cells)
+        return Drawn(self._source, crops, patch, own.pad, self._only or only, cells, self._beside, address)
 
     def check_patch(self, patch_size: int) -> None:
         """Raise UsageError where a patch size (HR pixels) does not fit the scale, or into every image."""
         cells = in_cells(patch_size, self.scale)
         if not self._crops.fits_any:
             self._refuse_small(cells)
+
+    def _open_beside(self, opened: Opened, given: Given, prompt: str | Prompt | None) -> Beside | None:
+        """What is asked for beside images; crops come to lie where arrays can be cropped alike."""
+        if not given and prompt is None:
+            return None
+        keys = partial(self._source.keys, np.arange(len(self._source.sizes)))
+        beside = open_beside(given, prompt, opened.column, keys)
+        self._crops = replace(self._crops, grid=beside.grid(self.scale))
+        return beside
 
     def _addresses(self, indices: Sequence[Index]) -> tuple[Integers, Integers]:
         """Items and epochs of indices of either form."""

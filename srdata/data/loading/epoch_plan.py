@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 
 from srdata.common.tensors.torch_settings import own_settings
+from srdata.data.beside.beside_images import Told
 from srdata.data.crops.drawn_crops import Drawn
 from srdata.data.datasets.mixed import Mixed, Part
 from srdata.data.loading.finish import CPU, Raw, Unread
@@ -178,6 +179,7 @@ class Reading:
             difficulty=self._difficulty_of(parts),
             number=job.number,
             moment=job.moment,
+            **_told(drawn)._asdict(),
         )
         return raw, drawn
 
@@ -203,6 +205,25 @@ class Reading:
         lr, hr = (torch.empty(side.shape, dtype=side.dtype) for side in _shapes(drawn))
         read(drawn, lr, hr)
         return lr, hr
+
+
+def _told(drawn: Sequence[Drawn]) -> Told:
+    """What is told of the crops of all of them: None, or no prompt, by sets that have no such column."""
+    parts = [one.told() for one in drawn]
+    names = dict.fromkeys(name for part in parts for name in part.columns)
+    counts = [len(one.crops.inside.images) for one in drawn]
+    columns = {
+        name: [
+            value
+            for part, count in zip(parts, counts, strict=True)
+            for value in part.columns.get(name, ["" if name == "prompt" else None] * count)
+        ]
+        for name in names
+    }
+    if len({frozenset(part.arrays) for part in parts}) > 1:
+        raise UsageError("arrays beside images are of all sets in a batch: give each set the same beside=")
+    arrays = {name: torch.cat([part.arrays[name] for part in parts]) for name in parts[0].arrays}
+    return Told(columns, arrays)
 
 
 def _shapes(drawn: Sequence[Drawn]) -> tuple[Unread, Unread]:
