@@ -19,7 +19,7 @@ from torch.utils.data import DataLoader
 
 from srdata import Loader, PairedDataset, export, prepare, publish
 from srdata.cli import run
-from srdata.data import Companions, Mixed, Prompt
+from srdata.data import Companions, Mixed, Prompt, StreamedPairs
 from srdata.errors import CorruptRecordError, UnknownNameError, UsageError
 from srdata.images import list_images, read_image
 from srdata.preparation import annotate
@@ -29,6 +29,11 @@ from srdata.store.set_json import SET_FILE
 KEYS = ("astronaut", "chelsea", "rocket")
 CAPTIONS = {"astronaut": "a woman in a suit", "chelsea": 'a "cat", lying', "rocket": "a rocket\nat night"}
 TAGS = {"astronaut": ["woman", "flag"], "rocket": ["sky", "smoke", "rocket"]}
+
+
+@pytest.fixture(autouse=True)
+def own_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(datasets.config, "HF_DATASETS_CACHE", tmp_path / "tables")
 
 
 @pytest.fixture(scope="module")
@@ -261,3 +266,25 @@ def test_what_is_not_there_is_told(
     monkeypatch.chdir(tmp_path)
     with pytest.raises((UsageError, UnknownNameError), match=message):
         PairedDataset(plain, **settings)
+
+
+@pytest.mark.parametrize("form", ["parquet", "webdataset", None])
+def test_streams_have_texts_and_prompts(prepared: Path, tmp_path: Path, form: Any) -> None:
+    annotate(prepared, texts(tmp_path))
+    where, config = prepared, None
+    if form is not None:
+        publish(prepared, to="lab/photos", out=tmp_path / "out", form=form, licence="cc0-1.0")
+        where, config = tmp_path / "out", "bicubic_x4"
+    data = StreamedPairs(
+        where,
+        config=config,
+        split="train",
+        patch_size=16,
+        beside=["caption"],
+        prompt=Prompt(columns="caption", empty=0.5),
+        cache=tmp_path / "cache",
+    )
+    batches = list(Loader(data, 3, repeat=20))
+    told = [pair for batch in batches for pair in zip(batch.keys, batch.caption, batch.prompt, strict=True)]
+    assert all(caption == CAPTIONS[key] and prompt in ("", caption) for key, caption, prompt in told)
+    assert 15 < sum(prompt == "" for *_, prompt in told) < 45

@@ -63,7 +63,7 @@ class Beside:
 def open_beside(given: Given, prompt: str | Prompt | None, own: Own, keys: Keys) -> Beside:
     """What is asked for beside images, in the order of `keys`; raises UsageError with a remedy."""
     wanted: dict[str, Place | None] = dict(given) if isinstance(given, Mapping) else dict.fromkeys(given)
-    drawn = Prompt.model_validate({"columns": prompt}) if isinstance(prompt, str) else prompt
+    drawn = prompt_of(prompt)
     needed = {**dict.fromkeys(drawn.columns if drawn else ()), **wanted}
     if "prompt" in needed:
         raise UsageError("a column called prompt would be hidden by what prompt= draws: name it otherwise")
@@ -74,6 +74,11 @@ def open_beside(given: Given, prompt: str | Prompt | None, own: Own, keys: Keys)
         else:
             columns[name] = own(name) if place is None else _column(name, str(place), own, keys)
     return Beside(columns, arrays, drawn, tuple(name for name in columns if name in wanted))
+
+
+def prompt_of(given: str | Prompt | None) -> Prompt | None:
+    """A prompt, as users give it: the name of a column will do."""
+    return Prompt.model_validate({"columns": given}) if isinstance(given, str) else given
 
 
 def _companions(place: Place | None) -> Companions | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -47,11 +48,15 @@ class TableColumns:
 
     def column(self, name: str) -> Any:
         """A value of each row; raises UnknownNameError."""
-        there = self.table.schema.names
-        for form in (name, f"{name}.txt"):
-            if form in there:
-                return self.table.column(form)
-        raise UnknownNameError.among(f"column of {self.where}", name, there)
+        return self.table.column(called_there(name, self.table.schema.names, self.where))
+
+
+def called_there(name: str, names: Sequence[str], where: str) -> str:
+    """What a table calls a column; raises UnknownNameError."""
+    for form in (name, f"{name}.txt"):
+        if form in names:
+            return form
+    raise UnknownNameError.among(f"column of {where}", name, names)
 
 
 @dataclass(frozen=True)
@@ -63,6 +68,7 @@ class TableReading:
     roots: tuple[str, ...]  # the folders of files that it may name
     only: Only | None
     policy: ImagePolicy | None
+    beside: tuple[str, ...] = ()  # other columns that are wanted, as the table calls them
 
     def source(self, table: Table, scale: Scale | None, first: int = 0, prefix: str = "") -> PairSource:
         """The pairs of a table; a scale of None is guessed. Raises UsageError, ImageError.
