@@ -15,9 +15,11 @@ from srdata.difficulty import classify
 from srdata.errors import DamagedSetError, SetError, UsageError
 from srdata.exporting.set_names import chain_name
 from srdata.preparation.prepare_set import Request, make
+from srdata.prepared.image_columns import COLUMNS_FOLDER, column_names, has_keys, read_column
 from srdata.recipes.set_recipe import Recipe
 from srdata.store.index import Index, write_index
 from srdata.store.set_json import (
+    ADDED,
     INDEX_FILE,
     SET_FILE,
     SetFile,
@@ -30,9 +32,8 @@ from srdata.store.set_json import (
     read_set,
     write_set,
 )
-from srdata.store.tables.image_columns import COLUMNS_FOLDER, column_names, has_keys, read_column
 from srdata.store.tables.shard_table import SHARDS_FILE, write_shard_table
-from srdata.store.window_scores import ADDED, kinds_in
+from srdata.store.window_scores import kinds_in
 
 _RECIPE = re.compile(rb'\n  "recipe": (\{.*?\n  \}),\n', re.DOTALL)
 

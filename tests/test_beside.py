@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
 from collections import Counter
 from pathlib import Path
@@ -101,6 +102,7 @@ def test_a_set_keeps_what_is_told_of_its_images(prepared: Path, tmp_path: Path) 
     assert run(["verify", str(prepared)]) == 0
     with pytest.raises(UsageError, match="has a column tags already: give another --column, or --replace"):
         annotate(prepared, tmp_path / "more.parquet")
+    assert run(["annotate", str(prepared), str(tmp_path / "more.parquet"), "--replace"]) == 0
 
 
 def test_columns_outlive_damage(prepared: Path, photos: Path, tmp_path: Path) -> None:
@@ -116,6 +118,15 @@ def test_columns_outlive_damage(prepared: Path, photos: Path, tmp_path: Path) ->
     with pytest.raises(CorruptRecordError, match="run `srdata annotate` with its source again"):
         PairedDataset(prepared, beside=["text"])
     assert annotate(prepared, tmp_path / "told/txt", column="text", replace=True) == {"text": 3}
+    assert texts_of(PairedDataset(prepared, beside=["text"]), "text") == CAPTIONS
+
+
+def test_what_is_missing_in_a_set_is_added_as_told(prepared: Path, tmp_path: Path) -> None:
+    with pytest.raises(UnknownNameError) as told:
+        PairedDataset(prepared, beside=["text"])
+    command = re.search("`srdata (.*)`", str(told.value))
+    assert command is not None
+    assert run(command[1].replace("FILE", str(texts(tmp_path))).split()) == 0
     assert texts_of(PairedDataset(prepared, beside=["text"]), "text") == CAPTIONS
 
 

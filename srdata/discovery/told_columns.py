@@ -18,7 +18,7 @@ import pyarrow.csv
 import pyarrow.parquet as pq
 
 from srdata.errors import UsageError
-from srdata.store.tables.image_columns import KINDS
+from srdata.prepared.image_columns import KINDS
 
 KEYS = ("key", "__key__", "file_name", "hr_file_name", "filename", "image", "name", "path")  # of images
 TABLES = (".csv", ".tsv", ".jsonl", ".parquet")

@@ -7,9 +7,9 @@ from pathlib import Path
 from srdata.common.processes.one_at_a_time import only_one_at
 from srdata.discovery.told_columns import read_told
 from srdata.errors import UnknownNameError, UsageError
+from srdata.prepared.image_columns import check_column_name, column_names, write_column
 from srdata.store.index import Index
 from srdata.store.set_json import read_set
-from srdata.store.tables.image_columns import check_column_name, column_names, write_column
 
 
 def annotate(

@@ -33,9 +33,8 @@ from srdata.preparation.spread_shards import images_in_piece, pieces, write_shar
 from srdata.preparation.standing_sets import Standing
 from srdata.recipes.set_recipe import Recipe
 from srdata.store.index import join_rows, write_rows
-from srdata.store.set_json import INDEX_FILE, FileEntry, Quarantined, SetFile, file_entry, shard_name
+from srdata.store.set_json import ADDED, INDEX_FILE, FileEntry, Quarantined, SetFile, file_entry, shard_name
 from srdata.store.tables.shard_table import SHARDS_FILE
-from srdata.store.window_scores import ADDED
 from srdata.vocabulary import Backend
 
 _PIXEL_LIBRARIES = ("numpy", "opencv-python-headless", "pillow", "lmdb", "torch")

@@ -16,12 +16,12 @@ from srdata.degrade import whole_images
 from srdata.degrade.chain import load_chain
 from srdata.errors import SetError, UnknownNameError, UsageError
 from srdata.images import Pixels, encode_png, grey_plane, read_image
+from srdata.prepared.image_columns import column_names, read_column
 from srdata.scale import OneScale, Scale
 from srdata.store.blocks import HR
 from srdata.store.index import Index
 from srdata.store.reader import SetReader
 from srdata.store.set_json import SET_FILE, SetFile, read_set
-from srdata.store.tables.image_columns import column_names, read_column
 
 
 class PreparedImages:

@@ -7,11 +7,11 @@ from collections.abc import Mapping
 import pyarrow as pa
 
 from srdata.exporting.set_names import chain_name
+from srdata.prepared.image_columns import kind_of
 from srdata.publishing.formats import Config
 from srdata.recipes.set_recipe import PUBLISHED
 from srdata.scale import Scale
 from srdata.store.set_json import SetFile
-from srdata.store.tables.image_columns import kind_of
 
 
 def configs_of(content: SetFile, columns: Mapping[str, pa.Array] | None = None) -> list[Config]:

@@ -23,9 +23,9 @@ from srdata.common.chunks import chunked
 from srdata.exporting.escaped_keys import file_stem
 from srdata.exporting.samples import Sample
 from srdata.exporting.tar_shards import Members, text_members, write_tar
+from srdata.prepared.image_columns import KINDS
 from srdata.scale import Scale
 from srdata.store.blocks import HR
-from srdata.store.tables.image_columns import KINDS
 from srdata.vocabulary import PublishForm
 
 ROW_GROUP_BYTES = 64 << 20  # the Hub's viewer refuses row groups of more than 286 MiB

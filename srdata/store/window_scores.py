@@ -22,14 +22,12 @@ from numpy.typing import NDArray
 from srdata.errors import CorruptRecordError, UnknownNameError, UsageError
 from srdata.scale import Scale
 from srdata.store.set_json import SetFile, add_file, read_set
-from srdata.store.tables.image_columns import COLUMNS_FOLDER
 from srdata.store.tables.parquet_file import write_tables
 from srdata.store.windows import Windows
 from srdata.vocabulary import Score
 
 SCORES = get_args(Score)
 SCORES_FOLDER = "scores"
-ADDED = (f"{SCORES_FOLDER}/", f"{COLUMNS_FOLDER}/")  # what is added to finished sets
 _FILE = re.compile(rf"{SCORES_FOLDER}/({'|'.join(SCORES)})-x([\d.]+)-(\d+)-(\d+)-(\d+)\.parquet")
 
 Scores = NDArray[np.float64]

@@ -6,13 +6,13 @@ import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
-from torch import Tensor
 
 from srdata.data.beside.companion_arrays import CompanionArrays, Companions
 from srdata.data.beside.prompt import Prompt
+from srdata.data.crops.drawn_crops import Told
 from srdata.data.crops.regions import Address, Crops
 from srdata.discovery.told_columns import read_told
 from srdata.errors import UnknownNameError, UsageError
@@ -25,13 +25,6 @@ Keys = Callable[[], Sequence[str]]  # of the images
 Own = Callable[[str], Sequence[Any]]  # a column of the data set itself, by its name; UnknownNameError
 
 _PROMPT = 0x70726D74  # sets these draws apart from others with the same seed
-
-
-class Told(NamedTuple):
-    """What is told of the crops of a batch."""
-
-    columns: dict[str, list[Any]]  # a value of each
-    arrays: dict[str, Tensor]  # of all
 
 
 @dataclass(frozen=True)

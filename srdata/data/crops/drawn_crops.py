@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from typing import NamedTuple
+from collections.abc import Callable, Iterator
+from typing import Any, NamedTuple
 
 import numpy as np
+from torch import Tensor
 
-from srdata.data.beside.beside_images import Beside, Told
 from srdata.data.crops.read_crops import Sides, cut, enlarges, shapes, stackable
 from srdata.data.crops.regions import Address, Crops
 from srdata.data.pair_sources.sources import PairSource
@@ -15,6 +15,13 @@ from srdata.degrade.numerics.backend import keep_memory
 from srdata.errors import UsageError
 from srdata.store.windows import Regions, window_name
 from srdata.vocabulary import Only
+
+
+class Told(NamedTuple):
+    """What is told of the images of crops."""
+
+    columns: dict[str, list[Any]]  # a value of each
+    arrays: dict[str, Tensor]  # of all
 
 
 class Drawn(NamedTuple):
@@ -26,7 +33,9 @@ class Drawn(NamedTuple):
     pad: str | None
     only: Only | None
     around: int = 0  # cells on each side of a patch that are read with it
-    beside: Beside | None = None  # what there is of the images besides
+    beside: Callable[[Crops, int, Address], Told] | None = (
+        None  # what tells of images, by HR pixels of a cell
+    )
     address: Address = (0, 0, np.zeros(0, np.int64))  # by which crops were drawn
 
     @property
@@ -59,7 +68,7 @@ class Drawn(NamedTuple):
         """What is told of the images beside their pixels; UsageError, CorruptRecordError."""
         if self.beside is None:
             return Told({}, {})
-        return self.beside.of(self.crops, self.source.scale.numerator, self.address)
+        return self.beside(self.crops, self.source.scale.numerator, self.address)
 
     def each(self) -> Iterator[Drawn]:
         """The crops one by one."""

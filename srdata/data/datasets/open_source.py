@@ -31,11 +31,11 @@ from srdata.errors import UnknownNameError, UsageError
 from srdata.hub.address import HubName
 from srdata.hub.open_table import holds_tables
 from srdata.images import ImagePolicy
+from srdata.prepared.image_columns import read_column
 from srdata.scale import Scale
 from srdata.store.index import Index
 from srdata.store.reader import SetReader
 from srdata.store.set_json import SET_FILE, UNFINISHED, read_set
-from srdata.store.tables.image_columns import read_column
 from srdata.store.windows import Windows
 from srdata.vocabulary import Only
 

@@ -281,7 +281,8 @@ class PairedDataset(Dataset[Pair]):
         address = (own.seed if seed is None else seed, epochs, numbers)
         crops = own.draw(self._items.regions(numbers), patch, dihedral, address)
         cells = around // self.scale.numerator
-        return Drawn(self._source, crops, patch, own.pad, self._only or only, cells, self._beside, address)
+        told = None if self._beside is None else self._beside.of
+        return Drawn(self._source, crops, patch, own.pad, self._only or only, cells, told, address)
 
     def check_patch(self, patch_size: int) -> None:
         """Raise UsageError where a patch size (HR pixels) does not fit the scale, or into every image."""

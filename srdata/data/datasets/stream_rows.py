@@ -131,7 +131,7 @@ class StreamRows:
         cells = around // self.scale.numerator
         address = (seed, visits, numbers)
         beside = Beside(found.columns(), {}, self._prompt, self._beside)
-        return Drawn(found, crops, patch, own.pad, self._only or only, cells, beside, address)
+        return Drawn(found, crops, patch, own.pad, self._only or only, cells, beside.of, address)
 
     def _find(self, items: Integers, visits: Integers, seed: int) -> _Found:
         """The shards of some rows, open; those that follow are brought meanwhile."""

@@ -11,8 +11,7 @@ import torch
 from torch import Tensor
 
 from srdata.common.tensors.torch_settings import own_settings
-from srdata.data.beside.beside_images import Told
-from srdata.data.crops.drawn_crops import Drawn
+from srdata.data.crops.drawn_crops import Drawn, Told
 from srdata.data.datasets.mixed import Mixed, Part
 from srdata.data.loading.finish import CPU, Raw, Unread
 from srdata.data.loading.in_memory import DeviceSource

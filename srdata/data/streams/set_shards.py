@@ -21,11 +21,11 @@ from srdata.errors import UsageError
 from srdata.fetch.remote_files import RemoteFile, bring_file, joined, read_small, shown
 from srdata.hub.streams import stamp_of
 from srdata.images import ImagePolicy
+from srdata.prepared.image_columns import COLUMNS_FOLDER, read_column
 from srdata.scale import Scale
 from srdata.store.index import Index
 from srdata.store.reader import SetReader
 from srdata.store.set_json import INDEX_FILE, SET_FILE, FileEntry, SetFile, read_set, shard_name
-from srdata.store.tables.image_columns import COLUMNS_FOLDER, read_column
 from srdata.store.tables.shard_table import SHARDS_FILE
 from srdata.vocabulary import Only
 
@@ -60,7 +60,7 @@ class FoundShards:
     def column(self, shard: int, name: str) -> NoReturn:
         """Raise UsageError: nothing is told of image files."""
         raise UsageError(
-            f"{self.where} holds image files alone, no {name!r}: `srdata prepare` it, and annotate"
+            f"{self.where} holds images and no {name!r}: prepare a set of them and annotate that"
         )
 
     def open(self, shard: int) -> PairSource:
