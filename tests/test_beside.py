@@ -224,6 +224,17 @@ def means_of(file: Path) -> np.ndarray:
     return (torch.load(file) if file.suffix == ".pt" else safetensors.torch.load_file(file)["latent"]).numpy()
 
 
+@pytest.mark.parametrize("settings", [{"augment": ["realesrgan"]}, {"degrade": "bsrgan", "margin": 8}])
+def test_arrays_that_would_not_follow_are_refused(
+    plain: Path, tmp_path: Path, settings: dict[str, Any]
+) -> None:
+    for key in KEYS:
+        np.save(tmp_path / f"{key}.npy", np.zeros((128, 128)))
+    data = PairedDataset(plain, patch_size=64, beside={"mask": Companions(tmp_path, pixels=4)})
+    with pytest.raises(UsageError, match="follow crops and the eight turns alone"):
+        Loader(data, 3, **settings)
+
+
 class Code:
     def __reduce__(self) -> Any:
         return (Path.touch, (Path("ran"),))

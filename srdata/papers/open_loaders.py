@@ -107,6 +107,8 @@ def _corpus(setting: Setting, corpus: Corpus, root: Path, how: Options, only: On
     options: dict[str, Any] = {"split": corpus.split, **how}
     if only != "hr":
         options["track"] = need.track
+    if corpus.split == "train":
+        options["prompt"] = setting.prompt
     if corpus.mirrored:
         options["dihedral"] = "mirror"
     opened = PairedDataset(path, **options)

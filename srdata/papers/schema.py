@@ -11,6 +11,7 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import BeforeValidator, Field, model_validator
 
 from srdata.common.strict_model import StrictModel
+from srdata.data.beside.prompt import Prompt
 from srdata.recipes.multiscale_copies import Named
 from srdata.recipes.set_recipe import ScaleField
 from srdata.scale import Scale
@@ -140,6 +141,7 @@ class Setting(StrictModel):
     # by what sizes of crops and batches change; of batches that change by iteration each takes up the largest
     changes: Literal["epoch", "iteration"] = "epoch"
     augment: tuple[str | dict[str, Any], ...] = ()  # names, presets or settings of augmentations
+    prompt: Prompt | None = None  # the text of each image, of columns that `srdata annotate` adds to its sets
     upsample: Upsample | None = None  # LR is enlarged to the size of HR
     look: Look = Look()  # what the network gets
     batch: BatchRule  # how many pairs make a step, how many steps an epoch

@@ -179,6 +179,11 @@ class PairedDataset(Dataset[Pair]):
         """Whether every crop is a rectangle of its image, neither padded nor resized."""
         return self._crops.copied
 
+    @property
+    def crops_arrays(self) -> bool:
+        """Whether arrays beside its images are cropped with them."""
+        return self._beside is not None and any(one.pixels for one in self._beside.arrays.values())
+
     def reading(self, source: PairSource) -> PairedDataset:
         """The same data set, read from another source of the same pairs."""
         copied = copy(self)
