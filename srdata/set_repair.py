@@ -15,12 +15,15 @@ from srdata.difficulty import classify
 from srdata.errors import DamagedSetError, SetError, UsageError
 from srdata.exporting.set_names import chain_name
 from srdata.preparation.prepare_set import Request, make
+from srdata.prepared.image_columns import COLUMNS_FOLDER, column_names, has_keys, read_column
 from srdata.recipes.set_recipe import Recipe
-from srdata.store.index import write_index
+from srdata.store.index import Index, write_index
 from srdata.store.set_json import (
+    ADDED,
     INDEX_FILE,
     SET_FILE,
     SetFile,
+    add_file,
     changed_files,
     check_files,
     digest_of,
@@ -30,7 +33,7 @@ from srdata.store.set_json import (
     write_set,
 )
 from srdata.store.tables.shard_table import SHARDS_FILE, write_shard_table
-from srdata.store.window_scores import SCORES_FOLDER, kinds_in
+from srdata.store.window_scores import kinds_in
 
 _RECIPE = re.compile(rb'\n  "recipe": (\{.*?\n  \}),\n', re.DOTALL)
 
@@ -45,9 +48,10 @@ def repair(
 ) -> None:
     """Make again what of the prepared set at `path` is missing or damaged, to the same bytes.
 
-    An index is made of its shards, scores are made of the images. All else needs the source, which is
-    downloaded below `root` (the folder that holds the set) unless it is there, or taken from `from_dir`; a
-    set of a folder of images needs that. Files that are right are kept.
+    An index is made of its shards, scores are made of the images; columns that were added cannot be made
+    again. All else needs the source, which is downloaded below `root` (the folder that holds the set) unless
+    it is there, or taken from `from_dir`; a set of a folder of images needs that. Files that are right are
+    kept.
 
     Raises SetError for a folder that is no set or whose recipe cannot be read any more, UsageError where it
     is not known where the source is, and whatever `srdata.preparation.prepare` raises.
@@ -68,6 +72,20 @@ def repair(
         make(recipe, folder, how, log)
     for kind in scores:
         classify(folder, kind.by, windows=kind.windows, scales=[kind.scale], jobs=jobs)
+    _keep_columns(folder)
+
+
+def _keep_columns(folder: Path) -> None:
+    """Declare again the columns that a damaged set.json named; CorruptRecordError for one that is damaged."""
+    content = read_set(folder)
+    index = Index.of_set(folder, content)
+    for file in sorted(folder.glob(f"{COLUMNS_FOLDER}/*.parquet")):
+        name = file.relative_to(folder).as_posix()
+        if name not in content.named and has_keys(file, index.keys):
+            add_file(folder, name)
+    content = read_set(folder)
+    for name in column_names(content):
+        read_column(folder, content, name, len(index))
 
 
 def _recipe_and_content(folder: Path) -> tuple[dict[str, Any], SetFile | None]:
@@ -95,11 +113,11 @@ def _readable(folder: Path) -> dict[str, Any] | None:
 
 
 def _wrong(folder: Path, content: SetFile | None) -> set[str]:
-    """The files, but for scores, that are not what set.json says."""
+    """The files, but for what was added, that are not what set.json says."""
     if content is None:
         return {SET_FILE}
     found = {one.path for one in check_files(folder, content, full=True) if one.problem}
-    return {name for name in found if not name.startswith(f"{SCORES_FOLDER}/")}
+    return {name for name in found if not name.startswith(ADDED)}
 
 
 def _tables_again(folder: Path, content: SetFile, wrong: set[str]) -> set[str]:

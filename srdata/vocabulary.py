@@ -18,4 +18,5 @@ TableFormat = Literal["table", "csv", "json", "markdown"]  # of results
 Only = Literal["lr", "hr"]  # the side of pairs that is wanted alone; the other then has no pixels
 Color = Literal["rgb", "y", "ycbcr", "grey"]  # that a network takes
 Upsample = Literal["nearest", "bicubic"]  # of LR to the size of HR, before the network
+Take = Literal["random", "centre", "square", "centre-square"]  # where the crop of an image lies
 Pad = Literal["reflect", "edge", "constant", "enlarge", "flat"]  # of images that are smaller than a crop

@@ -423,7 +423,7 @@ def test_patch_sizes_and_pads_that_do_not_fit(prepared: Path) -> None:
             PairedDataset(prepared, patch_size=wrong)
     with pytest.raises(UnknownNameError, match="unknown pad 'reflct', did you mean 'reflect'"):
         PairedDataset(prepared, patch_size=48, pad="reflct")
-    with pytest.raises(UsageError, match="pad='edge' enlarges images to the patch: give patch_size= as well"):
+    with pytest.raises(UsageError, match="pad='edge' is of patches: give patch_size= as well"):
         PairedDataset(prepared, pad="edge")
     with pytest.raises(UsageError, match="seed -1 must lie between"):
         PairedDataset(prepared, seed=-1)

@@ -24,6 +24,7 @@ from srdata.degrade.ops import OPS
 from srdata.images import read_image
 from srdata.metrics import PROTOCOLS, evaluate_bicubic
 from srdata.metrics.measures.measure_table import MEASURES, ROLES
+from srdata.preparation import annotate
 from srdata.recipes import Recipe, read_set_recipe
 
 REPOSITORY = Path(__file__).parents[1]
@@ -155,7 +156,9 @@ def test_python_of_evaluation_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPat
 
 
 def test_python_of_training_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    prepare("sample", scale=4, lmdb=True, root=tmp_path / "data", jobs=1)
+    made = prepare("sample", scale=4, lmdb=True, root=tmp_path / "data", jobs=1)
+    (tmp_path / "captions.csv").write_text("key,caption\nastronaut,a woman in a suit\n")
+    annotate(made.path, tmp_path / "captions.csv")
     monkeypatch.chdir(tmp_path)
     names = names_after(TRAINING)
     for name in ("tasks", "easy_first", "both", "unpaired", "validation"):

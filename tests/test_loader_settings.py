@@ -134,7 +134,6 @@ def test_range_mean_and_std_by_hand(data: PairedDataset) -> None:
         ({"scale": 2}, "scale=2 is not that of the data, 4: give degrade= as well"),
         ({"device": "gpu0"}, "there is no device 'gpu0': give 'cpu'"),
         ({"device": "cuda:99"}, "torch finds no cuda:99 here: give device='cpu'"),
-        ({"batch_size": Schedule({0: 4, 100: 8})}, r"batch_size changes with the epoch: Schedule\("),
     ],
 )
 def test_settings_that_cannot_be(data: PairedDataset, settings: dict[str, Any], message: str) -> None:

@@ -35,8 +35,11 @@ from srdata.papers.as_text import GROUPS
 from srdata.papers.load import names_in
 from srdata.papers.requirements import Need, find_set, need_of, needs
 from srdata.papers.schema import Corpus, Setting, Status
+from srdata.preparation import annotate
+from srdata.prepared.image_columns import column_names
 from srdata.recipes.set_recipe import Recipe
 from srdata.scale import Scale
+from srdata.store.index import Index
 from srdata.store.set_json import read_set
 from srdata.store.windows import Windows
 
@@ -90,6 +93,18 @@ class Corpora:
         for stem, (by, windows) in SCORED.items():
             if name.startswith(stem):
                 classify(find_set(self.root, need), by, windows=windows, scales=[need.scale], jobs=1)
+
+    def tell(self, paper: Paper, need: Need) -> None:
+        """The texts that prompts are drawn of, where they are not there yet."""
+        prompts = [stage.prompt for stage in paper.stages if stage.prompt]
+        for column in {name for prompt in prompts for name in prompt.columns}:
+            path = find_set(self.root, need)
+            if column not in column_names(read_set(path)):
+                rows = "".join(
+                    f"{key},of {key}\n" for key in Index.of_set(path, read_set(path)).keys.to_pylist()
+                )
+                (self.folder / "told.csv").write_text(f"key,{column}\n{rows}")
+                annotate(path, self.folder / "told.csv")
 
     def _images(self, corpus: str) -> Path:
         folder = self.folder / corpus
@@ -261,6 +276,7 @@ def test_every_recipe_runs(name: str, corpora: Corpora) -> None:
     for need in needs(paper.stages):
         corpora.give(need)
         corpora.classify(name, need)
+        corpora.tell(paper, need)
     for stage in paper.stages:
         options = small(stage)
         loader = opened(paper, stage, corpora, **options)
@@ -271,6 +287,8 @@ def test_every_recipe_runs(name: str, corpora: Corpora) -> None:
             assert len(batches) == 2
             for batch in batches:
                 check(batch, setting, count)
+                if setting.prompt:
+                    assert {*batch.prompt} <= {"", *(f"of {key}" for key in batch.keys)}
     check_evaluation(paper, corpora)
 
 
@@ -409,6 +427,24 @@ def test_a_set_with_copies_is_for_those_that_ask_for_them(corpora: Corpora) -> N
         corpora.give(need)
     counts = [read_set(find_set(corpora.root, need)).counts for need in (plain, copied)]
     assert counts == [{"train": 3}, {"train": 15}]
+
+
+def test_a_length_draws_so_many_images_once(corpora: Corpora) -> None:
+    need = Need("div2k", "train", Scale(4), "bicubic")
+    corpora.give(need)
+    paper = load_paper("edsr-baseline-x4")
+    data = {"sets": ({"set": "div2k", "length": 2},)}
+    stage = Stage(**{**paper.stages[0].model_dump(), "data": data})
+    drawn = [
+        {
+            key
+            for batch in islice(stage.loader(corpora.root, seed=seed, workers=0).forever(), 3)
+            for key in batch.keys
+        }
+        for seed in (0, 1)
+    ]
+    assert drawn[0] == drawn[1]
+    assert len(drawn[0]) == 2
 
 
 def test_images_are_not_counted_among_copies() -> None:

@@ -8,7 +8,7 @@ from typing import Any, get_args
 import click
 
 from srdata.cli.option_groups import InGroups
-from srdata.cli.options import ESCAPE, FOLDER, FROM, IMAGES, JOBS, PART, ROOT, SCALE, WINDOWS, note
+from srdata.cli.options import ESCAPE, FOLDER, FROM, IMAGES, JOBS, PART, ROOT, SCALE, SET, WINDOWS, note
 from srdata.scale import Scale
 from srdata.vocabulary import Backend, CodecName, Layout, StyleName
 
@@ -166,6 +166,23 @@ def degrade(source: Path, target: Path, images: Any, **options: Any) -> None:
 
     paths = degrade_files(source, target, policy=images, **options)
     click.echo(taken_by(source, target, paths))
+
+
+@click.command()
+@SET
+@click.argument("source", metavar="FILE|FOLDER", type=click.Path(exists=True, path_type=Path))
+@click.option("--column", help="Which column of several to take, or what to call the only one.")
+@click.option("--replace", is_flag=True, help="Write over a column of that name.")
+def annotate(prepared: Path, source: Path, **options: Any) -> None:
+    """Add captions, tags or scores to a prepared set: from .txt files called after images, or a table.
+
+    A table (.csv, .tsv, .jsonl, .parquet) has a row for each image, with its name in a column called key or
+    file_name. Several rows of one image are several texts.
+    """
+    from srdata.preparation import annotate
+
+    for name, count in annotate(prepared, source, **options).items():
+        click.echo(f"{name}: {count} images")
 
 
 @click.command("train-resampler")

@@ -3,6 +3,7 @@
 >>> from srdata.data import Mixed, PairedDataset, Schedule, Weighted  # doctest: +SKIP
 
 arbitrary_scale    pairs of any scale
+beside             texts, numbers, prompts and arrays beside images
 crops              which region of an image, read, padded, turned, as tensors
 datasets           pairs by index, several sets as one, streams
 loading            `Loader`, and several loaders as one: from items to batches on the device
@@ -23,6 +24,8 @@ if TYPE_CHECKING:
     from srdata.data.arbitrary_scale.scale_pairs import META_SR as META_SR
     from srdata.data.arbitrary_scale.scale_pairs import ArbitraryScale as ArbitraryScale
     from srdata.data.arbitrary_scale.scale_pairs import coordinates as coordinates
+    from srdata.data.beside.companion_arrays import Companions as Companions
+    from srdata.data.beside.prompt import Prompt as Prompt
     from srdata.data.datasets.mixed import InRatio as InRatio
     from srdata.data.datasets.mixed import Mixed as Mixed
     from srdata.data.datasets.pair_types import Pair as Pair
@@ -55,6 +58,8 @@ else:
         __name__,
         {
             "srdata.data.arbitrary_scale.scale_pairs": "ArbitraryScale META_SR coordinates",
+            "srdata.data.beside.companion_arrays": "Companions",
+            "srdata.data.beside.prompt": "Prompt",
             "srdata.data.datasets.mixed": "InRatio Mixed",
             "srdata.data.datasets.pair_types": "Pair Pairs",
             "srdata.data.datasets.paired": "PairedDataset",

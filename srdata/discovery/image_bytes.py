@@ -6,10 +6,6 @@ Each kind says its name and gives the bytes of an image file; what is stored as 
 from __future__ import annotations
 
 import math
-import pickle
-import struct
-import warnings
-import zipfile
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
@@ -17,8 +13,8 @@ from typing import Any, Protocol
 import numpy as np
 
 from srdata.common.array_files.hdf5_file import hdf5_library, open_hdf5
-from srdata.common.array_files.npy_file import read_npy
-from srdata.errors import CorruptRecordError, ImageError, UsageError
+from srdata.common.array_files.tensor_file import NO_TENSOR, tensor_in
+from srdata.errors import CorruptRecordError, ImageError
 from srdata.hub.encoded_images import EncodedImage
 from srdata.images import (
     USUAL_PIXELS,
@@ -34,10 +30,6 @@ from srdata.images.file_kinds import HEAD_BYTES, format_of
 from srdata.store.lmdb_pool import Lease
 
 ARRAY_SUFFIXES = frozenset({".npy", ".pt"})
-_NO_ARRAY = (
-    *(ValueError, TypeError, KeyError, IndexError, AttributeError, AssertionError, EOFError, RuntimeError),
-    *(struct.error, pickle.UnpicklingError, zipfile.BadZipFile, NotImplementedError, UsageError),
-)
 _LARGEST_ARRAY = 3 * USUAL_PIXELS + (1 << 20)  # bytes
 _LEASE = Lease()
 
@@ -195,32 +187,13 @@ class ArrayFile:
         if (size := self.path.stat().st_size) > _LARGEST_ARRAY:
             raise ImageError(f"{self.path}: has {size} bytes, more than an image: leave it out")
         try:
-            array = _load_npy(self.path) if self.path.suffix == ".npy" else _load_tensor(self.path)
-        except _NO_ARRAY as error:
+            array = tensor_in(self.path, _LARGEST_ARRAY)
+        except NO_TENSOR as error:
             raise ImageError(
                 f"{self.path}: is not a plain array ({_first_line(error)}) and is not unpickled, which could "
                 "run anything: use the image files that it was made of"
             ) from error
         return _as_png(array, str(self.path))
-
-
-def _load_npy(path: Path) -> Any:
-    return read_npy(path.read_bytes(), path.name)
-
-
-def _load_tensor(path: Path) -> Any:
-    import torch
-
-    if zipfile.is_zipfile(path):
-        with zipfile.ZipFile(path) as archive:
-            if sum(one.file_size for one in archive.infolist()) > _LARGEST_ARRAY:
-                raise ValueError("it unpacks to more than an image")
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        loaded = torch.load(path, map_location="cpu", weights_only=True)
-    if not isinstance(loaded, torch.Tensor):
-        raise TypeError(f"holds a {type(loaded).__name__}")
-    return loaded.numpy()
 
 
 def _as_png(array: Any, name: str) -> bytes:

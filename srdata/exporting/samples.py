@@ -6,7 +6,7 @@ import functools
 import hashlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -45,6 +45,7 @@ class Sample:
     layers: Mapping[str, Picture]
     source_sha256: str
     params: dict[str, Any]  # by layer: the δ of the whole image
+    told: dict[str, Any] = field(default_factory=dict)  # of the whole image, by column
 
     @property
     def bytes(self) -> int:
@@ -152,6 +153,7 @@ def samples_of(images: PreparedImages, row: int, cut: Cut) -> list[Sample]:
             {name: encoded(name, part) for name, part in parts.items()},
             index.source_sha256(row),
             params,
+            images.told(row),
         )
         for key, parts in _parts(index.key(row), layers, cut)
     ]

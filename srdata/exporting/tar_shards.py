@@ -1,7 +1,7 @@
 """WebDataset's tars: the files of a sample have one name up to the first dot and follow each other.
 
-With one scale LR is `KEY.lr.png`, with several `KEY.lr_x2.png`, …; `KEY.json` says what the sample is. The
-same samples give the same bytes.
+With one scale LR is `KEY.lr.png`, with several `KEY.lr_x2.png`, …; `KEY.json` says what the sample is, and
+`KEY.caption.txt` is a text that stands beside it. The same samples give the same bytes.
 """
 
 from __future__ import annotations
@@ -56,6 +56,11 @@ def lr_names(scales: Sequence[Scale]) -> dict[str, str]:
     return {scale.label: f"lr_{scale.label}.png" for scale in scales}
 
 
+def text_members(key: str, sample: Sample) -> Members:
+    """The texts that stand beside a sample, a file each."""
+    return {f"{key}.{name}.txt": text.encode() for name, text in sample.told.items() if isinstance(text, str)}
+
+
 def _packed_bytes(members: Members) -> int:
     return sum(len(data) + _HEADER_BYTES for data in members.values())
 
@@ -63,7 +68,7 @@ def _packed_bytes(members: Members) -> int:
 def _members(key: str, sample: Sample, names: dict[str, str]) -> Members:
     facts = json.dumps(_facts(sample, names), sort_keys=True).encode()
     pictures = {f"{key}.{name}": sample.layers[layer].data for layer, name in names.items()}
-    return {**pictures, f"{key}.json": facts}
+    return {**pictures, **text_members(key, sample), f"{key}.json": facts}
 
 
 def _facts(sample: Sample, names: dict[str, str]) -> dict[str, Any]:
@@ -75,4 +80,5 @@ def _facts(sample: Sample, names: dict[str, str]) -> dict[str, Any]:
         "scales": {name: layer.removeprefix("x") for layer, name in names.items() if layer != HR},
         "source_sha256": sample.source_sha256,
         "params": sample.params,
+        **sample.told,
     }

@@ -20,8 +20,8 @@ GROUPS: dict[str, tuple[str, ...]] = {
     "degradation": ("scale", "degradation", "made"),
     "crop": ("crop", "any_scale", "one_image"),
     "augment": ("augment", "upsample"),
-    "look": ("look", "outputs"),
-    "batch": ("batch", "tasks"),
+    "look": ("look", "outputs", "prompt"),
+    "batch": ("batch", "changes", "tasks"),
     "stages": ("name", "init_from", "iterations", "epochs", "optimiser"),
 }
 

@@ -24,6 +24,7 @@ from srdata.errors import UsageError
 from srdata.papers.derived_outputs import WithExtras
 from srdata.papers.requirements import find_set, need_of, reads_hr_alone
 from srdata.papers.schema import BatchRule, Corpus, Crop, Data, Difficulty, Setting, StageSettings
+from srdata.rng import generator
 from srdata.scale import Scale
 from srdata.vocabulary import Only, Split
 
@@ -73,11 +74,12 @@ def _loader(setting: Setting, data: Mixed, split: Split, options: Options) -> Lo
         return Loader(data, 1, shuffle=False, **{**settings, **options})
     sizes = _batch_sizes(setting.batch, options)
     settings |= {
-        "patch_size": crop and _by_epoch(crop.hr_sizes(setting.scale)),
+        "patch_size": crop and _changing(crop.hr_sizes(setting.scale), setting),
         "order": _order(setting, data, sizes[0]),
         "augment": setting.augment,
     }
-    settings |= {**options, "batch_size": _by_epoch(sizes), "difficulty": _numbers(setting, data, options)}
+    numbers = _numbers(setting, data, options)
+    settings |= {**options, "batch_size": _changing(sizes, setting), "difficulty": numbers}
     return Loader(data, **settings, shared_batch=True)
 
 
@@ -90,8 +92,9 @@ def _data(setting: Setting, data: Data, root: Path, split: Split, only: Only | N
         )
     windows, crop = (data.windows, setting.crop) if split == "train" else (None, None)
     how = {"windows": windows or False, "views": data.views, **_side(setting, crop, only)}
-    if crop and crop.pad:
-        how |= {"pad": crop.pad, "patch_size": setting.hr_size}
+    if crop and (crop.pad or crop.border or crop.take != "random"):
+        placed = {"pad": crop.pad, "take": crop.take, "border": crop.border}
+        how |= {**placed, "patch_size": setting.hr_size}
     sets = [_corpus(setting, one, root, how, only) for one in corpora]
     labels = [one.label for one in corpora if one.label is not None]
     ratio = [one.repeat * len(opened) for one, opened in zip(corpora, sets, strict=True)]
@@ -104,12 +107,17 @@ def _corpus(setting: Setting, corpus: Corpus, root: Path, how: Options, only: On
     options: dict[str, Any] = {"split": corpus.split, **how}
     if only != "hr":
         options["track"] = need.track
+    if corpus.split == "train":
+        options["prompt"] = setting.prompt
     if corpus.mirrored:
         options["dihedral"] = "mirror"
     opened = PairedDataset(path, **options)
     if corpus.images is not None:
         first, last = corpus.images
         opened = opened.subset(range(first - 1, min(last, len(opened))))
+    if corpus.length is not None and corpus.length < len(opened):
+        drawn = generator(0, "length", corpus.set).permutation(len(opened))[: corpus.length]
+        opened = opened.subset(np.sort(drawn))
     return opened if setting.difficulty is None else _of_class(setting, setting.difficulty, opened, path)
 
 
@@ -154,14 +162,14 @@ def _look(setting: Setting) -> dict[str, Any]:
 
 
 def _batch_sizes(rule: BatchRule, options: Options) -> dict[int, int]:
-    """Images in a batch of all ranks, by the epoch from which it holds: the paper's, or what is asked for."""
+    """Images in a batch of all ranks, by when each begins to hold: the paper's, or what is asked for."""
     asked = options.get("batch_size", rule.size)
     return asked if isinstance(asked, dict) else {0: asked}
 
 
-def _by_epoch(sizes: dict[int, int]) -> int | Schedule[int]:
+def _changing(sizes: dict[int, int], setting: Setting) -> int | Schedule[int]:
     """The one number there is, or a schedule."""
-    return sizes[0] if len(sizes) == 1 else Schedule(sizes, unit="epoch")
+    return sizes[0] if len(sizes) == 1 else Schedule(sizes, unit=setting.changes)
 
 
 def _order(setting: Setting, data: Mixed, batch: int) -> Order:

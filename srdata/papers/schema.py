@@ -11,17 +11,18 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import BeforeValidator, Field, model_validator
 
 from srdata.common.strict_model import StrictModel
+from srdata.data.beside.prompt import Prompt
 from srdata.recipes.multiscale_copies import Named
 from srdata.recipes.set_recipe import ScaleField
 from srdata.scale import Scale
 from srdata.store.windows import Windows
-from srdata.vocabulary import Color, Pad, Score, Split, Upsample
+from srdata.vocabulary import Color, Pad, Score, Split, Take, Upsample
 
 Certainty = Literal["confirmed", "partial", "unverified"]
 _WEAKEST: tuple[Certainty, ...] = ("unverified", "partial", "confirmed")
 Output = Literal["lr_up", "lr_clean", "pyramid", "hr_plain"]
 Count = Annotated[int, Field(ge=1)]
-ByEpoch = Count | dict[int, Count]  # one number, or {0: 64, 100: 96}: by the epoch from which it holds
+Changing = Count | dict[int, Count]  # one number, or {0: 64, 100: 96}: by when it begins to hold
 
 
 def _listed(value: Any) -> Any:
@@ -35,6 +36,7 @@ class Corpus(StrictModel):
     split: Split = "train"
     count: Count | None = None  # of images, as the authors give it
     images: tuple[Count, Count] | None = None  # the first and the last that are taken, counted from 1
+    length: Count | None = None  # so many of its items, drawn once, the same for every seed
     repeat: Annotated[float, Field(gt=0)] = (
         1.0  # how often its items come, relative to those of other corpora
     )
@@ -62,8 +64,11 @@ class Data(StrictModel):
 class Crop(StrictModel):
     """The training patch."""
 
-    size: ByEpoch  # or {0: 64, 100: 96}: by the epoch from which it holds
+    size: Changing  # or {0: 64, 100: 96}: by the epoch, or iteration, from which it holds
     side: Literal["hr", "lr"]  # that `size` is measured on, in pixels
+    # the middle instead; or reduced to it, a square of the shorter side (ResShift) or the middle (DiffBIR)
+    take: Take = "random"
+    border: Annotated[int, Field(ge=0)] = 0  # HR pixels at the border of images that patches keep off
     margin: Annotated[int, Field(ge=0)] = 0  # HR pixels around it that are degraded with it, then cut off
     anywhere: bool = False  # the patch lies anywhere in that, on the grid of LR; else it is the middle
     loose: Annotated[int, Field(ge=0)] = 0  # HR pixels more, of which a corner or a place at random is taken
@@ -72,11 +77,11 @@ class Crop(StrictModel):
     per_image: Count = 1  # crops in a row of the same image
 
     def hr_sizes(self, scale: Scale) -> dict[int, int]:
-        """The side of the patch in HR pixels, by the epoch from which it holds."""
+        """The side of the patch in HR pixels, by the epoch or iteration from which it holds."""
         sizes = self.size if isinstance(self.size, dict) else {0: self.size}
         if self.side == "hr":
             return sizes
-        return {epoch: size * scale.numerator // scale.denominator for epoch, size in sizes.items()}
+        return {start: size * scale.numerator // scale.denominator for start, size in sizes.items()}
 
 
 class Look(StrictModel):
@@ -92,7 +97,7 @@ class Look(StrictModel):
 class BatchRule(StrictModel):
     """How many pairs make a step, and how many steps an epoch."""
 
-    size: ByEpoch  # over all GPUs
+    size: Changing  # over all GPUs; or {0: 64, 100: 32}
     gpus: Count = 1  # on which the authors shared it
     repeat: Count | Annotated[float, Field(ge=1)] | None = None  # of every item in an epoch, 1.8234 in RAMiT
     steps: Count | None = None  # in an epoch, instead of repeat
@@ -133,7 +138,10 @@ class Setting(StrictModel):
     any_scale: dict[str, Any] | None = None  # the settings of `srdata.data.ArbitraryScale`
     one_image: dict[str, Any] | None = None  # {"zero_shot": preset} or {"deep_prior": {settings}}
     difficulty: Difficulty | None = None
+    # by what sizes of crops and batches change; of batches that change by iteration each takes up the largest
+    changes: Literal["epoch", "iteration"] = "epoch"
     augment: tuple[str | dict[str, Any], ...] = ()  # names, presets or settings of augmentations
+    prompt: Prompt | None = None  # the text of each image, of columns that `srdata annotate` adds to its sets
     upsample: Upsample | None = None  # LR is enlarged to the size of HR
     look: Look = Look()  # what the network gets
     batch: BatchRule  # how many pairs make a step, how many steps an epoch

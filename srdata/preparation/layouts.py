@@ -34,9 +34,8 @@ from srdata.preparation.spread_shards import images_in_piece, pieces, write_shar
 from srdata.preparation.standing_sets import Standing
 from srdata.recipes.set_recipe import Recipe
 from srdata.store.index import join_rows, write_rows
-from srdata.store.set_json import INDEX_FILE, FileEntry, Quarantined, SetFile, file_entry, shard_name
+from srdata.store.set_json import ADDED, INDEX_FILE, FileEntry, Quarantined, SetFile, file_entry, shard_name
 from srdata.store.tables.shard_table import SHARDS_FILE
-from srdata.store.window_scores import SCORES_FOLDER
 from srdata.vocabulary import Backend
 
 _PIXEL_LIBRARIES = ("numpy", "opencv-python-headless", "pillow", "lmdb", "torch")
@@ -98,11 +97,11 @@ class Job:
         return {} if self.earlier is None else self.earlier.files
 
     def scores_of(self, built: Built) -> dict[str, FileEntry]:
-        """The scores that the set had, if its images are the same again."""
+        """The scores and columns that the set had, if its images are the same again."""
         files = self.earlier_files
         if INDEX_FILE not in files or files[INDEX_FILE] != built.files.get(INDEX_FILE):
             return {}
-        return {name: entry for name, entry in files.items() if name.startswith(f"{SCORES_FOLDER}/")}
+        return {name: entry for name, entry in files.items() if name.startswith(ADDED)}
 
     def content(self, built: Built) -> SetFile:
         """What set.json says of the set."""

@@ -1,5 +1,6 @@
 """A prepared set as a whole: its images with their δ, whether it is what it says, its licences.
 
+image_columns  captions and other columns that were added to it
 licence_names  licences by the names of the Hub and of SPDX
 licences       whether its images may be passed on
 set_images     `PreparedImages` of any layout; `explain` and `replay` what made LR

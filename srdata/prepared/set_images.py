@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pyarrow as pa
 
 from srdata.common.files import inside, write_file
 from srdata.common.output_paths import check_folder, check_output
@@ -14,6 +16,7 @@ from srdata.degrade import whole_images
 from srdata.degrade.chain import load_chain
 from srdata.errors import SetError, UnknownNameError, UsageError
 from srdata.images import Pixels, encode_png, grey_plane, read_image
+from srdata.prepared.image_columns import column_names, read_column
 from srdata.scale import OneScale, Scale
 from srdata.store.blocks import HR
 from srdata.store.index import Index
@@ -37,6 +40,18 @@ class PreparedImages:
             )
         self.splits = {row: split for split in self.index.splits for row in self.index.rows(split)}
         self._reader = SetReader(folder, verify=True) if content.layout == "lmdb" else None
+
+    @cached_property
+    def columns(self) -> dict[str, pa.Array]:
+        """What was told of the images, by column; raises CorruptRecordError."""
+        count = len(self.index)
+        return {
+            name: read_column(self.folder, self.content, name, count) for name in column_names(self.content)
+        }
+
+    def told(self, row: int) -> dict[str, Any]:
+        """What was told of one image."""
+        return {name: values[row].as_py() for name, values in self.columns.items()}
 
     @property
     def layers(self) -> tuple[str, ...]:

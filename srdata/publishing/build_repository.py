@@ -105,7 +105,7 @@ def _there(target: Path, request: Request) -> Published | None:
 
 
 def _fill(folder: Path, request: Request) -> Published:
-    configs = configs_of(request.content)
+    configs = configs_of(request.content, request.images.columns)
     form = request.form
     done = WrittenPieces(folder / _DONE)
     published = [_write_config(folder, one, FORMS[form], request, done) for one in configs] if form else []

@@ -125,7 +125,10 @@ def _dataset_info(story: Story) -> Iterator[dict[str, Any]]:
             {"name": name, "num_bytes": split.bytes, "num_examples": split.images}
             for name, split in one.splits.items()
         ]
-        features = [{"name": name, "dtype": kind} for name, kind in config.features.items()]
+        features = [
+            {"name": name, **({"list": "string"} if kind == "list" else {"dtype": kind})}
+            for name, kind in config.features.items()
+        ]
         yield {
             "config_name": one.name,
             # a tar file names its columns itself

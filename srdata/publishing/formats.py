@@ -1,9 +1,9 @@
 """The forms in which pairs are published: files that `datasets` loads without any code.
 
-parquet      train-00000.parquet             columns lr, hr, key, scale, degradation, params
+parquet      train-00000.parquet             columns lr, hr, key, scale, degradation, params, and any others
 imagefolder  train/metadata.jsonl            the same, as lr_file_name and hr_file_name
              train/hr/0001.png  train/lr/0001.png
-webdataset   train-00000.tar                 0001.lr.png, 0001.hr.png, 0001.json
+webdataset   train-00000.tar                 0001.lr.png, 0001.hr.png, 0001.json, texts as 0001.caption.txt
 
 The same samples give the same bytes.
 """
@@ -22,7 +22,8 @@ import pyarrow.parquet as pq
 from srdata.common.chunks import chunked
 from srdata.exporting.escaped_keys import file_stem
 from srdata.exporting.samples import Sample
-from srdata.exporting.tar_shards import Members, write_tar
+from srdata.exporting.tar_shards import Members, text_members, write_tar
+from srdata.prepared.image_columns import KINDS
 from srdata.scale import Scale
 from srdata.store.blocks import HR
 from srdata.vocabulary import PublishForm
@@ -41,6 +42,7 @@ class Config:
 
     degradation: str
     scale: Scale
+    told: tuple[tuple[str, str], ...] = ()  # other columns of the set: name and kind
 
     @property
     def name(self) -> str:
@@ -60,11 +62,12 @@ class Config:
             "scale": int(self.scale) if whole else float(self.scale),
             "degradation": self.degradation,
             "params": json.dumps(delta, sort_keys=True, ensure_ascii=False, separators=(",", ":")),
+            **{name: sample.told.get(name) for name, _ in self.told},
         }
 
     @property
     def features(self) -> dict[str, str]:
-        """The columns and their types, in the words of `datasets`."""
+        """The columns and their types, in the words of `datasets`; "list" is one of texts."""
         number = "int64" if self.scale.denominator == 1 else "float64"
         return {
             "lr": "image",
@@ -73,6 +76,7 @@ class Config:
             "scale": number,
             "degradation": "string",
             "params": "string",
+            **dict(self.told),
         }
 
 
@@ -113,12 +117,17 @@ def _row(sample: Sample, config: Config) -> dict[str, Any]:
 def _schema(config: Config) -> pa.Schema:
     """The columns, with the types that `datasets` reads from the metadata of the file."""
     image = pa.struct([("bytes", pa.binary()), ("path", pa.string())])
-    types = {name: image if kind == "image" else kind for name, kind in config.features.items()}
-    features = {
-        name: {"_type": "Image"} if kind == "image" else {"dtype": kind, "_type": "Value"}
-        for name, kind in config.features.items()
-    }
+    types = {name: image if kind == "image" else KINDS[kind] for name, kind in config.features.items()}
+    features = {name: _feature(kind) for name, kind in config.features.items()}
     return pa.schema(list(types.items()), {"huggingface": json.dumps({"info": {"features": features}})})
+
+
+def _feature(kind: str) -> dict[str, Any]:
+    """A type, as `datasets` writes it."""
+    if kind == "image":
+        return {"_type": "Image"}
+    texts = {"dtype": "string", "_type": "Value"}
+    return {"feature": texts, "_type": "List"} if kind == "list" else {**texts, "dtype": kind}
 
 
 def write_imagefolder(place: Place, samples: Iterable[Sample], config: Config) -> list[Path]:
@@ -157,7 +166,8 @@ def write_webdataset(place: Place, samples: Iterable[Sample], config: Config) ->
 def _members(sample: Sample, config: Config) -> Members:
     parts = {f"{side}.png": png for side, png in config.sides(sample).items()}
     parts["json"] = _json(config.facts(sample)).encode()
-    return {f"{file_stem(sample.key)}.{suffix}": data for suffix, data in parts.items()}
+    stem = file_stem(sample.key)
+    return {**{f"{stem}.{suffix}": data for suffix, data in parts.items()}, **text_members(stem, sample)}
 
 
 def sample_bytes(sample: Sample) -> int:

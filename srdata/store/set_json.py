@@ -33,6 +33,7 @@ FORMAT: Final = 2
 _FORMATS = (1, FORMAT)
 SET_FILE = "set.json"
 INDEX_FILE = "index.parquet"
+ADDED = ("scores/", "columns/")  # folders of what is added to finished sets
 UNFINISHED = ".unfinished"  # stands in a folder while a set is made there
 _LARGEST_BLOCK = 1 << 16
 _MOST_DIGITS = 18  # of the number of a shard

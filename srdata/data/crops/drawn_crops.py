@@ -2,16 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from typing import NamedTuple
+from collections.abc import Callable, Iterator
+from typing import Any, NamedTuple
+
+import numpy as np
+from torch import Tensor
 
 from srdata.data.crops.read_crops import Sides, cut, enlarges, shapes, stackable
-from srdata.data.crops.regions import Crops
+from srdata.data.crops.regions import Address, Crops
 from srdata.data.pair_sources.sources import PairSource
 from srdata.degrade.numerics.backend import keep_memory
 from srdata.errors import UsageError
 from srdata.store.windows import Regions, window_name
 from srdata.vocabulary import Only
+
+
+class Told(NamedTuple):
+    """What is told of the images of crops."""
+
+    columns: dict[str, list[Any]]  # a value of each
+    arrays: dict[str, Tensor]  # of all
 
 
 class Drawn(NamedTuple):
@@ -23,6 +33,10 @@ class Drawn(NamedTuple):
     pad: str | None
     only: Only | None
     around: int = 0  # cells on each side of a patch that are read with it
+    beside: Callable[[Crops, int, Address], Told] | None = (
+        None  # what tells of images, by HR pixels of a cell
+    )
+    address: Address = (0, 0, np.zeros(0, np.int64))  # by which crops were drawn
 
     @property
     def keys(self) -> list[str]:
@@ -50,9 +64,22 @@ class Drawn(NamedTuple):
         keep_memory()
         return cut(self.source, self.crops, self.patch, self.pad, self.only, out, self.around)
 
+    def told(self) -> Told:
+        """What is told of the images beside their pixels; UsageError, CorruptRecordError."""
+        if self.beside is None:
+            return Told({}, {})
+        return self.beside(self.crops, self.source.scale.numerator, self.address)
+
     def each(self) -> Iterator[Drawn]:
         """The crops one by one."""
-        return (self._replace(crops=self.crops.at(one)) for one in range(len(self.crops.inside.images)))
+        seed, epochs, items = self.address
+        epochs = np.broadcast_to(epochs, items.shape)
+        return (
+            self._replace(
+                crops=self.crops.at(one), address=(seed, epochs[one : one + 1], items[one : one + 1])
+            )
+            for one in range(len(self.crops.inside.images))
+        )
 
 
 def names(source: PairSource, regions: Regions) -> list[str]:

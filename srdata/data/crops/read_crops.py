@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from srdata.data.crops.padding import Levels, filled, mirrored, padded
+from srdata.data.crops.reduced_crops import REDUCING, reduced
 from srdata.data.crops.regions import Crops
 from srdata.data.pair_sources.sources import PairSource
 from srdata.dihedral.array_turns import turn_all
@@ -40,16 +41,19 @@ def cut(
     """LR and HR of stackable `crops`, padded to `patch` cells and turned: (count, height, width, channels).
 
     `around` cells on each side of a patch come with it, mirrored where they lie beyond the image. They are
-    uint8, or float32 of 0 to 255 where pad="enlarge" enlarged one. A side that is not wanted has height and
-    width 0. They are written into `out` when that is given, rounded if that is uint8; raises UsageError when
-    it does not fit.
+    uint8, or float32 of 0 to 255 where pad="enlarge" enlarged one, or squares are reduced. A side that is not
+    wanted has height and width 0. They are written into `out` when that is given, rounded if that is uint8;
+    raises UsageError when it does not fit.
     """
     inside = crops.inside
     height, width = inside.sizes[0].tolist() if patch is None else (patch + 2 * around,) * 2
     if out is not None and height != width and crops.turns is not None:
         raise UsageError("out= takes square crops where they are turned: give patch_size=")
-    if pad == "enlarge" and only != "hr":
-        raise UsageError("pad='enlarge' gives HR that no stored LR faces: give only='hr', or degrade=")
+    if around and crops.take in REDUCING:
+        raise UsageError(f"take={crops.take!r} has nothing around it: leave out mirrored=")
+    if only != "hr" and (pad == "enlarge" or crops.take in REDUCING):
+        resized = "pad='enlarge'" if pad == "enlarge" else f"take={crops.take!r}"
+        raise UsageError(f"{resized} gives HR that no stored LR faces: give only='hr', or degrade=")
     dtype = np.float32 if enlarges(crops, patch, pad) else np.uint8
     lr, hr = _room(shapes(source, len(inside.images), height, width, only), out, dtype)
     if lr.dtype == hr.dtype == np.uint8 and (patch is None or _within(inside, patch, around)):
@@ -63,7 +67,9 @@ def cut(
 
 
 def enlarges(crops: Crops, patch: int | None, pad: str | None) -> bool:
-    """Whether some are enlarged, so that they are floats."""
+    """Whether some are enlarged or reduced, so that they are floats."""
+    if crops.take in REDUCING:
+        return True
     return pad == "enlarge" and bool((crops.inside.sizes < (patch or 0)).any())
 
 
@@ -116,7 +122,9 @@ def _read_each(
         source.read_pairs(inside.images[one], (inside.corners - before)[one], *parts)
         for out, part, cell in zip(sides, parts, source.scale.as_integer_ratio()[::-1], strict=True):
             if out.size:
-                rows, columns = (np.maximum(inside.sizes[i], patch) + before[i] + after[i]) * cell
+                whole = patch if crops.take in REDUCING else np.maximum(inside.sizes[i], patch)
+                rows, columns = (whole + before[i] + after[i]) * cell
                 above, below = (around - before[i]) * cell, (around - after[i]) * cell
-                patched = padded(part[0], rows, columns, pad, int(colours[i]))
+                fitting = reduced(part[0], crops.take, patch * cell)
+                patched = padded(fitting, rows, columns, pad, int(colours[i]))
                 filled(out[i], mirrored(patched, above, below))

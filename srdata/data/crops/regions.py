@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Literal, NamedTuple
+from typing import Literal, NamedTuple, get_args
 
 import numpy as np
+from numpy.typing import NDArray
 
 from srdata.dihedral.array_turns import MIRRORED, TURNS
-from srdata.errors import UsageError
+from srdata.errors import UnknownNameError, UsageError
 from srdata.rng import uniforms
 from srdata.store.windows import Integers, Regions
+from srdata.vocabulary import Take
 
 Address = tuple[int, int | Integers, Integers]  # seed, epoch or epochs, items
 Turning = bool | Literal["mirror"]
@@ -25,12 +27,13 @@ class Crops(NamedTuple):
     turns: Integers | None  # 0 to 7, see srdata.dihedral.array_turns; None leaves them as they are
     within: Regions  # that they were drawn from
     colours: Integers | None = None  # RGB as 24 bits, for pad="flat"
+    take: Take = "random"  # by which larger ones are yet to be reduced to the patch
 
     def at(self, place: int) -> Crops:
         """One of them."""
         one = slice(place, place + 1)
         turns, colours = (None if part is None else part[one] for part in (self.turns, self.colours))
-        return Crops(self.inside.at(one), turns, self.within.at(one), colours)
+        return Crops(self.inside.at(one), turns, self.within.at(one), colours, self.take)
 
     def spots(self, cell: int) -> list[Spot]:
         """Where each lies among its possible places, in pixels of which a cell has `cell` along a side."""
@@ -53,11 +56,29 @@ def check_turning(turning: Turning) -> Turning:
     return turning
 
 
-def draw(regions: Regions, patch: int | None, turning: Turning, address: Address) -> Crops:
+def check_take(take: Take) -> Take:
+    """Where crops lie, as a user gives it; raises UnknownNameError."""
+    if take not in get_args(Take):
+        raise UnknownNameError.among("take", take, get_args(Take))
+    return take
+
+
+def draw(
+    regions: Regions,
+    patch: int | None,
+    turning: Turning,
+    address: Address,
+    take: Take = "random",
+    border: int = 0,
+    grid: int = 1,
+) -> Crops:
     """The crops of regions; only their `address` decides which.
 
     `patch` is the side of a crop in cells; None takes whole regions. Every position is equally likely, the
-    first and the last as well. Where a region is smaller than the patch, all of its height or width is taken.
+    first and the last as well, but for those within `border` cells of the border of the image. Where a region
+    is smaller than the patch, all of its height or width is taken. With a `grid` corners are multiples of so
+    many cells. `take` may be the middle instead, a square as large as the region allows, or with
+    "centre-square" all of it: both are reduced to the patch by `cut`.
     """
     if patch is None and not turning:
         return Crops(regions, None, regions)
@@ -65,9 +86,26 @@ def draw(regions: Regions, patch: int | None, turning: Turning, address: Address
     numbers = uniforms(seed, _CROP, epochs, items, draws=4)
     inside = regions
     if patch is not None:
-        places = np.maximum(regions.sizes - patch, 0) + 1
-        corners = regions.corners + (numbers[:, :2] * places).astype(np.int64)
-        inside = regions._replace(corners=corners, sizes=np.minimum(regions.sizes, patch))
+        regions = inside = _inner(regions, border) if border else regions
+        if take != "centre-square":
+            inside = _placed(regions, patch, take, numbers[:, :2], grid)
     ways = MIRRORED if turning == "mirror" else TURNS
     turns = (numbers[:, 2] * ways).astype(np.int64) if turning else None
-    return Crops(inside, turns, regions, (numbers[:, 3] * 2**24).astype(np.int64))
+    return Crops(inside, turns, regions, (numbers[:, 3] * 2**24).astype(np.int64), take)
+
+
+def _placed(regions: Regions, patch: int, take: Take, numbers: NDArray[np.float64], grid: int) -> Regions:
+    """A square of each region, or all of its height or width where that is less."""
+    side = patch if take != "square" else np.maximum(regions.sizes.min(axis=1, keepdims=True), patch)
+    last = (regions.corners + np.maximum(regions.sizes - side, 0)) // grid  # of the places on the grid
+    first = np.minimum(-(-regions.corners // grid), last)
+    places = last - first
+    offsets = places // 2 if take == "centre" else (numbers * (places + 1)).astype(np.int64)
+    return regions._replace(corners=(first + offsets) * grid, sizes=np.minimum(regions.sizes, side))
+
+
+def _inner(regions: Regions, border: int) -> Regions:
+    """What of regions lies so many cells within their images."""
+    first = np.maximum(regions.corners, border)
+    last = np.minimum(regions.corners + regions.sizes, regions.wholes - border)
+    return regions._replace(corners=first, sizes=np.maximum(last - first, 0))

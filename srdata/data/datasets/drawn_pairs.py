@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import torch
 
 from srdata.data.crops.drawn_crops import Drawn
@@ -20,7 +22,9 @@ def pairs_of(drawn: Drawn, dtype: torch.dtype) -> list[Pair]:
         for name, images in zip(("lr", "hr"), drawn.read(), strict=True)
         if drawn.only in (None, name)
     }
+    told = drawn.told()
+    more: dict[str, Any] = {**sides, **told.arrays, **told.columns}
     return [
-        Pair(**{name: images[i] for name, images in sides.items()}, key=key)  # type: ignore[typeddict-item]  # the names are those of Pair
+        Pair(**{name: values[i] for name, values in more.items()}, key=key)  # type: ignore[typeddict-item]  # what is beside images has names of its own
         for i, key in enumerate(keys)
     ]

@@ -5,7 +5,9 @@ from __future__ import annotations
 import shlex
 from dataclasses import dataclass
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
+
+import pyarrow as pa
 
 from srdata.common.only_choice import pick
 from srdata.data.pair_sources.found_pairs import choose_pairs, narrowed
@@ -18,18 +20,20 @@ from srdata.data.pair_sources.sources import (
     lmdb_source,
     single_source,
 )
-from srdata.data.pair_sources.table_pairs import table_source
+from srdata.data.pair_sources.table_pairs import TableColumns, table_source
 from srdata.discovery.by_name.name_marks import marks_of_folder
 from srdata.discovery.forms.lmdb_folders import is_lmdb
 from srdata.discovery.forms.table_columns import Given
 from srdata.discovery.forms.table_parts import is_table
 from srdata.discovery.found_parts import Found
 from srdata.discovery.known_forms import look_for_parts
-from srdata.errors import UsageError
+from srdata.errors import UnknownNameError, UsageError
 from srdata.hub.address import HubName
 from srdata.hub.open_table import holds_tables
 from srdata.images import ImagePolicy
+from srdata.prepared.image_columns import read_column
 from srdata.scale import Scale
+from srdata.store.index import Index
 from srdata.store.reader import SetReader
 from srdata.store.set_json import SET_FILE, UNFINISHED, read_set
 from srdata.store.windows import Windows
@@ -59,6 +63,21 @@ class Opened(NamedTuple):
     subimages: bool = False  # whether the images are sub-images already
     prepared: tuple[Path, str] | None = None  # the folder and split of a prepared set
     only: Only | None = None  # the side that alone is there
+    table: TableColumns | None = None  # that it reads, which may have more columns
+
+    def column(self, name: str) -> Any:
+        """A column that is told of each image; raises UnknownNameError with how to get it."""
+        if self.table is not None:
+            return self.table.column(name)
+        if self.prepared is None:
+            raise UnknownNameError(
+                f"nothing is told of these images as {name!r}: give beside={{{name!r}: FILE}}, a table of "
+                "them or a folder of .txt files"
+            )
+        folder, split = self.prepared
+        content = read_set(folder)
+        index = Index.of_set(folder, content)
+        return read_column(folder, content, name, len(index)).take(pa.array(index.rows(split)))
 
 
 def open_given(path: Path | HubName | None, hr: Path | None, lr: Path | None, choice: Choice) -> Opened:
@@ -126,7 +145,7 @@ def _open_place(path: Path, choice: Choice) -> Opened:
 
 def _open_table(place: Path | HubName, choice: Choice) -> Opened:
     """The source in a data set of the Hub, or in a folder or file that `datasets` reads."""
-    source, only = table_source(
+    source, only, table = table_source(
         place,
         choice.config,
         choice.split,
@@ -135,7 +154,7 @@ def _open_table(place: Path | HubName, choice: Choice) -> Opened:
         scale=choice.scale,
         policy=choice.images,
     )
-    return Opened(source, only=only)
+    return Opened(source, only=only, table=table)
 
 
 def _open_two(hr: Path, lr: Path, choice: Choice) -> Opened:

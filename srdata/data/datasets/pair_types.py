@@ -14,7 +14,7 @@ from srdata.images import Pixels
 class Pair(TypedDict, total=False):
     """One item: tensors (3, height, width), in 0 to 1 unless uint8, and the name of the image or window.
 
-    Where only one side is read, the other is missing.
+    Where only one side is read, the other is missing. What is asked for beside images stands under its name.
     """
 
     lr: torch.Tensor

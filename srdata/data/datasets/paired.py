@@ -5,6 +5,8 @@ from __future__ import annotations
 import warnings
 from collections.abc import Sequence
 from copy import copy
+from dataclasses import replace
+from functools import partial
 from os import PathLike
 
 import numpy as np
@@ -12,26 +14,28 @@ import torch
 from numpy.typing import ArrayLike
 from torch.utils.data import Dataset, get_worker_info
 
+from srdata.data.beside.beside_images import Beside, Given, open_beside
+from srdata.data.beside.prompt import Prompt
 from srdata.data.crops.drawn_crops import Drawn, names
 from srdata.data.crops.read_crops import Sides
-from srdata.data.crops.regions import Turning, draw
+from srdata.data.crops.regions import Turning
 from srdata.data.crops.to_tensor import check_dtype
 from srdata.data.datasets.crop_settings import crop_settings, in_cells
 from srdata.data.datasets.drawn_pairs import pairs_of
 from srdata.data.datasets.given_place import choose_side, path_of, place_of
 from srdata.data.datasets.item_epochs import ItemEpochs
-from srdata.data.datasets.open_source import Choice, choose_windows, open_given
+from srdata.data.datasets.open_source import Choice, Opened, choose_windows, open_given
 from srdata.data.datasets.pair_types import Pair, Pairs
 from srdata.data.pair_sources.sources import PairSource
 from srdata.data.pair_sources.stereo import ViewsSource
-from srdata.discovery.forms.table_columns import Given
+from srdata.discovery.forms.table_columns import Given as Roles
 from srdata.discovery.pairing import SHOWN, listed
 from srdata.errors import UsageError
 from srdata.images import ImagePolicy
 from srdata.scale import Scale
 from srdata.store.window_scores import ScoreKind, Scores, read_scores
 from srdata.store.windows import Integers, Regions, Windows, items_of
-from srdata.vocabulary import Only
+from srdata.vocabulary import Only, Take
 
 Index = int | tuple[int, int]  # the number of an item, or (epoch, number of an item)
 
@@ -69,10 +73,18 @@ class PairedDataset(Dataset[Pair]):
         pad         "reflect", "edge" or "constant" pads images that are smaller, "enlarge" resizes them as
                     HAT does: bilinearly, in floats, along the axes that are too short, without LR, "flat"
                     puts a colour in their place, drawn at random, as SwinIR does; None: they are an error
+        take        where a crop lies: "random", "centre"; or reduced to its size, of HR alone: "square", at
+                    random and as large as the image has it (ResShift), "centre-square", the middle (DiffBIR)
+        border      HR pixels at the border of images that crops keep off
         dihedral    True: flipped and turned at random, all 8 ways equally likely; "mirror": left and right
                     alone, as for faces, also where a loader turns others
         seed        of crops and turns
         dtype       of tensors: float32, float16 or bfloat16 in 0 to 1, or uint8
+        beside      what it has besides: names of columns of the data, which `srdata annotate` adds to a set;
+                    or {name: where}, a table or a folder of .txt files that tells it of each image, None of
+                    some; or a folder of arrays, see `Companions`
+        prompt      a column of texts, or a `Prompt`: what an item has as "prompt", one of several drawn anew
+                    for each visit, or "" where there is none
         images      what to admit besides plain 8-bit RGB where image files are read
         verify      False: do not compare each part of a prepared set with its hash when it is read first
 
@@ -99,15 +111,19 @@ class PairedDataset(Dataset[Pair]):
         track: str | None = None,
         config: str | None = None,
         revision: str | None = None,
-        columns: Given | None = None,
+        columns: Roles | None = None,
         only: Only | None = None,
         views: tuple[str, str] | None = None,
         windows: bool | Windows = False,
         patch_size: int | None = None,
         pad: str | None = None,
+        take: Take = "random",
+        border: int = 0,
         dihedral: Turning = False,
         seed: int = 0,
         dtype: torch.dtype = torch.float32,
+        beside: Given = (),
+        prompt: str | Prompt | None = None,
         images: ImagePolicy | None = None,
         verify: bool = True,
     ) -> None:
@@ -121,7 +137,8 @@ class PairedDataset(Dataset[Pair]):
         self._windows = choose_windows(opened, windows)
         self._items = items_of(self._source.sizes, self.scale, self._windows)
         self._kept: Integers | None = None  # the numbers in `_items` of a subset's items
-        self._crops = crop_settings(patch_size, pad, dihedral, seed, self.scale)
+        self._crops = crop_settings(patch_size, pad, dihedral, seed, self.scale, take, border)
+        self._beside = self._open_beside(opened, beside, prompt)
         self._dtype = check_dtype(dtype)
         self._epoch = ItemEpochs(len(self))
         if patch_size is not None:
@@ -158,9 +175,14 @@ class PairedDataset(Dataset[Pair]):
         return self._only
 
     @property
-    def pads(self) -> bool:
-        """Whether images that are smaller than a patch are admitted."""
-        return self._crops.pad is not None
+    def copies(self) -> bool:
+        """Whether every crop is a rectangle of its image, neither padded nor resized."""
+        return self._crops.copied
+
+    @property
+    def crops_arrays(self) -> bool:
+        """Whether arrays beside its images are cropped with them."""
+        return self._beside is not None and any(one.pixels for one in self._beside.arrays.values())
 
     def reading(self, source: PairSource) -> PairedDataset:
         """The same data set, read from another source of the same pairs."""
@@ -262,14 +284,25 @@ class PairedDataset(Dataset[Pair]):
         own, numbers = self._crops, self._numbers(items)
         patch = own.patch if patch_size is None else in_cells(patch_size, self.scale)
         address = (own.seed if seed is None else seed, epochs, numbers)
-        crops = draw(self._items.regions(numbers), patch, own.dihedral or dihedral, address)
+        crops = own.draw(self._items.regions(numbers), patch, dihedral, address)
         cells = around // self.scale.numerator
-        return Drawn(self._source, crops, patch, own.pad, self._only or only, cells)
+        told = None if self._beside is None else self._beside.of
+        return Drawn(self._source, crops, patch, own.pad, self._only or only, cells, told, address)
 
     def check_patch(self, patch_size: int) -> None:
         """Raise UsageError where a patch size (HR pixels) does not fit the scale, or into every image."""
-        if not self.pads:
-            self._refuse_small(in_cells(patch_size, self.scale))
+        cells = in_cells(patch_size, self.scale)
+        if not self._crops.fits_any:
+            self._refuse_small(cells)
+
+    def _open_beside(self, opened: Opened, given: Given, prompt: str | Prompt | None) -> Beside | None:
+        """What is asked for beside images; crops come to lie where arrays can be cropped alike."""
+        if not given and prompt is None:
+            return None
+        keys = partial(self._source.keys, np.arange(len(self._source.sizes)))
+        beside = open_beside(given, prompt, opened.column, keys)
+        self._crops = replace(self._crops, grid=beside.grid(self.scale))
+        return beside
 
     def _addresses(self, indices: Sequence[Index]) -> tuple[Integers, Integers]:
         """Items and epochs of indices of either form."""
@@ -307,14 +340,15 @@ class PairedDataset(Dataset[Pair]):
 
     def _refuse_small(self, patch: int) -> None:
         """Raise UsageError that lists the items into which no patch of so many cells fits."""
-        small = self._items.smaller_than(patch)
+        small = self._items.smaller_than(patch + 2 * self._crops.border)
         if self._kept is not None:
             small = np.intersect1d(small, self._kept)
         if len(small):
             cell, regions = self.scale.numerator, self._items.regions(small[:SHOWN])
             named = zip(names(self._source, regions), (regions.sizes * cell).tolist(), strict=True)
             found = [f"{name} ({width}x{height})" for name, (height, width) in named]
+            border = " with its border" if self._crops.border else ""
             raise UsageError(
-                f"{len(small)} of {len(self)} items are smaller than patch_size {patch * cell}: "
+                f"{len(small)} of {len(self)} items are smaller than patch_size {patch * cell}{border}: "
                 f"{listed(found, len(small))}; take smaller patches, or pad='reflect'"
             )

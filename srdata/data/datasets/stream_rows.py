@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import threading
 from collections import OrderedDict
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass
 from functools import cached_property
@@ -14,8 +14,9 @@ from typing import Any, NamedTuple, NoReturn
 
 import numpy as np
 
+from srdata.data.beside.beside_images import Beside
+from srdata.data.beside.prompt import Prompt
 from srdata.data.crops.drawn_crops import Drawn
-from srdata.data.crops.regions import draw
 from srdata.data.datasets.crop_settings import CropSettings, in_cells
 from srdata.data.pair_sources.sources import PairSource
 from srdata.data.streams.open_shards import Shards
@@ -47,13 +48,17 @@ class StreamRows:
         buffer: int,
         several: int,
         shuffle: bool,
+        beside: Sequence[str] = (),
+        prompt: Prompt | None = None,
     ) -> None:
         self._shards = shards
         self._crops = crops
         self._only = only
         self._settings = {"window": window, "buffer": buffer, "crops": several, "shuffle": shuffle}
         StreamOrder((), **self._settings)  # type: ignore[arg-type]  # checks them
-        self._open = _OpenShards(shards, 2 * window + 2)
+        self._beside, self._prompt = tuple(beside), prompt
+        names = tuple(dict.fromkeys([*beside, *(prompt.columns if prompt else ())]))
+        self._open = _OpenShards(shards, 2 * window + 2, names)
 
     @cached_property
     def order(self) -> StreamOrder:
@@ -71,9 +76,9 @@ class StreamRows:
         return self._only
 
     @property
-    def pads(self) -> bool:
-        """Whether images that are smaller than a patch are admitted."""
-        return self._crops.pad is not None
+    def copies(self) -> bool:
+        """Whether every crop is a rectangle of its image, neither padded nor resized."""
+        return self._crops.copied
 
     @property
     def patch_size(self) -> int | None:
@@ -117,14 +122,16 @@ class StreamRows:
         found = self._find(items, visits, seed)
         patch = own.patch if patch_size is None else in_cells(patch_size, self.scale)
         regions = WholeImages(found.sizes, self.scale).regions(np.arange(len(items)))
-        small = (regions.sizes < (patch or 0)).any(axis=1) if own.pad is None else np.zeros(len(items), bool)
+        small = (regions.sizes < (patch or 0) + 2 * own.border).any(axis=1) & (not own.fits_any)
         if small.any():
             key = found.keys(np.flatnonzero(small)[:1])[0]
             raise ImageError(f"{key} is smaller than the patch: take a smaller patch_size, or pad='reflect'")
         numbers = np.array([number_of(key) & _POSITIVE for key in found.keys(regions.images)])
-        crops = draw(regions, patch, own.dihedral or dihedral, (seed, visits, numbers))
+        crops = own.draw(regions, patch, dihedral, (seed, visits, numbers))
         cells = around // self.scale.numerator
-        return Drawn(found, crops, patch, own.pad, self._only or only, cells)
+        address = (seed, visits, numbers)
+        beside = Beside(found.columns(), {}, self._prompt, self._beside)
+        return Drawn(found, crops, patch, own.pad, self._only or only, cells, beside.of, address)
 
     def _find(self, items: Integers, visits: Integers, seed: int) -> _Found:
         """The shards of some rows, open; those that follow are brought meanwhile."""
@@ -154,6 +161,12 @@ class _Found:
         each = [shard.sizes[row] for shard, row in zip(self.shards, self.rows.tolist(), strict=True)]
         return np.array(each, np.int64).reshape(-1, 2)
 
+    def columns(self) -> dict[str, list[Any]]:
+        """What is told of each row."""
+        shards = list(zip(self.shards, self.rows.tolist(), strict=True))
+        names = shards[0][0].columns if shards else ()
+        return {name: [shard.columns[name][row] for shard, row in shards] for name in names}
+
     def keys(self, images: Integers) -> list[str]:
         each = (self.shards[image].source.keys(self.rows[image : image + 1]) for image in images.tolist())
         return list(chain.from_iterable(each))
@@ -170,14 +183,16 @@ class _Opened(NamedTuple):
 
     source: PairSource
     sizes: Integers
+    columns: Mapping[str, Sequence[Any]]
 
 
 class _OpenShards:
     """The shards that are open in this process, at most so many of those that were used last."""
 
-    def __init__(self, shards: Shards, most: int) -> None:
+    def __init__(self, shards: Shards, most: int, columns: Sequence[str]) -> None:
         self._shards = shards
         self._most = most
+        self._columns = columns
         self._begin()
 
     def _begin(self) -> None:
@@ -199,7 +214,8 @@ class _OpenShards:
         if waiting is None:
             try:
                 source = self._shards.open(shard)
-                future.set_result(_Opened(source, source.sizes))
+                columns = {name: self._shards.column(shard, name) for name in self._columns}
+                future.set_result(_Opened(source, source.sizes, columns))
             except BaseException as error:  # noqa: BLE001  # is raised again, here and for who waits
                 with self._lock:
                     self._found.pop(shard, None)
@@ -221,7 +237,7 @@ class _OpenShards:
                 return
 
     def __getstate__(self) -> dict[str, Any]:
-        return {"_shards": self._shards, "_most": self._most}
+        return {"_shards": self._shards, "_most": self._most, "_columns": self._columns}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         self.__dict__.update(state)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from os import PathLike
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -12,6 +12,8 @@ import numpy as np
 import torch
 from torch.utils.data import IterableDataset
 
+from srdata.data.beside.beside_images import prompt_of
+from srdata.data.beside.prompt import Prompt
 from srdata.data.crops.to_tensor import check_dtype
 from srdata.data.datasets.crop_settings import check_crops, crop_settings
 from srdata.data.datasets.drawn_pairs import pairs_of
@@ -29,7 +31,7 @@ from srdata.fetch.remote_files import is_address
 from srdata.hub.address import is_hub_name
 from srdata.images import ImagePolicy
 from srdata.scale import Scale
-from srdata.vocabulary import Only
+from srdata.vocabulary import Only, Take
 
 
 class _Place(NamedTuple):
@@ -96,6 +98,8 @@ class StreamedPairs(IterableDataset[Pair]):
         only: Only | None = None,
         patch_size: int | None = None,
         pad: str | None = None,
+        take: Take = "random",
+        border: int = 0,
         dihedral: bool = False,
         seed: int = 0,
         shuffle: bool = True,
@@ -103,6 +107,8 @@ class StreamedPairs(IterableDataset[Pair]):
         buffer: int = 256,
         crops: int = 1,
         dtype: torch.dtype = torch.float32,
+        beside: Sequence[str] = (),
+        prompt: str | Prompt | None = None,
         images: ImagePolicy | None = None,
         cache: str | PathLike[str] | None = None,
         cache_bytes: int = USUAL_BYTES,
@@ -110,9 +116,10 @@ class StreamedPairs(IterableDataset[Pair]):
         world_size: int | None = None,
         even: bool = True,
     ) -> None:
-        check_crops(seed, pad, patch_size)
+        check_crops(seed, patch_size, pad, take, border)
         self._dtype = check_dtype(dtype)
         self._ranks = Ranks(rank, world_size)
+        drawn = prompt_of(prompt)
         shards, only = open_shards(
             str(path) if is_address(path) and not is_hub_name(path) else _here_or_hub(path, revision),
             config=config,
@@ -122,10 +129,19 @@ class StreamedPairs(IterableDataset[Pair]):
             only=only,
             policy=images,
             cache=ShardCache(None if cache is None else Path(cache), cache_bytes),
+            beside=tuple(dict.fromkeys([*beside, *(drawn.columns if drawn else ())])),
         )
-        own = crop_settings(patch_size, pad, dihedral, seed, shards.scale)
+        own = crop_settings(patch_size, pad, dihedral, seed, shards.scale, take, border)
         self.rows = StreamRows(
-            shards, own, only, window=window, buffer=buffer, several=crops, shuffle=shuffle
+            shards,
+            own,
+            only,
+            window=window,
+            buffer=buffer,
+            several=crops,
+            shuffle=shuffle,
+            beside=beside,
+            prompt=drawn,
         )
         self._seed = seed
         self._even = even

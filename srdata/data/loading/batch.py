@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import ItemsView, Iterator, KeysView, Mapping, MutableMapping, Sequence, ValuesView
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import torch
@@ -30,6 +30,7 @@ class Batch(MutableMapping[str, torch.Tensor]):
 
     `lr` and `hr` are (count, channels, height, width). Whatever else a loader makes stands beside them under
     its name in `tensors` and as an attribute: `batch.coord`, `batch.mask`, `batch.label`, `batch.difficulty`.
+    So do texts and numbers beside images, as lists in `columns`: `batch.caption`, `batch.prompt`.
 
     A batch is a mapping of its tensors as well, which Lightning, Fabric, accelerate and torch's DataLoader
     move and read: `batch["lr"]`, `model(**batch)`, `batch.to("cuda", non_blocking=True)`. But its length is
@@ -41,6 +42,7 @@ class Batch(MutableMapping[str, torch.Tensor]):
     keys: Sequence[str] = ()  # type: ignore[assignment]
     params: Sequence[Mapping[str, Any]] = ()  # δ of each: {"degradation": …, "augment": …}, as far as drawn
     scale: Scale = ONE  # HR pixels per LR pixel
+    columns: Mapping[str, Sequence[Any]] = field(default_factory=dict)  # what is told of each image
     task: str = ""  # the name of the loader among several, see `srdata.data.loading.multi_loader`
 
     __eq__ = object.__eq__
@@ -74,8 +76,9 @@ class Batch(MutableMapping[str, torch.Tensor]):
         """The same batch in page-locked memory, from which a copy to CUDA does not wait."""
         return replace(self, tensors={name: tensor.pin_memory() for name, tensor in self.items()})
 
-    def __getattr__(self, name: str) -> torch.Tensor:
-        return self._tensor(name)
+    def __getattr__(self, name: str) -> Any:
+        told = self.__dict__.get("columns", {})
+        return told[name] if name in told else self._tensor(name)
 
     def __len__(self) -> int:
         return len(self.keys)
@@ -106,6 +109,7 @@ class Batch(MutableMapping[str, torch.Tensor]):
     def _tensor(self, name: str) -> torch.Tensor:
         tensors = self.__dict__.get("tensors", {})
         if name not in tensors:
-            raise AttributeError(f"this batch has no {name!r}, it has {', '.join(tensors)}")
+            has = ", ".join([*tensors, *self.__dict__.get("columns", {})])
+            raise AttributeError(f"this batch has no {name!r}, it has {has}")
         tensor: torch.Tensor = tensors[name]
         return tensor

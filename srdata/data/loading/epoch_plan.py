@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from srdata.common.tensors.torch_settings import own_settings
-from srdata.data.crops.drawn_crops import Drawn
+from srdata.data.crops.drawn_crops import Drawn, Told
 from srdata.data.datasets.mixed import Mixed, Part
 from srdata.data.loading.finish import CPU, Raw, Unread
 from srdata.data.loading.in_memory import DeviceSource
@@ -37,6 +37,9 @@ class Plan:
     Where the ranks do not share them evenly, the first of the epoch are given once more, so that all ranks
     take as many steps. An epoch that was begun with other numbers of ranks, or another batch size, is gone on
     with at the position where that ended.
+
+    Where the batch size changes with the iteration, each batch takes up as many positions as the largest one
+    and has the first of them, as in Restormer. So epochs keep their length.
     """
 
     data: Mixed
@@ -50,8 +53,6 @@ class Plan:
     shared: bool = False  # whether batch_size is that of all ranks together
 
     def __post_init__(self) -> None:
-        if isinstance(self.batch_size, Schedule) and self.batch_size.unit != "epoch":
-            raise UsageError("batch_size changes with the epoch: Schedule({…}, unit='epoch')")
         if isinstance(self.order, Schedule) and self.order.unit != "epoch":
             lengths = sorted({order.length(len(self.data)) for order in self.order.values()})
             if len(lengths) > 1:
@@ -93,7 +94,8 @@ class Plan:
     def parts(self, job: Job, *, dihedral: bool, only: Only | None) -> list[Part]:
         """The crops of a batch, set by set."""
         epoch = job.moment.epoch
-        positions = np.arange(job.first, min(job.first + self.size(epoch), self.length(epoch)))
+        last = min(job.first + self._share(at(self.batch_size, job.moment)), self.length(epoch))
+        positions = np.arange(job.first, last)
         order = at(self.order, job.moment)
         places = order.places(self.seed, epoch, positions, len(self.data))
         return self.data.parts(
@@ -110,8 +112,13 @@ class Plan:
         return at(self.order, Moment(epoch, 0)).length(len(self.data))
 
     def size(self, epoch: int) -> int:
-        """How many images a batch of one rank has."""
-        size = at(self.batch_size, Moment(epoch, 0))
+        """How many positions a batch of one rank takes up: images that it has, or the most that one has."""
+        if isinstance(self.batch_size, Schedule) and self.batch_size.unit == "iteration":
+            return self._share(max(self.batch_size.values()))
+        return self._share(at(self.batch_size, Moment(epoch, 0)))
+
+    def _share(self, size: int) -> int:
+        """What one rank has of a batch."""
         return size // self.ranks if self.shared else size
 
     def steps_before(self, epoch: int) -> int:
@@ -171,6 +178,7 @@ class Reading:
             difficulty=self._difficulty_of(parts),
             number=job.number,
             moment=job.moment,
+            **_told(drawn)._asdict(),
         )
         return raw, drawn
 
@@ -196,6 +204,25 @@ class Reading:
         lr, hr = (torch.empty(side.shape, dtype=side.dtype) for side in _shapes(drawn))
         read(drawn, lr, hr)
         return lr, hr
+
+
+def _told(drawn: Sequence[Drawn]) -> Told:
+    """What is told of the crops of all of them: None, or no prompt, by sets that have no such column."""
+    parts = [one.told() for one in drawn]
+    names = dict.fromkeys(name for part in parts for name in part.columns)
+    counts = [len(one.crops.inside.images) for one in drawn]
+    columns = {
+        name: [
+            value
+            for part, count in zip(parts, counts, strict=True)
+            for value in part.columns.get(name, ["" if name == "prompt" else None] * count)
+        ]
+        for name in names
+    }
+    if len({frozenset(part.arrays) for part in parts}) > 1:
+        raise UsageError("arrays beside images are of all sets in a batch: give each set the same beside=")
+    arrays = {name: torch.cat([part.arrays[name] for part in parts]) for name in parts[0].arrays}
+    return Told(columns, arrays)
 
 
 def _shapes(drawn: Sequence[Drawn]) -> tuple[Unread, Unread]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -53,6 +53,8 @@ class Raw(NamedTuple):
     difficulty: Tensor | None  # a number for each
     number: int  # of the batch in its epoch
     moment: Moment
+    columns: Mapping[str, list[Any]] = {}  # what is told of each image
+    arrays: Mapping[str, Tensor] = {}  # of all of them
 
     def on(self, device: torch.device, dtype: torch.dtype, channels_last: bool) -> dict[str, Tensor]:
         """The sides that it has on a device, turned as drawn and `opened`, not waiting for them."""
@@ -120,7 +122,8 @@ class Finish:
             tensors["difficulty"] = sent(raw.difficulty, device)
         if raw.labels is not None:
             tensors["label"] = sent(torch.tensor(raw.labels), device)
-        return Batch(tensors, raw.keys, _notes(raw, drawn), self.scale)
+        tensors |= {name: sent(array, device) for name, array in raw.arrays.items()}
+        return Batch(tensors, raw.keys, _notes(raw, drawn), self.scale, columns=raw.columns)
 
     def _upsampled(self, sides: dict[str, Tensor]) -> dict[str, Tensor]:
         if self.model_input.upsample is None or "lr" not in sides:

@@ -68,10 +68,12 @@ class DeviceSource:
         self._source.read_pairs(images, corners, lr, hr)
 
     def pick(self, drawn: Drawn) -> tuple[Picks, Picks]:
-        """LR and HR of a batch, turned as drawn; raises UsageError for padded images."""
+        """LR and HR of a batch, turned as drawn; raises UsageError for padded and resized images."""
         inside, (p, q) = drawn.crops.inside, self.scale.as_integer_ratio()
         if drawn.patch is not None and (inside.sizes != drawn.patch).any():
-            raise UsageError("images that are padded cannot live on the device: take residency='host'")
+            raise UsageError(
+                "images that are padded or resized cannot live on the device: take residency='host'"
+            )
         lr, hr = (
             side.pick(inside.images, (inside.corners - drawn.around) * cell, shape)
             for side, cell, shape in zip(self._sides, (q, p), drawn.shapes(), strict=True)

@@ -93,9 +93,11 @@ class Loader(DataLoaderForm):
         rank, world_size  of this process; by default those of `torch.distributed`, or of torchrun, as they
                      are when iteration begins
 
-    `batch_size`, `patch_size`, `order`, `augment` and `degrade` may be a Schedule. Raises UsageError at once
-    for what cannot be done; while iterating, CorruptRecordError or ImageError with the name of what cannot be
-    read, and StorageFullError when the device has no room.
+    `batch_size`, `patch_size`, `order`, `augment` and `degrade` may be a Schedule. Where the batch size
+    changes with the iteration, each batch takes up the largest one and has the first of its images, as in
+    Restormer, so that epochs keep their length. Raises UsageError at once for what cannot be done; while
+    iterating, CorruptRecordError or ImageError with the name of what cannot be read, and StorageFullError
+    when the device has no room.
     """
 
     def __init__(
@@ -147,6 +149,7 @@ class Loader(DataLoaderForm):
         online = OnlineDegradation(degrade, scale, group, margin, loose, mirrored, plain_hr, anywhere)
         making, self.scale = online.load(mixed, self.device)
         dihedral, augments = _load_augments(augment, self.scale, upsample)
+        _check_arrays(mixed, augments, margin or loose or online.any_scale)
         self._images = KeptImages(residency, mixed, online.only, self.device, kind)
         ranks = self.world_size
         if on_host:
@@ -346,6 +349,16 @@ def _load_augments(
         raise UsageError("an augmentation needs LR of the size of HR: give upsample='nearest' as well")
     split = mapped(split_turning, augments)
     return mapped(itemgetter(0), split), mapped(itemgetter(1), split)
+
+
+def _check_arrays(mixed: Mixed, augments: Pipeline | Schedule[Pipeline], moved: bool | int) -> None:
+    """Raise UsageError where arrays that are cropped with images would not follow these."""
+    altered = moved or any(one.augmentations for one in every(augments))
+    if altered and any(isinstance(one, PairedDataset) and one.crops_arrays for one in mixed.sets):
+        raise UsageError(
+            "arrays that are cropped with their images follow crops and the eight turns alone: leave out "
+            "margin=, loose= and augmentations but dihedral, or read them whole, without pixels="
+        )
 
 
 def _order(

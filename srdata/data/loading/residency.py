@@ -92,7 +92,7 @@ def _kept(settled: Settled, mixed: Mixed, only: Only | None, device: torch.devic
 
 
 def _chosen(mixed: Mixed, only: Only | None, device: torch.device, ranks: int) -> tuple[Settled, str]:
-    """The device if it holds all images, which are not padded there; the host if it spares decoding."""
+    """The device if it holds all images, which are only copied there; the host if it spares decoding."""
     needed = sum(bytes_of(one.source, only or one.only) for one in mixed.sets)
     free = host_bytes() // ranks
     why = f"images take {needed / 1e9:.1f} GB, {free / 1e9:.1f} GB free on the host"
@@ -102,7 +102,7 @@ def _chosen(mixed: Mixed, only: Only | None, device: torch.device, ranks: int) -
     if device.type == "cuda":
         left, whole = torch.cuda.mem_get_info(device)
         why += f", {left / 1e9:.1f} of {whole / 1e9:.1f} GB free on the device, half of which stay free"
-        if needed <= left - _RESERVE * whole and not any(one.pads for one in mixed.sets):
+        if needed <= left - _RESERVE * whole and all(one.copies for one in mixed.sets):
             settled = "device"
     return settled, why
 

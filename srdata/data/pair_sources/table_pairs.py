@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pyarrow as pa
 
 from srdata.data.pair_sources.sources import DecodedSource, Headers, PairSource, paired_source
 from srdata.discovery.forms.table_columns import Columns, Given, SizeOf, choose_columns
 from srdata.discovery.forms.table_parts import first_size
-from srdata.errors import UsageError
+from srdata.errors import UnknownNameError, UsageError
 from srdata.hub.address import HubName
 from srdata.hub.encoded_images import EncodedColumn, Keys, Table
 from srdata.hub.open_table import load
@@ -38,6 +40,26 @@ class TableImages:
 
 
 @dataclass(frozen=True)
+class TableColumns:
+    """The columns of a table beside its images; in tar files a text has its suffix in its name."""
+
+    table: Table
+    where: str
+
+    def column(self, name: str) -> Any:
+        """A value of each row; raises UnknownNameError."""
+        return self.table.column(called_there(name, self.table.schema.names, self.where))
+
+
+def called_there(name: str, names: Sequence[str], where: str) -> str:
+    """What a table calls a column; raises UnknownNameError."""
+    for form in (name, f"{name}.txt"):
+        if form in names:
+            return form
+    raise UnknownNameError.among(f"column of {where}", name, names)
+
+
+@dataclass(frozen=True)
 class TableReading:
     """How pairs are read from tables with the same columns."""
 
@@ -46,6 +68,7 @@ class TableReading:
     roots: tuple[str, ...]  # the folders of files that it may name
     only: Only | None
     policy: ImagePolicy | None
+    beside: tuple[str, ...] = ()  # other columns that are wanted, as the table calls them
 
     def source(self, table: Table, scale: Scale | None, first: int = 0, prefix: str = "") -> PairSource:
         """The pairs of a table; a scale of None is guessed. Raises UsageError, ImageError.
@@ -93,12 +116,15 @@ def table_source(
     only: Only | None = None,
     scale: Scale | None = None,
     policy: ImagePolicy | None = None,
-) -> tuple[PairSource, Only | None]:
-    """The pairs of a split of a data set, and the side that alone is there or wanted; raises UsageError."""
+) -> tuple[PairSource, Only | None, TableColumns]:
+    """The pairs of a split of a data set, the side that alone is there or wanted, and its columns.
+
+    Raises UsageError.
+    """
     table, _, where, roots = load(place, config, split)
     size_of = first_size(table, where, roots)
     reading = choose_reading(table.schema, where, roots, columns, only, policy, size_of)
-    return reading.source(table, scale or told_scale(table)), reading.only
+    return reading.source(table, scale or told_scale(table)), reading.only, TableColumns(table, where)
 
 
 def told_scale(table: Table) -> Scale | None:

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
 from srdata.data.pair_sources.found_pairs import choose_pairs
 from srdata.data.pair_sources.sources import PairSource
-from srdata.data.pair_sources.table_pairs import choose_reading, told_scale
+from srdata.data.pair_sources.table_pairs import called_there, choose_reading, told_scale
 from srdata.data.streams.addressed_tables import open_address
 from srdata.data.streams.set_shards import FoundShards, set_shards
 from srdata.data.streams.shard_cache import ShardCache
@@ -47,6 +49,9 @@ class Shards(Protocol):
     def open(self, shard: int) -> PairSource:
         """The pairs of a shard, numbered from 0."""
 
+    def column(self, shard: int, name: str) -> Sequence[Any]:
+        """What is told of them by a column; raises UnknownNameError or UsageError."""
+
 
 def open_shards(
     place: Path | HubName | str,
@@ -58,6 +63,7 @@ def open_shards(
     only: Only | None,
     policy: ImagePolicy | None,
     cache: ShardCache,
+    beside: Sequence[str] = (),
 ) -> tuple[Shards, Only | None]:
     """The shards at a path, an address or on the Hub, and the side that alone is there or wanted.
 
@@ -74,6 +80,9 @@ def open_shards(
     reading = choose_reading(
         stream.schema(), stream.where, stream.roots, columns, only, policy, partial(_first_size, stream)
     )
+    names = stream.schema().names if beside else ()
+    told = tuple(called_there(name, names, stream.where) for name in beside)
+    reading = replace(reading, beside=told)
     if scale is None:
         first = next(stream.blocks(0, 1))
         scale = told_scale(first) or reading.source(first, None).scale

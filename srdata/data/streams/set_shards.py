@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
+from typing import Any, NoReturn
 
 import numpy as np
+import pyarrow as pa
 
 from srdata.common.files import write_file
 from srdata.common.only_choice import pick
@@ -18,6 +21,7 @@ from srdata.errors import UsageError
 from srdata.fetch.remote_files import RemoteFile, bring_file, joined, read_small, shown
 from srdata.hub.streams import stamp_of
 from srdata.images import ImagePolicy
+from srdata.prepared.image_columns import COLUMNS_FOLDER, read_column
 from srdata.scale import Scale
 from srdata.store.index import Index
 from srdata.store.reader import SetReader
@@ -52,6 +56,12 @@ class FoundShards:
     @property
     def scale(self) -> Scale:
         return self.pairs.scale
+
+    def column(self, shard: int, name: str) -> NoReturn:
+        """Raise UsageError: nothing is told of image files."""
+        raise UsageError(
+            f"{self.where} holds images and no {name!r}: prepare a set of them and annotate that"
+        )
 
     def open(self, shard: int) -> PairSource:
         """The pairs; raises UsageError, ImageError."""
@@ -108,6 +118,20 @@ class SetShards:
         )
         return decoded_once(source, self.only, self.cache, name, len(source.sizes) / sum(self.counts))
 
+    def column(self, shard: int, name: str) -> Sequence[Any]:
+        """A column of the images of a shard; raises UnknownNameError."""
+        rows = self._index.rows(self.split)
+        here = rows[self._index.shards[rows] == self._held[0][shard]]
+        values: Sequence[Any] = self._columns(name).take(pa.array(here))
+        return values
+
+    def _columns(self, name: str) -> pa.Array:
+        """A column of all images, read once."""
+        kept: dict[str, pa.Array] = self.__dict__.setdefault("_kept", {})
+        if name not in kept:
+            kept[name] = read_column(self.folder, read_set(self.folder), name, len(self._index))
+        return kept[name]
+
     @cached_property
     def _index(self) -> Index:
         return Index.of_set(self.folder, read_set(self.folder))
@@ -155,14 +179,15 @@ def set_shards(
 
 
 def _described_here(address: str, cache: ShardCache) -> Path:
-    """A folder with set.json, the index and the table of shards of a set at an address."""
+    """A folder with set.json, the index, the table of shards and the columns of a set at an address."""
     text = read_small(joined(address, SET_FILE))
     folder = cache.folder / "sets" / entry_name("", text)
     if not (folder / SET_FILE).is_file():
         write_file(folder / SET_FILE, text)
     content: SetFile = read_set(folder)
-    for name in (INDEX_FILE, SHARDS_FILE):
-        if name in content.named and not (folder / name).is_file():
+    for name in content.named:
+        small = name in (INDEX_FILE, SHARDS_FILE) or name.startswith(f"{COLUMNS_FOLDER}/")
+        if small and not (folder / name).is_file():
             _bring(name, content.named[name], address, folder, cache)
     return folder
 

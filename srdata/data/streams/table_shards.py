@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import cached_property
@@ -15,7 +15,7 @@ from pyarrow import parquet
 
 from srdata.common.files import write_file
 from srdata.data.pair_sources.sources import PairSource
-from srdata.data.pair_sources.table_pairs import TableReading
+from srdata.data.pair_sources.table_pairs import TableColumns, TableReading
 from srdata.data.streams.kept_pixels import decoded_once
 from srdata.data.streams.shard_cache import ShardCache, entry_name
 from srdata.errors import DownloadError
@@ -71,8 +71,15 @@ class TableShards:
         share = len(source.sizes) / sum(self.counts)
         return decoded_once(source, self.reading.only, self.cache, name, share)
 
+    def column(self, shard: int, name: str) -> Sequence[Any]:
+        """A column of the rows of a shard; raises UnknownNameError."""
+        with pa.memory_map(str(self._brought(shard))) as file:
+            table = pa.ipc.open_file(file).read_all()
+        column: Sequence[Any] = TableColumns(table, self.where).column(name)
+        return column
+
     def _identity(self, shard: int) -> tuple[object, ...]:
-        return self.stream.identity, shard, self.reading.columns
+        return self.stream.identity, shard, self.reading.columns, *self.reading.beside
 
     def _brought(self, shard: int) -> Path:
         name = entry_name(".arrow", *self._identity(shard))
@@ -118,7 +125,7 @@ class TableShards:
                 columns[name] = encoded.files()
         if key is not None:
             columns[key] = pa.array(map(str, block.column(key).to_pylist()), pa.string())
-        return pa.table(columns)
+        return pa.table({**columns, **{name: block.column(name) for name in self.reading.beside}})
 
     def _count(self, shard: int) -> int:
         files: list[Any] = self.stream.files(shard)

@@ -27,6 +27,7 @@ _LISTED = 200  # images that were left out
 _KINDS = {
     "shards/": "shards",
     "scores/": "scores",
+    "columns/": "columns",
     "index": "index",
     SHARDS_FILE: "list of shards",
 }  # starts of paths → what the files are
