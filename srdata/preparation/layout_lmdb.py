@@ -180,4 +180,5 @@ def _record_of(item: Item, task: ShardTask, earlier: Salvage) -> Record:
 
 def _made(source: Source, task: ShardTask) -> Record:
     made = make_layers(source, task.recipe)
-    return make_record(made.facts, made.layers, task.plan.layout, find_codec(task.plan.codec))
+    codec = find_codec(task.plan.codec)
+    return make_record(made.facts, made.layers, task.plan.layout, codec, source.data)

@@ -15,6 +15,8 @@ from srdata.store.lmdb_pool import Reading
 from srdata.store.records import block_key
 from srdata.store.set_json import repair_command
 
+_MOST_DECODED = 256 << 20  # bytes of whole images that a layer holds
+
 # Row in the index, number in the shard, height and width of the image, top and left of the crop, in pixels of
 # the layer.
 Crop = tuple[int, int, int, int, int, int]
@@ -38,6 +40,8 @@ class LayerBlocks:
         self._codec = codec
         self._index = index
         self._hashes = hashes
+        self._decoded: dict[tuple[int, int], Pixels] = {}  # by row and block, of a codec that keeps files
+        self._held = 0  # bytes of them
 
     def copy(self, shard: Reading, crop: Crop, out: Pixels) -> None:
         """Fill `out` (height, width, 3) with a crop of that size; raises CorruptRecordError."""
@@ -72,6 +76,8 @@ class LayerBlocks:
 
     def _block(self, shard: Reading, crop: Crop, number: int, columns: int) -> Pixels:
         row, image, image_height, image_width, *_ = crop
+        if (decoded := self._decoded.get((row, number))) is not None:
+            return decoded
         height = min(self._side, image_height - number // columns * self._side)
         width = min(self._side, image_width - number % columns * self._side)
         try:
@@ -80,9 +86,19 @@ class LayerBlocks:
                 raise CorruptRecordError("is missing")
             if self._hashes is not None:
                 self._hashes.check(row, self._level, number, value)
-            return self._codec.decode(value, height, width)
+            block = self._codec.decode(value, height, width)
         except (CorruptRecordError, lmdb.Error) as error:
             raise CorruptRecordError(
                 f"{self._index.path.parent}: image {self._index.key(row)!r}, layer {self.name}, "
                 f"block {number} {error}: {repair_command(self._index.path.parent)}"
             ) from error
+        if self._codec.keeps:
+            self._remember((row, number), block)
+        return block
+
+    def _remember(self, place: tuple[int, int], block: Pixels) -> None:
+        """Hold a decoded image for further crops; where all of them take too much, they are forgotten."""
+        if self._held + block.nbytes > _MOST_DECODED:
+            self._decoded, self._held = {}, 0
+        self._decoded[place] = block
+        self._held += block.nbytes
