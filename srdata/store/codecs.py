@@ -24,6 +24,7 @@ from srdata.images.file_kinds import HEAD_BYTES, format_of
 from srdata.store.blocks import CHANNELS, LARGEST_BLOCK, Pixels
 
 Buffer = bytes | memoryview
+Part = tuple[slice, slice]  # rows and columns
 
 
 @dataclass(frozen=True)
@@ -37,6 +38,7 @@ class Codec:
     encode: Callable[[Pixels], bytes]
     decode: Callable[[Buffer, int, int], Pixels]
     block: int  # the side of a block that suits it, in pixels
+    decode_part: Callable[[Buffer, int, int, Part], Pixels] | None = None  # where that costs less
     view: bool = False  # whether what `decode` returns is a view of the data
     keeps: bool = False  # whether a block is a whole image, and a JPEG file may stand for it
 
@@ -68,17 +70,19 @@ def _zstd_encode(block: Pixels) -> bytes:
 
 
 def _zstd_decode(data: Buffer, height: int, width: int) -> Pixels:
+    return _zstd_decode_part(data, height, width, (slice(0, height), slice(0, width)))
+
+
+def _zstd_decode_part(data: Buffer, height: int, width: int, part: Part) -> Pixels:
+    """Rows below and columns beside a part need not be summed up."""
     try:
         samples = _zstd().decompress(data, CHANNELS * height * width)
     except OSError as error:
         raise CorruptRecordError(f"is no Zstandard frame of {width}x{height} pixels: {error}") from error
-    planes = np.ndarray((CHANNELS, height, width), np.uint8, samples)
-    step = 1
-    while step < height:  # twice as many rows summed up at each step, faster than numpy's `accumulate`
-        planes[:, step:] += planes[:, :-step]
-        step *= 2
-    planes[::2] += planes[1]
-    block: Pixels = cv2.merge(tuple(planes))
+    rows, columns = part
+    planes = np.ndarray((CHANNELS, height, width), np.uint8, samples)[:, : rows.stop, columns]
+    red, green, blue = np.add.accumulate(planes, axis=1, dtype=np.uint8)[:, rows]
+    block: Pixels = cv2.merge((red + green, green, blue + green))
     return block
 
 
@@ -171,7 +175,7 @@ CODECS = {
     codec.name: codec
     for codec in (
         Codec("raw", _raw_encode, _raw_decode, block=480, view=True),
-        Codec("zstd", _zstd_encode, _zstd_decode, block=120),
+        Codec("zstd", _zstd_encode, _zstd_decode, block=120, decode_part=_zstd_decode_part),
         Codec("png", encode_png, _png_decode, block=240),
         Codec("jxl", _jxl_encode, _jxl_decode, block=480),
         Codec("keep", _zstd_encode, _kept_decode, block=LARGEST_BLOCK, keeps=True),
