@@ -6,7 +6,7 @@ from typing import Literal
 
 Split = Literal["train", "validation", "test"]
 Layout = Literal["folder", "lmdb", "basicsr"]  # what a prepared set is written as
-CodecName = Literal["raw", "png", "jxl"]  # of blocks in shards
+CodecName = Literal["raw", "zstd", "png", "jxl", "keep"]  # of blocks in shards
 Backend = Literal["loky", "threading", "dask", "ray"]  # what jobs run on
 Score = Literal["psnr", "psnr-y", "edges", "gradients", "deviation"]  # of windows
 

@@ -53,7 +53,7 @@ def test_all_mistakes_are_told_at_once_with_their_lines(tmp_path: Path) -> None:
         2: "scale 0 must lie between 1 and 64",
         3: "sede: is not known here, did you mean 'seed'?",
         4: "windows.step: must be greater than or equal to 1",
-        6: 'store.codec: must be one of raw, png, jxl, not "webp"',
+        6: 'store.codec: must be one of raw, zstd, png, jxl, keep, not "webp"',
         7: "write 1000",
     }.items():
         [problem] = [one for one in caught.value.problems if f"mine.yaml:{line}: " in one]

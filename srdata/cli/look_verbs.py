@@ -79,6 +79,8 @@ def explain(prepared: Path, key: str, full: bool) -> None:
         click.echo(json.dumps(found, indent=2))
         return
     click.echo(f"{key} ({found['split']}), made of a file with SHA-256 {found['source_sha256']}")
+    if "stored" in found:
+        click.echo(f"HR is stored {found['stored']}")
     for layer, drawn in found["params"].items():
         told = lines(drawn) if isinstance(drawn, list) else (f"{name} {one}" for name, one in drawn.items())
         click.echo("\n".join([f"{layer}:", *(f"  {line}" for line in told)]))

@@ -8,14 +8,14 @@ from functools import partial
 from pathlib import Path
 
 from srdata.common.free_space import Need, check_room, free_bytes, readable_bytes, why_no_room
-from srdata.discovery.image_bytes import ImageFile, pixels_of
+from srdata.discovery.image_bytes import ImageFile
 from srdata.errors import ImageError
 from srdata.fetch import Planned
 from srdata.fetch import plan as downloads
-from srdata.images import ImagePolicy, packed_share
+from srdata.images import ImagePolicy, decode_image
 from srdata.preparation.source_items import Item, needed_sets, sample_bytes, stored_sizes
 from srdata.recipes.set_recipe import Recipe
-from srdata.store.codecs import find_codec
+from srdata.store.codecs import find_codec, kept_file
 
 _LOOKED_AT = 4  # images that are encoded to tell how small all of them will be
 
@@ -48,11 +48,15 @@ def set_need(items: Sequence[Item], recipe: Recipe) -> Need:
 
 def share_of(files: Sequence[ImageFile], policy: ImagePolicy | None, codec: str = "png") -> float:
     """What a codec leaves of raw samples, by some of the images."""
-    found = []
+    chosen = find_codec(codec)
+    packed = raw = 0
     for file in files[:: max(1, len(files) // _LOOKED_AT)]:
         with suppress(ImageError, OSError):
-            found.append(pixels_of(file, policy))
-    return packed_share(found, find_codec(codec).encode)
+            data = file.read_bytes()
+            pixels = decode_image(data, str(file), policy)
+            packed += len((chosen.keeps and kept_file(data, pixels)) or chosen.encode(pixels))
+            raw += pixels.nbytes
+    return packed / raw if raw else 1.0
 
 
 def room_lines(target: Path, need: Need) -> Iterator[str]:

@@ -50,6 +50,7 @@ class ShardDone:
 
     bad: tuple[Bad, ...] = ()
     missing: tuple[Item, ...] = ()
+    part: Path | None = None  # the file that holds the others
 
 
 def layout_of(recipe: Recipe) -> BlockLayout:
@@ -95,13 +96,16 @@ def write_part(task: ShardTask, told: Told | None = None) -> ShardDone:
             except ImageError as error:
                 bad.append(Bad(item.key, str(error)))
             _tell(told, 1)
-    return ShardDone(tuple(bad))
+    return ShardDone(tuple(bad), part=part.part)
 
 
-def write_shard(task: ShardTask, most: int | None = None, told: Told | None = None) -> ShardDone:
+def write_shard(
+    task: ShardTask, most: int | None = None, told: Told | None = None, begun: Path | None = None
+) -> ShardDone:
     """Seal a shard, of what earlier runs left and of images that are made now; then write its record.
 
-    Where more than `most` are to be made, nothing is done, and they are named.
+    Where more than `most` are to be made, nothing is done, and they are named. What `write_part` has `begun`
+    in this run is gone on with where it holds the first images; all else is written again.
     """
     _check_here(task)
     if (info := _finished(task)) is not None:
@@ -109,15 +113,16 @@ def write_shard(task: ShardTask, most: int | None = None, told: Told | None = No
         _tell(told, len(task.items))
         return ShardDone()
     bad: list[Bad] = []
-    rows: list[Row] = []
     guard = task.claim.held
     with Salvage(task.path, task.plan, guard) as earlier:
         missing = tuple(item for item in task.items if item.key not in earlier.keys)
         if most is not None and len(missing) > most:
             _tell(told, len(task.items) - len(missing))
             return ShardDone(missing=missing)
-        with ShardWriter(task.path, task.plan, guard) as shard:
-            for item in task.items:
+        first = earlier.begun(begun, [item.key for item in task.items])
+        rows = list(first.rows) if first else []
+        with ShardWriter(task.path, task.plan, guard, first) as shard:
+            for item in task.items[len(rows) :]:
                 try:
                     record = _record_of(item, task, earlier)
                     shard.add(record)
@@ -180,4 +185,5 @@ def _record_of(item: Item, task: ShardTask, earlier: Salvage) -> Record:
 
 def _made(source: Source, task: ShardTask) -> Record:
     made = make_layers(source, task.recipe)
-    return make_record(made.facts, made.layers, task.plan.layout, find_codec(task.plan.codec))
+    codec = find_codec(task.plan.codec)
+    return make_record(made.facts, made.layers, task.plan.layout, codec, source.data)

@@ -81,6 +81,10 @@ class PreparedImages:
         pixels = self.read(row, layer)
         return grey_plane(pixels) if self.index.channels(row) == 1 else pixels
 
+    def kept_file(self, row: int) -> bytes | None:
+        """The JPEG file that HR comes from, where the set keeps it."""
+        return None if self._reader is None else self._reader.kept_file(row)
+
     def file(self, row: int, layer: str) -> Path | None:
         """The image file of a layer; None where the set keeps its images in shards."""
         return None if self._reader is not None else self._path(row, layer)
@@ -112,12 +116,22 @@ def explain(path: str | Path, key: str) -> dict[str, Any]:
     return {
         "key": key,
         "split": images.splits[row],
+        **_stored(images, row),
         "source_sha256": images.index.source_sha256(row),
         "params": images.index.params(row),
         "pixels": images.index.pixels(row),
         "degradation": images.content.recipe.get("degradation"),
         "versions": images.content.versions,
     }
+
+
+def _stored(images: PreparedImages, row: int) -> dict[str, str]:
+    """How HR is stored, where that is a question."""
+    if images.content.codec != "keep":
+        return {}
+    if (file := images.kept_file(row)) is None:
+        return {"stored": "as samples: it comes from no JPEG file that decodes to just that"}
+    return {"stored": f"as the JPEG file that it comes from, {len(file)} bytes"}
 
 
 def replay(path: str | Path, key: str, out: Path | None = None) -> list[str]:

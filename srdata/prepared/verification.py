@@ -107,6 +107,8 @@ def _check_images(folder: Path, content: SetFile, report: Report) -> None:
     if counts != content.counts:
         report.problems.append(f"the index has {counts}, set.json says {content.counts}")
     report.checked.append(f"{total} images in {len(images.layers)} layers against their hashes and sizes")
+    if kept := [images.kept_file(row) is not None for row in range(total)] if content.codec == "keep" else []:
+        report.notes.append(f"{sum(kept)} of {total} HR images are the JPEG files that they come from")
 
 
 def _shard_problems(folder: Path) -> Iterator[str | None]:

@@ -77,6 +77,12 @@ class Store(StrictModel):
         128 << 20
     )  # HR and LR samples in one shard file, before the codec
 
+    @model_validator(mode="after")
+    def _whole_where_kept(self) -> Self:
+        if self.codec == "keep" and self.block_size is not None:
+            raise ValueError("codec keep has no blocks, each image is whole: leave block_size out")
+        return self
+
 
 class Pairs(StrictModel):
     """How the images of a folder are called, relative to it, with {key} for the key of an image.

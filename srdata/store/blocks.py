@@ -19,6 +19,7 @@ from srdata.scale import Scale
 
 HR = "hr"
 CHANNELS = 3  # RGB, always
+LARGEST_BLOCK = 1 << 16  # its side in pixels; no JPEG file has a longer one
 
 Pixels = NDArray[np.uint8]
 Piece = tuple[int, tuple[slice, slice], tuple[slice, slice]]

@@ -16,10 +16,10 @@ from srdata.errors import CorruptRecordError, UsageError
 from srdata.store.block_reading.block_hashes import BlockHashes
 from srdata.store.block_reading.crop_blocks import Crop, LayerBlocks
 from srdata.store.blocks import CHANNELS, HR, BlockLayout, Pixels
-from srdata.store.codecs import Codec, find_codec
+from srdata.store.codecs import Codec, find_codec, is_kept_file
 from srdata.store.index import Index
 from srdata.store.lmdb_pool import Lease, Reading
-from srdata.store.records import Row, row_key, unpack_row
+from srdata.store.records import Row, block_key, row_key, unpack_row
 from srdata.store.set_json import SetFile, read_set, repair_command, shard_name
 from srdata.store.shards import HEADER_KEY
 
@@ -144,6 +144,12 @@ class SetReader:
                     f"{self.path}: image {self.index.key(row)!r} is missing: {repair_command(self.path)}"
                 )
             return unpack_row(data)
+
+    def kept_file(self, row: int) -> bytes | None:
+        """The JPEG file that HR comes from, where it is stored as it came."""
+        with self._reading(int(self.index.shards[row])) as reading:
+            value = reading.get(block_key(int(self.index.numbers[row]), 0, 0), b"")
+            return bytes(value) if self._codec.keeps and is_kept_file(value) else None
 
     def header(self, shard: int) -> bytes:
         """What a shard says of its plan."""

@@ -21,7 +21,7 @@ from srdata.common.strict_model import StrictModel
 from srdata.errors import CorruptRecordError, StoreError
 from srdata.images import Channels
 from srdata.store.blocks import CHANNELS, HR, BlockLayout, Pixels, cut
-from srdata.store.codecs import Codec
+from srdata.store.codecs import Codec, kept_file
 
 _KEY = struct.Struct(">IBI")  # number of the image in its shard, layer, block
 _ROW = 255  # the layer number under which a row stands
@@ -58,16 +58,24 @@ class Record:
     values: tuple[bytes, ...]
 
 
-def make_record(facts: Facts, layers: Mapping[str, Pixels], layout: BlockLayout, codec: Codec) -> Record:
+def make_record(
+    facts: Facts,
+    layers: Mapping[str, Pixels],
+    layout: BlockLayout,
+    codec: Codec,
+    file: bytes | None = None,
+) -> Record:
     """Encode the layers of one image, uint8 RGB (h, w, 3) each; pure, and fit to run in another process.
 
+    `file` is the one that HR comes from, which a codec that keeps files stores where it stands for HR.
     Raises StoreError when the layers are not those of `layout`, or an LR image has not the size that its HR
     asks for.
     """
     _check_layers(facts.key, layers, layout)
-    values = tuple(
-        codec.encode(block) for layer in layout.layers for block in cut(layers[layer], layout.block)
-    )
+    kept = kept_file(file, layers[HR]) if codec.keeps and file is not None else None
+    encoded = layout.layers if kept is None else layout.layers[1:]
+    blocks = (codec.encode(block) for layer in encoded for block in cut(layers[layer], layout.block))
+    values = (*filter(None, (kept,)), *blocks)
     return Record(make_row(facts, layers, values), values)
 
 

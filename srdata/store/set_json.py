@@ -24,7 +24,7 @@ from srdata.common.progress import counted
 from srdata.common.strict_model import StrictModel
 from srdata.errors import DamagedSetError, SetError, UsageError
 from srdata.scale import Scale
-from srdata.store.blocks import HR, BlockLayout
+from srdata.store.blocks import HR, LARGEST_BLOCK, BlockLayout
 from srdata.store.tables.shard_table import SHARDS_FILE, ShardTable, write_shard_table
 from srdata.store.windows import Windows
 from srdata.vocabulary import Layout
@@ -35,7 +35,6 @@ SET_FILE = "set.json"
 INDEX_FILE = "index.parquet"
 ADDED = ("scores/", "columns/")  # folders of what is added to finished sets
 UNFINISHED = ".unfinished"  # stands in a folder while a set is made there
-_LARGEST_BLOCK = 1 << 16
 _MOST_DIGITS = 18  # of the number of a shard
 _SEALED = re.compile(rb'(?P<content>.*),\n  "seal": "(?P<seal>[0-9a-f]{64})"\n}\n', re.DOTALL)
 
@@ -144,7 +143,7 @@ class SetFile(StrictModel):
     scales: tuple[str, ...] = Field(min_length=1)  # "4", "1.5"
     codec: str | None = None  # of the blocks; None where the layout has none
     # The side of a block in pixels of its layer.
-    block: int | None = Field(default=None, ge=1, le=_LARGEST_BLOCK)
+    block: int | None = Field(default=None, ge=1, le=LARGEST_BLOCK)
     windows: Windows | None = None
     # split → layer → path of an image file with {key} in it
     templates: dict[str, dict[str, str]] = Field(default={})

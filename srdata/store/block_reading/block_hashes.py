@@ -21,7 +21,8 @@ class BlockHashes:
 
     def __init__(self, index: Index, layout: BlockLayout) -> None:
         self._index = index
-        self._layout = layout
+        self._side = layout.block
+        self._ratios = [layout.scale(layer).as_integer_ratio() for layer in layout.layers]
         self._firsts, self._hashes = index.all_block_hashes()  # where those of an image begin, in bytes
         counts = self._before(index.heights, index.widths, len(layout.layers))
         wrong = np.flatnonzero(np.diff(self._firsts) != counts * HASH_BYTES)
@@ -33,8 +34,8 @@ class BlockHashes:
 
     def check(self, row: int, level: int, number: int, value: bytes | memoryview) -> None:
         """Compare a block of a layer with its hash unless that was done; raises CorruptRecordError."""
-        before = self._before(self._index.heights[row], self._index.widths[row], level)
-        first = int(self._firsts[row]) + (int(before) + number) * HASH_BYTES
+        before = self._before(int(self._index.heights[row]), int(self._index.widths[row]), level)
+        first = int(self._firsts[row]) + (before + number) * HASH_BYTES
         byte, bit = divmod(first // HASH_BYTES, 8)
         if self._compared[byte] >> bit & 1:
             return
@@ -44,10 +45,8 @@ class BlockHashes:
 
     def _before(self, heights: Any, widths: Any, level: int) -> Any:
         """How many blocks images have in the layers before this one."""
-        side = self._layout.block
-        count = np.zeros_like(heights, np.int64)
-        for layer in self._layout.layers[:level]:
-            p, q = self._layout.scale(layer).as_integer_ratio()
-            high, wide = (np.asarray(sides, np.int64) // p * q for sides in (heights, widths))
-            count = count + -(-high // side) * -(-wide // side)
+        side = self._side
+        count = 0
+        for p, q in self._ratios[:level]:
+            count = count + -(-(heights // p * q) // side) * -(-(widths // p * q) // side)
         return count
