@@ -11,6 +11,7 @@ import sys
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from functools import cache
+from itertools import accumulate
 from typing import TYPE_CHECKING, Any, Literal, TypeVar, cast
 
 import cv2
@@ -168,19 +169,22 @@ def by_groups(
     x: Array, groups: Sequence[Sequence[int]], work: Callable[[Array, Sequence[int]], Array]
 ) -> Array:
     """`work(part, its places in the batch)` on each group of the images of a batch, put together in place."""
-    if len(groups) == 1:
-        return work(x, groups[0])
-    parts = [work(x[index(group, x)], group) for group in groups]
-    return stack(parts)[index(np.argsort(np.concatenate(groups)), x)]
+    return in_place(one_by_one(x, groups, work), [place for group in groups for place in group])
 
 
-def replaced(x: Array, places: Sequence[int], part: Array) -> Array:
-    """A batch with other images at some places."""
-    if is_torch(x):
-        return x.index_copy(0, index(places, x), part)  # type: ignore[arg-type]  # both are tensors
-    changed = x.copy()
-    changed[list(places)] = part
-    return changed
+def one_by_one(
+    x: Array, groups: Sequence[Sequence[int]], work: Callable[[Array, Sequence[int]], Array]
+) -> Array:
+    """The same, but one group after another."""
+    order = [place for group in groups for place in group]
+    ends = [*accumulate(map(len, groups))]
+    x = x if order == sorted(order) else x[index(order, x)]
+    return stack([work(x[end - len(group) : end], group) for group, end in zip(groups, ends, strict=True)])
+
+
+def in_place(x: Array, order: Sequence[int]) -> Array:
+    """Images that lie in another order than their places, in that of their places."""
+    return x if order == sorted(order) else x[index(np.argsort(order), x)]
 
 
 def images(x: NDArray[np.float32]) -> list[Plane]:

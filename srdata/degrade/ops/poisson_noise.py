@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Hashable, Sequence
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
 
 import cv2
@@ -41,6 +41,10 @@ class PoissonNoise(Op):
     scale: Annotated[Range, between(0, 100)] = (1.0, 1.0)
     exponent: Annotated[Range, between(0, 6)] | None = None
     gray: Annotated[float, between(0, 1)] = 0.0  # probability that all channels get the noise of the luma
+
+    @property
+    def kin(self) -> Hashable:
+        return type(self), self.exponent is None
 
     def sample(self, rng: np.random.Generator) -> Params:
         drawn: Params = {"scale": uniform(rng, self.scale), "gray": chance(rng, self.gray)}
