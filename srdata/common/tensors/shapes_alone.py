@@ -121,7 +121,7 @@ _DIVISIONS = {"div", "true_divide", "__truediv__", "__rtruediv__", "__div__"}
 _MATHS = (  # noqa: SIM905  # a screen of quotes otherwise
     "add sub mul div pow mod remainder floor_divide and or xor lshift rshift bitwise_and bitwise_or "
     "bitwise_xor abs neg clip clamp round floor ceil trunc frac sqrt exp exp2 log log2 sin cos sigmoid erf "
-    "erfinv minimum maximum where reciprocal square addcmul lerp"
+    "erfinv minimum maximum where reciprocal square addcmul lerp fake_quantize_per_tensor_affine"
 ).split()
 
 Rule = Callable[[str, Any, Any], Tensor | None]

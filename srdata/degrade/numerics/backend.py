@@ -34,13 +34,14 @@ X = TypeVar("X", bound=Array)
 Places = NDArray[np.int64]
 
 
-def _mirrored(place: Places, size: int) -> Places:
+def mirrored(place: Places, size: int) -> Places:
+    """The places within an axis that those beyond its ends mirror, but for the ends themselves."""
     turn: Places = np.abs(place) % max(2 * size - 2, 1)
     return np.minimum(turn, 2 * size - 2 - turn)
 
 
 _PLACES: dict[PadRule, Callable[[Places, int], Places]] = {
-    "reflect": _mirrored,
+    "reflect": mirrored,
     "replicate": lambda place, size: np.clip(place, 0, size - 1),
     "wrap": lambda place, size: place % size,
 }
@@ -141,8 +142,18 @@ def held(x: X) -> X:
 def rounded(x: Array) -> Array:
     """`x` in whole 8-bit levels, held within 0–1."""
     if is_torch(x):
-        return (x * 255).round().clamp(0, 255) * (1 / 255)
+        return levels_of(x).mul_(1 / 255)
     return to_batch([from_levels(to_levels(image)) for image in images(x)])
+
+
+def levels_of(x: torch.Tensor) -> torch.Tensor:
+    """The nearest levels 0 … 255 (half to even) of a tensor in 0–1, float32 and its own."""
+    levels = x * 255
+    if levels.device.type in ("cpu", "mps") or levels.requires_grad:
+        return levels.round_().clamp_(0, 255)
+    import torch
+
+    return torch.fake_quantize_per_tensor_affine(levels, 1.0, 0, 0, 255)  # both by one launch
 
 
 def stack(parts: Sequence[Array]) -> Array:
