@@ -333,23 +333,27 @@ class Emulated:
         """The result, as one on `device`, or on the host."""
         stream, writes = current_stream().cuda_stream, function._schema.is_mutable
         work = functools.partial(_worked, function, args, kwargs)
+        given = kwargs.get("out")
+        written = None if not writes else args[0] if given is None else given
         if stream or device is None or not (self.later or self.busy):
             made, shared = work(), None
         else:
-            made, shared = self._put_off(work, args, writes)
+            made, shared = self._put_off(work, args, written)
         hosts = {one.host.untyped_storage()._cdata for one in inside}
         found = [one for one in tree_leaves(made) if isinstance(one, torch.Tensor)]
         is_view = not writes and bool(found) and all(_key(one) in hosts for one in found)
         if not is_view and not function.overloadpacket.__name__.startswith(("empty", "new_empty")):
-            self._count(function, inside, found, stream, args[0] if writes else None)
+            self._count(function, inside, found, stream, written)
+            if given is not None:  # which is not read
+                self.counts["bytes"] -= given.numel() * given.element_size()
         if shared is not None and not is_view:
             self.later.append(shared)
         return tree_map(lambda one: self._inside(one, inside, device), made)
 
-    def _put_off(self, work: Any, args: Any, writes: bool) -> tuple[Any, Callable[[], None]]:
+    def _put_off(self, work: Any, args: Any, written: Any) -> tuple[Any, Callable[[], None]]:
         """What an operation gives before it was done, zeros, and the doing of it."""
-        if writes:
-            return args[0].host, lambda: (work(), None)[1]
+        if written is not None:
+            return written.host, lambda: (work(), None)[1]
         made = work()
         found = [one for one in tree_leaves(made) if isinstance(one, torch.Tensor)]
 

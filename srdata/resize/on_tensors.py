@@ -40,9 +40,7 @@ def resize(batch: Tensor, passes: Sequence[tuple[int, Taps]], border: str, round
     return resized_levels(batch.float(), passes, border, rounding).to(torch.uint8)
 
 
-def resized_levels(
-    levels: Tensor, passes: Sequence[tuple[int, Taps]], border: str, rounding: str
-) -> Tensor:
+def resized_levels(levels: Tensor, passes: Sequence[tuple[int, Taps]], border: str, rounding: str) -> Tensor:
     """Levels of 8-bit images (float32) on a device, as such.
 
     In float32 where that holds every sum of a pass exactly (bicubic x2 and x4). Elsewhere a sum may end at a
@@ -73,7 +71,7 @@ def _through_numpy(batch: Tensor, passes: Sequence[tuple[int, Taps]], border: st
 
 
 def _multiplied(batch: Tensor, axis: int, taps: Taps, border: str) -> Tensor:
-    """Resize one axis by a matrix product, in whatever order; exact, and half a step more, to round halves up."""
+    """Resize one axis by a matrix product, which is exact, and add half a step, so that halves go up."""
     half = np.array([exact_step(taps) / 2], np.float32)
     weights, half = sent_together(batch.device, lambda: matrix(taps, border), half)
     with own_settings(batch.device):  # which round nothing to TF32 or bfloat16

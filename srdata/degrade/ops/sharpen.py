@@ -101,7 +101,9 @@ class Pixelate(Op):
 def _sharpened(x: torch.Tensor, params: Sequence[Params]) -> torch.Tensor:
     kernels = [filling(drawn["kernel_size"]) for drawn in params]
     residual: Any = x - gaussian(x, kernels)
-    soft: Any = gaussian(residual.abs().gt_(column([drawn["threshold"] / 255 for drawn in params], x)), kernels)
+    soft: Any = gaussian(
+        residual.abs().gt_(column([drawn["threshold"] / 255 for drawn in params], x)), kernels
+    )
     sharp = x.addcmul(residual, column([drawn["weight"] for drawn in params], x)).clip_(0, 1)  # type: ignore[arg-type]  # a tensor
     return x.lerp(sharp, soft).clip_(0, 1)
 
