@@ -72,14 +72,15 @@ def _through_numpy(batch: Tensor, passes: Sequence[tuple[int, Taps]], border: st
 
 def _multiplied(batch: Tensor, axis: int, taps: Taps, border: str) -> Tensor:
     """Resize one axis by a matrix product, which is exact, and add half a step, so that halves go up."""
-    half = np.array([exact_step(taps) / 2], np.float32)
-    weights, half = sent_together(batch.device, lambda: matrix(taps, border), half)
+    step = np.array([exact_step(taps) / 2], np.float32)
+    weights, half = sent_together(batch.device, lambda: matrix(taps, border), step)
     with own_settings(batch.device):  # which round nothing to TF32 or bfloat16
         if axis:
-            return torch.addmm(half, batch.flatten(0, 2), weights.T).view(*batch.shape[:3], -1)
+            rows = torch.addmm(half, batch.flatten(0, 2), weights.T)
+            return rows.view(*batch.shape[:3], taps.size)
         planes = batch.flatten(0, 1)
         resized = torch.baddbmm(half, weights.expand(len(planes), -1, -1), planes)
-        return resized.view(*batch.shape[:2], *resized.shape[1:])
+        return resized.view(*batch.shape[:2], taps.size, batch.shape[3])
 
 
 @lru_cache(maxsize=32)
