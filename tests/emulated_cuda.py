@@ -25,6 +25,7 @@ from __future__ import annotations
 
 import ctypes
 import functools
+import math
 import os
 import shutil
 import subprocess
@@ -333,23 +334,27 @@ class Emulated:
         """The result, as one on `device`, or on the host."""
         stream, writes = current_stream().cuda_stream, function._schema.is_mutable
         work = functools.partial(_worked, function, args, kwargs)
+        given = kwargs.get("out")
+        written = None if not writes else args[0] if given is None else given
         if stream or device is None or not (self.later or self.busy):
             made, shared = work(), None
         else:
-            made, shared = self._put_off(work, args, writes)
+            made, shared = self._put_off(work, args, written)
         hosts = {one.host.untyped_storage()._cdata for one in inside}
         found = [one for one in tree_leaves(made) if isinstance(one, torch.Tensor)]
         is_view = not writes and bool(found) and all(_key(one) in hosts for one in found)
         if not is_view and not function.overloadpacket.__name__.startswith(("empty", "new_empty")):
-            self._count(function, inside, found, stream, args[0] if writes else None)
+            self._count(function, inside, found, stream, written)
+            if given is not None:  # which is not read
+                self.counts["bytes"] -= _bytes(given.host)
         if shared is not None and not is_view:
             self.later.append(shared)
         return tree_map(lambda one: self._inside(one, inside, device), made)
 
-    def _put_off(self, work: Any, args: Any, writes: bool) -> tuple[Any, Callable[[], None]]:
+    def _put_off(self, work: Any, args: Any, written: Any) -> tuple[Any, Callable[[], None]]:
         """What an operation gives before it was done, zeros, and the doing of it."""
-        if writes:
-            return args[0].host, lambda: (work(), None)[1]
+        if written is not None:
+            return written.host, lambda: (work(), None)[1]
         made = work()
         found = [one for one in tree_leaves(made) if isinstance(one, torch.Tensor)]
 
@@ -378,10 +383,10 @@ class Emulated:
         for one in found if written is None else [written.host if isinstance(written, OnDevice) else written]:
             self.memory(one).written = stream, now
         tensors = [one.host for one in inside] + found
-        self.largest = max(self.largest, *(one.numel() * one.element_size() for one in found), 0)
+        self.largest = max(self.largest, *map(_bytes, found), 0)
         self.counts["launches"] += 1
         self.counts["launches of float64"] += any(one.dtype == torch.float64 for one in tensors)
-        self.counts["bytes"] += sum(one.numel() * one.element_size() for one in tensors)
+        self.counts["bytes"] += sum(map(_bytes, tensors))
 
     def _inside(self, made: Any, inside: list[Any], device: torch.device | None) -> Any:
         if not isinstance(made, torch.Tensor) or device is None:
@@ -422,6 +427,12 @@ def _short(factor: torch.Tensor) -> torch.Tensor:
 def _is_inside(args: Any, name: str) -> bool:
     """Whether the result stays on the device: not what is copied into a tensor of the host, nor a number."""
     return not (name == "copy_" and not isinstance(args[0], OnDevice)) and name != "_local_scalar_dense"
+
+
+def _bytes(tensor: torch.Tensor) -> int:
+    """What there is to read or write, where repeated samples are one."""
+    sides = zip(tensor.shape, tensor.stride(), strict=True)
+    return tensor.element_size() * math.prod(side for side, step in sides if step or not side)
 
 
 def _key(host: torch.Tensor) -> int:

@@ -153,7 +153,7 @@ def test_transforms_are_exact_up_to_the_extremes(step: int) -> None:
     columns = np.einsum("ji,jmk->imk", basis, quantised) + (1 << 10) >> 11
     again = (columns @ basis + (1 << 17) >> 18).clip(0, 255)
     assert np.abs(columns).max() < 12_400
-    assert np.array_equal(jpeg_dct.inverse_dct(exact(quantised), rounding)[:, 0].numpy(), again)
+    assert np.array_equal(jpeg_dct.inverse_dct(exact(quantised), rounding)[:, 0].clamp(0, 255).numpy(), again)
 
 
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64, torch.float16])

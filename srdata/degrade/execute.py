@@ -8,7 +8,7 @@ from collections.abc import Hashable, Iterator, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from srdata.degrade.model.composite import Choice, Way, follow, leaves, sized
+from srdata.degrade.model.composite import Choice, Way, lead_groups, leaves, sized
 from srdata.degrade.model.op import BytesOp, Op, Params
 from srdata.degrade.numerics import backend
 from srdata.degrade.numerics.backend import Array, Image, is_torch
@@ -57,9 +57,7 @@ def run_batch(ways: Sequence[Way], x: Array, lr_size: Size) -> Array:
     groups: dict[Hashable, list[int]] = {}
     for place, way in enumerate(told):
         groups.setdefault(_size_key(way), []).append(place)
-    return backend.by_groups(
-        x, list(groups.values()), lambda part, places: follow([told[k] for k in places], part)
-    )
+    return backend.in_place(*lead_groups(told, list(groups.values()), x))
 
 
 def _size_key(way: Way) -> Hashable:

@@ -98,6 +98,16 @@ def imresize(
     return on_arrays.resize(image, passes, border, rounding)
 
 
+def imresize_levels(
+    levels: Tensor, size: tuple[int, int], *, kernel: str, antialias: bool, border: str, rounding: str
+) -> Tensor:
+    """`imresize` of the levels of 8-bit images (N, C, H, W) on CUDA, which are float32 and stay so."""
+    from srdata.resize import on_tensors
+
+    passes = _passes(levels.shape[2:], None, size, kernel, antialias)
+    return on_tensors.resized_levels(levels, passes, border, rounding)
+
+
 def _is_tensor(image: object) -> TypeIs[Tensor]:
     """Whether this is a torch tensor; where torch was never imported nothing is, and it stays so."""
     torch = sys.modules.get("torch")

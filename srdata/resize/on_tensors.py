@@ -37,25 +37,28 @@ def resize(batch: Tensor, passes: Sequence[tuple[int, Taps]], border: str, round
         return wide.to(batch.dtype)
     if batch.device.type in ("cpu", "mps"):  # Apple's device has no float64
         return _through_numpy(batch, passes, border, rounding)
-    return _resized_levels(batch, passes, border, rounding == "each-pass").to(torch.uint8)
+    return resized_levels(batch.float(), passes, border, rounding).to(torch.uint8)
 
 
-def _resized_levels(
-    batch: Tensor, passes: Sequence[tuple[int, Taps]], border: str, each_pass: bool
-) -> Tensor:
-    """The levels on a device: in float32 where that holds every sum of a pass exactly (bicubic x2 and x4).
+def resized_levels(levels: Tensor, passes: Sequence[tuple[int, Taps]], border: str, rounding: str) -> Tensor:
+    """Levels of 8-bit images (float32) on a device, as such.
 
-    Elsewhere a sum may end at a half or beside it, and what MATLAB makes of that depends on its order, in
-    float64.
+    In float32 where that holds every sum of a pass exactly (bicubic x2 and x4). Elsewhere a sum may end at a
+    half or beside it, and what MATLAB makes of that depends on its order, in float64.
     """
-    exact = each_pass and all(exact_step(taps) for _, taps in passes)
-    resample = _multiplied if exact else _summed
-    levels = batch.float() if exact else batch.double()
+    each_pass = rounding == "each-pass"
+    if each_pass and all(exact_step(taps) for _, taps in passes):
+        for axis, taps in passes:
+            levels = torch.fake_quantize_per_tensor_affine(
+                _multiplied(levels, axis, taps, border), 1.0, 0, 0, 255
+            )
+        return levels
+    levels = levels.double()
     for axis, taps in passes:
-        levels = resample(levels, axis, taps, border)
+        levels = _summed(levels, axis, taps, border)
         if each_pass:
             levels = _whole(levels)
-    return levels if each_pass else _whole(levels)
+    return (levels if each_pass else _whole(levels)).float()
 
 
 def _through_numpy(batch: Tensor, passes: Sequence[tuple[int, Taps]], border: str, rounding: str) -> Tensor:
@@ -68,10 +71,16 @@ def _through_numpy(batch: Tensor, passes: Sequence[tuple[int, Taps]], border: st
 
 
 def _multiplied(batch: Tensor, axis: int, taps: Taps, border: str) -> Tensor:
-    """Resize one axis by a matrix product, in whatever order."""
-    (weights,) = sent_together(batch.device, lambda: matrix(taps, border))
+    """Resize one axis by a matrix product, which is exact, and add half a step, so that halves go up."""
+    step = np.array([exact_step(taps) / 2], np.float32)
+    weights, half = sent_together(batch.device, lambda: matrix(taps, border), step)
     with own_settings(batch.device):  # which round nothing to TF32 or bfloat16
-        return batch @ weights.T if axis else weights @ batch
+        if axis:
+            rows = torch.addmm(half, batch.flatten(0, 2), weights.T)
+            return rows.view(*batch.shape[:3], taps.size)
+        planes = batch.flatten(0, 1)
+        resized = torch.baddbmm(half, weights.expand(len(planes), -1, -1), planes)
+        return resized.view(*batch.shape[:2], taps.size, batch.shape[3])
 
 
 @lru_cache(maxsize=32)

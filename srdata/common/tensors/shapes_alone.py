@@ -98,6 +98,12 @@ def _indexed(name: str, args: Any, kwargs: Any) -> Tensor | None:
     return torch.empty(shape, dtype=whole.dtype, device=META)
 
 
+def _selected(name: str, args: Any, kwargs: Any) -> Tensor:
+    whole, axis, places = args
+    shape = (*whole.shape[:axis], len(places), *whole.shape[axis + 1 :])
+    return torch.empty(shape, dtype=whole.dtype, device=META)
+
+
 def _median(name: str, args: Any, kwargs: Any) -> Any:
     """Along the last axis; torch refuses it on "meta" too where the caller asks for what is deterministic."""
     if len(args) > 1 or kwargs.get("dim") != -1:
@@ -121,7 +127,7 @@ _DIVISIONS = {"div", "true_divide", "__truediv__", "__rtruediv__", "__div__"}
 _MATHS = (  # noqa: SIM905  # a screen of quotes otherwise
     "add sub mul div pow mod remainder floor_divide and or xor lshift rshift bitwise_and bitwise_or "
     "bitwise_xor abs neg clip clamp round floor ceil trunc frac sqrt exp exp2 log log2 sin cos sigmoid erf "
-    "erfinv minimum maximum where reciprocal square addcmul lerp"
+    "erfinv minimum maximum where reciprocal square addcmul lerp fake_quantize_per_tensor_affine"
 ).split()
 
 Rule = Callable[[str, Any, Any], Tensor | None]
@@ -139,6 +145,7 @@ _RULES: dict[str, Rule] = {
     "conv2d": _convolved,
     "interpolate": _interpolated,
     "__getitem__": _indexed,
+    "index_select": _selected,
     "cat": _joined,
     "concatenate": _joined,
     "stack": _joined,

@@ -54,9 +54,10 @@ def opened(images: torch.Tensor, dtype: torch.dtype, channels_last: bool) -> tor
         return _whole(planes)
     if images.device.type == "cpu":
         return torch.from_numpy(np.divide(images.numpy(), np.float32(255))).permute(0, 3, 1, 2)
-    layout = torch.preserve_format if channels_last else torch.contiguous_format
+    layout = torch.channels_last if channels_last else torch.contiguous_format
     (white,) = sent_together(images.device, np.array(255, np.float32))  # by a number CUDA multiplies
-    return planes.to(torch.float32, memory_format=layout, copy=True).div_(white)
+    opened = torch.empty(planes.shape, dtype=torch.float32, device=images.device, memory_format=layout)
+    return torch.div(planes, white, out=opened)
 
 
 def _whole(levels: torch.Tensor) -> torch.Tensor:

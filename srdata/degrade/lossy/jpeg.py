@@ -49,6 +49,7 @@ def _fixed(*mixtures: tuple[int, ...]) -> _Rows:
 
 _TO_YCC = _fixed((19595, 38470, 7471), (-11059, -21709, 32768), (32768, -27439, -5329))
 _CHROMA_TO_RGB = _fixed((0, 91881), (-22554, -46802), (116130, 0))
+_TO_RGB = tuple((1.0, *row) for row in _CHROMA_TO_RGB)  # from 256 on sums are not exact, but held to 255
 _HALF = 0.5
 _BELOW_HALF = 0.5 - 2**-16  # so that pure blue and pure red stay below 128
 _MIDDLE = (((((MIDDLE_COEFFICIENT, *[0] * 7),),),), *[((((0,) * 8,),),)] * 7)  # (8, 1, 1, 1, 8)
@@ -131,8 +132,8 @@ def jpeg(
 def _plainly(image: Tensor, tables: Tensor, factors: Factors | None, rounding: Rounding) -> Tensor:
     levels = _levels(image, rounding)
     if factors is None:
-        return _like(image, _grey(levels, tables, rounding))
-    return _like(image, _colour(levels, tables, factors, rounding))
+        return _like(image, _grey(levels, tables, rounding), rounding)
+    return _like(image, _colour(levels, tables, factors, rounding), rounding)
 
 
 def _by_kernels(image: Tensor, tables: Tensor, factors: Factors | None) -> Tensor:
@@ -193,19 +194,27 @@ def _levels(image: Tensor, rounding: Rounding) -> Tensor:
     if image.dtype == torch.uint8:
         return image.float()
     wide = image if image.dtype == torch.float64 else image.float()
+    if rounding.exact:
+        return backend.levels_of(wide).float()
     return rounding.level(wide.clamp(0, 1).mul_(255)).float()
 
 
-def _like(image: Tensor, levels: Tensor) -> Tensor:
+def _like(image: Tensor, levels: Tensor, rounding: Rounding) -> Tensor:
+    """Levels 0 … 255 as what the image has; where there is no gradient their parts are cut off."""
+    if rounding.exact or image.dtype == torch.uint8:
+        levels = levels.byte()
     if image.dtype == torch.uint8:
-        return levels.byte()
+        return levels
+    if rounding.exact and image.dtype == torch.float32:
+        return levels * constant((1 / 255,), image.device)
     return (levels.to(torch.promote_types(image.dtype, torch.float32)) * (1 / 255)).to(image.dtype)
 
 
 def _grey(levels: Tensor, tables: Tensor, rounding: Rounding) -> Tensor:
     height, width = levels.shape[2:]
     whole = _extended(levels, BLOCK, BLOCK) - MIDDLE
-    (planes,) = _coded([whole], tables, rounding)
+    planes = torch.empty_like(whole)
+    _code([whole], tables, rounding, [planes])
     return planes[..., :height, :width]
 
 
@@ -213,15 +222,17 @@ def _colour(levels: Tensor, tables: Tensor, factors: Factors, rounding: Rounding
     height, width = levels.shape[2:]
     across, down = factors
     whole = _extended(levels, across * BLOCK, down * BLOCK)
-    mixed = rounding.floor(_mixed(constant((_OFFSETS,), levels.device), _TO_YCC, whole))
+    mixed = _mixed(constant((_OFFSETS,), levels.device), _TO_YCC, whole)
     chroma = shrunk(mixed[:, 1:], factors, rounding)
     bottom, right = -(-height // down), -(-width // across)
     if bottom < chroma.shape[2]:
         chroma[:, :, bottom:] = chroma[:, :, bottom - 1 : bottom]  # repeated after the means are taken
-    luma, chroma = _coded([mixed[:, :1], chroma], tables, rounding)
-    chroma = grown(chroma[:, :, :bottom, :right], factors, rounding)
-    coloured = rounding.floor(_mixed(constant((_HALF,), levels.device), _CHROMA_TO_RGB, chroma))
-    return (coloured[..., :height, :width] + luma[..., :height, :width]).clamp_(0, 255)
+    planes, small = torch.empty_like(mixed), torch.empty_like(chroma)
+    _code([mixed[:, :1], chroma], tables, rounding, [planes[:, :1], small])
+    large = grown(small[:, :, :bottom, :right], factors)
+    rounding.floor_into(planes[:, 1:, : large.shape[2], : large.shape[3]], large)
+    coloured = _mixed(constant((_HALF,), levels.device), _TO_RGB, planes)[..., :height, :width]
+    return coloured.clamp_(0, 255) if rounding.exact else rounding.floor(coloured).clamp_(0, 255)
 
 
 def _extended(planes: Tensor, across: int, down: int) -> Tensor:
@@ -237,21 +248,20 @@ def _mixed(offset: Tensor, mixtures: _Rows, planes: Tensor) -> Tensor:
     return mixed.view(len(planes), len(mixtures), *planes.shape[2:])
 
 
-def _coded(planes: Sequence[Tensor], tables: Tensor, rounding: Rounding) -> list[Tensor]:
-    """Planes (-128 … 127, whole blocks) after transform, quantisation and the way back (0 … 255)."""
+def _code(planes: Sequence[Tensor], tables: Tensor, rounding: Rounding, targets: Sequence[Tensor]) -> None:
+    """Planes (whole blocks, -128 … 127 when rounded down) coded and decoded, into targets (0 … 255)."""
     counts = [plane[0].numel() // BLOCK**2 for plane in planes]
     blocks = planes[0].new_empty(BLOCK, len(planes[0]), sum(counts), BLOCK)
     ends = [*accumulate(counts)]
-    for plane, count, end in zip(planes, counts, ends, strict=True):
-        _cut(blocks[:, :, end - count : end], plane.shape).copy_(plane.view(_in_blocks(plane.shape)))
+    cuts = [slice(end - count, end) for count, end in zip(counts, ends, strict=True)]
+    for plane, cut in zip(planes, cuts, strict=True):
+        rounding.floor_into(_cut(blocks[:, :, cut], plane.shape), plane.view(_in_blocks(plane.shape)))
     coefficients = forward_dct(blocks, rounding).view(*tables.shape[1:4], -1, BLOCK)
     quantised = rounding.coefficient(coefficients.mul_(tables[0]))
     dequantised = torch.addcmul(constant(_MIDDLE, blocks.device), quantised, tables[1])
     samples = inverse_dct(dequantised.view(blocks.shape), rounding)
-    return [
-        _cut(samples[:, :, end - count : end], plane.shape).reshape(plane.shape)
-        for plane, count, end in zip(planes, counts, ends, strict=True)
-    ]
+    for target, cut in zip(targets, cuts, strict=True):
+        rounding.clamp_into(target.view(_in_blocks(target.shape)), _cut(samples[:, :, cut], target.shape))
 
 
 def _in_blocks(shape: torch.Size) -> tuple[int, ...]:

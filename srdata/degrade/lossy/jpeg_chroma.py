@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import torch
 from torch import Tensor
 from torch.nn.functional import avg_pool2d, interpolate
 
@@ -31,18 +32,19 @@ _LEAST_WIDTH = 3  # narrower chroma is repeated, not interpolated
 
 
 def shrunk(planes: Tensor, factors: Factors, rounding: Rounding) -> Tensor:
-    """The mean of each cell of planes whose sizes are multiples of 16 or so."""
+    """The mean of each cell of planes whose sizes are multiples of 16 or so; all are to be rounded down."""
     if factors == (1, 1):
         return planes
     across, down = factors
-    means = avg_pool2d(planes, (down, across))
-    return rounding.floor(_biased(means, [bias / (across * down) for bias in _SHRINK_BIAS[factors]]))
+    means = avg_pool2d(rounding.floor_into(torch.empty_like(planes), planes), (down, across))
+    return _biased(means, [bias / (across * down) for bias in _SHRINK_BIAS[factors]])
 
 
-def grown(planes: Tensor, factors: Factors, rounding: Rounding) -> Tensor:
+def grown(planes: Tensor, factors: Factors) -> Tensor:
     """The planes (0 … 255) at the size of the picture, less 128: three parts near, one part far sample.
 
-    Fourfold and very narrow chroma is repeated instead. `planes` must end where the picture's chroma ends.
+    They are to be rounded down. Fourfold and very narrow chroma is repeated instead. `planes` must end where
+    the picture's chroma ends.
     """
     across, down = factors
     if not _smooth(factors, planes.shape[-1]):
@@ -50,7 +52,7 @@ def grown(planes: Tensor, factors: Factors, rounding: Rounding) -> Tensor:
         return (wide.repeat_interleave(down, -2) if down > 1 else wide) - MIDDLE
     size = planes.shape[-2] * down, planes.shape[-1] * across
     wide = interpolate(planes, size, mode="bilinear")
-    return rounding.floor(_biased(wide, [bias / 4**down - MIDDLE for bias in _GROW_BIAS[factors]]))
+    return _biased(wide, [bias / 4**down - MIDDLE for bias in _GROW_BIAS[factors]])
 
 
 def _smooth(factors: Factors, width: int) -> bool:

@@ -68,6 +68,19 @@ class Rounding(NamedTuple):
     level: Step  # the nearest 8-bit level of the picture
     coefficient: Step  # the nearest multiple of a table's entry
 
+    @property
+    def exact(self) -> bool:
+        """Whether there is no gradient."""
+        return self.floor is torch.floor_
+
+    def floor_into(self, target: Tensor, x: Tensor) -> Tensor:
+        """The target, filled with `x` rounded down."""
+        return torch.floor(x, out=target) if self.exact else target.copy_(self.floor(x))
+
+    def clamp_into(self, target: Tensor, x: Tensor) -> Tensor:
+        """The target, filled with `x` held within 0 … 255."""
+        return torch.clamp(x, 0, 255, out=target) if self.exact else target.copy_(x.clamp(0, 255))
+
 
 def forward_dct(samples: Tensor, rounding: Rounding) -> Tensor:
     """libjpeg's coefficients, 8 times too large as it leaves them, of integers -128 … 127."""
@@ -80,14 +93,13 @@ def forward_dct(samples: Tensor, rounding: Rounding) -> Tensor:
 
 
 def inverse_dct(coefficients: Tensor, rounding: Rounding) -> Tensor:
-    """The samples, held within 0 … 255, of dequantised coefficients with the MIDDLE_COEFFICIENT in them."""
+    """The samples, to be held within 0 … 255, of dequantised coefficients with MIDDLE_COEFFICIENT in them."""
     by_columns, by_rows = _INVERSE_SHIFTS
     lower, upper = _split(by_columns, coefficients.device)
     columns = coefficients.view(BLOCK, -1)
     rows = _product((lower.T, columns), (upper.T, columns), by_columns, rounding).view(-1, BLOCK)
     lower, upper = _split(by_rows, coefficients.device)
-    samples = _product((rows, lower), (rows, upper), by_rows, rounding)
-    return samples.view(coefficients.shape).clamp_(0, 255)
+    return _product((rows, lower), (rows, upper), by_rows, rounding).view(coefficients.shape)
 
 
 def _product(

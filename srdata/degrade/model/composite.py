@@ -7,7 +7,7 @@ nothing. Within a batch, images that take the same way go through it together.
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Hashable, Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import numpy as np
@@ -59,18 +59,15 @@ class Choice(Op):
         return self.draw(Draws((field_key(rng),)))
 
     def apply(self, x: Array, params: Sequence[Params]) -> Array:
-        ways = [self.sized_way(one) for one in params]
-        groups: dict[tuple[int, ...], list[int]] = {}
+        return backend.in_place(*self.spread(x, params))
+
+    def spread(self, x: Array, params: Sequence[Params]) -> tuple[Array, list[int]]:
+        """The same, but images that take the same way lie together; and the place of each in the batch."""
+        ways = _filled([self.sized_way(one) for one in params])
+        groups: dict[Hashable, list[int]] = {}
         for place, way in enumerate(ways):
-            groups.setdefault(tuple(id(op) for op, _ in way), []).append(place)
-        if groups.pop((), []):  # nothing is done to these: they stay where they are
-            for places in groups.values():
-                part = x[backend.index(places, x)]
-                x = backend.replaced(x, places, follow([ways[k] for k in places], part))
-            return x
-        return backend.by_groups(
-            x, list(groups.values()), lambda part, places: follow([ways[k] for k in places], part)
-        )
+            groups.setdefault(_kin(way), []).append(place)
+        return lead_groups(ways, list(groups.values()), x)
 
     def sized_way(self, params: Params) -> Way:
         """The way that was chosen, with the final size told to the ops that need it."""
@@ -82,11 +79,46 @@ def sized(op: Op, params: Params, lr_size: Any) -> Params:
     return {**params, "lr_size": lr_size} if op.sets_size else params
 
 
-def follow(ways: Sequence[Way], x: Array) -> Array:
-    """Lead a batch along ways of the same ops."""
+def _kin(way: Way) -> Hashable:
+    return tuple(op.kin for op, _ in way)
+
+
+def _filled(ways: list[Way]) -> list[Way]:
+    """Ways on which nothing is done go with the others where their ops can do nothing."""
+    kinds = {_kin(way): way for way in ways if way}
+    if len(kinds) != 1:
+        return ways
+    neutral = [(op, op.neutral) for op, _ in next(iter(kinds.values()))]
+    idle: Way = [(op, params) for op, params in neutral if params is not None]
+    return [way or idle for way in ways] if len(idle) == len(neutral) else ways
+
+
+def lead_groups(ways: Sequence[Way], groups: Sequence[Sequence[int]], x: Array) -> tuple[Array, list[int]]:
+    """Lead groups of a batch along their ways, one after another; and the place of each image in the batch.
+
+    Images stay where they came to lie, as every order costs a pass over them.
+    """
+    order: list[int] = []
+
+    def led(part: Array, places: Sequence[int]) -> Array:
+        done, moved = _lead([ways[place] for place in places], part)
+        order.extend(places[place] for place in moved)
+        return done
+
+    return backend.one_by_one(x, groups, led), order
+
+
+def _lead(ways: Sequence[Way], x: Array) -> tuple[Array, list[int]]:
+    """Lead a batch along ways of ops that are kin."""
+    order = list(range(len(ways)))
     for number, (op, _) in enumerate(ways[0]):
-        x = op.apply(x, [way[number][1] for way in ways])
-    return x
+        params = [ways[place][number][1] for place in order]
+        if isinstance(op, Choice):
+            x, moved = op.spread(x, params)
+            order = [order[place] for place in moved]
+        else:
+            x = op.apply(x, params)
+    return x, order
 
 
 def draw_steps(ops: Sequence[Op], draws: Draws) -> list[Step]:

@@ -17,7 +17,7 @@ give the same pixels, alone or within a batch, on the CPU or on a device.
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Sequence
+from collections.abc import Hashable, Sequence
 from typing import Any, ClassVar
 
 import numpy as np
@@ -52,6 +52,8 @@ class Op(Settings):
     version: ClassVar[int] = 1  # raise it when the results change for the same parameters
     host_only: ClassVar[bool] = False  # needs a codec or library that only the CPU has
     later: ClassVar[tuple[str, ...]] = ()  # younger fields, unsaid at their defaults
+    applied: ClassVar[tuple[str, ...] | None] = None  # the fields that `apply` reads; None: any of them
+    neutral: ClassVar[Params | None] = None  # parameters that change nothing, if there are any
 
     op: str
 
@@ -82,6 +84,13 @@ class Op(Settings):
         its parameters: [height, width].
         """
         return False
+
+    @property
+    def kin(self) -> Hashable:
+        """Equal for ops that do the same by the same parameters, whose images go through one of them."""
+        if self.applied is None:
+            return id(self)
+        return type(self), *(getattr(self, name) for name in self.applied)
 
     @abstractmethod
     def sample(self, rng: np.random.Generator) -> Params:

@@ -11,6 +11,7 @@ import sys
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from functools import cache
+from itertools import accumulate
 from typing import TYPE_CHECKING, Any, Literal, TypeVar, cast
 
 import cv2
@@ -33,13 +34,14 @@ X = TypeVar("X", bound=Array)
 Places = NDArray[np.int64]
 
 
-def _mirrored(place: Places, size: int) -> Places:
+def mirrored(place: Places, size: int) -> Places:
+    """The places within an axis that those beyond its ends mirror, but for the ends themselves."""
     turn: Places = np.abs(place) % max(2 * size - 2, 1)
     return np.minimum(turn, 2 * size - 2 - turn)
 
 
 _PLACES: dict[PadRule, Callable[[Places, int], Places]] = {
-    "reflect": _mirrored,
+    "reflect": mirrored,
     "replicate": lambda place, size: np.clip(place, 0, size - 1),
     "wrap": lambda place, size: place % size,
 }
@@ -140,8 +142,18 @@ def held(x: X) -> X:
 def rounded(x: Array) -> Array:
     """`x` in whole 8-bit levels, held within 0–1."""
     if is_torch(x):
-        return (x * 255).round().clamp(0, 255) * (1 / 255)
+        return levels_of(x).mul_(1 / 255)
     return to_batch([from_levels(to_levels(image)) for image in images(x)])
+
+
+def levels_of(x: torch.Tensor) -> torch.Tensor:
+    """The nearest levels 0 … 255 (half to even) of a tensor in 0–1, float32 and its own."""
+    levels = x * 255
+    if levels.device.type in ("cpu", "mps") or levels.requires_grad:
+        return levels.round_().clamp_(0, 255)
+    import torch
+
+    return torch.fake_quantize_per_tensor_affine(levels, 1.0, 0, 0, 255)  # both by one launch
 
 
 def stack(parts: Sequence[Array]) -> Array:
@@ -168,19 +180,22 @@ def by_groups(
     x: Array, groups: Sequence[Sequence[int]], work: Callable[[Array, Sequence[int]], Array]
 ) -> Array:
     """`work(part, its places in the batch)` on each group of the images of a batch, put together in place."""
-    if len(groups) == 1:
-        return work(x, groups[0])
-    parts = [work(x[index(group, x)], group) for group in groups]
-    return stack(parts)[index(np.argsort(np.concatenate(groups)), x)]
+    return in_place(one_by_one(x, groups, work), [place for group in groups for place in group])
 
 
-def replaced(x: Array, places: Sequence[int], part: Array) -> Array:
-    """A batch with other images at some places."""
-    if is_torch(x):
-        return x.index_copy(0, index(places, x), part)  # type: ignore[arg-type]  # both are tensors
-    changed = x.copy()
-    changed[list(places)] = part
-    return changed
+def one_by_one(
+    x: Array, groups: Sequence[Sequence[int]], work: Callable[[Array, Sequence[int]], Array]
+) -> Array:
+    """The same, but one group after another."""
+    order = [place for group in groups for place in group]
+    ends = [*accumulate(map(len, groups))]
+    x = x if order == sorted(order) else x[index(order, x)]
+    return stack([work(x[end - len(group) : end], group) for group, end in zip(groups, ends, strict=True)])
+
+
+def in_place(x: Array, order: Sequence[int]) -> Array:
+    """Images that lie in another order than their places, in that of their places."""
+    return x if order == sorted(order) else x[index(np.argsort(order), x)]
 
 
 def images(x: NDArray[np.float32]) -> list[Plane]:

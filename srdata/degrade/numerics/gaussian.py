@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import lru_cache, partial
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import cv2
@@ -48,12 +49,30 @@ def gaussian_plane(image: Plane, kernel: Kernel) -> Plane:
 
 
 def _by_torch(x: torch.Tensor, kernels: Sequence[Kernel]) -> torch.Tensor:
-    from torch.nn.functional import conv2d
-
-    images, channels, height = x.shape[:3]
     reach = max(kernel.size for kernel in kernels) // 2
     if not reach:
         return x
+    if len(set(kernels)) > 1:
+        return _by_convolution(x, kernels, reach)
+    rows, columns = (backend.tensor(partial(_matrix, kernels[0], side), x) for side in x.shape[2:])
+    return rows @ (x @ columns.T)
+
+
+@lru_cache(maxsize=8)
+def _matrix(kernel: Kernel, length: int) -> NDArray[np.float32]:
+    """The weights of all inputs (columns) for all outputs (rows) along an axis: no border is to be added."""
+    reach = kernel.size // 2
+    inputs = backend.mirrored(np.arange(-reach, length + reach), length)
+    matrix, outputs = np.zeros((length, length)), np.arange(length)
+    for number, tap in enumerate(_taps(kernel, reach)):
+        np.add.at(matrix, (outputs, inputs[number : number + length]), tap)
+    return matrix.astype(np.float32)
+
+
+def _by_convolution(x: torch.Tensor, kernels: Sequence[Kernel], reach: int) -> torch.Tensor:
+    from torch.nn.functional import conv2d
+
+    images, channels, height = x.shape[:3]
 
     def taps() -> NDArray[np.float64]:
         return np.stack([_taps(kernel, reach) for kernel in kernels]).repeat(channels, axis=0)

@@ -27,7 +27,7 @@ from srdata.degrade.numerics.noise_tables import (
     poisson_law,
     poisson_tables,
 )
-from srdata.degrade.numerics.random_fields import normal_numbers
+from srdata.degrade.numerics.random_fields import looked_up, normal_numbers
 
 if TYPE_CHECKING:
     import torch
@@ -125,18 +125,19 @@ def tabled_noise_of_batch(bits: torch.Tensor, levels: torch.Tensor) -> torch.Ten
 
     from srdata.degrade.numerics.device_constants import kept
 
-    device, places = levels.device, levels.long()
-    seen = places.new_zeros(len(levels), 256).scatter_(1, places.flatten(1), 1).sum(1)
-    starts = kept(_starts, device)[seen][:, None, None, None]
+    device = levels.device
+    seen = torch.zeros(len(levels), 256, dtype=torch.int64, device=device)
+    seen.scatter_(1, levels.long().flatten(1), 1)
+    starts = kept(_starts, device)[seen.sum(1)][:, None, None, None]
     low, high = bits.view(torch.uint8).view(*bits.shape, 2).unbind(-1)
-    places = torch.add(starts, places, alpha=256).add_(high)
-    replaced = low >= kept(_all_kept, device)[places]
-    return kept(_all_noise, device)[torch.add(replaced, places, alpha=2)]
+    places = torch.add(starts, levels.int(), alpha=256).add_(high)
+    replaced = low >= looked_up(kept(_all_kept, device), places)
+    return looked_up(kept(_all_noise, device), torch.add(replaced, places, alpha=2))
 
 
-def _starts() -> NDArray[np.int64]:
+def _starts() -> NDArray[np.int32]:
     """Where the tables begin for an image with so many distinct levels."""
-    return np.array([65536 * (max(seen - 1, 0)).bit_length() for seen in range(257)])
+    return np.array([65536 * (max(seen - 1, 0)).bit_length() for seen in range(257)], np.int32)
 
 
 def _all_kept() -> NDArray[np.uint8]:

@@ -66,9 +66,16 @@ def halves(keys: Sequence[int], shape: Shape, like: torch.Tensor) -> torch.Tenso
 
 def normal_numbers(raw: torch.Tensor) -> torch.Tensor:
     """The number of each `halves`."""
+    import torch
+
     from srdata.degrade.numerics.device_constants import kept
 
-    return kept(normal_quantiles, raw.device)[raw.long()]  # a negative place counts from the end
+    return looked_up(kept(normal_quantiles, raw.device), raw.view(torch.uint16).int())
+
+
+def looked_up(table: torch.Tensor, places: torch.Tensor) -> torch.Tensor:
+    """What stands in a table at these places, int32, of which indexing would make int64."""
+    return table.index_select(0, places.flatten()).view(places.shape)
 
 
 def interleaved(planes: Planes) -> Planes:

@@ -49,6 +49,8 @@ class Blur(Op):
 
     version: ClassVar[int] = 2
     later: ClassVar[tuple[str, ...]] = ("clip",)
+    applied: ClassVar[tuple[str, ...]] = ("shift", "border", "clip")
+    neutral: ClassVar[Params] = {"shape": "iso", "size": 1, "sigma": [POINT_SIGMA] * 2, "angle": 0.0}
 
     op: Literal["blur"] = "blur"
     shape: Annotated[dict[Shape, Annotated[float, between(0)]], *ODDS] = Field(default={"iso": 1.0})

@@ -42,6 +42,7 @@ class Jpeg(BytesOp):
     """
 
     later: ClassVar[tuple[str, ...]] = ("variant",)
+    applied: ClassVar[tuple[str, ...]] = ("gradient", "variant")
 
     op: Literal["jpeg"] = "jpeg"
     quality: Quality = (30, 95)

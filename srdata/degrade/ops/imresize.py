@@ -8,8 +8,9 @@ from typing import Any, Literal
 import numpy as np
 
 from srdata.degrade.model.op import BytesOp, Params
+from srdata.degrade.numerics import backend
 from srdata.degrade.numerics.backend import Array, Image, is_torch
-from srdata.resize import imresize
+from srdata.resize import imresize, imresize_levels
 
 
 class Imresize(BytesOp):
@@ -35,19 +36,13 @@ class Imresize(BytesOp):
     def apply(self, x: Array, params: Sequence[Params]) -> Any:
         if not is_torch(x) or x.device.type in ("cpu", "mps"):  # Apple's device has no float64
             return super().apply(x, params)
-        levels = (x * 255).round_().clamp_(0, 255).byte()
-        return self._resized(levels, params[0]) * (1 / 255)
+        levels: Any = imresize_levels(backend.levels_of(x), **self._settings(params[0]))
+        return levels.mul_(1 / 255)
 
     def on_bytes(self, image: Image, params: Params) -> Any:
-        return self._resized(image, params)
+        return imresize(image, **self._settings(params))
 
-    def _resized(self, image: Any, params: Params) -> Any:
+    def _settings(self, params: Params) -> dict[str, Any]:
         height, width = params["lr_size"]
-        return imresize(
-            image,
-            size=(height, width),
-            kernel=self.kernel,
-            antialias=self.antialias,
-            border=self.border,
-            rounding=self.rounding,
-        )
+        named = {name: getattr(self, name) for name in ("kernel", "antialias", "border", "rounding")}
+        return {"size": (height, width), **named}

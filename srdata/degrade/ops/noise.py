@@ -35,6 +35,8 @@ class _NormalNoise(Op):
     L = 25/255, D diagonal and U orthogonal, both random; it draws no sigma.
     """
 
+    applied: ClassVar[tuple[str, ...]] = ("clip",)
+
     sigma: Levels = Field(examples=[[1, 30]])  # 8-bit levels
     whole: bool = False  # draw whole levels only
     kind: Annotated[dict[Kind, Annotated[float, between(0)]], *ODDS] = Field(default={"color": 1.0})

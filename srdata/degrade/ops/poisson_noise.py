@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Hashable, Sequence
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
 
 import cv2
@@ -42,6 +42,10 @@ class PoissonNoise(Op):
     exponent: Annotated[Range, between(0, 6)] | None = None
     gray: Annotated[float, between(0, 1)] = 0.0  # probability that all channels get the noise of the luma
 
+    @property
+    def kin(self) -> Hashable:
+        return type(self), self.exponent is None
+
     def sample(self, rng: np.random.Generator) -> Params:
         drawn: Params = {"scale": uniform(rng, self.scale), "gray": chance(rng, self.gray)}
         if self.exponent:
@@ -73,21 +77,22 @@ def _levels(image: Plane) -> Image:
 
 
 def _noisy_batch(x: torch.Tensor, params: Sequence[Params]) -> torch.Tensor:
-    levels = (x * 255).round_().clamp_(0, 255)
+    levels = backend.levels_of(x)
     bits = halves([one["key"] for one in params], x.shape[1:], x)
     if x.shape[1] == 3 and any(one["gray"] for one in params):
         import torch
 
-        grey: Any = backend.index([bool(one["gray"]) for one in params], x).bool().reshape(-1, 1, 1, 1)
+        from srdata.common.tensors.device_copies import sent_together
+
+        (grey,) = sent_together(x.device, np.array([[[[bool(one["gray"])]]] for one in params]))
         levels = torch.where(grey, _grey_levels(levels), levels)
         bits = torch.where(grey, bits[:, :1], bits)
     if "photons" in params[0]:
         noise = expanded_noise_of_batch(bits, levels, [one["photons"] for one in params])
     else:
         noise = tabled_noise_of_batch(bits, levels)
-    noise *= backend.tensor([one["scale"] for one in params], x).reshape(-1, 1, 1, 1)
-    noisy: torch.Tensor = backend.held(x + noise)
-    return noisy
+    scales: Any = backend.column([one["scale"] for one in params], x)
+    return noise.mul_(scales).add_(x).clip_(0, 1)  # rounded twice, as on any device
 
 
 def _grey_levels(levels: torch.Tensor) -> torch.Tensor:

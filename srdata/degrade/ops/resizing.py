@@ -79,7 +79,12 @@ class Resize(Op):
 
     def _held(self, x: Array, params: Params) -> Array:
         resized = self._resized(x, params)
-        return backend.held(resized) if self.clip and resized is not x else resized
+        return backend.held(resized) if self._overshoots(params) and resized is not x else resized
+
+    def _overshoots(self, params: Params) -> bool:
+        """Whether results are to be held within 0–1; what two neighbours weigh stays there by itself."""
+        methods = {params["method"], params["through_method"]}
+        return self.clip and (self.antialias or not methods <= {"nearest", "bilinear", None})
 
     def _resized(self, x: Array, params: Params) -> Array:
         height, width = params["lr_size"] if self.to == "lr" else x.shape[2:]

@@ -33,6 +33,7 @@ class UnsharpMask(Op):
     """
 
     version: ClassVar[int] = 2
+    applied: ClassVar[tuple[str, ...]] = ()
 
     op: Literal["unsharp_mask"] = "unsharp_mask"
     weight: Annotated[Range, between(0, 10)] = (0.5, 0.5)
@@ -100,8 +101,9 @@ class Pixelate(Op):
 def _sharpened(x: torch.Tensor, params: Sequence[Params]) -> torch.Tensor:
     kernels = [filling(drawn["kernel_size"]) for drawn in params]
     residual: Any = x - gaussian(x, kernels)
-    rough: Any = residual.abs() > column([drawn["threshold"] / 255 for drawn in params], x)
-    soft: Any = gaussian(rough.to(x.dtype), kernels)
+    soft: Any = gaussian(
+        residual.abs().gt_(column([drawn["threshold"] / 255 for drawn in params], x)), kernels
+    )
     sharp = x.addcmul(residual, column([drawn["weight"] for drawn in params], x)).clip_(0, 1)  # type: ignore[arg-type]  # a tensor
     return x.lerp(sharp, soft).clip_(0, 1)
 
