@@ -50,7 +50,6 @@ class ShardDone:
 
     bad: tuple[Bad, ...] = ()
     missing: tuple[Item, ...] = ()
-    part: Path | None = None  # the file that holds the others
 
 
 def layout_of(recipe: Recipe) -> BlockLayout:
@@ -96,16 +95,13 @@ def write_part(task: ShardTask, told: Told | None = None) -> ShardDone:
             except ImageError as error:
                 bad.append(Bad(item.key, str(error)))
             _tell(told, 1)
-    return ShardDone(tuple(bad), part=part.part)
+    return ShardDone(tuple(bad))
 
 
-def write_shard(
-    task: ShardTask, most: int | None = None, told: Told | None = None, begun: Path | None = None
-) -> ShardDone:
+def write_shard(task: ShardTask, most: int | None = None, told: Told | None = None) -> ShardDone:
     """Seal a shard, of what earlier runs left and of images that are made now; then write its record.
 
-    Where more than `most` are to be made, nothing is done, and they are named. What `write_part` has `begun`
-    in this run is gone on with where it holds the first images; all else is written again.
+    Where more than `most` are to be made, nothing is done, and they are named.
     """
     _check_here(task)
     if (info := _finished(task)) is not None:
@@ -113,16 +109,15 @@ def write_shard(
         _tell(told, len(task.items))
         return ShardDone()
     bad: list[Bad] = []
+    rows: list[Row] = []
     guard = task.claim.held
     with Salvage(task.path, task.plan, guard) as earlier:
         missing = tuple(item for item in task.items if item.key not in earlier.keys)
         if most is not None and len(missing) > most:
             _tell(told, len(task.items) - len(missing))
             return ShardDone(missing=missing)
-        first = earlier.begun(begun, [item.key for item in task.items])
-        rows = list(first.rows) if first else []
-        with ShardWriter(task.path, task.plan, guard, first) as shard:
-            for item in task.items[len(rows) :]:
+        with ShardWriter(task.path, task.plan, guard) as shard:
+            for item in task.items:
                 try:
                     record = _record_of(item, task, earlier)
                     shard.add(record)

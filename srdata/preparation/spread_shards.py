@@ -38,7 +38,6 @@ class _Open:
 
     task: ShardTask
     parts: int = 0  # still to be made
-    begun: Path | None = None  # the part that holds the first images
     bad: list[Bad] = field(default_factory=list)
 
 
@@ -69,7 +68,7 @@ def write_shards(tasks: Sequence[ShardTask], size: int, pool: Workers, advance: 
                 return [one for number in sorted(bad) for one in bad[number]]
             for future in wait(under_way, _POLL_S, FIRST_COMPLETED).done:
                 call = under_way.pop(future)
-                ready.extendleft(_then(call, future.result(), size, pool, told))
+                ready.extendleft(_then(call, future.result(), size, told))
                 advance(call.images)
                 bad[call.shard.task.number] = call.shard.bad
             tell()
@@ -131,7 +130,7 @@ def _first_calls(tasks: Sequence[ShardTask], size: int, pool: Workers, told: Tol
         elif task.path in begun:
             yield _Call(shard, (write_shard, task, size, told))
         else:
-            yield from _in_parts(shard, task.items, size, pool, told)
+            yield from _in_parts(shard, task.items, size, told)
 
 
 def _begun(tasks: Sequence[ShardTask]) -> set[Path]:
@@ -141,30 +140,21 @@ def _begun(tasks: Sequence[ShardTask]) -> set[Path]:
     return {path.with_name(path.name.partition(PART)[0]) for path in there}
 
 
-def _in_parts(
-    shard: _Open, items: Sequence[Item], size: int, pool: Workers, told: Told | None
-) -> list[_Call]:
-    """A worker's share of the images as one part, with which the shard is gone on with, the others by `size`."""
-    share = max(size, len(items) // pool.many())
-    some = [tuple(items[:share]), *pieces(items[share:], size)]
-    parts = [replace(shard.task, items=one) for one in some]
+def _in_parts(shard: _Open, items: Sequence[Item], size: int, told: Told | None) -> list[_Call]:
+    parts = [replace(shard.task, items=some) for some in pieces(items, size)]
     shard.parts = len(parts)
     return [_Call(shard, (write_part, part, told)) for part in parts]
 
 
-def _then(call: _Call, done: ShardDone, size: int, pool: Workers, told: Told | None) -> list[_Call]:
+def _then(call: _Call, done: ShardDone, size: int, told: Told | None) -> list[_Call]:
     """What is to be done after a call; what it told of bad images is noted."""
     shard = call.shard
     if done.missing:
-        return _in_parts(shard, done.missing, size, pool, told)
+        return _in_parts(shard, done.missing, size, told)
     order = {item.key: place for place, item in enumerate(shard.task.items)}
     shard.bad = sorted({*shard.bad, *done.bad}, key=lambda bad: order[bad.key])
     if call.arguments[0] is not write_part:
         return []
     shard.parts -= 1
-    if call.arguments[1].items[0] == shard.task.items[0]:
-        shard.begun = done.part
     unusable = shard.bad and not shard.task.skip_bad
-    return (
-        [] if shard.parts or unusable else [_Call(shard, (write_shard, shard.task, None, None, shard.begun))]
-    )
+    return [] if shard.parts or unusable else [_Call(shard, (write_shard, shard.task))]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import AbstractContextManager, nullcontext, suppress
 from pathlib import Path
 
@@ -12,7 +12,7 @@ from srdata.common.processes.file_locks import lock_part
 from srdata.errors import CorruptRecordError
 from srdata.store.lmdb_pool import Lease, Reading
 from srdata.store.records import Record, Row, block_keys, damaged_blocks, row_key, unpack_row
-from srdata.store.shards import HEADER_KEY, Begun, ShardInfo, ShardPlan
+from srdata.store.shards import HEADER_KEY, ShardInfo, ShardPlan
 
 _Name = tuple[str, str]  # key and source SHA-256
 
@@ -57,22 +57,6 @@ class Salvage(AbstractContextManager["Salvage"]):
         path, number = self._places[key, source_sha256]
         with self._lease.reading(path) as shard:
             return _read_record(shard, number, self._plan)
-
-    def begun(self, part: Path | None, keys: Sequence[str]) -> Begun | None:
-        """A part file to go on with, where it holds the first of these images in their order.
-
-        Its writer must have left it in good order: what a process leaves that was killed in the midst of
-        writing may have other bytes in pages that nothing points to.
-        """
-        if part not in self._leftovers or part.stat().st_size > self._plan.map_bytes:  # then its map grew
-            return None
-        with self._lease.reading(part) as shard:
-            rows = [unpack_row(data) for _, data in _packed_rows(shard)]
-        self.stop_reading()
-        if [row.key for row in rows] != keys[: len(rows)]:
-            return None
-        self._places = {name: place for name, place in self._places.items() if place[0] != part}
-        return Begun(part, self._leftovers.pop(part), rows)
 
     def stop_reading(self) -> None:
         """Close the files, which Windows would neither replace nor delete; `get` opens them again."""

@@ -16,7 +16,6 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from functools import cached_property
@@ -27,7 +26,7 @@ from srdata.common.processes.file_locks import lock_part
 from srdata.errors import SrdataError, StoreError
 from srdata.store.blocks import BlockLayout
 from srdata.store.lmdb_file import LmdbWriter
-from srdata.store.records import Record, Row, block_keys, pack_row, row_key
+from srdata.store.records import Record, block_keys, pack_row, row_key
 
 FORMAT = 1
 HEADER_KEY = b"\0"  # sorts before every record
@@ -65,45 +64,27 @@ class ShardInfo:
     sha256: str
 
 
-@dataclass(frozen=True)
-class Begun:
-    """A part file that holds the first images of a shard, and was left by its writer."""
-
-    part: Path
-    lock: int  # the handle of it
-    rows: Sequence[Row]
-
-
 class ShardWriter(AbstractContextManager["ShardWriter"]):
     """Writes the shard `path`: add every record, then seal. Left without sealing, the part file stays for
-    `Salvage`. What was `begun` is gone on with.
+    `Salvage`.
 
     Raises StorageFullError when the device is full and StoreError when the folder cannot be written.
     """
 
-    def __init__(
-        self, path: Path, plan: ShardPlan, guard: Guard = nullcontext, begun: Begun | None = None
-    ) -> None:
+    def __init__(self, path: Path, plan: ShardPlan, guard: Guard = nullcontext) -> None:
         self._path = path
         self._guard = guard
         self._plan = plan
-        self._images = len(begun.rows) if begun else 0
+        self._images = 0
         with storage_errors(path):
             path.parent.mkdir(parents=True, exist_ok=True)
-            self._part, self._lock = (begun.part, begun.lock) if begun else _new_part(path)
+            self._part, self._lock = _new_part(path)
         self._file = LmdbWriter(self._part, plan.map_bytes)
-        if begun:
-            return
         try:
             self._file.put([(HEADER_KEY, plan.header)], append=True)
         except SrdataError:
             self.close()
             raise
-
-    @property
-    def part(self) -> Path:
-        """The file that is written until the shard is sealed."""
-        return self._part
 
     def add(self, record: Record) -> None:
         """Store one image, all of it or nothing; it gets the next number."""
