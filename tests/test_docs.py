@@ -15,12 +15,13 @@ import yaml
 
 from docs import recipe_keys
 from docs.tutorial import follow
-from srdata import Loader, catalog, prepare
+from srdata import Loader, catalog, load_recipe, prepare
 from srdata.augment import AUGMENTATIONS, PRESETS, Sides, load_augment
 from srdata.catalog import Shelf
 from srdata.degrade.chain import load_chain
 from srdata.degrade.model.op import name_of
 from srdata.degrade.ops import OPS
+from srdata.errors import RecipeError
 from srdata.images import read_image
 from srdata.metrics import PROTOCOLS, evaluate_bicubic
 from srdata.metrics.measures.measure_table import MEASURES, ROLES
@@ -193,6 +194,24 @@ def test_keys_of_recipes_are_told_as_their_models_have_them() -> None:
     assert told["block_size"].split(" | ")[1] == "whole number from 16 to 4096"
 
 
+def test_keys_that_make_several_recipes_of_a_file_are_told(tmp_path: Path) -> None:
+    page = (REPOSITORY / "docs/recipe-files.md").read_text()
+    assert {"uses", "scales", "variants", "at"} <= set(rows(page))
+    settings = (
+        "title: mine\nuses: [basicsr, df2k, five-tests]\nstatus: unverified\ncrop: {size: 64, side: lr}\n"
+    )
+    settings += "batch: {size: 8}\niterations: 9\n"
+    file = tmp_path / "mine.yaml"
+    file.write_text(f"{settings}scales: [2, 4]\nat: {{4: {{iterations: 7}}}}\n")
+    assert load_recipe(tmp_path / "mine-x4.yaml").stages[0].iterations == 7
+    file.write_text(f'{settings}scale: 4\nvariants: ["15", "50"]\nat: {{"50": {{iterations: 7}}}}\n')
+    assert load_recipe(tmp_path / "mine-15.yaml").stages[0].iterations == 9
+    assert load_recipe(tmp_path / "mine-50.yaml").stages[0].iterations == 7
+    file.write_text(f'{settings}scales: [4]\nvariants: ["15"]\n')
+    with pytest.raises(RecipeError, match="variants: stands beside scales"):
+        load_recipe(file)
+
+
 def test_the_first_ten_minutes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Every command and all Python of docs/start.md, in an empty folder, with one batch instead of 200."""
     monkeypatch.chdir(tmp_path)
@@ -217,6 +236,34 @@ def test_links_lead_to_files_and_headings(page: Path) -> None:
             assert link[1:] in anchors, link
         elif not link.startswith("https://"):
             assert (page.parent / link.partition("#")[0]).exists(), link
+
+
+# Figures
+
+
+FIGURE = re.compile(
+    r"\d[\d,.]*\s?(?:ms|µs|s|min|seconds?|(?:pairs|images|MB|GB)/s|×)(?![\w-])"
+    r"|\d[\d,.]* times (?:as|faster|slower|quicker)|\d[\d,.]* [a-z]+ (?:a|per) second"
+)
+LIMITS = {"10 s"}  # what is promised, and tested where it is
+
+
+def figures_of_speed(page: str) -> set[str]:
+    text = re.sub(r"^```.*?^```", "", page, flags=re.DOTALL | re.MULTILINE)
+    return {" ".join(one.split()) for one in FIGURE.findall(text)}
+
+
+def test_figures_of_speed_are_those_that_were_measured() -> None:
+    measured = figures_of_speed((REPOSITORY / "benchmarks/RESULTS.md").read_text())
+    pages = [REPOSITORY / "README.md", *(REPOSITORY / "docs").glob("*.md")]
+    found = {page.name: figures_of_speed(page.read_text()) for page in pages}
+    assert found["evaluation.md"] == {"12 ms", "50 ms"}
+    assert set().union(*found.values()) <= measured | LIMITS
+
+
+def test_a_figure_that_was_not_measured_is_found() -> None:
+    page = "It takes 7 ms for an image, 3,000 pairs per second,\n12 times faster.\n```sh\n8 ms\n```\n"
+    assert figures_of_speed(page) == {"7 ms", "3,000 pairs per second", "12 times faster"}
 
 
 # Rows of tables

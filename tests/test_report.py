@@ -16,9 +16,11 @@ from srdata.errors import UnknownNameError, UsageError
 from srdata.images import read_image
 from srdata.prepared.set_images import PreparedImages
 from srdata.report import contact_sheet, histograms, preview, write_preview
+from srdata.report.bars import bars_of
 from srdata.report.canvas import GAP, LINE, Cell, fitted, in_rows, page, scaled
 from srdata.report.delta_steps import applied
 from srdata.report.draw_histograms import collected
+from srdata.report.lettering import visible, width_of, write
 from srdata.report.sheets import spread
 
 TOP = LINE + 2 * GAP
@@ -210,3 +212,53 @@ def test_pictures_are_enlarged_by_repeating_and_shrunk_by_averaging() -> None:
     assert np.abs(np.asarray(scaled(image, 2, 2)) - means).max() <= 0.5
     assert len(in_rows([Cell(scaled(image, 2, 2), "")] * 5, 2)) == 3
     assert page("nothing", []).height == TOP
+
+
+@pytest.mark.parametrize(
+    ("values", "counts", "axis"),
+    [
+        ([3, 4, 4, 7], [1, 2, 0, 0, 1], ["3", "4", "5", "6", "7"]),
+        ([30, 31, *range(40, 96)], [1, 1, *[0] * 8, *[1] * 56], ["40", "60", "80"]),
+        (list(range(0, 1000)), [27] * 37 + [1], ["0", "200", "400", "600", "800"]),
+        ([64, 64, 256, 256, 512, 512], [2, 2, 2], ["64", "256", "512"]),
+        ([0.25, 0.25, 0.5, 0.5], [2, 2], ["0.25", "0.5"]),
+        (["b", "a", "b"], [2, 1], []),
+    ],
+)
+def test_whole_numbers_have_a_bar_each_and_an_axis(values: list, counts: list[int], axis: list[str]) -> None:
+    bars = bars_of(values)
+    assert bars.counts == counts
+    assert [tick.text for tick in bars.axis] == axis
+    assert all(0 <= tick.place <= 1 for tick in bars.axis)
+
+
+def test_numbers_of_an_axis_stand_where_they_are() -> None:
+    bars = bars_of(np.random.default_rng(1).uniform(-179, 179, 500).tolist())
+    assert [tick.text for tick in bars.axis] == ["-100", "0", "100"]
+    assert [round(tick.place, 2) for tick in bars.axis] == pytest.approx([0.22, 0.5, 0.78], abs=0.01)
+
+
+@pytest.mark.parametrize(
+    ("name", "drawn"),
+    [
+        ("日本語 한국어 Ωδσ Привет", "日本語 한국어 Ωδσ Привет"),
+        ("cafe\u0301", "café"),
+        ("party🎉🙂", "partyU+1F389U+1F642"),
+        ("שלום abc", "abc םולש"),
+        ("abc שלום", "abc םולש"),
+        ("مرحبا 12", "12 ابحرم"),
+    ],
+)
+def test_names_in_any_script_are_drawn_or_told_by_their_numbers(name: str, drawn: str) -> None:
+    assert visible(name) == drawn
+
+
+def test_letters_of_other_scripts_are_not_the_sign_for_unknown_ones() -> None:
+    pictures = []
+    for text in ("日本", "عر", "??"):
+        picture = Image.new("RGB", (80, 40), (255, 255, 255))
+        write(picture, (2, 2), text, (0, 0, 0), 20)
+        assert width_of(text, 20) < 78
+        pictures.append(np.asarray(picture))
+    assert all((one < 128).any() for one in pictures)
+    assert not any(np.array_equal(one, pictures[-1]) for one in pictures[:-1])

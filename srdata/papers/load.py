@@ -166,6 +166,8 @@ def _variants(document: Document, stem: str) -> dict[str, str]:
     """The names of the recipes in a file, each with the scale or variant that it is for."""
     scales = [_number(document, place, scale) for place, scale in enumerate(_listed(document, "scales"))]
     variants = [str(variant) for variant in _listed(document, "variants")]
+    if scales and variants:
+        raise RecipeError([document.problem(("variants",), "stands beside scales: give one of the two")])
     named = {f"{stem}-x{scale}": scale for scale in scales}
     return named or {f"{stem}-{variant}": variant for variant in variants} or {stem: ""}
 

@@ -4,6 +4,7 @@ bars             the bars of a histogram
 canvas           pages of labelled pictures
 delta_steps      the steps of a δ, and what was applied
 draw_histograms  `histograms` of what a degradation draws
+lettering        text in pictures, in any script
 marked_png       PNG files that may be drawn anew, as srdata drew them
 page             `write_report`: one HTML file on a prepared set
 preview_files    `write_preview`: the pages below as PNG files

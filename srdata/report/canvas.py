@@ -3,19 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from functools import cache
 from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image, ImageDraw, ImageFont
+from PIL import Image
+
+from srdata.report.lettering import width_of, write
 
 GAP = 8  # pixels between what stands side by side
 LINE = 17  # pixels from one line of text to the next
 INK, FAINT, PAPER = (20, 20, 20), (110, 110, 110), (255, 255, 255)
 _TEXT, _HEADING = 14, 18  # font sizes in pixels
-
-Font = ImageFont.FreeTypeFont | ImageFont.ImageFont
 
 
 class Cell(NamedTuple):
@@ -37,9 +36,9 @@ def page(heading: str, rows: Sequence[Sequence[Cell]]) -> Image.Image:
     """Cells in rows below a heading, on white."""
     strips = [_strip(row) for row in rows if row]
     top = LINE + 2 * GAP
-    width = max([strip.width for strip in strips] + [int(_font(_HEADING).getlength(heading)) + 2 * GAP])
+    width = max([strip.width for strip in strips] + [width_of(heading, _HEADING) + 2 * GAP])
     sheet = Image.new("RGB", (width, top + sum(strip.height for strip in strips)), PAPER)
-    ImageDraw.Draw(sheet).text((GAP, GAP), heading, INK, _font(_HEADING))
+    write(sheet, (GAP, GAP), heading, INK, _HEADING)
     for strip in strips:
         sheet.paste(strip, (0, top))
         top += strip.height
@@ -64,22 +63,16 @@ def _strip(row: Sequence[Cell]) -> Image.Image:
 
 
 def _write(strip: Image.Image, cell: Cell, left: int) -> None:
-    draw = ImageDraw.Draw(strip)
     for number, text in enumerate((cell.title, *cell.lines)):
         place = (left, cell.picture.height + 2 + number * LINE)
-        draw.text(place, fitted(text, cell.picture.width), FAINT if number else INK, _font(_TEXT))
+        write(strip, place, fitted(text, cell.picture.width), FAINT if number else INK, _TEXT)
 
 
 def fitted(text: str, width: int) -> str:
     """`text`, cut off with an ellipsis where it would be wider than `width` pixels."""
-    if _font(_TEXT).getlength(text) <= width:
+    if width_of(text, _TEXT) <= width:
         return text
     kept = len(text)
-    while kept and _font(_TEXT).getlength(f"{text[:kept]}…") > width:
+    while kept and width_of(f"{text[:kept]}…", _TEXT) > width:
         kept -= 1
     return f"{text[:kept]}…"
-
-
-@cache
-def _font(size: int) -> Font:
-    return ImageFont.load_default(size)

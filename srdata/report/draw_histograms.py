@@ -14,15 +14,17 @@ from srdata.common.progress import counted
 from srdata.degrade.chain import Chain, Delta, load_chain
 from srdata.degrade.model.composite import Step
 from srdata.images import natural
-from srdata.report.bars import Value, bars_of, spread_of
-from srdata.report.canvas import Cell, in_rows, page
+from srdata.report.bars import Bars, Value, bars_of, spread_of
+from srdata.report.canvas import FAINT, PAPER, Cell, in_rows, page
 from srdata.report.delta_steps import INSIDE, inside, letter, shown
+from srdata.report.lettering import width_of, write
 from srdata.report.steps import name_of
 
 Where = tuple[str, str]  # the step, as its place and name, and the parameter
 
 _COLUMNS = 6
 _WIDTH, _HEIGHT = 190, 90  # of a histogram, in pixels
+_AXIS, _TEXT = 18, 12  # pixels below the bars, and of the numbers there
 _LISTED = 6  # so many texts are listed with their shares
 _SEPARATE = 4  # lists that are longer count as many draws of one number
 _HIDDEN = frozenset({"key"})  # a name of noise says nothing
@@ -97,18 +99,25 @@ def _histogram(where: Where, drawn: Sequence[Value], draws: int) -> Cell:
     if len(numbers) == len(drawn):
         low, high, mean, median = spread_of(numbers)
         lines = [name + often, f"{low} to {high}", f"mean {mean}, median {median}"]
-        return Cell(_bars(bars.counts), step, lines)
-    pairs = zip(bars.labels[:_LISTED], bars.counts, strict=False)
+        return Cell(_drawing(bars), step, lines)
+    pairs = list(zip(bars.labels, bars.counts, strict=True))[:_LISTED]
     shares = [f"{text}  {count / len(drawn):.0%}" for text, count in pairs]
-    return Cell(_bars(bars.counts), step, [name + often, *shares])
+    return Cell(_drawing(bars), step, [name + often, *shares])
 
 
-def _bars(counts: Sequence[int]) -> Image.Image:
-    picture = Image.new("RGB", (_WIDTH, _HEIGHT), _GROUND)
+def _drawing(bars: Bars) -> Image.Image:
+    """Bars, and the numbers of their axis below them."""
+    picture = Image.new("RGB", (_WIDTH, _HEIGHT + (_AXIS if bars.axis else 0)), PAPER)
     draw = ImageDraw.Draw(picture)
-    edges = np.linspace(0, _WIDTH, len(counts) + 1).round()
-    for left, right, count in zip(edges[:-1], edges[1:], counts, strict=True):
-        top = _HEIGHT - round((_HEIGHT - 4) * count / max(counts))
+    draw.rectangle((0, 0, _WIDTH, _HEIGHT - 1), _GROUND)
+    edges = np.linspace(0, _WIDTH, len(bars.counts) + 1).round()
+    gap = 2 if len(bars.counts) <= _WIDTH // 4 else 1
+    for left, right, count in zip(edges[:-1], edges[1:], bars.counts, strict=True):
+        top = _HEIGHT - round((_HEIGHT - 4) * count / max(bars.counts))
         if count:
-            draw.rectangle((left, top, right - 2, _HEIGHT - 1), _BAR)
+            draw.rectangle((left, top, max(left, right - 1 - gap), _HEIGHT - 1), _BAR)
+    for place, text in bars.axis:
+        at, wide = round(place * (_WIDTH - 1)), width_of(text, _TEXT)
+        draw.line((at, _HEIGHT, at, _HEIGHT + 2), FAINT)
+        write(picture, (max(0, min(at - wide // 2, _WIDTH - wide)), _HEIGHT + 1), text, FAINT, _TEXT)
     return picture

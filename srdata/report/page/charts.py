@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from srdata.report.bars import Bars, Value, bars_of, spread_of
+from srdata.report.bars import Bars, Tick, Value, bars_of, spread_of
 from srdata.report.page.html import Html, el, join
 
 _HEIGHT = 100  # units of the drawing; the page stretches it
 _GAP = 0.06  # of a bar's width, on either side
+_NEAR_END = 0.06  # of the width: a number there begins or ends at its place
 _LISTED = 8  # so many texts are listed with their counts
 
 
@@ -20,8 +21,14 @@ def histogram(title: Html | str, values: Sequence[Value], note: str = "") -> Htm
         return _figure(title, note, el("dl", *_shares(bars), class_="shares"))
     low, high, mean, median = spread_of(numbers)
     meaning = f"{len(values)} values from {low} to {high}, mean {mean}, median {median}"
-    ends = (el("span", text) for text in (low, f"median {median}", high))
-    return _figure(title, note, _drawing(bars, meaning), el("p", *ends, class_="axis"))
+    axis = el("svg", *map(_tick, bars.axis), aria_hidden="true", class_="axis")
+    return _figure(title, f"{note} median {median}".strip(), _drawing(bars, meaning), axis)
+
+
+def _tick(tick: Tick) -> Html:
+    """A number below the place that it has on the axis, and not beyond its ends."""
+    anchor = "start" if tick.place < _NEAR_END else "end" if tick.place > 1 - _NEAR_END else "middle"
+    return el("text", tick.text, x=f"{100 * tick.place:.2f}%", y="80%", text_anchor=anchor)
 
 
 def _figure(title: Html | str, note: str, *parts: Html) -> Html:
@@ -33,7 +40,7 @@ def _drawing(bars: Bars, meaning: str) -> Html:
     highest = max(bars.counts)
     drawn = (
         _bar(number, label, count, _HEIGHT * count / highest)
-        for number, (label, count) in enumerate(zip(*bars, strict=True))
+        for number, (label, count) in enumerate(zip(bars.labels, bars.counts, strict=True))
     )
     box = f"0 0 {len(bars.counts)} {_HEIGHT}"
     return el(
@@ -56,7 +63,7 @@ def _bar(number: int, label: str, count: int, height: float) -> Html:
 
 def _shares(bars: Bars) -> list[Html]:
     """The most frequent texts with their counts, and the rest together."""
-    pairs = list(zip(*bars, strict=True))
+    pairs = list(zip(bars.labels, bars.counts, strict=True))
     if rest := sum(count for _, count in pairs[_LISTED:]):
         pairs[_LISTED:] = [(f"{len(pairs) - _LISTED} more", rest)]
     highest = max(count for _, count in pairs)
