@@ -124,12 +124,12 @@ def _words(keys: Sequence[int], count: int, like: torch.Tensor) -> torch.Tensor:
     """`words` for each key, int64 (N, count)."""
     import torch
 
+    if _NOW.there is not None and like.device.type != "cpu":
+        return next(_NOW.there)
     seeds = np.array([seed_of(key) for key in keys], np.uint64).view(np.int64)[:, None]
     if like.is_meta and _NOW.noted is not None:
         _NOW.noted.append(Asked(seeds, count))
         return torch.empty(len(keys), count, dtype=torch.int64, device=like.device)
-    if _NOW.there is not None and like.device.type != "cpu":
-        return next(_NOW.there)
     return _mixed(backend.index(seeds, like) + _steps(count, like.device))
 
 
