@@ -9,9 +9,10 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Iterator
-from contextlib import AbstractContextManager, nullcontext
+from contextlib import AbstractContextManager, ExitStack, nullcontext
 from dataclasses import dataclass, replace
 
+import numpy as np
 import torch
 
 from srdata.common.tensors.device_copies import META, Staging, brought, wanted
@@ -20,6 +21,7 @@ from srdata.common.tensors.torch_settings import own_settings
 from srdata.data.loading.batch import Batch
 from srdata.data.loading.epoch_plan import Job, Reading, read, unturned
 from srdata.data.loading.finish import CPU, Finish, Parameters, Raw, Unread
+from srdata.degrade.numerics.random_fields import Asked, drawn_at_once, noted
 from srdata.errors import StorageFullError
 
 
@@ -30,12 +32,17 @@ class Staged:
     raw: Raw
     drawn: Parameters
     staging: Staging | None  # None: each tensor is copied by itself
+    fields: list[Asked]  # of noise; their seeds come last in the memory
 
     def finished(self, finish: Finish, device: torch.device) -> Batch:
         """The batch on a device."""
         if self.staging is None:
             return finish(self.raw, self.drawn, device)
-        with own_settings(device), brought(self.staging.on(device)):
+        with own_settings(device), ExitStack() as there:
+            tensors = self.staging.on(device)
+            if self.fields:
+                there.enter_context(drawn_at_once(self.fields, tensors.pop()))
+            there.enter_context(brought(tensors))
             return finish(_without_contents(self.raw), self.drawn, device)
 
     def pin_memory(self) -> Staged:
@@ -58,13 +65,15 @@ class StagedReading:
             raw, drawn = self.reading.outlined(plain, crops), self.finish.draw(plain)
             if self.device.type == "mps":
                 whole = self.reading.read(plain, crops) if isinstance(raw.lr, Unread) else raw
-                return Staged(whole, drawn, None)
-            with wanted() as numbers, ShapesAlone():
+                return Staged(whole, drawn, None, [])
+            with wanted() as numbers, noted() as fields, ShapesAlone():
                 self.finish(_without_contents(raw), drawn, META)
+            if fields:
+                numbers.append(np.concatenate([one.seeds for one in fields]))
             staging = Staging.of(numbers, pin=self.pin)
             if isinstance(raw.lr, Unread):
                 read([unturned(one) for one in crops], *staging.on(CPU)[:2])  # which are asked for first
-            return Staged(raw, drawn, staging)
+            return Staged(raw, drawn, staging, fields)
 
 
 class DeviceStream:

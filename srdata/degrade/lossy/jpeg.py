@@ -20,7 +20,7 @@ import torch
 from torch import Tensor
 from torch.nn.functional import pad
 
-from srdata.common.tensors.device_copies import sent
+from srdata.common.tensors.device_copies import sent, sent_together
 from srdata.degrade.lossy.jpeg_chroma import Factors, for_kernels, grown, shrunk
 from srdata.degrade.lossy.jpeg_dct import (
     BASIS,
@@ -122,7 +122,7 @@ def jpeg(
     rounding, wanted = _ROUNDINGS[gradient], gradient != "none" and torch.is_grad_enabled()
     with backend.own_settings(image), torch.set_grad_enabled(wanted):
         factors = _FACTORS[subsampling] if image.shape[1] == 3 else None
-        tables = sent(_tables(_qualities(quality, len(image)), factors), image.device)
+        tables = _tables_on(image.device, _qualities(quality, len(image)), factors)
         by_kernels = gradient == "none" and image.dtype in _KERNEL_DTYPES
         if by_kernels and agreed(_trial, image.device, image.dtype, factors):
             return _by_kernels(image, tables, factors)
@@ -163,15 +163,20 @@ def _check(image: Tensor, subsampling: str, gradient: str) -> None:
         raise UnknownNameError.among("gradient", gradient, _ROUNDINGS)
 
 
-def _qualities(quality: int | Sequence[int] | Tensor, images: int) -> Tensor:
-    if not isinstance(quality, Tensor):
-        values = [quality] * images if isinstance(quality, int) else list(quality)
-        if not all(1 <= value <= 100 for value in values):
-            raise UsageError(f"a JPEG quality is 1 to 100, this is {quality}")
-        quality = torch.tensor(values)
-    if quality.shape != (images,):
-        raise UsageError(f"{images} images take {images} qualities, not {list(quality.shape)}")
-    return quality.int().clamp(1, 100)
+def _qualities(quality: int | Sequence[int] | Tensor, images: int) -> list[int] | Tensor:
+    values = [quality] * images if isinstance(quality, int) else quality
+    if not isinstance(values, Tensor) and not all(1 <= value <= 100 for value in values):
+        raise UsageError(f"a JPEG quality is 1 to 100, this is {quality}")
+    found = list(values.shape) if isinstance(values, Tensor) else [len(values)]
+    if found != [images]:
+        raise UsageError(f"{images} images take {images} qualities, not {found}")
+    return values.int().clamp(1, 100) if isinstance(values, Tensor) else list(values)
+
+
+def _tables_on(device: torch.device, qualities: list[int] | Tensor, factors: Factors | None) -> Tensor:
+    if isinstance(qualities, Tensor):
+        return sent(_tables(qualities, factors), device)
+    return sent_together(device, lambda: _tables(torch.tensor(qualities), factors).numpy())[0]
 
 
 def _tables(quality: Tensor, factors: Factors | None) -> Tensor:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Hashable, Iterable, Iterator, Sequence
+from functools import cached_property
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import numpy as np
@@ -51,7 +52,7 @@ class Choice(Op):
     def way(self, params: Params) -> Way:
         """The way that was chosen."""
 
-    @property
+    @cached_property
     def sets_size(self) -> bool:
         return any(op.sets_size for op in self.parts())
 

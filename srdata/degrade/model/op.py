@@ -18,6 +18,7 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Hashable, Sequence
+from functools import cached_property
 from typing import Any, ClassVar
 
 import numpy as np
@@ -85,7 +86,7 @@ class Op(Settings):
         """
         return False
 
-    @property
+    @cached_property
     def kin(self) -> Hashable:
         """Equal for ops that do the same by the same parameters, whose images go through one of them."""
         if self.applied is None:

@@ -9,7 +9,7 @@ every device rounds alike.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import cache
 from itertools import accumulate
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -155,21 +155,36 @@ def _both(photons: int) -> Floats:
     return np.stack([noise, noise[aliases]], axis=1).ravel()
 
 
+def laws_of(photons: Sequence[float]) -> list[Callable[[], NDArray[Any]]]:
+    """What a device needs of the laws of a batch, to be computed where it is not there yet.
+
+    All that is cumulative; the first row of each law in the terms, and its start in what is cumulative; the
+    terms and means; below which levels they are sparse.
+    """
+    laws = cache(lambda: [law_of(number) for number in photons])
+
+    def columns() -> NDArray[np.int64]:
+        starts = [*accumulate((len(law.cumulative) for law in laws()), initial=0)][:-1]
+        return np.stack([np.arange(len(starts)) << 8, starts])
+
+    return [
+        lambda: np.concatenate([law.cumulative + (n << 24) for n, law in enumerate(laws())]),
+        columns,
+        lambda: np.concatenate([np.c_[law.terms, law.means] for law in laws()]),
+        lambda: np.array([[[[law.sparse]]] for law in laws()], np.float32),
+    ]
+
+
 def expanded_noise_of_batch(
     bits: torch.Tensor, levels: torch.Tensor, photons: Sequence[float]
 ) -> torch.Tensor:
     """`expanded_noise` for a batch of levels (float32), each image with photons of its own."""
     import torch
 
-    laws = [law_of(number) for number in photons]
-    lengths = [len(law.cumulative) for law in laws]
-    of_image = np.arange(len(laws)).reshape(-1, 1, 1, 1)
-    whole: Any = backend.index(
-        np.concatenate([law.cumulative + (n << 24) for n, law in enumerate(laws)]), levels
-    )
-    columns = np.stack([of_image.ravel() << 8, [*accumulate(lengths, initial=0)][:-1]])
-    firsts, starts = backend.index(columns, levels)[..., None, None, None]
-    terms: Any = backend.table(np.concatenate([np.c_[law.terms, law.means] for law in laws]), levels)
+    from srdata.common.tensors.device_copies import sent_together
+
+    whole, columns, terms, sparse = sent_together(levels.device, *laws_of(photons))
+    firsts, starts = columns[..., None, None, None]
     chosen = levels.long()
     places = chosen + firsts
     *factors, means = terms[places].unbind(-1)
@@ -179,7 +194,8 @@ def expanded_noise_of_batch(
         counts = counts * normal + factor
     keys = torch.add(bits.long() & 0xFFFF, places, alpha=1 << 16)
     below = torch.searchsorted(whole, keys, right=True).sub_(starts).sub_(chosen, alpha=COUNTS)
-    few: Any = levels < backend.column([law.sparse for law in laws], levels)
+    few: Any = levels < sparse
     counts = torch.where(few, below, counts.floor_())
-    noise: torch.Tensor = (counts - means) * backend.column([1 / number for number in photons], levels)
+    units: Any = backend.column([1 / number for number in photons], levels)
+    noise: torch.Tensor = (counts - means) * units
     return noise

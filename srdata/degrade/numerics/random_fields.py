@@ -2,12 +2,18 @@
 
 The bits are those of `srdata.rng.words`, sixteen for a sample of a normal field. Plane after plane is drawn,
 so that the first plane of a field does not depend on how many there are.
+
+On a device the fields of a whole batch can be drawn at once: `noted` keeps what is asked for while a batch is
+gone through over tensors without contents, and within `drawn_at_once` it is there.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+import threading
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from itertools import accumulate
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import cv2
 import numpy as np
@@ -24,6 +30,22 @@ if TYPE_CHECKING:
 Shape = Sequence[int]  # planes, height, width
 Planes = NDArray[Any]  # CHW
 
+
+class Asked(NamedTuple):
+    """Fields of so many words for each of some images."""
+
+    seeds: NDArray[np.int64]  # (images, 1)
+    words: int
+
+
+class _Now(threading.local):
+    """What this thread is doing."""
+
+    noted: list[Asked] | None = None
+    there: Iterator[torch.Tensor] | None = None
+
+
+_NOW = _Now()
 _KEPT = 1 << 17  # words, a megabyte: enough for three planes of 418 x 418
 
 
@@ -100,11 +122,54 @@ def _tensor_parts(keys: Sequence[int], shape: Shape, like: torch.Tensor, kind: t
 
 def _words(keys: Sequence[int], count: int, like: torch.Tensor) -> torch.Tensor:
     """`words` for each key, int64 (N, count)."""
+    import torch
+
+    if _NOW.there is not None and like.device.type != "cpu":
+        return next(_NOW.there)
     seeds = np.array([seed_of(key) for key in keys], np.uint64).view(np.int64)[:, None]
-    states: torch.Tensor = backend.index(seeds, like) + _steps(count, like.device)
+    if like.is_meta and _NOW.noted is not None:
+        _NOW.noted.append(Asked(seeds, count))
+        return torch.empty(len(keys), count, dtype=torch.int64, device=like.device)
+    return _mixed(backend.index(seeds, like) + _steps(count, like.device))
+
+
+def _mixed(states: torch.Tensor) -> torch.Tensor:
     for shift, factor in ROUNDS:
         states = _folded(states, shift).mul_(_signed(factor))
     return _folded(states, LAST_SHIFT)
+
+
+@contextmanager
+def noted() -> Iterator[list[Asked]]:
+    """What fields this thread asks for on the device "meta" from here on, in its order."""
+    _NOW.noted = []
+    try:
+        yield _NOW.noted
+    finally:
+        _NOW.noted = None
+
+
+@contextmanager
+def drawn_at_once(asked: Sequence[Asked], seeds: torch.Tensor) -> Iterator[None]:
+    """Within it the fields that were noted are there; `seeds` are all of theirs, on the device."""
+    import torch
+
+    ends = [*accumulate(len(one.seeds) * one.words for one in asked)]
+    states = torch.empty(ends[-1], dtype=torch.int64, device=seeds.device)
+    rooms = [
+        states[end - len(one.seeds) * one.words : end].view(-1, one.words)
+        for one, end in zip(asked, ends, strict=True)
+    ]
+    first = 0
+    for room in rooms:
+        torch.add(seeds[first : first + len(room)], _steps(room.shape[1], room.device), out=room)
+        first += len(room)
+    drawn = _mixed(states)
+    _NOW.there = iter([drawn.as_strided(room.shape, room.stride(), room.storage_offset()) for room in rooms])
+    try:
+        yield
+    finally:
+        _NOW.there = None
 
 
 def _steps(count: int, device: torch.device) -> torch.Tensor:

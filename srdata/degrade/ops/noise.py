@@ -25,6 +25,7 @@ Levels = Annotated[Range, between(0, 255)]
 Part = Annotated[Range, between(0, 1)]
 Probability = Annotated[float, between(0, 1)]
 CORRELATED_LEVELS = 25.0
+_FIELDS: dict[str, int] = {"gray": 1, "correlated": 3}  # that an image needs; otherwise one for each channel
 
 
 class _NormalNoise(Op):
@@ -100,7 +101,7 @@ class SpeckleNoise(_NormalNoise):
 def _plane_noise(image: Plane, drawn: Params) -> Plane:
     """The noise of one image, HWC."""
     (height, width, channels), kind = image.shape, drawn["kind"]
-    planes = 1 if kind == "gray" else 3 if kind == "correlated" else channels
+    planes: Any = _FIELDS.get(kind, channels)
     field = normal_planes(drawn["key"], (planes, height, width))
     if kind == "correlated":
         mixing = np.array(drawn["mixing"], np.float32)[:, :channels]
@@ -115,11 +116,15 @@ def _noise(x: torch.Tensor, params: Sequence[Params]) -> torch.Tensor:
     A weight of zero adds nothing, not even an error of rounding, so that each gets what it would get alone.
     """
     channels, height, width = x.shape[1:]
-    weights = [_weights(one, channels) for one in params]
-    planes = max(len(rows[0]) for rows in weights)
-    mixing = np.zeros((len(params), channels, planes))
-    for target, rows in zip(mixing, weights, strict=True):
-        target[:, : len(rows[0])] = rows
+    planes: int = max(_FIELDS.get(one["kind"], channels) for one in params)
+
+    def mixing() -> Any:
+        whole = np.zeros((len(params), channels, planes))
+        for target, one in zip(whole, params, strict=True):
+            rows = _weights(one, channels)
+            target[:, : len(rows[0])] = rows
+        return whole
+
     field: Any = normal_field([one["key"] for one in params], (planes, height, width), x)
     noise: torch.Tensor = (backend.tensor(mixing, x) @ field.flatten(2)).reshape(x.shape)
     return noise

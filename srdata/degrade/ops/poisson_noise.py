@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Hashable, Sequence
+from functools import cached_property
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
 
 import cv2
@@ -42,7 +43,7 @@ class PoissonNoise(Op):
     exponent: Annotated[Range, between(0, 6)] | None = None
     gray: Annotated[float, between(0, 1)] = 0.0  # probability that all channels get the noise of the luma
 
-    @property
+    @cached_property
     def kin(self) -> Hashable:
         return type(self), self.exponent is None
 
