@@ -47,8 +47,9 @@ def seen(loader: Iterable[dict[str, Any]]) -> dict[str, bytes]:
     return found
 
 
-@pytest.mark.parametrize("persistent", [False, True])
-@pytest.mark.parametrize("method", ["fork", "spawn", "forkserver"])
+@pytest.mark.parametrize(
+    ("method", "persistent"), [("fork", False), ("fork", True), ("spawn", True), ("forkserver", True)]
+)
 def test_crops_are_the_same_under_every_start_method(method: str, persistent: bool, prepared: Path) -> None:
     """Also, the epoch reaches workers that live on; the set is open in this process when they start."""
     data = dataset(prepared)
