@@ -1,6 +1,6 @@
 """Trains in one of several processes, as `torchrun` starts them, and writes down which images it was given.
 
-python -m torch.distributed.run --nproc-per-node 2 tests/distributed_loops.py LOOP SET OUT
+python -m torch.distributed.run --nproc-per-node 2 tests/distributed_loops.py OUT LOOP=SET ...
 """
 
 from __future__ import annotations
@@ -9,7 +9,9 @@ import gc
 import json
 import os
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -22,45 +24,53 @@ from srdata.data import StreamedPairs
 from srdata.errors import UsageError
 
 BATCH = 4
+_NUMBERS = count()
 
 
 def loader_of(path: Path) -> Loader:
     return Loader(PairedDataset(path, windows=True, patch_size=48), BATCH, seed=2)
 
 
+@contextmanager
+def process_group() -> Iterator[None]:
+    """A group of all ranks for one loop; they meet at a file, as the store of torchrun knows one group."""
+    file = Path(sys.argv[1], f"group-{next(_NUMBERS)}").absolute()
+    rank, ranks = int(os.environ["RANK"]), int(os.environ["WORLD_SIZE"])
+    torch.distributed.init_process_group("gloo", f"file://{file}", rank=rank, world_size=ranks)
+    yield
+    torch.distributed.destroy_process_group()
+
+
 def before_the_group(path: Path) -> dict[str, Any]:
-    del os.environ["TORCHELASTIC_RUN_ID"]  # as where something else than torchrun starts the ranks
+    run = os.environ.pop("TORCHELASTIC_RUN_ID")  # as where something else than torchrun starts the ranks
     loader = loader_of(path)
     alone = len(loader)
-    torch.distributed.init_process_group("gloo")
-    found = {"keys": [list(batch.keys) for batch in loader], "alone": alone, "length": len(loader)}
-    torch.distributed.destroy_process_group()
+    with process_group():
+        found = {"keys": [list(batch.keys) for batch in loader], "alone": alone, "length": len(loader)}
+    os.environ["TORCHELASTIC_RUN_ID"] = run
     return found
 
 
 def stream_before_the_group(path: Path) -> dict[str, Any]:
     data = StreamedPairs(path, patch_size=8)
-    batches = DataLoader(data, BATCH, num_workers=2, multiprocessing_context="spawn")
-    torch.distributed.init_process_group("gloo")
+    batches = DataLoader(data, BATCH, num_workers=1, multiprocessing_context="spawn")
     found = []
-    for batch in batches:
-        torch.distributed.all_reduce(torch.ones(1))  # which waits for ever where the other has fewer
-        found.append(batch["key"])
-    torch.distributed.destroy_process_group()
+    with process_group():
+        for batch in batches:
+            torch.distributed.all_reduce(torch.ones(1))  # which waits for ever where the other has fewer
+            found.append(batch["key"])
     return {"keys": found}
 
 
 def loader_of_a_stream(path: Path) -> dict[str, Any]:
     """The beginning of an epoch, and its rest by a loader that goes on in larger batches."""
     loader = Loader(StreamedPairs(path, patch_size=8, crops=2), BATCH, seed=2)
-    torch.distributed.init_process_group("gloo")
-    batches = iter(loader)
-    taken = [list(next(batches).keys) for _ in range(3)]
-    again = Loader(StreamedPairs(path, patch_size=8, crops=2), 2 * BATCH, seed=2)
-    again.load_state_dict(loader.state_dict())
-    found = {"taken": taken, "rest": [list(batch.keys) for batch in again]}
-    torch.distributed.destroy_process_group()
-    return found
+    with process_group():
+        batches = iter(loader)
+        taken = [list(next(batches).keys) for _ in range(3)]
+        again = Loader(StreamedPairs(path, patch_size=8, crops=2), 2 * BATCH, seed=2)
+        again.load_state_dict(loader.state_dict())
+        return {"taken": taken, "rest": [list(batch.keys) for batch in again]}
 
 
 def accelerate(path: Path) -> dict[str, Any]:
@@ -149,10 +159,11 @@ LOOPS: dict[str, Callable[[Path], dict[str, Any]]] = {
 
 if __name__ == "__main__":
     torch.set_num_threads(1)
-    name, path, out = sys.argv[1:]
-    rank = os.environ.get("RANK", "0")
-    found = LOOPS[name](Path(path))
-    Path(f"{out}.{rank}").write_text(json.dumps(found))
+    out, *loops = sys.argv[1:]
+    rank = os.environ["RANK"]
+    for name, path in (loop.split("=", 1) for loop in loops):
+        found = LOOPS[name](Path(path))
+        Path(out, f"{name}.{rank}").write_text(json.dumps(found))
     if torch.distributed.is_initialized():
         gc.collect()  # or a wrapped model keeps the group, whose threads then abort as the interpreter ends
         torch.distributed.destroy_process_group()

@@ -49,20 +49,48 @@ def data(prepared: Path) -> PairedDataset:
     return PairedDataset(prepared, windows=True, patch_size=48)
 
 
-def by_ranks(loop: str, path: Path, folder: Path, ranks: int = 2) -> list[dict[str, Any]]:
-    """What each rank of a loop wrote down."""
+Loops = dict[str, list[dict[str, Any]]]
+
+
+def by_ranks(folder: Path, **loops: Path) -> Loops:
+    """What each of two ranks of these loops wrote down, which run one after another in the same processes."""
     command = [sys.executable, "-W", "ignore", "-m", "torch.distributed.run", "--standalone"]
-    script = [distributed_loops.__file__, loop, str(path), str(folder / loop)]
+    script = [distributed_loops.__file__, str(folder), *(f"{name}={path}" for name, path in loops.items())]
     paths = os.pathsep.join([str(Path(__file__).parent.parent), os.environ.get("PYTHONPATH", "")])
     done = subprocess.run(
-        [*command, f"--nproc-per-node={ranks}", *script],
+        [*command, "--nproc-per-node=2", *script],
         env={**os.environ, "PYTHONPATH": paths, "CUDA_VISIBLE_DEVICES": ""},
         capture_output=True,
         text=True,
         timeout=240,
     )
     assert done.returncode == 0, done.stderr[-3000:]
-    return [json.loads((folder / f"{loop}.{rank}").read_text()) for rank in range(ranks)]
+    return {
+        name: [json.loads((folder / f"{name}.{rank}").read_text()) for rank in range(2)] for name in loops
+    }
+
+
+@pytest.fixture(scope="module")
+def plain(prepared: Path, rows: Path, tmp_path_factory: pytest.TempPathFactory) -> Loops:
+    """Loops that make their group themselves."""
+    return by_ranks(
+        tmp_path_factory.mktemp("plain"),
+        before_the_group=prepared,
+        stream_before_the_group=rows,
+        loader_of_a_stream=rows,
+    )
+
+
+@pytest.fixture(scope="module")
+def accelerated(prepared: Path, rows: Path, tmp_path_factory: pytest.TempPathFactory) -> Loops:
+    """Loops of accelerate."""
+    pytest.importorskip("accelerate")
+    return by_ranks(
+        tmp_path_factory.mktemp("accelerated"),
+        accelerate=prepared,
+        accelerate_stream=rows,
+        accelerate_stream_as_told=rows,
+    )
 
 
 def alone(data: PairedDataset, epochs: int = 1) -> list[list[list[str]]]:
@@ -75,23 +103,23 @@ def in_turn(shares: list[list[list[str]]]) -> list[list[str]]:
     return [batch for step in zip(*shares, strict=True) for batch in step]
 
 
-def test_a_loader_made_before_there_is_a_group(data: PairedDataset, prepared: Path, tmp_path: Path) -> None:
-    found = by_ranks("before_the_group", prepared, tmp_path)
+def test_a_loader_made_before_there_is_a_group(data: PairedDataset, plain: Loops) -> None:
+    found = plain["before_the_group"]
     assert in_turn([one["keys"] for one in found]) == alone(data)[0]
     assert [(one["alone"], one["length"]) for one in found] == [(10, 5), (10, 5)]
 
 
-def test_a_stream_made_before_there_is_a_group(rows: Path, tmp_path: Path) -> None:
-    found = by_ranks("stream_before_the_group", rows, tmp_path)
+def test_a_stream_made_before_there_is_a_group(plain: Loops) -> None:
+    found = plain["stream_before_the_group"]
     seen = Counter(key for one in found for batch in one["keys"] for key in batch)
     assert sorted(seen) == list(noise_pairs(ROWS))
     assert len({len(one["keys"]) for one in found}) == 1
 
 
 def test_ranks_take_the_batches_of_a_stream_in_turn_and_go_on_with_larger_ones(
-    rows: Path, tmp_path: Path
+    rows: Path, plain: Loops
 ) -> None:
-    found = by_ranks("loader_of_a_stream", rows, tmp_path)
+    found = plain["loader_of_a_stream"]
     loader = Loader(StreamedPairs(rows, patch_size=8, crops=2), 1, seed=2)
     alone = [key for batch in loader for key in list(batch.keys)]
     taken = in_turn([one["taken"] for one in found])
@@ -101,9 +129,8 @@ def test_ranks_take_the_batches_of_a_stream_in_turn_and_go_on_with_larger_ones(
     assert together[: 24 + 48] == alone[: 24 + 48]
 
 
-def test_accelerate_sees_every_image_once(data: PairedDataset, prepared: Path, tmp_path: Path) -> None:
-    pytest.importorskip("accelerate")
-    found = by_ranks("accelerate", prepared, tmp_path)
+def test_accelerate_sees_every_image_once(data: PairedDataset, accelerated: Loops) -> None:
+    found = accelerated["accelerate"]
     assert in_turn([one["keys"] for one in found]) == alone(data)[0]
     for one in found:
         assert one["steps"] == [False, False, True, False, True], "what is left at the end is applied"
@@ -123,20 +150,18 @@ def test_accelerate_cannot_dispatch_the_names_of_a_stream(rows: Path) -> None:
             assert sorted(key for batch in batches for key in batch["key"]) == list(noise_pairs(ROWS))
 
 
-def test_accelerate_does_not_share_a_stream_twice(rows: Path, tmp_path: Path) -> None:
-    pytest.importorskip("accelerate")
-    for one in by_ranks("accelerate_stream", rows, tmp_path):
+def test_accelerate_does_not_share_a_stream_twice(accelerated: Loops) -> None:
+    for one in accelerated["accelerate_stream"]:
         assert "accelerate would share out again what StreamedPairs shares out itself" in one["error"]
-    found = by_ranks("accelerate_stream_as_told", rows, tmp_path)
+    found = accelerated["accelerate_stream_as_told"]
     seen = Counter(key for one in found for batch in one["keys"] for key in batch)
     assert sorted(seen) == list(noise_pairs(ROWS))
     assert len({len(one["keys"]) for one in found}) == 1
 
 
-@pytest.mark.parametrize("ranks", [1, 2])
-def test_lightning_takes_a_loader(data: PairedDataset, prepared: Path, tmp_path: Path, ranks: int) -> None:
+def test_lightning_takes_a_loader(data: PairedDataset, prepared: Path, tmp_path: Path) -> None:
     pytest.importorskip("lightning")
-    found = by_ranks("lightning", prepared, tmp_path, ranks)
+    found = by_ranks(tmp_path, lightning=prepared)["lightning"]
     epochs = alone(data, 3)
     for number in range(3):
         assert in_turn([one["epochs"][number] for one in found]) == epochs[number]
