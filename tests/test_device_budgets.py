@@ -6,6 +6,8 @@ are its own; the others round to levels what has them already.
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from typing import NamedTuple
 
 import pytest
@@ -55,6 +57,34 @@ def test_a_batch_takes_no_more_than_it_did(name: str, device: Emulated) -> None:
     assert device.waits == []
     assert device.counts["launches of float64"] == 0
     assert all(one <= limit for one, limit in zip(found, BUDGETS[name], strict=True)), found
+
+
+FIRST = """
+import sys, torch
+from srdata.catalog import Shelf, names
+from srdata.common.tensors.device_copies import wanted
+from srdata.common.tensors.shapes_alone import ShapesAlone
+from srdata.degrade.chain import load_device_chain
+from srdata.errors import RecipeError
+
+for name in names(Shelf.DEGRADATIONS):
+    try:
+        chain = load_device_chain(name)
+    except RecipeError:
+        continue
+    hr, keys = torch.empty(4, 3, 96, 96, device="meta"), ["a", "b", "c", "d"]
+    with wanted(), ShapesAlone():
+        for seed in range(3):
+            chain.pair(hr, chain.sample_batch(keys, seed, 0, group=4), (chain.scales or (4,))[0])
+    assert "sympy" not in sys.modules, name
+"""
+
+
+@pytest.mark.slow
+def test_reading_the_first_batch_brings_no_algebra_in() -> None:
+    """Which takes a second or more, and is what torch imports for some shapes."""
+    done = subprocess.run([sys.executable, "-c", FIRST], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
 
 
 def counted(device: Emulated) -> Budget:
