@@ -1,7 +1,8 @@
 """Going over tensors without contents at once: only their shapes matter.
 
-torch computes shapes on its device "meta" too, but takes up to milliseconds for an operation, in Python. Here
-the commonest operations are told their shape in a few microseconds; all others are left to torch.
+torch computes shapes on its device "meta" too, but takes up to milliseconds for an operation, in Python, and
+half a second or more for the first of some, which imports sympy. Here the commonest operations are told their
+shape in a few microseconds; all others are left to torch.
 """
 
 from __future__ import annotations
@@ -22,7 +23,7 @@ class ShapesAlone(TorchFunctionMode):
     def __torch_function__(self, function: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         name, kwargs = function.__name__, kwargs or {}
         rule = _itself if name.endswith("_") and not name.endswith("__") else _RULES.get(name)
-        found = rule(name, args, kwargs) if rule and args and _is_meta(args[0]) else None
+        found = rule(name, args, kwargs) if rule and args and _is_meta(args[name == "einsum"]) else None
         return function(*args, **kwargs) if found is None else found
 
 
@@ -64,6 +65,33 @@ def _interpolated(name: str, args: Any, kwargs: Any) -> Tensor | None:
     return torch.empty((*image.shape[:2], *size), dtype=image.dtype, device=META)
 
 
+def _bordered(name: str, args: Any, kwargs: Any) -> Tensor:
+    image, border = args[:2]
+    shape = list(image.shape)
+    for axis, (before, after) in enumerate(zip(border[::2], border[1::2], strict=True), 1):
+        shape[-axis] += before + after
+    return torch.empty(shape, dtype=image.dtype, device=META)
+
+
+def _pooled(name: str, args: Any, kwargs: Any) -> Tensor | None:
+    """Means of cells that do not overlap."""
+    if len(args) != 2 or kwargs:
+        return None
+    image, cell = args
+    down, across = (cell, cell) if isinstance(cell, int) else cell
+    shape = (*image.shape[:-2], image.shape[-2] // down, image.shape[-1] // across)
+    return torch.empty(shape, dtype=image.dtype, device=META)
+
+
+def _summed(name: str, args: Any, kwargs: Any) -> Tensor | None:
+    """Along one axis, from the left, which goes."""
+    if len(args) != 2 or kwargs or not isinstance(args[1], int) or args[1] < 0:
+        return None
+    whole, axis = args
+    dtype = whole.dtype if whole.dtype.is_floating_point else torch.int64
+    return torch.empty((*whole.shape[:axis], *whole.shape[axis + 1 :]), dtype=dtype, device=META)
+
+
 def _product(name: str, args: Any, kwargs: Any) -> Tensor | None:
     """Matrices of the last two axes, one after the other."""
     one, other = reversed(args) if name == "__rmatmul__" else args
@@ -71,6 +99,17 @@ def _product(name: str, args: Any, kwargs: Any) -> Tensor | None:
         return None
     batch = _broadcast([tuple(one.shape[:-2]), tuple(other.shape[:-2])])
     return torch.empty((*batch, one.shape[-2], other.shape[-1]), dtype=one.dtype, device=META)
+
+
+def _by_letters(name: str, args: Any, kwargs: Any) -> Tensor | None:
+    equation, *tensors = args
+    given, arrow, wanted = equation.replace(" ", "").partition("->")
+    if "." in equation or not arrow:
+        return None
+    sides: dict[str, int] = {}
+    for letters, tensor in zip(given.split(","), tensors, strict=True):
+        sides.update(zip(letters, tensor.shape, strict=True))
+    return torch.empty([sides[letter] for letter in wanted], dtype=tensors[0].dtype, device=META)
 
 
 def _added_product(name: str, args: Any, kwargs: Any) -> Tensor | None:
@@ -90,11 +129,11 @@ def _indexed(name: str, args: Any, kwargs: Any) -> Tensor | None:
     """Places along one axis; others are left to torch."""
     whole, key = args
     *before, places = key if isinstance(key, tuple) else (key,)
-    one_axis = isinstance(places, Tensor) and places.ndim == 1 and places.dtype == torch.int64
+    one_axis = isinstance(places, Tensor) and places.dtype == torch.int64
     if not one_axis or any(not isinstance(other, slice) or other != slice(None) for other in before):
         return None
     axis = len(before)
-    shape = (*whole.shape[:axis], len(places), *whole.shape[axis + 1 :])
+    shape = (*whole.shape[:axis], *places.shape, *whole.shape[axis + 1 :])
     return torch.empty(shape, dtype=whole.dtype, device=META)
 
 
@@ -102,6 +141,10 @@ def _selected(name: str, args: Any, kwargs: Any) -> Tensor:
     whole, axis, places = args
     shape = (*whole.shape[:axis], len(places), *whole.shape[axis + 1 :])
     return torch.empty(shape, dtype=whole.dtype, device=META)
+
+
+def _searched(name: str, args: Any, kwargs: Any) -> Tensor:
+    return torch.empty(args[1].shape, dtype=torch.int64, device=META)
 
 
 def _median(name: str, args: Any, kwargs: Any) -> Any:
@@ -137,6 +180,7 @@ _RULES: dict[str, Rule] = {
     for form in ("{}", "__{}__", "__r{}__", "__i{}__")
 } | {
     "index_copy": _itself,
+    "einsum": _by_letters,
     "matmul": _product,
     "__matmul__": _product,
     "__rmatmul__": _product,
@@ -144,6 +188,13 @@ _RULES: dict[str, Rule] = {
     "baddbmm": _added_product,
     "conv2d": _convolved,
     "interpolate": _interpolated,
+    "upsample_bilinear2d": _interpolated,
+    "upsample_bicubic2d": _interpolated,
+    "pad": _bordered,
+    "avg_pool2d": _pooled,
+    "sum": _summed,
+    "searchsorted": _searched,
+    "empty_like": _itself,
     "__getitem__": _indexed,
     "index_select": _selected,
     "cat": _joined,
