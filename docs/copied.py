@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 from pathlib import Path
 
+from docs.notebooks import NOTEBOOKS, as_page
 from docs.plots import with_plots
 
 ROOT = Path(__file__).parents[1]
@@ -20,6 +22,7 @@ COPIED = {  # and where each is on the site
     RESULTS: FOLDER / "results.md",
     ROOT / "benchmarks" / "README.md": FOLDER / "measuring.md",
 }
+SHOWN = {path: FOLDER / f"{path.stem}.md" for path in NOTEBOOKS}
 _LINK = re.compile(r"\[([^\]\[]+)\]\(((?!https?:|mailto:|#)[^)\s#]+)(#[^)\s]*)?\)")
 
 
@@ -30,6 +33,8 @@ def write_copies() -> None:
         copy = FOLDER / "readme.txt" if page == INDEX else page
         text = linked(source.read_text(), source, page)
         copy.write_text(with_plots(text) if source == RESULTS else text)
+    for path, page in SHOWN.items():
+        page.write_text(as_page(json.loads(path.read_text()), page.with_suffix("")))
 
 
 def linked(text: str, source: Path, page: Path) -> str:
@@ -39,7 +44,7 @@ def linked(text: str, source: Path, page: Path) -> str:
         target = (source.parent / found[2]).resolve()
         if target.is_dir():
             return found[1]
-        there = os.path.relpath(COPIED.get(target, target), page.parent)
+        there = os.path.relpath((COPIED | SHOWN).get(target, target), page.parent)
         return f"[{found[1]}]({there}{found[3] or ''})"
 
     return _LINK.sub(link, text)

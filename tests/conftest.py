@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import functools
 import os
+import shutil
 import subprocess
+import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -22,7 +24,16 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 def busy(seconds: float) -> float:
     """So many seconds of a machine at rest, on this one as busy as it is: other tests run beside this."""
-    return seconds * (1 + os.getloadavg()[0] / (os.cpu_count() or 1))
+    load = os.getloadavg()[0] if hasattr(os, "getloadavg") else 0  # which Windows has not
+    return seconds * (1 + load / (os.cpu_count() or 1))
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Skip elsewhere what only Linux has; what Windows does instead is modelled in tests/windows_like."""
+    if sys.platform != "linux":
+        for item in items:
+            if item.get_closest_marker("linux"):
+                item.add_marker(pytest.mark.skip(reason="needs Linux"))
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -105,6 +116,8 @@ def small_device(tmp_path: Path) -> Iterator[Path]:
     """A file system of 3 MB; skips where none can be mounted."""
     folder = tmp_path / "device"
     folder.mkdir()
+    if shutil.which("mount") is None:
+        pytest.skip("cannot mount a small file system here")
     mounted = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=3m", "tmpfs", folder], capture_output=True)
     if mounted.returncode:
         pytest.skip("cannot mount a small file system here")

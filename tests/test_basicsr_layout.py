@@ -138,6 +138,7 @@ def test_a_key_that_stands_twice_and_a_wrong_name_are_refused(tmp_path: Path) ->
         BasicsrWriter(tmp_path / "a")
 
 
+@pytest.mark.linux
 def test_a_full_device_leaves_the_old_folder(tmp_path: Path) -> None:
     script = f"""
 import resource, sys

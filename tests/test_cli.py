@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-import fcntl
 import json
 import os
-import pty
 import re
 import shutil
 import struct
 import subprocess
 import sys
-import termios
 from pathlib import Path
 
 import click
@@ -54,8 +51,13 @@ def test_prepare_prints_where_the_set_is(tmp_path: Path, capsys: pytest.CaptureF
     assert (tmp_path / "sample-x2x4-folder/sample_train_LR_bicubic/X4/coffeex4.png").is_file()
 
 
+@pytest.mark.linux
 def test_a_bar_is_drawn_on_a_terminal(tmp_path: Path) -> None:
     """Within a real pseudo-terminal."""
+    import fcntl
+    import pty
+    import termios
+
     main, terminal = pty.openpty()
     fcntl.ioctl(terminal, termios.TIOCSWINSZ, struct.pack("4H", 24, 100, 0, 0))
     command = [sys.executable, "-m", "srdata", "prepare", "sample", "--scale", "4", "--root", str(tmp_path)]

@@ -112,6 +112,7 @@ def on_dask(cluster: Any, recipe: Path) -> subprocess.Popen[str]:
     return command(recipe.parent, *words, DASK_SCHEDULER_ADDRESS=cluster.scheduler_address)
 
 
+@pytest.mark.linux
 def test_dask_by_its_own_configuration_with_a_root_that_is_relative(
     cluster: Any, pictures: Path, laptop: Path, tmp_path: Path
 ) -> None:
@@ -133,6 +134,7 @@ def test_the_address_of_dask_is_spelled_either_way(
     assert same(built.path, laptop)
 
 
+@pytest.mark.linux
 def test_a_dask_worker_that_is_killed_in_the_middle_changes_nothing(
     cluster: Any, pictures: Path, laptop: Path, tmp_path: Path
 ) -> None:
@@ -144,6 +146,7 @@ def test_a_dask_worker_that_is_killed_in_the_middle_changes_nothing(
     assert same(tmp_path / "out/set", laptop)
 
 
+@pytest.mark.linux
 def test_a_scheduler_that_does_not_answer_is_one_clear_line(pictures: Path, tmp_path: Path) -> None:
     words = ("prepare", recipe_file(pictures, tmp_path), "--backend", "dask", "--root", "out")
     here = {"DASK_SCHEDULER_ADDRESS": "tcp://127.0.0.1:9", "DASK_DISTRIBUTED__COMM__TIMEOUTS__CONNECT": "1s"}
@@ -163,6 +166,7 @@ def ray_workers(folder: Path) -> Iterator[int]:
                 yield int(process.name)
 
 
+@pytest.mark.linux
 def test_ray_whose_worker_is_killed_in_the_middle(pictures: Path, laptop: Path, tmp_path: Path) -> None:
     pytest.importorskip("ray")
     words = ("prepare", recipe_file(pictures, tmp_path), "--backend", "ray", "--jobs", 2)
@@ -180,6 +184,7 @@ def planned(recipe: Recipe, root: Path, **options: Any) -> Path:
     return root / "plan.parquet"
 
 
+@pytest.mark.linux
 def test_parts_in_processes_of_their_own_that_die_and_are_run_again(
     recipe: Recipe, laptop: Path, tmp_path: Path
 ) -> None:
@@ -339,6 +344,7 @@ def test_what_is_no_plan_is_refused(tmp_path: Path, laptop: Path, damage: bytes 
             act()
 
 
+@pytest.mark.linux
 def test_the_script_for_slurm_makes_the_parts(recipe: Recipe, laptop: Path, tmp_path: Path) -> None:
     """The line of docs/clusters.md, with the variables that Slurm gives the jobs of an array."""
     planned(recipe, tmp_path)

@@ -223,6 +223,7 @@ classify(sys.argv[1], jobs=1)
 """
 
 
+@pytest.mark.linux
 @pytest.mark.parametrize(
     ("room", "module", "name", "left"),
     [

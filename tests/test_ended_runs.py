@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import errno
-import fcntl
 import functools
 import os
 import random
@@ -34,6 +33,8 @@ from srdata.publishing import publish
 from srdata.recipes.set_recipe import Recipe, Store
 from srdata.scale import Scale
 from srdata.store.set_json import read_set
+
+pytestmark = pytest.mark.linux
 
 LAYOUTS = ["folder", "lmdb", "basicsr"]
 ENDS = [signal.SIGTERM, signal.SIGKILL, signal.SIGINT, signal.SIGHUP]
@@ -271,7 +272,7 @@ def test_where_there_are_no_locks_prepare_and_doctor_say_so_and_go_on(
     def flock(handle: int, how: int) -> None:
         raise OSError(error, os.strerror(error))
 
-    monkeypatch.setattr(fcntl, "flock", flock)
+    monkeypatch.setattr("fcntl.flock", flock)
     assert run_line([*line, str(tmp_path / "without")]) == 0
     assert "has no working file locks" in (said := capsys.readouterr().err)
     assert "let one run at a time write there" in said

@@ -96,6 +96,7 @@ def bicubic_psnr(folder: Path) -> float:
     return sum(found) / len(found)
 
 
+@pytest.mark.linux
 def test_a_run_that_was_killed_ends_with_the_weights_of_one_that_was_not(
     trained: tuple[str, Path], few: Path
 ) -> None:

@@ -209,6 +209,7 @@ except SrdataError as error:
 """
 
 
+@pytest.mark.linux
 @pytest.mark.parametrize("form", ["basicsr", "folder", "webdataset", "hdf5"])
 def test_a_full_device_leaves_nothing(prepared: Path, tmp_path: Path, form: str) -> None:
     command = [sys.executable, "-c", FULL, prepared, form, tmp_path / "out"]

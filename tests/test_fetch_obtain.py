@@ -224,6 +224,7 @@ def child(found: Manifest, root: Path) -> subprocess.Popen[bytes]:
         return subprocess.Popen([sys.executable, "-c", CHILD, str(root)], stdin=text)
 
 
+@pytest.mark.linux
 def test_another_process_goes_on_where_one_was_killed(server: Loopback, tmp_path: Path) -> None:
     server.next("hr.zip", slow(0.05, 16 << 10))
     process = child(manifest(server, "hr.zip"), tmp_path)
@@ -251,6 +252,7 @@ def test_two_processes_fetching_one_file_do_no_harm(server: Loopback, tmp_path: 
     assert len(server.asked("hr.zip")) == 1, "the second waited for the first"
 
 
+@pytest.mark.linux
 def test_two_processes_without_locks_do_no_harm(
     server: Loopback, photos: dict[str, bytes], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -13,6 +13,8 @@ from srdata.errors import StoreError
 from srdata.store.set_json import read_set
 from tests.storing import plan_of, write_small_set
 
+pytestmark = pytest.mark.linux
+
 Event = tuple[str, Path]
 
 

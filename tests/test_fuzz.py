@@ -43,6 +43,8 @@ from srdata.images import decode_image, encode_png, probe
 from srdata.metrics.mos import mean_opinions
 from srdata.recipes.set_recipe import read_set_recipe
 
+pytestmark = pytest.mark.linux
+
 REPOSITORY = Path(__file__).parents[1]
 PIXELS = np.random.default_rng(0).integers(0, 255, (24, 24, 3), np.uint8)
 SMALL = np.ascontiguousarray(PIXELS[::2, ::2])

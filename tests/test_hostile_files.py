@@ -32,6 +32,8 @@ from srdata.hub.address import HubName
 from srdata.hub.repository import Repository, card_in
 from srdata.images import encode_png
 
+pytestmark = pytest.mark.linux
+
 PIXELS = np.random.default_rng(0).integers(0, 255, (32, 32, 3), np.uint8)
 SMALL = np.ascontiguousarray(PIXELS[::2, ::2])
 PNG = encode_png(PIXELS)

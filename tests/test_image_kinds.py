@@ -555,6 +555,7 @@ print(peak() - before)
 """
 
 
+@pytest.mark.linux
 @pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="the kernel tells no peak of memory")
 @pytest.mark.parametrize(("kind", "most"), [("deep", 12.5), ("RGBA", 8), ("grey", 5), ("turned", 12.5)])
 def test_a_large_image_takes_little_more_than_its_samples_and_the_result(

@@ -102,6 +102,7 @@ def made(root: Path) -> list[list[str]]:
     return [line.split() for line in file.read_text().splitlines()] if file.exists() else []
 
 
+@pytest.mark.linux
 @pytest.mark.parametrize("layout", ["lmdb", "folder"])
 def test_a_set_of_one_shard_is_made_by_all_processes_to_the_same_bytes(
     pictures: Path, tmp_path: Path, layout: str
@@ -118,6 +119,7 @@ def test_a_set_of_one_shard_is_made_by_all_processes_to_the_same_bytes(
     assert len([name for name in whole.content.files if name.endswith(".lmdb")]) == (layout == "lmdb")
 
 
+@pytest.mark.linux
 @pytest.mark.parametrize("end", [signal.SIGINT, signal.SIGKILL])
 @pytest.mark.parametrize("layout", ["lmdb", "folder"])
 def test_a_run_that_is_ended_loses_the_images_in_flight_at_most(

@@ -100,6 +100,7 @@ class Deadly(Sequential):
         return super().places(seed, epoch, positions, items)
 
 
+@pytest.mark.linux
 def test_a_killed_worker_process_is_no_hang(folder: Path) -> None:
     loader = Loader(
         PairedDataset(folder, patch_size=48), 4, order=Deadly(9), workers=1, kind="process", ahead=1

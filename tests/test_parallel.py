@@ -47,6 +47,7 @@ def take_all_memory(folder: Path) -> int:
     return 1
 
 
+@pytest.mark.linux
 def test_a_worker_that_is_ended_asks_for_fewer_which_works(tmp_path: Path) -> None:
     with pytest.raises(SrdataError, match=r"ended from outside.* again with fewer --jobs"):
         list(in_order(take_all_memory, [tmp_path] * 3, jobs=2))

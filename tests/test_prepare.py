@@ -136,6 +136,7 @@ if __name__ == "__main__":
 """
 
 
+@pytest.mark.linux
 @pytest.mark.parametrize("layout", ["lmdb", "folder", "basicsr"])
 def test_killed_at_any_point_it_resumes_to_the_same_bytes(
     pictures: Path, tmp_path: Path, layout: str
@@ -183,6 +184,7 @@ def test_resuming_does_not_make_again_what_is_sealed(
     assert made == ["0003", "0004"], "only the images of the missing shard"
 
 
+@pytest.mark.linux
 def test_two_processes_on_one_target_do_no_harm(pictures: Path, tmp_path: Path) -> None:
     whole = prepare(small_shards(pictures), root=tmp_path / "whole", jobs=1)
     both = [child(PREPARE, pictures, tmp_path / "both", "lmdb", 1) for _ in range(2)]
@@ -193,6 +195,7 @@ def test_two_processes_on_one_target_do_no_harm(pictures: Path, tmp_path: Path) 
     assert {path: entry.sha256 for path, entry in found.files.items()} == digests(whole)
 
 
+@pytest.mark.linux
 def test_two_processes_whose_locks_do_not_work_do_no_harm(pictures: Path, tmp_path: Path) -> None:
     whole = prepare(small_shards(pictures), root=tmp_path / "whole", jobs=1)
     unlocked = PREPARE.replace("import sys\n", "import fcntl, sys\nfcntl.flock = lambda *_: None\n", 1)
@@ -203,6 +206,7 @@ def test_two_processes_whose_locks_do_not_work_do_no_harm(pictures: Path, tmp_pa
     assert digests(again) == digests(whole)
 
 
+@pytest.mark.linux
 def test_interrupt_stops_within_two_seconds(pictures: Path, tmp_path: Path) -> None:
     many = tmp_path / "many"
     for copy in range(20):
@@ -354,6 +358,7 @@ def test_same_names_in_two_folders_stay_apart(pictures: Path, tmp_path: Path) ->
         prepare(tmp_path / "photos", scale=2, lmdb=True, root=tmp_path / "out", jobs=1)
 
 
+@pytest.mark.linux
 def test_a_read_only_target_is_an_error_at_once(pictures: Path, tmp_path: Path) -> None:
     if os.geteuid() == 0:
         target = Path("/proc/srdata")  # where even root cannot make a folder
@@ -372,6 +377,7 @@ FULL = PREPARE.replace(
 )
 
 
+@pytest.mark.linux
 def test_a_full_disk_loses_nothing_that_is_sealed(pictures: Path, tmp_path: Path) -> None:
     """A limit on the size of files stands for the full device: the system reports it in the same place."""
     process = child(FULL, pictures, tmp_path, "lmdb", 1)
@@ -398,6 +404,7 @@ def test_plan_names_target_terms_windows_and_bytes(pictures: Path, tmp_path: Pat
     assert not list(tmp_path.iterdir()), "a plan writes nothing"
 
 
+@pytest.mark.linux
 def test_memory_does_not_grow_with_the_number_of_images(pictures: Path, tmp_path: Path) -> None:
     measure = PREPARE + "    import resource; print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)\n"
     peaks = []

@@ -470,6 +470,7 @@ def test_no_token_no_upload(
         publish(prepared, to=NAME, i_have_the_rights=True)
 
 
+@pytest.mark.linux
 def test_an_interrupted_upload_goes_on(prepared: Path, hub: Hub, tmp_path: Path) -> None:
     settings = environment(hub, tmp_path / "home")
     arguments = command(prepared, "--form", "imagefolder")

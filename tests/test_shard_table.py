@@ -127,6 +127,7 @@ print(size, took, (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) 
 """
 
 
+@pytest.mark.linux
 def test_a_million_shards_open_in_a_fifth_of_a_second_and_50_megabytes(folder: Path) -> None:
     many = 1_000_000
     sizes = np.arange(many, dtype=np.int64)

@@ -6,7 +6,6 @@ import gc
 import multiprocessing
 import os
 import pickle
-import resource
 import shutil
 import subprocess
 import sys
@@ -171,6 +170,7 @@ def test_a_reader_works_in_child_processes(folder: Path, method: str) -> None:
     assert checksum(other) == expected
 
 
+@pytest.mark.linux
 def test_without_the_closing_before_a_fork_a_child_could_not_read(folder: Path) -> None:
     """The guard can fail: LMDB takes a file that was open before the fork for one that is open already."""
     path = str(folder / "shards" / "00000.lmdb")
@@ -185,6 +185,7 @@ def test_without_the_closing_before_a_fork_a_child_could_not_read(folder: Path) 
         assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 3
 
 
+@pytest.mark.linux
 def test_threads_read_and_fork_at_the_same_time(folder: Path) -> None:
     reader = SetReader(folder)
     expected = checksum(reader)
@@ -232,6 +233,7 @@ def open_files(folder: Path) -> int:
     return sum(file.is_relative_to(folder.resolve()) and file.suffix == ".lmdb" for file in files)
 
 
+@pytest.mark.linux
 def test_files_are_closed_when_no_reader_needs_them(folder: Path) -> None:
     one, two = SetReader(folder), SetReader(folder)
     assert open_files(folder) == 0
@@ -249,6 +251,7 @@ def test_files_are_closed_when_no_reader_needs_them(folder: Path) -> None:
     assert open_files(folder) == 0
 
 
+@pytest.mark.linux
 def test_only_so_many_files_are_open(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(lmdb_pool, "_MOST_OPEN", 2)
     reader = SetReader(folder)
@@ -257,6 +260,8 @@ def test_only_so_many_files_are_open(folder: Path, monkeypatch: pytest.MonkeyPat
     assert checksum(reader) == expected
     assert lmdb_pool._most_open() == 2
     monkeypatch.setattr(lmdb_pool, "_MOST_OPEN", 10**9)
+    import resource
+
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (64, hard))
     try:

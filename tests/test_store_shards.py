@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import fcntl
 import random
 import signal
 import subprocess
@@ -112,6 +111,7 @@ def large_record(number: int, plan: ShardPlan) -> Record:
     return make_record(facts_of(number), layers, plan.layout, CODECS[plan.codec])
 
 
+@pytest.mark.linux
 def test_a_run_killed_at_any_point_is_taken_up_again(tmp_path: Path) -> None:
     plan = plan_of()
     whole = write_shard(tmp_path / "whole" / "s.lmdb", plan, range(IMAGES)).read_bytes()
@@ -225,8 +225,9 @@ def test_a_part_that_another_run_writes_is_left_alone(tmp_path: Path) -> None:
     assert parts(path) == []
 
 
+@pytest.mark.linux
 def test_two_runs_do_no_harm_where_locks_do_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(fcntl, "flock", lambda handle, how: None)
+    monkeypatch.setattr("fcntl.flock", lambda handle, how: None)
     plan = plan_of()
     path = tmp_path / "s.lmdb"
     with ShardWriter(path, plan) as other:
@@ -301,6 +302,7 @@ def check_full(folder: Path, said: str) -> None:
         assert len(old) > 10
 
 
+@pytest.mark.linux
 def test_a_limit_on_file_size_is_a_full_device(tmp_path: Path) -> None:
     write_shard(tmp_path / "sealed.lmdb", plan_of(), range(IMAGES))
     check_full(tmp_path, run_child(FULL + WRITE, tmp_path / "s.lmdb"))
@@ -311,6 +313,7 @@ def test_a_full_device_is_said_so_and_loses_nothing(small_device: Path) -> None:
     check_full(small_device, run_child(WRITE, small_device / "s.lmdb"))
 
 
+@pytest.mark.linux
 def test_a_folder_that_cannot_be_written_is_an_error_before_any_work(tmp_path: Path) -> None:
     folder = tmp_path / "closed"
     folder.mkdir(mode=0o555)

@@ -12,6 +12,8 @@ from typing import Any
 
 import pytest
 
+pytestmark = pytest.mark.linux
+
 HERE = Path(__file__).parent / "windows_like"
 
 EVERY_MODULE = """
