@@ -94,6 +94,38 @@ class _OneImage:
 
 
 @cache
+def redux(peers: Path) -> Any:
+    """A model of traiNNer-redux with what `feed_data` needs, by its options for SPAN; its pool is off."""
+    _stand_in("torchvision")
+    _stand_in("torchvision.utils", make_grid=None)
+    _stand_in("torchvision.transforms")
+    _stand_in("torchvision.transforms.functional", rgb_to_grayscale=_grayscale)
+    for name in ("traiNNer", "traiNNer.data", "traiNNer.models", "traiNNer.utils"):
+        _stand_in(name).__path__ = [str(peers.joinpath("traiNNer-redux", *name.split(".")))]
+    utils, rng = sys.modules["traiNNer.utils"], np.random.default_rng(1)
+    utils.RNG = SimpleNamespace(get_rng=lambda: rng)  # type: ignore[attr-defined]  # a stand-in
+    utils.DiffJPEG = importlib.import_module("traiNNer.utils.diffjpeg").DiffJPEG  # type: ignore[attr-defined]
+    utils.get_root_logger = None  # type: ignore[attr-defined]
+    _stand_in("traiNNer.data.transforms", paired_random_crop=lambda gt, lq, *_: (gt, lq))
+    _stand_in("traiNNer.models.sr_model", SRModel=object)
+    _stand_in("traiNNer.utils.types", DataFeed=dict)
+    _stand_in("traiNNer.utils.redux_options", ReduxOptions=object)
+    _stand_in(
+        "traiNNer.utils.registry", MODEL_REGISTRY=SimpleNamespace(register=lambda **_: lambda kind: kind)
+    )
+    kind = importlib.import_module("traiNNer.models.realesrgan_model").RealESRGANModel
+    text = (peers / "traiNNer-redux/options/_templates/train/SPAN/SPAN_OTF_fidelity.yml").read_text()
+    options = yaml.safe_load(text)
+    options["datasets"] = {"train": SimpleNamespace(gt_size=256)}
+    model = kind.__new__(kind)
+    model.opt, model.device, model.is_train = SimpleNamespace(**options), "cpu", True
+    model.memory_format, model.otf_debug, model.batch_augment = torch.preserve_format, False, None
+    model.jpeger = utils.DiffJPEG(differentiable=False)  # type: ignore[attr-defined]  # set above
+    model._dequeue_and_enqueue = model._apply_eco = lambda: None
+    return model
+
+
+@cache
 def kair(peers: Path) -> ModuleType:
     """KAIR's `utils_blindsr`."""
     _stand_in("torchvision")

@@ -126,7 +126,7 @@ PAGES: dict[str, dict[str, Callable[[], str]]] = {
     "architecture.md": {"rooms": rooms.picture},
     "degradations.md": {"presets": presets, "ops": ops},
     "recipe-files.md": {"set keys": recipe_keys.set_keys, "paper keys": recipe_keys.paper_keys},
-    "recipes.md": {"systems": papers.systems},
+    "recipes.md": {"brought": papers.brought_sets, "systems": papers.systems},
     "augmentations.md": {"presets": augments.presets, "augmentations": augments.augmentations},
     "evaluation.md": {
         "protocols": protocols.protocols,

@@ -7,11 +7,26 @@ from typing import Any
 
 from srdata import catalog
 from srdata.catalog import Shelf
+from srdata.common.strict_yaml import check, read_yaml
 from srdata.papers import Paper, load_paper
 from srdata.papers.load import names_in
 from srdata.papers.schema import Certainty, Corpus, Data, Setting, Status
+from srdata.recipes.brought_sets import Brought
 
 _HEAD = "| recipe | trained on | patch | batch | LR | augmentations | range | status |"
+
+
+def brought_sets() -> str:
+    """A row for each data set that is brought."""
+    rows = [f"| `{name}` | {_brought_cells(name)} |" for name in catalog.names(Shelf.BROUGHT)]
+    return "\n".join(
+        ["| NAME | what it is | where it is | what FOLDER holds | SCALE |", "|---" * 5 + "|", *rows]
+    )
+
+
+def _brought_cells(name: str) -> str:
+    one = check(Brought, read_yaml(catalog.find(Shelf.BROUGHT, name)))
+    return " | ".join([one.what, one.home or "", one.folder, str(one.scale)])
 
 
 def systems() -> str:

@@ -19,6 +19,7 @@ _LABELS = {
     "DEGRADATIONS": "degradation",
     "PAPERS": "recipe of a paper",
     "FRAGMENTS": "fragment",
+    "BROUGHT": "data set that is brought",
 }
 
 
@@ -30,6 +31,7 @@ class Shelf(Enum):
     DEGRADATIONS = "recipes/degradations"
     PAPERS = "recipes/papers"
     FRAGMENTS = "recipes/papers/fragments"
+    BROUGHT = "recipes/brought"
 
     @property
     def label(self) -> str:

@@ -20,6 +20,7 @@ from srdata.fetch import have
 from srdata.fetch.manifest import Archive, Digest, ImageSet, Manifest, load_manifest
 from srdata.papers import Paper, as_text, load_paper
 from srdata.papers.load import names_in
+from srdata.recipes.brought_sets import brought, told
 from srdata.recipes.hub_commit import pinned
 from srdata.recipes.name_meaning import Kind, Meaning, meanings, paper_file, unknown
 from srdata.recipes.set_recipe import Recipe, known_recipe, read_set_recipe
@@ -81,6 +82,8 @@ def describe(name: str, *, full: bool = False) -> str:
     Of a name that stands for several things, and of a paper whose recipes differ by scale, what they are in
     short, and how to name each.
     """
+    if not meanings(name, SHOWN) and (given := brought(name)) is not None:
+        return told(name, given)
     found = _found(name)
     if len(found) > 1:
         lines = (f"  {one.exact:28} {_in_short(one)}" for one in found)

@@ -52,4 +52,5 @@ def test_shelves_are_called_what_users_call_them():
         "degradation",
         "recipe of a paper",
         "fragment",
+        "data set that is brought",
     ]

@@ -1,14 +1,14 @@
 """LR images, against those of the authors' own modules: 20 crops, 20 seeds, and a law for each statistic.
 
-Real-ESRGAN's model in BasicSR makes the others' LR too, by their option files: the code of StableSR and of
-neosr is a copy of its. Statistics of 400 images are compared by a two-sample Kolmogorov-Smirnov test.
+Real-ESRGAN's model in BasicSR makes the LR of StableSR and neosr too, by their option files: their code is a
+copy of its. Statistics of 400 images are compared by a two-sample Kolmogorov-Smirnov test.
 """
 
 from __future__ import annotations
 
 import random
 import tomllib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -80,32 +80,74 @@ def options_of(name: str, peers: Path, of_real_esrgan: dict[str, Any]) -> dict[s
     return of_real_esrgan
 
 
-@pytest.mark.parametrize("name", ["realesrgan-x4", "stablesr", "neosr-otf"])
-def test_lr_has_the_statistics_of_the_authors(
-    name: str, peers: Path, photographs: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    degraders = pytest.importorskip("benchmarks.degraders", reason="run python -m pytest in the repository")
+Theirs = Callable[[np.ndarray], Iterator[np.ndarray]]  # LR images of an HR image, one for each seed
+
+
+def of_real_esrgan(name: str, peers: Path, degraders: Any, monkeypatch: pytest.MonkeyPatch) -> Theirs:
+    """Real-ESRGAN's model by the options of an author; it sharpens HR where they do."""
     parts = dict(degraders.real_esrgan(peers))
     parts["options"] = options_of(name, peers, parts["options"])
     monkeypatch.setattr(parts["model"], "paired_random_crop", lambda hr, lr, *_: (hr, lr))
-    model, chain = degraders.synthesizer(parts), load_chain(f"{name}-authors")
-    random.seed(1)
-    np.random.seed(1)  # noqa: NPY002  # the peers draw from numpy's global generator
-    torch.manual_seed(1)
-    sharpen = model.usm_sharpener if chain.hr else lambda image: image
-    found: dict[str, tuple[list[float], list[float]]] = {}
-    for number, hr in enumerate(crops(photographs)):
-        gt = torch.from_numpy(hr).permute(2, 0, 1)[None].float() / 255
+    model = degraders.synthesizer(parts)
+    sharpen = model.usm_sharpener if load_chain(f"{name}-authors").hr else lambda image: image
+
+    def degraded(hr: np.ndarray) -> Iterator[np.ndarray]:
+        gt = tensor(hr)
         sharpened = sharpen(gt)
-        model.usm_sharpener = lambda _, sharpened=sharpened: sharpened
+        model.usm_sharpener = lambda _: sharpened
         kernels = degraders.kernels_of(parts, hr.astype(np.float32) / 255, SEEDS)
         for seed in range(SEEDS):
             drawn = {key: kernels[key][seed : seed + 1] for key in ("kernel1", "kernel2", "sinc_kernel")}
             model.feed_data({"gt": gt, **drawn})
-            theirs = (model.lq[0].permute(1, 2, 0).numpy() * 255).round().astype(np.uint8)
+            yield levels(model.lq)
+
+    return degraded
+
+
+def of_redux(_: str, peers: Path, degraders: Any, monkeypatch: pytest.MonkeyPatch) -> Theirs:
+    """The model of traiNNer-redux by its options for SPAN, whose kernels change nothing."""
+    model, same = degraders.redux(peers), torch.zeros(1, 21, 21)
+    same[:, 10, 10] = 1
+
+    def degraded(hr: np.ndarray) -> Iterator[np.ndarray]:
+        for _ in range(SEEDS):
+            model.feed_data({"gt": tensor(hr), **dict.fromkeys(("kernel1", "kernel2", "sinc_kernel"), same)})
+            yield levels(model.lq)
+
+    return degraded
+
+
+def tensor(image: np.ndarray) -> torch.Tensor:
+    return torch.from_numpy(image).permute(2, 0, 1)[None].float() / 255
+
+
+def levels(batch: torch.Tensor) -> np.ndarray:
+    return (batch[0].permute(1, 2, 0).numpy() * 255).round().astype(np.uint8)
+
+
+PEERS = {
+    "realesrgan-x4": of_real_esrgan,
+    "stablesr": of_real_esrgan,
+    "neosr-otf": of_real_esrgan,
+    "redux-otf": of_redux,
+}
+
+
+@pytest.mark.parametrize("name", PEERS)
+def test_lr_has_the_statistics_of_the_authors(
+    name: str, peers: Path, photographs: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    degraders = pytest.importorskip("benchmarks.degraders", reason="run python -m pytest in the repository")
+    theirs, chain = PEERS[name](name, peers, degraders, monkeypatch), load_chain(f"{name}-authors")
+    random.seed(1)
+    np.random.seed(1)  # noqa: NPY002  # the peers draw from numpy's global generator
+    torch.manual_seed(1)
+    found: dict[str, tuple[list[float], list[float]]] = {}
+    for number, hr in enumerate(crops(photographs)):
+        for seed, lr in enumerate(theirs(hr)):
             ours = chain.pair_image(hr, chain.sample("statistics", number, seed), 4).lr
-            for side, lr in enumerate((theirs, ours)):
-                for key, value in statistics(lr, hr):
+            for side, image in enumerate((lr, ours)):
+                for key, value in statistics(image, hr):
                     found.setdefault(key, ([], []))[side].append(value)
     values = {key: float(stats.ks_2samp(*sides).pvalue) for key, sides in found.items()}
     assert min(values.values()) >= SURE / len(values), values

@@ -23,7 +23,7 @@ from pydantic import BaseModel
 
 from srdata import PairedDataset, catalog, imresize, prepare
 from srdata.catalog import Shelf
-from srdata.cli import cli
+from srdata.cli import cli, run
 from srdata.data.loading.multi_loader import Alternating
 from srdata.describe import describe, describe_json, overview
 from srdata.difficulty import classify
@@ -406,10 +406,32 @@ def test_a_set_that_is_missing_is_told_with_its_command(tmp_path: Path) -> None:
         load_paper("rcan-bd-x3").loader(tmp_path)
     with pytest.raises(UsageError, match="srdata prepare FOLDER/t91 --scale 2 --lmdb --copies lapsrn"):
         load_paper("lapsrn-x2").loader(tmp_path)
-    with pytest.raises(UsageError, match=f"put pairs in {tmp_path}/lol/HR and {tmp_path}/lol/LR_low/X1"):
+    with pytest.raises(UsageError, match=f"prepare FOLDER --scale 1 --lmdb --name lol --root {tmp_path}"):
         load_paper("ramit-lowlight").loader(tmp_path)
     with pytest.raises(UsageError, match="give it as image="):
         load_paper("zssr-ideal").loader(tmp_path)
+
+
+def test_what_is_brought_is_found_by_recipes(
+    photographs: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """GoPro as its archive lies, by the command that is told."""
+    for side in ("target", "input"):
+        for name in BIG:
+            write_png(tmp_path / f"GOPR/{side}/{name}.png", read_image(photographs / name)[:512, :512])
+    assert run(["prepare", "gopro", "--root", str(tmp_path)]) == 2
+    told = re.search("`srdata (prepare FOLDER .*)`", capsys.readouterr().err)
+    assert told is not None
+    ask = told[1].replace("FOLDER", str(tmp_path / "GOPR")).split()
+    assert run([*ask, "--root", str(tmp_path / "data"), "--jobs", "1"]) == 0
+    loader = load_paper("nafnet-gopro").loader(tmp_path / "data", batch_size=2, workers=0)
+    assert next(iter(loader)).hr.shape == (2, 3, 256, 256)
+    assert told[1] in describe("gopro")
+
+
+def test_all_that_recipes_read_is_known_or_brought() -> None:
+    read = {need.corpus for name in NAMES for need in needs(load_paper(name).stages)}
+    assert read - {*catalog.names(Shelf.RECIPES), *catalog.names(Shelf.BROUGHT)} == set()
 
 
 def test_a_set_of_another_degradation_is_not_taken(corpora: Corpora, tmp_path: Path) -> None:
@@ -636,17 +658,6 @@ def test_the_page_names_the_recipes_that_give_each_tensor() -> None:
     }
     assert told.pop("lr") == told.pop("hr") == {"all"}
     assert told == stated
-
-
-def test_the_page_says_where_images_go_that_one_has_to_bring() -> None:
-    section = PAGE.partition("## Images you bring")[2].partition("## ")[0]
-    rows = re.findall(r"^\| ((?:`[\w-]+`(?:, )?)+) \|", section, re.MULTILINE)
-    told = {name for row in rows for name in re.findall(r"[\w-]+", row)}
-    asked = {need for name in NAMES for need in needs(load_paper(name).stages) if not need.known}
-    assert told >= {need.corpus for need in asked}
-    for need in asked:
-        if need.track not in ("bicubic",):
-            assert f"LR_{need.track}/X1" in section, need
 
 
 def given(stage: Stage) -> Iterator[str]:
@@ -890,7 +901,7 @@ def test_prepare_takes_the_name_of_a_paper(tmp_path: Path) -> None:
     )
     assert "leave --copies out" in told("arm-x4", "--copies", "classsr")
     assert "leave --from, --split out" in told("hat-x4", "--from", str(tmp_path), "--split", "train")
-    assert f"to do: put pairs in {tmp_path}/rain13k/HR" in told("ramit-derain", "--lmdb")
+    assert "to do: srdata prepare FOLDER --scale 1 --lmdb --name rain13k" in told("ramit-derain", "--lmdb")
 
 
 DIV2K = """

@@ -10,8 +10,10 @@ from typing import Any, NamedTuple
 from srdata import catalog
 from srdata.catalog import Shelf
 from srdata.degrade.chain import load_chain
+from srdata.discovery.found_parts import GIVEN
 from srdata.errors import UsageError
 from srdata.papers.schema import Corpus, Setting, StageSettings
+from srdata.recipes.brought_sets import brought
 from srdata.recipes.multiscale_copies import COPIES, Named
 from srdata.recipes.set_recipe import PUBLISHED, known_recipe
 from srdata.scale import Scale
@@ -37,12 +39,13 @@ class Need(NamedTuple):
 
     def how(self, root: str | Path = "data") -> str:
         """How to get it below `root`."""
-        known = self.known
+        known, where = self.known, shlex.quote(str(root))
         if not known and self.track != "bicubic":
-            return (
+            given = brought(self.corpus)
+            pairs = (
                 f"put pairs in {root}/{self.corpus}/HR and {root}/{self.corpus}/LR_{self.track}/X{self.scale}"
             )
-        where = shlex.quote(str(root))
+            return f"{given.command(self.corpus)} --root {where}" if given else pairs
         source = self.corpus if known else f"FOLDER/{self.corpus}"
         plain = self.degradation in (None, "bicubic")
         degradation = "" if plain else f" --degradation {self.degradation}"
@@ -103,7 +106,8 @@ def known_set(root: Path, need: Need) -> Path | None:
 
 def _holds(content: SetFile, need: Need) -> bool:
     recipe = content.recipe
-    if need.corpus not in (recipe.get("source"), recipe.get("name")):
+    named = (recipe.get("source"), recipe.get("name"), None if need.known else content.name)
+    if need.corpus not in named:
         return False
     if need.split not in content.counts or recipe.get("exclude"):
         return False
@@ -121,7 +125,7 @@ def _holds(content: SetFile, need: Need) -> bool:
 def _accepted(need: Need) -> Iterable[Any]:
     """The forms in which the degradation may stand in the resolved recipe of a set."""
     if isinstance(need.degradation, str) and need.degradation.startswith(PUBLISHED):
-        return [need.degradation]
+        return [need.degradation] if need.known else [need.degradation, f"{PUBLISHED}{GIVEN}"]
     accepted = [load_chain(need.degradation).resolved()]
     if need.corpus in catalog.names(Shelf.RECIPES):
         recipe = known_recipe(need.corpus).changed(scales=(need.scale,), degradation=need.degradation)

@@ -1,5 +1,6 @@
 """Recipes of sets: how a prepared set is made. Those of papers are in `srdata.papers`.
 
+brought_sets       data sets that srdata does not download, and what to do
 hub_commit         which commit of a data set of the Hub a recipe takes
 multiscale_copies  smaller copies of HR images, which some papers train on too
 name_meaning       what a name stands for: a recipe, a paper's, a degradation, a path, a set of the Hub

@@ -20,6 +20,7 @@ from srdata.catalog import Shelf
 from srdata.common.strict_yaml import Document, read_yaml
 from srdata.errors import UnknownNameError, UsageError, nearest
 from srdata.hub.address import is_hub_name
+from srdata.recipes.brought_sets import brought, told
 
 TEST_SETS = "benchmarks"  # stands for five data sets, each in several recipes
 _VARIANT = re.compile(r"(?P<stem>.+)-(x[0-9.]+|[a-z0-9]+)")
@@ -112,6 +113,8 @@ def unknown(name: str | Path, among: Sequence[Kind]) -> UsageError:
     """The error for a name that stands for nothing of the kinds `among`."""
     if _has_folder(str(name)):
         return UsageError(f"{name}: there is no such file or folder")
+    if (given := brought(str(name))) is not None:
+        return UsageError(told(str(name), given))
     known = [one for kind in among for one in _listed(kind)]
     known += [f"{one}-{variant}" for one in known for variant in _variant_of(str(name))]
     hint = nearest(_bare(str(name)).lower(), known)
