@@ -13,7 +13,7 @@ from srdata.errors import ImageError
 from srdata.fetch import Planned
 from srdata.fetch import plan as downloads
 from srdata.images import ImagePolicy, decode_image
-from srdata.preparation.source_items import Item, needed_sets, sample_bytes, stored_sizes
+from srdata.preparation.source_items import Item, Size, needed_sets, sample_bytes
 from srdata.recipes.set_recipe import Recipe
 from srdata.store.codecs import find_codec, kept_file
 
@@ -31,14 +31,14 @@ def download_need(planned: Iterable[Planned]) -> Need:
     return Need(sum((one.missing_bytes or 0) * (2 if one.is_archive else 1) for one in set(planned)))
 
 
-def check_set_room(items: Sequence[Item], recipe: Recipe, target: Path) -> None:
-    """Raise StorageFullError where the set has no room at `target`."""
-    check_room(target, set_need(items, recipe), "--root")
+def check_set_room(items: Sequence[Item], sizes: Sequence[Size], recipe: Recipe, target: Path) -> None:
+    """Raise StorageFullError where the set, whose HR images have these stored sizes, has no room."""
+    check_room(target, set_need(items, sizes, recipe), "--root")
 
 
-def set_need(items: Sequence[Item], recipe: Recipe) -> Need:
+def set_need(items: Sequence[Item], sizes: Sequence[Size], recipe: Recipe) -> Need:
     """What the layers of these images take in the layout and codec of a recipe."""
-    samples = sum(sample_bytes(*size, recipe) for size in stored_sizes(items, recipe))
+    samples = sum(sample_bytes(*size, recipe) for size in sizes)
     codec = recipe.store.codec if recipe.store.layout == "lmdb" else "png"
     share = partial(share_of, [item.hr for item in items], recipe.images, codec)
     if recipe.store.layout == "basicsr":  # cut out of raw shards, which stand beside until all is done

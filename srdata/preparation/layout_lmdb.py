@@ -7,7 +7,7 @@ that seals the shard takes all of that over, in the order of the images.
 from __future__ import annotations
 
 import socket
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -50,6 +50,7 @@ class ShardDone:
 
     bad: tuple[Bad, ...] = ()
     missing: tuple[Item, ...] = ()
+    part: Path | None = None  # the file that holds the others until the shard is sealed
 
 
 def layout_of(recipe: Recipe) -> BlockLayout:
@@ -95,13 +96,16 @@ def write_part(task: ShardTask, told: Told | None = None) -> ShardDone:
             except ImageError as error:
                 bad.append(Bad(item.key, str(error)))
             _tell(told, 1)
-    return ShardDone(tuple(bad))
+    return ShardDone(tuple(bad), part=part.part)
 
 
-def write_shard(task: ShardTask, most: int | None = None, told: Told | None = None) -> ShardDone:
+def write_shard(
+    task: ShardTask, most: int | None = None, told: Told | None = None, fresh: Collection[Path] = ()
+) -> ShardDone:
     """Seal a shard, of what earlier runs left and of images that are made now; then write its record.
 
-    Where more than `most` are to be made, nothing is done, and they are named.
+    Where more than `most` are to be made, nothing is done, and they are named. What `write_part` made in this
+    run is `fresh`.
     """
     _check_here(task)
     if (info := _finished(task)) is not None:
@@ -111,7 +115,7 @@ def write_shard(task: ShardTask, most: int | None = None, told: Told | None = No
     bad: list[Bad] = []
     rows: list[Row] = []
     guard = task.claim.held
-    with Salvage(task.path, task.plan, guard) as earlier:
+    with Salvage(task.path, task.plan, guard, fresh) as earlier:
         missing = tuple(item for item in task.items if item.key not in earlier.keys)
         if most is not None and len(missing) > most:
             _tell(told, len(task.items) - len(missing))
@@ -173,6 +177,8 @@ def _finished(task: ShardTask) -> ShardInfo | None:
 
 
 def _record_of(item: Item, task: ShardTask, earlier: Salvage) -> Record:
+    if (made := earlier.fresh(item.key)) is not None:
+        return made
     source = read_source(item)
     kept = earlier.get(item.key, source.sha256)
     return kept if kept is not None else _made(source, task)

@@ -29,7 +29,7 @@ from srdata.preparation.layout_folder import (
 )
 from srdata.preparation.layout_lmdb import layout_of, shard_tasks
 from srdata.preparation.planned.shard_records import ShardRecord, read_records, recorded_rows
-from srdata.preparation.source_items import Bad, Item, sample_bytes, source_size, stored_sizes
+from srdata.preparation.source_items import Bad, Item, Size, sample_bytes, source_size
 from srdata.preparation.spread_shards import images_in_piece, pieces, write_shards
 from srdata.preparation.standing_sets import Standing
 from srdata.recipes.set_recipe import Recipe
@@ -51,6 +51,7 @@ class Job:
     recipe: Recipe
     target: Path
     claim: Claim
+    sizes: Sequence[Size] = ()  # of the HR images as they are stored, where they are to be put in groups
     skip_bad: bool = False
     workers: int = -1
     backend: Backend = "loky"
@@ -59,7 +60,7 @@ class Job:
     @cached_property
     def groups(self) -> list[Sequence[Item]]:
         """The images in order, as many to a group as `images_in_group` says."""
-        many = images_in_group(Counter(stored_sizes(self.items, self.recipe)), self.recipe)
+        many = images_in_group(Counter(self.sizes), self.recipe)
         return [self.items[start : start + many] for start in range(0, len(self.items), many)]
 
     def make_shards(self, groups: Mapping[int, Sequence[Item]]) -> None:

@@ -81,7 +81,10 @@ def plan_text(recipe: Recipe, root: Path, target: Path, from_dir: Path | None = 
         lines.append(f"download  {_total(planned)}")
     if from_dir is not None or all(have(owner, one, root) for owner, one in sets):
         items = find_items(recipe, root, from_dir, found)
-        lines += [*_image_lines(recipe, items), *room_lines(target, set_need(items, recipe))]
+        lines += [
+            *_image_lines(recipe, items),
+            *room_lines(target, set_need(items, stored_sizes(items, recipe), recipe)),
+        ]
     else:
         lines += [f"images    {one.label}: {one.count or 'unknown'} of {owner.title}" for owner, one in sets]
         if recipe.copies:

@@ -178,7 +178,7 @@ def make_part(
     log(
         f"part {number}/{count}: shards {first} to {last - 1}, {len(items)} images" if groups else "no shards"
     )
-    job = Job(items, recipe, header.target, claim, header.skip_bad, jobs, backend)
+    job = Job(items, recipe, header.target, claim, (), header.skip_bad, jobs, backend)
     job.make_shards(groups)
 
 

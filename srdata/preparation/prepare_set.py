@@ -28,7 +28,7 @@ from srdata.preparation.layouts import Built, Job, build_folder, build_lmdb
 from srdata.preparation.plan import check_request, licence_text, plan_text
 from srdata.preparation.planned.plan_file import TOKEN
 from srdata.preparation.planned.shard_records import RECORDS
-from srdata.preparation.source_items import Item, find_items, found_anywhere
+from srdata.preparation.source_items import Item, Size, find_items, found_anywhere, stored_sizes
 from srdata.preparation.standing_sets import Standing, standing
 from srdata.recipes.hub_commit import pinned
 from srdata.recipes.set_recipe import NAME, PUBLISHED, HubSource, Pairs, Recipe, read_set_recipe
@@ -232,11 +232,12 @@ def make(recipe: Recipe, target: Path, how: Request, log: Log, found: Found | No
         items = items_to_prepare(recipe, how, log, found)
         log(f"{target}: {len(items)} images")
         check_scales(items, recipe)
-        check_set_room(items, recipe, target)
+        sizes = stored_sizes(items, recipe)
+        check_set_room(items, sizes, recipe, target)
         if problem := lock_problem(target):
             log(f"warning: {problem}")
         claim = claim_folder(target, ours=there is not None)
-        return _build(_job(items, recipe, claim, how, there))
+        return _build(_job(items, sizes, recipe, claim, how, there))
 
 
 def items_to_prepare(recipe: Recipe, how: Request, log: Log, found: Found | None) -> list[Item]:
@@ -250,12 +251,19 @@ def items_to_prepare(recipe: Recipe, how: Request, log: Log, found: Found | None
     return find_items(recipe, how.root, how.from_dir, found)
 
 
-def _job(items: Sequence[Item], recipe: Recipe, claim: Claim, how: Request, there: Standing | None) -> Job:
+def _job(
+    items: Sequence[Item],
+    sizes: Sequence[Size],
+    recipe: Recipe,
+    claim: Claim,
+    how: Request,
+    there: Standing | None,
+) -> Job:
     """What is to be made; on other machines the working folder is another."""
     if how.backend in CLUSTERS:
         claim = replace(claim, file=claim.file.absolute())
         items = [found_anywhere(item) for item in items]
-    return Job(items, recipe, claim.file.parent, claim, how.skip_bad, how.jobs, how.backend, there)
+    return Job(items, recipe, claim.file.parent, claim, sizes, how.skip_bad, how.jobs, how.backend, there)
 
 
 def whole_set(there: Standing | None, target: Path, log: Log) -> Prepared | None:

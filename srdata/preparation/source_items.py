@@ -28,6 +28,8 @@ from srdata.store.blocks import CHANNELS
 from srdata.store.folder_names import SPLITS
 from srdata.vocabulary import Split
 
+Size = tuple[int, int]  # height and width in pixels
+
 
 @dataclass(frozen=True, slots=True)
 class Item:
@@ -107,7 +109,7 @@ def _copies(item: Item, recipe: Recipe) -> Iterator[Item]:
             yield replace(item, key=copy_key(item.key, number), copy=copy)
 
 
-def stored_sizes(items: Iterable[Item], recipe: Recipe) -> list[tuple[int, int]]:
+def stored_sizes(items: Iterable[Item], recipe: Recipe) -> list[Size]:
     """Height and width that will be stored of each HR image, by its header; bad images have none."""
     return [(recipe.stored(height), recipe.stored(width)) for height, width in source_sizes(items)]
 

@@ -38,6 +38,7 @@ class _Open:
 
     task: ShardTask
     parts: int = 0  # still to be made
+    made: list[Path] = field(default_factory=list)  # the files of those that are
     bad: list[Bad] = field(default_factory=list)
 
 
@@ -156,5 +157,8 @@ def _then(call: _Call, done: ShardDone, size: int, told: Told | None) -> list[_C
     if call.arguments[0] is not write_part:
         return []
     shard.parts -= 1
+    shard.made += [done.part] if done.part else []
     unusable = shard.bad and not shard.task.skip_bad
-    return [] if shard.parts or unusable else [_Call(shard, (write_shard, shard.task))]
+    return (
+        [] if shard.parts or unusable else [_Call(shard, (write_shard, shard.task, None, None, shard.made))]
+    )

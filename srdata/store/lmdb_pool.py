@@ -53,14 +53,15 @@ class Lease:
         weakref.finalize(self, _pool.release, self._number).atexit = False
 
     @contextmanager
-    def reading(self, path: Path, size: int | None = None) -> Iterator[Reading]:
+    def reading(self, path: Path, size: int | None = None, *, sound: bool = False) -> Iterator[Reading]:
         """Read the LMDB file `path`, or `path`/data.mdb where `path` is a folder.
 
+        One that is known to be `sound`, as this run wrote it, is not walked through first.
         Raises CorruptRecordError when the file is missing, is no LMDB file, or has not `size` bytes.
         """
         entry = self._entries.get(path)
         if entry is None or not _pool.hold(entry):
-            entry = self._entries[path] = _pool.take(path, size, self._number)
+            entry = self._entries[path] = _pool.take(path, size, self._number, sound)
         transaction = entry.transaction()
         try:
             yield Reading(transaction.get, transaction.cursor, entry.kept, entry.keep)
@@ -112,11 +113,12 @@ class _Pool:
             entry.users += 1
         return True
 
-    def take(self, path: Path, size: int | None, lease: int) -> _Entry:
+    def take(self, path: Path, size: int | None, lease: int, sound: bool) -> _Entry:
         """Open the file unless it is open already, and count one more user."""
         file = path / "data.mdb" if path.is_dir() else path
         found = _stat(file, size)
-        self._walk(file, found)
+        if not sound:
+            self._walk(file, found)
         with self._changed:
             self._changed.wait_for(lambda: not self._forking)
             identity = (found.st_dev, found.st_ino)

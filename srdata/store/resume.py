@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import AbstractContextManager, nullcontext, suppress
 from pathlib import Path
 
@@ -22,12 +22,15 @@ class Salvage(AbstractContextManager["Salvage"]):
 
     A record is good when it was made by the same plan from a source file of the same bytes, and the hash of
     each of its blocks is right. Part files that another process is writing are left alone; those that hold
-    nothing of use are deleted at once.
+    nothing of use are deleted at once. Those that are `fresh`, made by this run, are not walked through.
     """
 
-    def __init__(self, path: Path, plan: ShardPlan, guard: Guard = nullcontext) -> None:
+    def __init__(
+        self, path: Path, plan: ShardPlan, guard: Guard = nullcontext, fresh: Collection[Path] = ()
+    ) -> None:
         self._plan = plan
         self._guard = guard
+        self._fresh = frozenset(fresh)
         self._lease = Lease()
         self._leftovers: dict[Path, int] = {}  # path → the handle of its lock
         self._places: dict[_Name, tuple[Path, int]] = {}  # → file and number in it
@@ -41,6 +44,7 @@ class Salvage(AbstractContextManager["Salvage"]):
             self._places |= new
             if not new and file in self._leftovers:
                 self._delete(file)
+        self._made = {key: sha256 for (key, sha256), (file, _) in self._places.items() if file in self._fresh}
 
     def __len__(self) -> int:
         return len(self._places)
@@ -55,8 +59,13 @@ class Salvage(AbstractContextManager["Salvage"]):
         if (key, source_sha256) not in self._places:
             return None
         path, number = self._places[key, source_sha256]
-        with self._lease.reading(path) as shard:
+        with self._reading(path) as shard:
             return _read_record(shard, number, self._plan)
+
+    def fresh(self, key: str) -> Record | None:
+        """The record of an image that this run made, whatever its source file is by now, or None."""
+        sha256 = self._made.get(key)
+        return None if sha256 is None else self.get(key, sha256)
 
     def stop_reading(self) -> None:
         """Close the files, which Windows would neither replace nor delete; `get` opens them again."""
@@ -77,10 +86,13 @@ class Salvage(AbstractContextManager["Salvage"]):
         while self._leftovers:
             os.close(self._leftovers.popitem()[1])
 
+    def _reading(self, file: Path) -> AbstractContextManager[Reading]:
+        return self._lease.reading(file, sound=file in self._fresh)
+
     def _survey(self, file: Path) -> dict[_Name, int]:
         """The number of every record of `file` that this plan made and whose row is whole."""
         names: dict[_Name, int] = {}
-        with suppress(CorruptRecordError), self._lease.reading(file) as shard:
+        with suppress(CorruptRecordError), self._reading(file) as shard:
             if _made_by(shard, self._plan):
                 for number, data in _packed_rows(shard):
                     with suppress(CorruptRecordError):

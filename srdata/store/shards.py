@@ -86,6 +86,11 @@ class ShardWriter(AbstractContextManager["ShardWriter"]):
             self.close()
             raise
 
+    @property
+    def part(self) -> Path:
+        """The file that is written until the shard is sealed."""
+        return self._part
+
     def add(self, record: Record) -> None:
         """Store one image, all of it or nothing; it gets the next number."""
         row = record.row
