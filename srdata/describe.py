@@ -31,6 +31,7 @@ def overview(root: Path) -> str:
     """Data sets with what is here of them, recipes, degradations, and the prepared sets below `root`."""
     blocks = [
         ("data sets", (_data_set_line(load_manifest(name), root) for name in catalog.names(Shelf.MANIFESTS))),
+        ("data sets that you bring; `srdata show NAME` says from where", _brought_lines()),
         ("recipes", _recipe_lines()),
         ("recipes of papers", (as_text.line(stem) for stem in catalog.names(Shelf.PAPERS))),
         ("degradations", (_degradation_line(name) for name in catalog.names(Shelf.DEGRADATIONS))),
@@ -47,6 +48,12 @@ def _data_set_line(manifest: Manifest, root: Path) -> str:
     how = " · bring your own copy" if manifest.by_hand else " · gated" if manifest.gate else ""
     number = f"{counts} images" if counts else "number not known"
     return f"{manifest.name:12} {manifest.title} · {number} · {manifest.licence.name}{how}{state}"
+
+
+def _brought_lines() -> Iterator[str]:
+    for name in catalog.names(Shelf.BROUGHT):
+        if (one := brought(name)) is not None:
+            yield f"{name:12} {one.what}"
 
 
 def _recipe_lines() -> Iterator[str]:
