@@ -15,7 +15,7 @@ from docs.copied import linked, write_copies  # noqa: E402
 from docs.reference import about, as_rst, without_bounds, write_reference  # noqa: E402
 
 project = "srdata"
-author = "the authors of srdata"
+author = copyright = "the authors of srdata"  # a name of Sphinx
 extensions = ["myst_parser", "sphinx.ext.autodoc", "sphinx_click"]
 exclude_patterns = ["images", "static"]
 smartquotes = False  # --scale stays --scale

@@ -11,7 +11,7 @@ _TABLE = re.compile(r"(?:^\|.*\|\n)+", re.MULTILINE)
 _LESS = ("per image", "time", "2040x1356 → 510x339")  # columns that are drawn, and less is better
 _MORE = ("pairs per second", "later passes, pairs/s")
 _NUMBER = re.compile(r"([\d,]+(?:\.\d+)?)( \S+)?")
-_LABEL, _LENGTH, _WIDTH, _ROW, _BAR = 400, 320, 820, 26, 16  # in pixels
+_LENGTH, _WIDTH, _ROW, _BAR = 360, 460, 42, 14  # in pixels
 
 
 class Bar(NamedTuple):
@@ -51,6 +51,6 @@ def _drawn(bars: Sequence[Bar]) -> Iterator[str]:
     for number, bar in enumerate(bars):
         top, length = number * _ROW, max(1, round(bar.value / longest * _LENGTH))
         colour = "var(--color-brand-primary)" if "srdata" in bar.label else "var(--color-foreground-muted)"
-        yield f'<text x="{_LABEL - 8}" y="{top + 14}" text-anchor="end">{escape(bar.label)}</text>'
-        yield f'<rect x="{_LABEL}" y="{top + 1}" width="{length}" height="{_BAR}" style="fill: {colour}"/>'
-        yield f'<text x="{_LABEL + length + 8}" y="{top + 14}">{bar.text}</text>'
+        yield f'<text x="0" y="{top + 14}">{escape(bar.label)}</text>'
+        yield f'<rect x="0" y="{top + 20}" width="{length}" height="{_BAR}" style="fill: {colour}"/>'
+        yield f'<text x="{length + 8}" y="{top + 32}">{bar.text}</text>'

@@ -32,6 +32,7 @@ SHOWN = {
 OTHERWISE = {
     "train-resampler": "counts steps: tests/test_car_training.py",
     "upscale": "counts images: tests/test_upscale.py",
+    "annotate": "reads small files",
     "list": "looks at names",
     "show": "reads one file",
     "explain": "reads one row",

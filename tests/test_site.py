@@ -157,7 +157,7 @@ def test_a_table_gets_bars_as_long_as_its_numbers() -> None:
     )
     plot, _, rest = with_plots(f"# A\n\n{table}").partition(table)
     assert rest == ""
-    assert re.findall(r'width="(\d+)"', plot) == ["320", "80"]
+    assert re.findall(r'width="(\d+)"', plot) == ["360", "90"]
     assert re.findall(r">([^<]+)</text>", plot) == ["a &amp; b", "2.0 s", "srdata", "0.5 s"]
     assert "less is better" in plot
 

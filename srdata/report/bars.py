@@ -21,6 +21,7 @@ _FEW = 12  # so many different values, that come twice on average, get a bar eac
 _WHOLE = 95  # as many whole numbers get a bar each, those that never come as well
 _STEPS = tuple(Fraction(10) ** power * step for power in range(-12, 16) for step in (1, 2, 5))
 _TICKS = 6  # at most, on an axis
+_LETTERS = 28  # below bars that have labels of their own
 
 
 class Tick(NamedTuple):
@@ -82,7 +83,7 @@ def _round_numbers(low: float, high: float, *, whole: bool = False) -> list[floa
 
 def _below_each(labels: Sequence[str]) -> list[Tick]:
     """An axis with what bars stand for, in the middle of them; of many bars not for all."""
-    step = -(-len(labels) // _TICKS)
+    step = ceil(len(labels) * (1 + max(map(len, labels))) / _LETTERS)
     return [Tick((place + 0.5) / len(labels), labels[place]) for place in range(0, len(labels), step)]
 
 

@@ -22,7 +22,7 @@ def histogram(title: Html | str, values: Sequence[Value], note: str = "") -> Htm
     low, high, mean, median = spread_of(numbers)
     meaning = f"{len(values)} values from {low} to {high}, mean {mean}, median {median}"
     axis = el("svg", *map(_tick, bars.axis), aria_hidden="true", class_="axis")
-    return _figure(title, f"{note} median {median}".strip(), _drawing(bars, meaning), axis)
+    return _figure(title, ", ".join(filter(None, (note, f"median {median}"))), _drawing(bars, meaning), axis)
 
 
 def _tick(tick: Tick) -> Html:
