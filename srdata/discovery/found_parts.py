@@ -10,8 +10,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from srdata.discovery.forms.named_files import NamedFiles
 from srdata.discovery.image_bytes import ImageFile, header_of
+from srdata.discovery.named_files import NamedFiles
 from srdata.discovery.pairing import guess_scale, listed
 from srdata.errors import UsageError
 from srdata.scale import Scale

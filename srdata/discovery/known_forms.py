@@ -18,12 +18,12 @@ from srdata.discovery.by_name.parts_by_name import parts_by_name
 from srdata.discovery.forms.exported import restored
 from srdata.discovery.forms.lmdb_folders import is_lmdb, lmdb_images
 from srdata.discovery.forms.metadata_parts import metadata_parts
-from srdata.discovery.forms.named_files import by_name, listed_files
 from srdata.discovery.forms.packed_files import how_to_unpack
 from srdata.discovery.forms.packed_pairs import HDF5_SUFFIXES, hdf5_parts, tar_parts
 from srdata.discovery.forms.table_parts import is_table, table_parts
 from srdata.discovery.found_parts import Found, Part, Pile
 from srdata.discovery.image_bytes import ARRAY_SUFFIXES, ArrayFile, ImageFile
+from srdata.discovery.named_files import by_name, listed_files
 from srdata.discovery.templates import fitting, hr_by_template, pairs_by_template
 from srdata.errors import UsageError
 from srdata.images import IMAGE_SUFFIXES, list_folder, natural

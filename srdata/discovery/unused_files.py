@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 
-from srdata.discovery.forms.named_files import NamedFiles
 from srdata.discovery.found_parts import Part
 from srdata.discovery.image_bytes import ArrayFile, Hdf5Image, ImageFile, LmdbImage, TarImage
+from srdata.discovery.named_files import NamedFiles
 from srdata.hub.encoded_images import EncodedImage
 from srdata.images import LeftOut, list_folder
 from srdata.store.export_json import DELTAS_FILE, EXPORT_FILE

@@ -23,9 +23,9 @@ from srdata.discovery.by_name.refusals import (
     without,
     wrong_sizes,
 )
-from srdata.discovery.forms.named_files import chosen
 from srdata.discovery.found_parts import GIVEN, Lr, Part, Pile, Track
 from srdata.discovery.image_bytes import ImageFile
+from srdata.discovery.named_files import chosen
 from srdata.scale import Scale
 from srdata.vocabulary import Split
 

@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 
-from srdata.discovery.forms.named_files import chosen
 from srdata.discovery.found_parts import GIVEN, Found, Part, Pile, Track, is_unsafe
+from srdata.discovery.named_files import chosen
 from srdata.errors import SourceError
 from srdata.store.export_json import EXPORT_FILE, ExportFile, read_export
 from srdata.vocabulary import Split
