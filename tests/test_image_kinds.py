@@ -33,6 +33,7 @@ from PIL import Image, ImageCms, ImageOps
 
 from srdata.errors import ImageError
 from srdata.images import ImageInfo, ImagePolicy, decode_image, probe, read_policy
+from srdata.images.first_bytes import image_size, told_size
 
 ANY = ImagePolicy(alpha="white", depth16="round", cmyk="convert", frames="first")
 MODES = ("1", "L", "LA", "P", "PA", "RGB", "RGBA", "CMYK", "YCbCr")
@@ -70,6 +71,7 @@ def agreed(data: bytes, policy: ImagePolicy = ANY) -> tuple[NDArray[np.uint8], I
     """The pixels of a file, whose header is read from bytes and from a stream, and says the same of them."""
     info, pixels = probe(data), decode_image(data, "file", policy)
     assert probe(io.BytesIO(data)) == info
+    assert told_size(data[:4096]) in (None, (info.height, info.width))
     assert pixels.shape == (info.height, info.width, 3)
     assert pixels.flags.c_contiguous
     if info.channels == 1:
@@ -131,6 +133,26 @@ def test_a_png_is_turned_by_whatever_carries_its_orientation(mode: str, carrier:
         assert np.array_equal(pixels, turned(agreed(plain)[0], orientation))
         if mode not in deep_pngs():
             assert np.array_equal(pixels, by_pillow(data)), "Pillow has the same rule"
+
+
+def test_first_bytes_tell_the_size_of_most_files_and_leave_the_others_to_the_header(tmp_path: Path) -> None:
+    plain = {form: saved(in_mode("RGB"), form) for form in FORMS}
+    assert [form for form, data in plain.items() if told_size(data)] == ["PNG", "JPEG"]
+    late = with_chunk(plain["PNG"], png_carriers(6)["eXIf"], after_pixels=False)
+    for data, size in (
+        (plain["PNG"], (HEIGHT, WIDTH)),
+        (plain["TIFF"], (HEIGHT, WIDTH)),
+        (late, (WIDTH, HEIGHT)),
+        (saved(in_mode("RGB"), "JPEG", exif=exif(6)), (WIDTH, HEIGHT)),
+    ):
+        (tmp_path / "image").write_bytes(data)
+        assert image_size(str(tmp_path / "image")) == size
+    for bad in (b"", b"\xff\xd8", b"\xff\xd8\xff", plain["PNG"][:30], b"\xff\xd8" + b"\xff\xe0\0\0" * 9):
+        (tmp_path / "image").write_bytes(bad)
+        with pytest.raises(ImageError):
+            image_size(str(tmp_path / "image"))
+    with pytest.raises(ImageError, match="no such file"):
+        image_size(str(tmp_path / "none"))
 
 
 @pytest.mark.parametrize("form", ["JPEG", "WEBP", "TIFF", "GIF"])

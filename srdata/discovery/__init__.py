@@ -7,6 +7,7 @@ image_addresses  the address of an image file as text
 image_bytes      image files on disk, in an LMDB, a tar, a table or an HDF5 file
 inspection       `inspect`: what a file or folder is, and what is wrong
 known_forms      the front: pairs in any form, and the HR images where there are none
+named_files      image files below a folder by their names, of which no object is made before it is asked for
 pairing          which LR image belongs to which HR image, by a template
 told_columns     captions and other columns, in text files and tables
 templates        images that the user names

@@ -11,6 +11,7 @@ from typing import NamedTuple
 import numpy as np
 
 from srdata.discovery.image_bytes import ImageFile, header_of
+from srdata.discovery.named_files import NamedFiles
 from srdata.discovery.pairing import guess_scale, listed
 from srdata.errors import UsageError
 from srdata.scale import Scale
@@ -94,6 +95,8 @@ def facing(hr: Pile, lr: Pile) -> Lr:
 
 def key_problem(pile: Pile) -> str | None:
     """What is wrong with a key that could lead a file out of its folder; names of files themselves cannot."""
+    if isinstance(pile.images, NamedFiles):
+        return None
     packed = (key for key, file in pile.images.items() if not isinstance(file, Path))
     bad = next(filter(is_unsafe, packed), None)
     return None if bad is None else f"{pile.where}: {bad!r} is no name for an image: rename it there"

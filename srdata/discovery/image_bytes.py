@@ -27,6 +27,7 @@ from srdata.images import (
     read_image,
 )
 from srdata.images.file_kinds import HEAD_BYTES, format_of
+from srdata.images.first_bytes import image_size
 from srdata.store.lmdb_pool import Lease
 
 ARRAY_SUFFIXES = frozenset({".npy", ".pt"})
@@ -49,6 +50,14 @@ def header_of(file: ImageFile) -> ImageInfo:
     if isinstance(file, Path):
         return probe(file)
     return probe(file.open() if isinstance(file, EncodedImage) else file.read_bytes(), str(file))
+
+
+def size_of(file: ImageFile | str) -> tuple[int, int]:
+    """Height and width of an image file, by its first bytes where these tell them; raises ImageError."""
+    if isinstance(file, Path | str):
+        return image_size(str(file))
+    info = header_of(file)
+    return info.height, info.width
 
 
 def told_header(file: ImageFile) -> tuple[int, int, int]:

@@ -18,12 +18,12 @@ from srdata.discovery.by_name.parts_by_name import parts_by_name
 from srdata.discovery.forms.exported import restored
 from srdata.discovery.forms.lmdb_folders import is_lmdb, lmdb_images
 from srdata.discovery.forms.metadata_parts import metadata_parts
-from srdata.discovery.forms.named_files import by_name
 from srdata.discovery.forms.packed_files import how_to_unpack
 from srdata.discovery.forms.packed_pairs import HDF5_SUFFIXES, hdf5_parts, tar_parts
 from srdata.discovery.forms.table_parts import is_table, table_parts
 from srdata.discovery.found_parts import Found, Part, Pile
 from srdata.discovery.image_bytes import ARRAY_SUFFIXES, ArrayFile, ImageFile
+from srdata.discovery.named_files import by_name, listed_files
 from srdata.discovery.templates import fitting, hr_by_template, pairs_by_template
 from srdata.errors import UsageError
 from srdata.images import IMAGE_SUFFIXES, list_folder, natural
@@ -91,8 +91,8 @@ def _lone_lmdb(path: Path) -> _Parts:
 
 def _images(path: Path) -> _Parts:
     if path.is_file() and path.suffix.lower() in IMAGE_SUFFIXES:
-        return [Part(None, Pile(path.parent, dict(by_name(path.parent, [path]))))], []
-    return parts_by_name(path, by_name(path, list_folder(path).images) if path.is_dir() else {})
+        return [Part(None, Pile(path.parent, by_name(path.parent, [path])))], []
+    return parts_by_name(path, listed_files(list_folder(path)))
 
 
 def _arrays(path: Path) -> _Parts:
@@ -102,7 +102,7 @@ def _arrays(path: Path) -> _Parts:
 def _array_files(path: Path) -> dict[str, ImageFile]:
     arrays = (one for one in path.rglob("*") if one.suffix in ARRAY_SUFFIXES and one.is_file())
     found = sorted(arrays, key=lambda one: natural(one.as_posix()))
-    return {name: ArrayFile(one) for name, one in by_name(path, found).items()}
+    return {name: ArrayFile(one) for name, one in by_name(path, found).paths()}
 
 
 def _tars(path: Path) -> _Parts:
@@ -149,6 +149,6 @@ def by_template(path: Path, hr: str, lr: str | None, scales: tuple[Scale, ...]) 
 
 def _named(path: Path) -> Mapping[str, ImageFile]:
     """All images of whatever form by their names, files first."""
-    images: dict[str, ImageFile] = dict(by_name(path, list_folder(path).images)) if path.is_dir() else {}
+    images: dict[str, ImageFile] = dict(listed_files(list_folder(path)))
     images |= _values(_lmdb_folders(path))
     return images or _array_files(path)

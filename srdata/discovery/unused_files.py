@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 
 from srdata.discovery.found_parts import Part
 from srdata.discovery.image_bytes import ArrayFile, Hdf5Image, ImageFile, LmdbImage, TarImage
+from srdata.discovery.named_files import NamedFiles
 from srdata.hub.encoded_images import EncodedImage
 from srdata.images import LeftOut, list_folder
 from srdata.store.export_json import DELTAS_FILE, EXPORT_FILE
@@ -16,9 +17,19 @@ _KNOWN = frozenset({EXPORT_FILE, DELTAS_FILE, "sheet.png"})  # that srdata write
 
 def unused_files(folder: Path, parts: Iterable[Part]) -> list[LeftOut]:
     """Everything in `folder` but the images of `parts`, and the files that hold them; none of a file."""
-    used = {_place(file) for part in parts for pile in _piles(part) for file in pile}
-    listing = list_folder(folder)
-    idle = (LeftOut(path, "images that are not part of this", True) for path in listing.images)
+    piles = [images for part in parts for images in _piles(part)]
+    taken: set[str] = set()
+    used: set[Path | None] = set()
+    listing = None
+    for images in piles:
+        if isinstance(images, NamedFiles) and images.folder == folder:
+            taken.update(images.places.values())
+            listing = images.listing
+        else:
+            used.update(map(_place, images.values()))
+    listing = listing or list_folder(folder)
+    rest = (folder / name for name in listing.names if name not in taken)
+    idle = (LeftOut(path, "images that are not part of this", True) for path in rest)
     return [
         one
         for one in (*idle, *listing.left_out)
@@ -26,9 +37,9 @@ def unused_files(folder: Path, parts: Iterable[Part]) -> list[LeftOut]:
     ]
 
 
-def _piles(part: Part) -> Iterator[Iterable[ImageFile]]:
-    yield part.hr.images.values()
-    yield from (lr.pile.images.values() for lr in part.lr.values())
+def _piles(part: Part) -> Iterator[Mapping[str, ImageFile]]:
+    yield part.hr.images
+    yield from (lr.pile.images for lr in part.lr.values())
 
 
 def _place(file: ImageFile) -> Path | None:

@@ -6,6 +6,7 @@ size, mode and number of frames are checked against an `ImagePolicy` while nothi
 
 decode_pixels     from files to RGB, the right way up
 file_header       what the header says, before pixels are read
+first_bytes       height and width, where the first bytes tell them
 file_kinds        what a file is, by its first bytes and the end of its name
 folder_listing    which files of a folder are images, and what else is there
 image_policy      `ImagePolicy`: what to do with images that are not plain 8-bit RGB

@@ -9,7 +9,7 @@ from __future__ import annotations
 import logging
 import os
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -17,6 +17,7 @@ from srdata.images.file_kinds import HEAD_BYTES, IMAGE_SUFFIXES, format_of, othe
 
 SHOWN = 5  # names of one kind in a line
 _HIDDEN, _OTHER = "hidden", "no image"
+_NUMBER = re.compile(r"\d+")
 _log = logging.getLogger(__name__)
 
 
@@ -31,10 +32,16 @@ class LeftOut:
 
 @dataclass(frozen=True)
 class ImageListing:
-    """The images below a folder in natural order (2 before 10), and everything else."""
+    """The images below a folder by their paths there, in natural order (2 before 10), and everything else."""
 
-    images: tuple[Path, ...]
+    folder: Path
+    names: tuple[str, ...]  # with "/"
     left_out: tuple[LeftOut, ...]
+
+    @property
+    def images(self) -> tuple[Path, ...]:
+        """The same images, found from here."""
+        return tuple(self.folder / name for name in self.names)
 
 
 def list_images(folder: Path) -> list[Path]:
@@ -47,14 +54,14 @@ def list_images(folder: Path) -> list[Path]:
 
 def list_folder(folder: Path) -> ImageListing:
     """Every image file below `folder`, and everything that is left out; both empty if it is no folder."""
-    images: list[Path] = []
+    names: list[str] = []
     left_out: list[LeftOut] = []
     if folder.is_dir():
-        for found in _walk(folder, ()):
-            (images if isinstance(found, Path) else left_out).append(found)  # type: ignore[arg-type]
-    images.sort(key=lambda path: natural(path.relative_to(folder).as_posix()))
+        for found in _walk(folder, "", ()):
+            names.append(found) if isinstance(found, str) else left_out.append(found)
+    names.sort(key=natural)
     left_out.sort(key=lambda one: natural(one.path.relative_to(folder).as_posix()))
-    return ImageListing(tuple(images), tuple(left_out))
+    return ImageListing(folder, tuple(names), tuple(left_out))
 
 
 def describe_left_out(folder: Path, left_out: Iterable[LeftOut]) -> Iterator[str]:
@@ -68,12 +75,27 @@ def describe_left_out(folder: Path, left_out: Iterable[LeftOut]) -> Iterator[str
         yield f"{len(paths)} ({why}): {names}{more}"
 
 
-def natural(text: str) -> tuple[tuple[int, int, str], ...]:
-    """A sorting key that orders the numbers in a text by value."""
-    return tuple(
-        (1, int(part), part) if part.isascii() and part.isdigit() else (0, 0, part)
-        for part in re.split(r"(\d+)", text)
-    )
+def natural(text: str) -> str:
+    """A sorting key that orders the numbers in a text by value.
+
+    It is a text as well, which takes a fifth of the room of its parts: how many digits a number has stands
+    before it, and an end that sorts before all else after each part.
+    """
+    return _NUMBER.sub(_by_value, text) + "\0"
+
+
+def _by_value(match: re.Match[str]) -> str:
+    number = match[0]
+    if not number.isascii():
+        return f"\0\0{number}\0"
+    value = number.lstrip("0") or "0"
+    return f"\0{chr(len(value))}{value}\0{number}\0"
+
+
+def suffix_of(name: str) -> str:
+    """What `Path(name).suffix` gives, in a tenth of the time."""
+    stem, dot, end = name.rpartition("/")[2].rpartition(".")
+    return dot + end if stem and end else ""
 
 
 def printable(path: Path) -> str:
@@ -81,8 +103,11 @@ def printable(path: Path) -> str:
     return os.fsencode(path).decode("utf-8", "backslashreplace")
 
 
-def _walk(folder: Path, above: tuple[Path, ...]) -> Iterator[Path | LeftOut]:
-    """The images and the rest below a folder; `above` are the real folders that led here."""
+def _walk(folder: Path, spot: str, above: tuple[Path, ...]) -> Iterator[str | LeftOut]:
+    """The images, by their paths from the root, and the rest below a folder.
+
+    `spot` is the folder's own path from there; `above` are the real folders that led here.
+    """
     real = folder.resolve()
     if real in above:
         yield LeftOut(folder, "a link back to a folder above it", picture=False)
@@ -93,28 +118,36 @@ def _walk(folder: Path, above: tuple[Path, ...]) -> Iterator[Path | LeftOut]:
         yield LeftOut(folder, f"a folder that cannot be read: {error.strerror}", picture=True)
         return
     for entry in entries:
-        path = folder / entry.name
-        if entry.name.startswith("."):
-            yield LeftOut(path, _HIDDEN, picture=False)
-        elif not _is_text(entry.name):
-            yield LeftOut(path, "a name that is not UTF-8: rename it", picture=True)
-        elif path.is_dir() if entry.is_symlink() else entry.is_dir():
-            yield from _walk(path, (*above, real))
+        name = entry.name
+        if name.startswith("."):
+            yield LeftOut(folder / name, _HIDDEN, picture=False)
+        elif not _is_text(name):
+            yield LeftOut(folder / name, "a name that is not UTF-8: rename it", picture=True)
+        elif _is_there(entry.is_dir):
+            yield from _walk(folder / name, f"{spot}{name}/", (*above, real))
+        elif _is_there(entry.is_file) and suffix_of(name).lower() in IMAGE_SUFFIXES:
+            yield spot + name
         else:
-            yield _judged(path)
+            yield _judged(folder / name) or spot + name
+
+
+def _is_there(kind: Callable[[], bool]) -> bool:
+    """Whether an entry is of a kind; one that cannot be looked at, as a link in a circle, is of none."""
+    try:
+        return kind()
+    except OSError:
+        return False
 
 
 def _is_text(name: str) -> bool:
     return name.isprintable() or not any("\udc80" <= letter <= "\udcff" for letter in name)
 
 
-def _judged(path: Path) -> Path | LeftOut:
-    """A file as an image, or as something that is left out."""
+def _judged(path: Path) -> LeftOut | None:
+    """Why something is left out that is no image by its name; None if it is one by its first bytes."""
     if not path.is_file():
         why = "a link that leads nowhere" if path.is_symlink() else "no file"
         return LeftOut(path, why, picture=path.is_symlink())
-    if path.suffix.lower() in IMAGE_SUFFIXES:
-        return path
     try:
         with path.open("rb") as file:
             head = file.read(HEAD_BYTES)
@@ -127,4 +160,4 @@ def _judged(path: Path) -> Path | LeftOut:
         return LeftOut(path, _OTHER, picture=False)
     if path.suffix:
         return LeftOut(path, f"{form} by content, but not by its name: rename it", picture=True)
-    return path
+    return None

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from srdata.colour import luma
-from srdata.discovery.forms.named_files import images_by_name
+from srdata.discovery.named_files import images_by_name
 from srdata.errors import UsageError
 from srdata.images import ImagePolicy, Pixels, check_same_way, probe
 from srdata.metrics.measures.measure_table import Task, find_measures

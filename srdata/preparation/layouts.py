@@ -84,7 +84,10 @@ class Job:
         """How many workers: this process alone for little work, unless their number was given."""
         if self.workers != -1 or self.backend != "loky":
             return self.workers
-        areas = (height * width for height, width in filter(None, map(source_size, self.items)))
+        areas = (
+            height * width
+            for height, width in filter(None, (source_size(item.hr, item.copy) for item in self.items))
+        )
         return 1 if all(pixels < _WORTH_PROCESSES for pixels in accumulate(areas)) else -1
 
     def refuse(self, bad: Sequence[Bad]) -> None:

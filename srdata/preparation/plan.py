@@ -80,7 +80,7 @@ def plan_text(recipe: Recipe, root: Path, target: Path, from_dir: Path | None = 
         lines += [_download_line(one) for one in dict.fromkeys(planned)]
         lines.append(f"download  {_total(planned)}")
     if from_dir is not None or all(have(owner, one, root) for owner, one in sets):
-        items = find_items(recipe, root, from_dir, found)
+        items = list(find_items(recipe, root, from_dir, found))
         lines += [
             *_image_lines(recipe, items),
             *room_lines(target, set_need(items, stored_sizes(items, recipe), recipe)),

@@ -8,7 +8,7 @@ and order; nothing is decided by the time of a file. The set has the bytes that 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Unpack
@@ -23,6 +23,7 @@ from srdata.common.processes.one_at_a_time import only_one_at
 from srdata.common.processes.parallel import in_order
 from srdata.common.processes.run_claims import Claim
 from srdata.common.progress import progress
+from srdata.discovery.image_addresses import image_at
 from srdata.errors import StoreError, UsageError
 from srdata.preparation.layouts import Job, content_of, declare_shards, images_in_group, pixel_versions
 from srdata.preparation.plan import licence_text
@@ -30,7 +31,6 @@ from srdata.preparation.planned.plan_file import (
     PlanFile,
     PlanHeader,
     chunks_of,
-    items_of,
     token_of,
     write_plan_file,
 )
@@ -98,10 +98,11 @@ def write_plan(
     return written
 
 
-def _written(recipe: Recipe, target: Path, found: Sequence[Item], how: Request, path: Path) -> PlanFile:
+def _written(recipe: Recipe, target: Path, found: Iterable[Item], how: Request, path: Path) -> PlanFile:
     chunks = list(chunks_of(found, recipe))
+    images = sum(map(len, chunks))
     measured = in_order(partial(_sizes, recipe=recipe), chunks, jobs=how.jobs, backend=how.backend)
-    with progress("sizes", len(found), "images") as advance:
+    with progress("sizes", images, "images") as advance:
         sizes = []
         for some in measured:
             sizes.append(some)
@@ -115,8 +116,8 @@ def _written(recipe: Recipe, target: Path, found: Sequence[Item], how: Request, 
         target=target,
         recipe=plain,
         digest=recipe.digest,
-        shards=-(-len(found) // in_group),
-        images=len(found),
+        shards=-(-images // in_group),
+        images=images,
         skip_bad=how.skip_bad,
         versions=versions,
     )
@@ -134,7 +135,11 @@ def _refuse_overwriting(path: Path, same: bool) -> None:
 
 def _sizes(chunk: pa.RecordBatch, recipe: Recipe) -> NDArray[np.int32]:
     """Height and width of each image by its header, (n, 2); 0 where it is not known."""
-    found = [source_size(item) or (0, 0) for item in items_of(chunk, recipe)]
+    copies = [*(recipe.copies or ()), None]  # -1 is none
+    found = [
+        source_size(image_at(address) if address.startswith("{") else address, copies[copy]) or (0, 0)
+        for address, copy in zip(chunk["hr"].to_pylist(), chunk["copy"].to_pylist(), strict=True)
+    ]
     return np.array(found, np.int32).reshape(-1, 2)
 
 

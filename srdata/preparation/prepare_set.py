@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import re
 import shutil
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -229,7 +229,7 @@ def make(recipe: Recipe, target: Path, how: Request, log: Log, found: Found | No
             return done
         if there is not None:
             log(f"{target} is damaged ({there.line}): what is wrong is made again")
-        items = items_to_prepare(recipe, how, log, found)
+        items = list(items_to_prepare(recipe, how, log, found))
         log(f"{target}: {len(items)} images")
         check_scales(items, recipe)
         sizes = stored_sizes(items, recipe)
@@ -240,7 +240,7 @@ def make(recipe: Recipe, target: Path, how: Request, log: Log, found: Found | No
         return _build(_job(items, sizes, recipe, claim, how, there))
 
 
-def items_to_prepare(recipe: Recipe, how: Request, log: Log, found: Found | None) -> list[Item]:
+def items_to_prepare(recipe: Recipe, how: Request, log: Log, found: Found | None) -> Iterator[Item]:
     """The images of the source, downloaded where they have to be; what is taken and what not is logged."""
     if found is None and recipe.folder is not None:
         found = find_pairs(recipe)

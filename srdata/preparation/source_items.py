@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import NamedTuple
 
 from srdata.common.only_choice import pick
 from srdata.common.safe_names import why_unsafe
 from srdata.discovery.forms.table_columns import choose_columns
 from srdata.discovery.forms.table_parts import first_size
-from srdata.discovery.found_parts import Found
+from srdata.discovery.found_parts import Found, Part
 from srdata.discovery.image_addresses import absolute
-from srdata.discovery.image_bytes import ImageFile, header_of
+from srdata.discovery.image_bytes import ImageFile, header_of, size_of
 from srdata.errors import ImageError, SourceError, UnknownNameError, UsageError, nearest
 from srdata.exporting.escaped_keys import any_key, check_lmdb_key, written_key
 from srdata.fetch import SourceImage, obtain
@@ -53,28 +53,52 @@ class Bad:
 
 def find_items(
     recipe: Recipe, root: Path, from_dir: Path | None = None, found: Found | None = None
-) -> list[Item]:
+) -> Iterator[Item]:
     """Every image of the recipe's source in the order of the set, downloaded where it has to be.
 
-    `found` is what `find_pairs` gave, where that was asked before.
+    `found` is what `find_pairs` gave, where that was asked before. Of a folder its names are held alone.
     """
-    if recipe.hub is not None or recipe.folder is not None:
-        if from_dir is not None:
-            raise UsageError("the images are a folder of yours or of the Hub already: leave --from out")
-        if recipe.hub is not None:
-            items = list(_on_hub(recipe.hub, recipe.splits))
-        else:
-            items = list(_in_folder(recipe, found or find_pairs(recipe)))
-    else:
-        items = list(_in_manifest(recipe, root, from_dir))
-    items = [one for item in _kept(_told_apart(items), recipe) for one in (item, *_copies(item, recipe))]
-    items = [_under(_stored_key(item.key, recipe), item) for item in items]
-    _refuse_twins(items)
-    return items
+    source = _source(recipe, root, from_dir, found)
+    splits: dict[str, Split] = {}
+    if not all(splits.setdefault(key, split) == split for key, split in source.names()):
+        source = _told_apart(source)
+    excluded = _excluded({key for key, _ in source.names()} if recipe.exclude else set(), recipe)
+
+    def items() -> Iterator[Item]:
+        for item in source.items():
+            if item.key not in excluded:
+                for one in (item, *_copies(item, recipe)):
+                    yield _under(_stored_key(one.key, recipe), one)
+
+    _refuse_twins(_stored_keys(source, excluded, recipe), items)
+    return items()
 
 
 def _under(key: str, item: Item) -> Item:
     return item if item.key == key else replace(item, key=key)
+
+
+class _Source(NamedTuple):
+    """Where images come from, as often as it is asked: their keys and splits, and all of them."""
+
+    names: Callable[[], Iterable[tuple[str, Split]]]
+    items: Callable[[], Iterable[Item]]
+
+
+def _source(recipe: Recipe, root: Path, from_dir: Path | None, found: Found | None) -> _Source:
+    if recipe.folder is None and recipe.hub is None:
+        items = list(_in_manifest(recipe, root, from_dir))
+    elif from_dir is not None:
+        raise UsageError("the images are a folder of yours or of the Hub already: leave --from out")
+    elif recipe.hub is not None:
+        items = list(_on_hub(recipe.hub, recipe.splits))
+    else:
+        there = found or find_pairs(recipe)
+        return _Source(
+            lambda: ((key, split) for part, split in _taken(recipe, there) for key in part.hr.images),
+            lambda: _in_folder(recipe, there),
+        )
+    return _Source(lambda: ((item.key, item.split) for item in items), lambda: items)
 
 
 def _stored_key(key: str, recipe: Recipe) -> str:
@@ -83,23 +107,33 @@ def _stored_key(key: str, recipe: Recipe) -> str:
     return written_key(key, check, escape=bool(recipe.escape))
 
 
-def _told_apart(items: list[Item]) -> list[Item]:
-    """The images with their split in their keys, where two splits hold the same keys, as RealSR's do."""
-    splits: dict[str, Split] = {}
-    if all(splits.setdefault(item.key, item.split) == item.split for item in items):
-        return items
-    return [replace(item, key=f"{item.split}/{item.key}") for item in items]
+def _told_apart(source: _Source) -> _Source:
+    """The images with their split in their keys, as RealSR's, whose splits hold the same keys, need it."""
+    return _Source(
+        lambda: ((f"{split}/{key}", split) for key, split in source.names()),
+        lambda: (replace(item, key=f"{item.split}/{item.key}") for item in source.items()),
+    )
 
 
-def _kept(items: Sequence[Item], recipe: Recipe) -> list[Item]:
-    """The images that a recipe does not leave out; raises UnknownNameError for one that is not there."""
-    excluded, keys = {*(recipe.exclude or ())}, {item.key for item in items}
+def _excluded(keys: set[str], recipe: Recipe) -> frozenset[str]:
+    """The keys that a recipe leaves out; raises UnknownNameError for one that is not there."""
+    excluded = frozenset(recipe.exclude or ())
     for key in sorted(excluded - keys):
         where = f"among the {len(keys)} of {recipe.name}"
         raise UnknownNameError(f"exclude: no image {key!r} {where}{nearest(key, sorted(keys))}")
     if keys and keys == excluded:
         raise UsageError(f"exclude: leaves none of the {len(keys)} images of {recipe.name}; name fewer")
-    return [item for item in items if item.key not in excluded]
+    return excluded
+
+
+def _stored_keys(source: _Source, excluded: Collection[str], recipe: Recipe) -> Iterator[str]:
+    """The key of every image and copy that is not left out."""
+    copies = len(recipe.copies or ())
+    for key, split in source.names():
+        if key not in excluded:
+            yield _stored_key(key, recipe)
+            for number in range(copies if split == "train" else 0):
+                yield _stored_key(copy_key(key, number), recipe)
 
 
 def _copies(item: Item, recipe: Recipe) -> Iterator[Item]:
@@ -116,17 +150,19 @@ def stored_sizes(items: Iterable[Item], recipe: Recipe) -> list[Size]:
 
 def source_sizes(items: Iterable[Item]) -> list[tuple[int, int]]:
     """Height and width of each HR image as it is, by its header; bad images have none."""
-    return [size for item in items if (size := source_size(item)) is not None]
+    return [size for item in items if (size := source_size(item.hr, item.copy)) is not None]
 
 
-def source_size(item: Item) -> tuple[int, int] | None:
-    """Height and width of an HR image as it is, by its header; None of a bad one."""
+def source_size(file: ImageFile | str, copy: Smaller | None = None) -> Size | None:
+    """Height and width of an HR image, or of a copy, as it is, by its header; None of a bad one.
+
+    `file` may be the path of one, which saves time.
+    """
     try:
-        info = header_of(item.hr)
+        size = size_of(file)
     except ImageError:
         return None
-    height, width = info.height, info.width
-    return (height, width) if item.copy is None else item.copy.size(height, width)
+    return size if copy is None else copy.size(*size)
 
 
 def found_anywhere(item: Item) -> Item:
@@ -153,13 +189,18 @@ def sample_bytes(height: int, width: int, recipe: Recipe) -> int:
 
 def _in_folder(recipe: Recipe, found: Found) -> Iterator[Item]:
     """The images of a folder or file of the user's, with the LR images that the recipe takes from there."""
+    for part, split in _taken(recipe, found):
+        lr = checked_lr_of(part, recipe.published, recipe.scales) if recipe.published else {}
+        for key, file in part.hr.images.items():
+            yield Item(key, split, recipe.name, file, {label: images[key] for label, images in lr.items()})
+
+
+def _taken(recipe: Recipe, found: Found) -> Iterator[tuple[Part, Split]]:
+    """The parts that a recipe takes, each with its split."""
     for part in parts_at(found.parts, recipe.scales):
         split = part.split or (recipe.splits[0] if recipe.splits else "train")
         if not recipe.splits or split in recipe.splits:
-            lr = checked_lr_of(part, recipe.published, recipe.scales) if recipe.published else {}
-            for key, file in part.hr.images.items():
-                faces = {label: images[key] for label, images in lr.items()}
-                yield Item(key, split, recipe.name, file, faces)
+            yield part, split
 
 
 def _on_hub(hub: HubSource, splits: Sequence[Split]) -> Iterator[Item]:
@@ -253,10 +294,10 @@ def _published(
     return files
 
 
-def _refuse_twins(items: Sequence[Item]) -> None:
-    counts = Counter(item.key for item in items)
-    twins = sorted(key for key, count in counts.items() if count > 1)
+def _refuse_twins(keys: Iterator[str], items: Callable[[], Iterator[Item]]) -> None:
+    seen: set[str] = set()
+    twins = sorted({key for key in keys if key in seen or seen.add(key)})  # type: ignore[func-returns-value]
     if twins:
-        files = " and ".join(str(item.hr) for item in items if item.key == twins[0])
+        files = " and ".join(str(item.hr) for item in items() if item.key == twins[0])
         more = f" ({len(twins) - 1} more keys)" if len(twins) > 1 else ""
         raise UsageError(f"two images have the key {twins[0]!r}: {files}{more}; rename one of them")

@@ -15,8 +15,8 @@ from typing import Any, NamedTuple, Protocol, Self
 import numpy as np
 
 from srdata.discovery.forms.lmdb_folders import lmdb_images
-from srdata.discovery.forms.named_files import images_by_name
 from srdata.discovery.image_bytes import ImageFile, pixels_of, told_header
+from srdata.discovery.named_files import images_by_name
 from srdata.discovery.pairing import Sizes, check_sizes, guess_scale, match_names
 from srdata.errors import ImageError
 from srdata.images import ImageInfo, ImagePolicy, Pixels, check_same_way

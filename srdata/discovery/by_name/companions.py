@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import replace
 
 from srdata.discovery.by_name.image_groups import Group
@@ -63,7 +63,10 @@ def _smaller_ones(
 
 def _by_affix(names: Mapping[str, str]) -> list[Version]:
     """Names without an affix, and those with one that most have a companion with: 0001 and 0001_small."""
-    based = {key: bases for key in names if (bases := list(_bases(key, names)))}
+    lengths = set(map(len, names))
+    if len(lengths) == 1:  # none is a part of another
+        return []
+    based = {key: bases for key in names if (bases := list(_bases(key, names, lengths)))}
     found: dict[Affix, dict[str, str]] = defaultdict(dict)
     for key, bases in based.items():
         for base, affix in bases:
@@ -90,10 +93,12 @@ def _commonest(found: Mapping[Affix, Version]) -> list[Version]:
     return sorted(found.values(), key=len, reverse=True)[:_TRIED]
 
 
-def _bases(key: str, names: Iterable[str]) -> Iterator[tuple[str, Affix]]:
+def _bases(key: str, names: Collection[str], lengths: Collection[int]) -> Iterator[tuple[str, Affix]]:
     """The names that a name has in it from its first letter on or to its last, and what is left then."""
     folder, slash, stem = key.rpartition("/")
     for cut in range(1, len(stem)):
+        if len(key) - cut not in lengths and len(key) - len(stem) + cut not in lengths:
+            continue
         first, last = stem[:cut], stem[cut:]
         if first[-1].isdecimal() and last[0].isdecimal():
             continue  # 0001 is not in 00012: a number is one word

@@ -68,7 +68,7 @@ class _Placed:
 
 def normal(name: str) -> str:
     """A name in the one form in which names are compared."""
-    return unicodedata.normalize("NFC", name)
+    return name if name.isascii() else unicodedata.normalize("NFC", name)
 
 
 def marked_groups(names: Iterable[str]) -> tuple[list[Group], list[str]]:

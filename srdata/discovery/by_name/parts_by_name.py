@@ -25,6 +25,7 @@ from srdata.discovery.by_name.refusals import (
 )
 from srdata.discovery.found_parts import GIVEN, Lr, Part, Pile, Track
 from srdata.discovery.image_bytes import ImageFile
+from srdata.discovery.named_files import chosen
 from srdata.scale import Scale
 from srdata.vocabulary import Split
 
@@ -48,8 +49,8 @@ def parts_by_name(root: Path, files: Mapping[str, ImageFile]) -> tuple[list[Part
     used = {name for group, _ in parts for name in group.names.values()}
     used |= {name for link in links for name in link.lr.names.values()}
     rest = [name for name in files if name not in used]
-    packed = [name for name in rest if not isinstance(files[name], Path)]  # files are listed with others
     if links:
+        packed = [name for name in rest if not isinstance(files[name], Path)]  # files are listed with others
         parts.sort(key=lambda pair: pair[1].hr.where)
         return _told_apart(parts), [without(packed)] if packed else []
     return _told_apart([*parts, *_free(root, rest, files)]), []
@@ -111,7 +112,7 @@ def _part(root: Path, links: Sequence[Link], files: Mapping[str, ImageFile]) -> 
         tracks[Track(_track(link.lr), link.scale or link.lr.marks.scale or Scale(1))].append(link)
     return Part(
         hr.split or next((link.lr.split for link in links if link.lr.split), None),
-        Pile(_where(root, hr), {key: files[name] for key, name in keys.items()}),
+        Pile(_where(root, hr), chosen(files, keys)),
         {track: _lr(root, track, some, keys, files) for track, some in sorted(tracks.items())},
         hr.marks.scale,
     )
@@ -132,7 +133,7 @@ def _lr(
     elif missing or extra:
         stems = [name.rpartition("/")[2] for name in extra]
         problem = orphans(root, link.hr, link.lr, missing, stems, link.scale)
-    images = {key: files[name] for key, name in there.items()} | {name: files[name] for name in extra}
+    images = chosen(files, there | {name: name for name in extra})
     return Lr(Pile(_where(root, link.lr), images), problem, command(root, link.hr, link.lr, link.scale))
 
 
@@ -150,7 +151,7 @@ def keys_of(hr: Group, links: Iterable[Link] = ()) -> Mapping[str, str]:
 
 
 def _alone(root: Path, group: Group, files: Mapping[str, ImageFile]) -> Part:
-    images = {key: files[name] for key, name in keys_of(group).items()}
+    images = chosen(files, keys_of(group))
     return Part(group.split, Pile(_where(root, group), images), scale=group.marks.scale)
 
 
@@ -162,16 +163,16 @@ def _free(
     root: Path, names: Iterable[str], files: Mapping[str, ImageFile]
 ) -> Iterator[tuple[Group | None, Part]]:
     """The images of which names say nothing but their split, by their names below the root."""
-    splits: dict[Split | None, dict[str, ImageFile]] = defaultdict(dict)
+    splits: dict[Split | None, dict[str, str]] = defaultdict(dict)
     known: dict[str, Split | None] = {}
     for name in names:
         folder = name.rpartition("/")[0]
         if folder not in known:
             said = [marks_of_folder(part)[0].split for part in folder.split("/")]
             known[folder] = next((split for split in reversed(said) if split), None)
-        splits[known[folder]][normal(name)] = files[name]
-    for split, images in splits.items():
-        yield None, Part(split, Pile(root, images))
+        splits[known[folder]][normal(name)] = name
+    for split, keys in splits.items():
+        yield None, Part(split, Pile(root, chosen(files, keys)))
 
 
 def _told_apart(parts: Sequence[tuple[Group | None, Part]]) -> list[Part]:
@@ -201,12 +202,16 @@ def _renamed(part: Part, prefix: str) -> Part:
         return part
     return replace(
         part,
-        hr=Pile(part.hr.where, {f"{prefix}/{key}": file for key, file in part.hr.images.items()}),
+        hr=_under(prefix, part.hr),
         lr={
             track: replace(
                 lr,
-                pile=Pile(lr.pile.where, {f"{prefix}/{key}": file for key, file in lr.pile.images.items()}),
+                pile=_under(prefix, lr.pile),
             )
             for track, lr in part.lr.items()
         },
     )
+
+
+def _under(prefix: str, pile: Pile) -> Pile:
+    return Pile(pile.where, chosen(pile.images, {f"{prefix}/{key}": key for key in pile.images}))

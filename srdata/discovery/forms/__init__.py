@@ -3,7 +3,6 @@
 exported        what export.json gives back
 lmdb_folders    the images of LMDB folders
 metadata_parts  the pairs that the metadata of an ImageFolder names
-named_files     image files of a folder by name
 packed_files    archives, whole or split, that have to be unpacked first
 packed_pairs    pairs in tars and HDF5 files
 plain_pickle    plain data out of a pickle file, without unpickling

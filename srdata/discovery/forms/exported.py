@@ -7,6 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from srdata.discovery.found_parts import GIVEN, Found, Part, Pile, Track, is_unsafe
+from srdata.discovery.named_files import chosen
 from srdata.errors import SourceError
 from srdata.store.export_json import EXPORT_FILE, ExportFile, read_export
 from srdata.vocabulary import Split
@@ -33,4 +34,4 @@ def _restored(part: Part, exported: ExportFile) -> Part:
 
 
 def _renamed(pile: Pile, keys: Mapping[str, str]) -> Pile:
-    return Pile(pile.where, {keys.get(name, name): file for name, file in pile.images.items()})
+    return Pile(pile.where, chosen(pile.images, {keys.get(name, name): name for name in pile.images}))
