@@ -16,6 +16,7 @@ import numpy as np
 import pytest
 import run_trainer
 import torch
+import yaml
 from numpy.lib.stride_tricks import sliding_window_view
 from pairs import write_shards
 from tables import noise_pairs
@@ -26,6 +27,7 @@ from srdata.data import SrdataPairedDataset
 from srdata.errors import UsageError
 from srdata.exporting.export_set import export
 from srdata.images import write_png
+from srdata.option_files.to_options import options_for
 from srdata.scale import Scale
 
 PAGE = Path(__file__).parents[1] / "docs" / "trainers.md"
@@ -207,12 +209,19 @@ def test_their_own_train_loop_trains_on_it(peers: Path, tmp_path: Path, name: st
     assert len({psnr for _, psnr in found}) == 1, found
 
 
-def trained(checkout: Path, ours: Path, files: Path) -> str:
-    """What the trainer logs."""
-    [template] = (Path(__file__).parent / "data" / "trainers").glob(f"{checkout.name}.*")
+def template_of(checkout: Path) -> Path:
+    """The option file of a tiny training."""
+    [found] = (Path(__file__).parent / "data" / "trainers").glob(f"{checkout.name}.*")
+    return found
+
+
+def trained(checkout: Path, ours: Path, files: Path, section: str | None = None) -> str:
+    """What the trainer logs; with the training data of a section of `recipe to`, where one is given."""
+    template = template_of(checkout)
     places = {"OURS": ours, "GT": files / "trainH", "LQ": files / "trainL"}
     options = checkout.parent / template.name
-    options.write_text(Template(template.read_text()).substitute(places))
+    text = Template(template.read_text()).substitute(places)
+    options.write_text(text if section is None else with_section(text, section, template.suffix))
     command = [
         sys.executable,
         run_trainer.__file__,
@@ -233,3 +242,38 @@ def trained(checkout: Path, ours: Path, files: Path) -> str:
         pytest.skip(f"{checkout.name} needs more than is installed: {done.stderr.splitlines()[-1]}")
     assert done.returncode == 0, done.stdout[-2000:] + done.stderr[-3000:]
     return re.sub(r"\x1b\[[\d;]*m", "", done.stdout + done.stderr)
+
+
+def with_section(text: str, section: str, suffix: str) -> str:
+    """An option file whose training data are those of a section."""
+    if suffix == ".toml":
+        outside, inside = section.split("[datasets.train]\n")
+        assert outside.splitlines()[-2:] == ["scale = 4", ""]
+        own, rest = re.split(r"\n(?=\[)", inside, maxsplit=1) if "\n[" in inside else (inside, "")
+        assert not rest, "a set without validation images has no other"
+        return re.sub(r"(?<=\[datasets\.train\]\n).*?(?=\n\[|\n\n)", lambda _: own.rstrip(), text, flags=re.S)
+    options, written = yaml.safe_load(text), yaml.safe_load(section)
+    options["datasets"]["train"] = written.pop("datasets")["train"]
+    return yaml.safe_dump(options | written, sort_keys=False)
+
+
+@pytest.mark.peers
+@pytest.mark.parametrize("name", sorted(PACKAGES))
+def test_their_own_data_sets_read_what_recipe_to_writes(peers: Path, tmp_path: Path, name: str) -> None:
+    """Their parsers, data sets and train loops: they train and validate."""
+    if not (peers / name).is_dir():
+        pytest.skip(f"SRDATA_PEERS names no folder that holds a checkout {name}")
+    ours = prepare("sample", scale=4, lmdb=True, root=tmp_path, jobs=1).path
+    export(ours, "kair", tmp_path / "files", windows=False, jobs=1)
+    export(ours, "basicsr", tmp_path / "lmdbs", jobs=1)
+    like = tmp_path / "like.yaml"
+    like.write_text(
+        "title: tiny\nstatus: unverified\nscale: 4\ndata: {sets: [{set: sample}]}\n"
+        "crop: {size: 16, side: lr}\naugment: [basicsr]\nbatch: {size: 4, repeat: 4}\n"
+    )
+    form = {"BasicSR": "basicsr", "traiNNer-redux": "redux", "neosr": "neosr"}[name]
+    source = tmp_path / ("lmdbs" if name == "BasicSR" else "files")
+    section = options_for(form, source, like=str(like))  # type: ignore[arg-type]
+    assert section.told == []
+    said = trained(copied(peers / name, name, tmp_path), ours, tmp_path / "files" / "trainsets", section.text)
+    assert re.search(r"iter: +8\b", said), "it logs after four steps and after eight"

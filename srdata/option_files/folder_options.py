@@ -17,11 +17,14 @@ def corpora(section: Section, trainer: Trainer, *, paired: bool) -> list[Tree]:
     high = _high(section, trainer)
     low = section.find(trainer.lr, texts)
     name = section.find("name", word) or Said(_name(high.value[0]), high.origin)
-    if not paired or (low and low.value == high.value):
-        low = None  # pairs lie in one folder
+    together = (
+        low is not None and low.value == high.value
+    )  # pairs of one folder, which are found by their names
+    if not paired or together:
+        low = None
     if low and len(low.value) != len(high.value):
         section.refuse(trainer.lr, f"has {len(low.value)} folders, and {trainer.hr} {len(high.value)}")
-    common = {**_template(section, bool(low)), **_listed(section)}
+    common = {} if together else {**_template(section, bool(low)), **_listed(section)}
     found = []
     for place, folder in enumerate(high.value):
         number = "" if place == 0 else f" {place + 1}"

@@ -88,7 +88,7 @@ def _random(told: Described) -> Tree:
     if margin < 0 or margin % 1:
         what = f"leaves no place in the {trainer.window} pixels that {trainer.title} degrades"
         told.train.refuse(crop["size"].origin.rpartition(".")[2], f"{crop['size'].value} {what}")
-    around = {"margin": int(margin), "anywhere": True, "pad": trainer.pad}
+    around = {**_around(int(margin)), "pad": trainer.pad}
     said = told.root.find("high_order_degradation", truth)
     if said and not said.value:
         told.root.refuse("high_order_degradation", "false leaves LR as HR with this type: set it true")
@@ -98,6 +98,12 @@ def _random(told: Described) -> Tree:
         "crop": {**crop, **around},
         **_plain_hr(told),
     }
+
+
+def _around(margin: Any) -> Tree:
+    """A crop lies anywhere in what is degraded, where that is larger."""
+    size = margin.value if isinstance(margin, Said) else margin
+    return {"margin": margin, "anywhere": True} if size else {}
 
 
 def _model_crop(told: Described) -> Tree:
@@ -140,11 +146,11 @@ def _of_bsrgan(told: Described) -> Tree:
     window = train.find("H_size", whole) or Said(size.value * scale.value, "the default of H_size")
     if (margin := window.value - size.value * scale.value) < 0 or margin % 2:
         train.refuse("H_size", f"{window.value} must be an even number of pixels above lq_patchsize x scale")
-    margin_said = Said(margin // 2, f"{window.origin}, {size.origin}")
+    around = _around(Said(margin // 2, f"{window.origin}, {size.origin}"))
     return {
         "made": Said("online", train.take("dataset_type", text).origin),
         "degradation": Said(known[kind.value, scale.value], kind.origin),
-        "crop": {"size": size, "side": "lr", "margin": margin_said, "anywhere": True, "pad": "flat"},
+        "crop": {"size": size, "side": "lr", **around, "pad": "flat"},
     }
 
 

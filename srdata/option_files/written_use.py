@@ -45,7 +45,7 @@ def _margin(wanted: Wanted, size: int) -> list[str]:
     if crop is None or wanted.setting.made == "stored" or crop.mirrored:
         return []
     theirs = trainer.around // 2 if trainer.around else ((trainer.window or size) - size) // 2
-    if (crop.margin, crop.anywhere) == (theirs, True):
+    if (crop.margin, crop.anywhere) == (theirs, theirs > 0):
         return []
     return [f"crop.margin is {crop.margin} in the recipe; {trainer.title} has {theirs}, anywhere in it"]
 
