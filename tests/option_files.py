@@ -75,6 +75,8 @@ def real_esrgan() -> dict[str, Any]:
         "name": "photos",
         "type": "RealESRGANDataset",
         "dataroot_gt": "data/gt",
+        "meta_info": "data/list.txt",
+        "io_backend": {"type": "disk"},
         **twice(_SECOND),
         "final_sinc_prob": 0.8,
         "use_hflip": True,

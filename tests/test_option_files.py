@@ -98,6 +98,7 @@ def test_a_recipe_elsewhere_finds_the_same_folders(tmp_path: Path) -> None:
 
 def test_real_esrgans_degradations_are_those_of_its_options(tmp_path: Path) -> None:
     images([("data/gt", 300)], tmp_path)
+    Path("data/list.txt").write_text("im0.png\nim1.png\n")
     paper = converted(json.dumps(real_esrgan()))
     stage = paper.stages[0]
     assert isinstance(stage.degradation, dict)

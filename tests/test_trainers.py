@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import shutil
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
 from string import Template
 from types import SimpleNamespace
@@ -14,6 +16,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+import run_data_set
 import run_trainer
 import torch
 import yaml
@@ -222,16 +225,15 @@ def trained(checkout: Path, ours: Path, files: Path, section: str | None = None)
     options = checkout.parent / template.name
     text = Template(template.read_text()).substitute(places)
     options.write_text(text if section is None else with_section(text, section, template.suffix))
-    command = [
-        sys.executable,
-        run_trainer.__file__,
-        checkout,
-        SCRIPTS[checkout.name],
-        checkout.parent / "out",
-    ]
+    command = [run_trainer.__file__, checkout, SCRIPTS[checkout.name], checkout.parent / "out"]
+    return run_there(checkout, *command, "-opt", options)
+
+
+def run_there(checkout: Path, *command: Any) -> str:
+    """What a script of Python says, run in a checkout; skips where packages are missing."""
     paths = os.pathsep.join([str(Path(__file__).parents[1]), os.environ.get("PYTHONPATH", "")])
     done = subprocess.run(
-        [*command, "-opt", options],
+        [sys.executable, *command],
         env={**os.environ, "PYTHONPATH": paths},
         cwd=checkout,
         capture_output=True,
@@ -251,7 +253,11 @@ def with_section(text: str, section: str, suffix: str) -> str:
         assert outside.splitlines()[-2:] == ["scale = 4", ""]
         own, rest = re.split(r"\n(?=\[)", inside, maxsplit=1) if "\n[" in inside else (inside, "")
         assert not rest, "a set without validation images has no other"
-        return re.sub(r"(?<=\[datasets\.train\]\n).*?(?=\n\[|\n\n)", lambda _: own.rstrip(), text, flags=re.S)
+        merged = re.sub(
+            r"(?<=\[datasets\.train\]\n).*?(?=\n\[|\n\n)", lambda _: own.rstrip(), text, flags=re.S
+        )
+        assert tomllib.loads(merged)["datasets"]["train"] == tomllib.loads(section)["datasets"]["train"]
+        return merged
     options, written = yaml.safe_load(text), yaml.safe_load(section)
     options["datasets"]["train"] = written.pop("datasets")["train"]
     return yaml.safe_dump(options | written, sort_keys=False)
@@ -277,3 +283,41 @@ def test_their_own_data_sets_read_what_recipe_to_writes(peers: Path, tmp_path: P
     assert section.told == []
     said = trained(copied(peers / name, name, tmp_path), ours, tmp_path / "files" / "trainsets", section.text)
     assert re.search(r"iter: +8\b", said), "it logs after four steps and after eight"
+
+
+ONLINE = {
+    "BasicSR": ("basicsr", "real-esrgan-x4", {"gt": [3, 400, 400], "kernel1": [21, 21]}),
+    "traiNNer-redux": ("redux", "redux-default-otf", {"gt": [3, 288, 288], "kernel1": [21, 21]}),
+    "neosr": ("neosr", "neosr-default-otf", {"gt": [3, 512, 512], "kernel1": [21, 21]}),
+    "KAIR": ("kair", "swinir-x4", {"H": [3, 192, 192], "L": [3, 48, 48]}),
+}
+
+
+@pytest.mark.peers
+@pytest.mark.parametrize("name", sorted(ONLINE))
+def test_their_parsers_and_data_sets_take_degradations_too(peers: Path, tmp_path: Path, name: str) -> None:
+    """An item of the data set that their own code builds."""
+    if not (peers / name).is_dir():
+        pytest.skip(f"SRDATA_PEERS names no folder that holds a checkout {name}")
+    ours = prepare("sample", scale=4, lmdb=True, root=tmp_path, jobs=1).path
+    form, like, shapes = ONLINE[name]
+    export(ours, "basicsr" if form == "basicsr" else "kair", tmp_path / "files", jobs=1)
+    section = options_for(form, tmp_path / "files", like=like).text  # type: ignore[arg-type]
+    checkout = peers / name if name == "KAIR" else copied(peers / name, name, tmp_path)
+    options = tmp_path / f"options{'.json' if name == 'KAIR' else template_of(checkout).suffix}"
+    options.write_text(whole_file(checkout, section))
+    said = run_there(checkout, run_data_set.__file__, checkout, options)
+    [line] = (line for line in said.splitlines() if line.startswith("{"))
+    assert json.loads(line).items() >= shapes.items()
+
+
+def whole_file(checkout: Path, section: str) -> str:
+    """A section with all else that a trainer's parser asks for."""
+    if checkout.name == "KAIR":
+        given = re.sub("//.*", "", (checkout / "options" / "train_msrresnet_psnr.json").read_text())
+        return json.dumps(json.loads(given) | json.loads(re.sub("^//.*\n", "", section)))
+    template = template_of(checkout)
+    if template.suffix == ".toml":
+        return 'name = "tiny"\nmodel_type = "otf"\n' + section + '\n[network_g]\ntype = "compact"\n[path]\n'
+    rest = yaml.safe_load(template.read_text()) | yaml.safe_load(section) | {"num_gpu": 0}
+    return yaml.safe_dump(rest, sort_keys=False)

@@ -16,8 +16,11 @@ Tree = dict[str, Any]
 _FROM_MODE = {ours: theirs for theirs, ours in MODES.items()}
 
 
-def options_of(chain: Chain, form: str) -> Tree:
-    """The options that give this chain to the trainer `form`; UsageError where none do."""
+def options_of(chain: Chain, form: str) -> tuple[Tree, bool]:
+    """The options that give this chain to the trainer `form`, and whether its arithmetic is the chain's too.
+
+    Raises UsageError where no options do.
+    """
     plain = load_chain(chain).resolved()
     steps = _Steps(plain["steps"])
     found = {**_order(steps, "", form), **_order(steps, "2", form), **_end(steps, form)}
@@ -27,12 +30,22 @@ def options_of(chain: Chain, form: str) -> Tree:
         same = load_chain(bare(second_order(told, sharp))).resolved()
     except UsageError:
         same = {}
-    if {**same, "scales": []} != {**plain, "scales": []}:
+    if not same or _drawn(same) != _drawn(plain):
         raise UsageError(
             f"{chain.title or 'this degradation'} is none that {form} has options for: prepare pairs "
             "with it, and give their folder"
         )
-    return found
+    return found, same["steps"] == plain["steps"]
+
+
+def _drawn(value: Any) -> Any:
+    """What of a chain options speak of: not how JPEG, areas, places and clipping are computed."""
+    if isinstance(value, dict):
+        own = ("clip", "variant", "alignment", "scales", "rounds")
+        return {_drawn(name): _drawn(one) for name, one in value.items() if name not in own}
+    if isinstance(value, list):
+        return [_drawn(one) for one in value]
+    return "area" if value == "pixel_area" else value
 
 
 def bare(value: Any) -> Any:

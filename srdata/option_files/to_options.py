@@ -79,13 +79,16 @@ def _usual(scale: Scale, pairs: list[Pairs]) -> Setting:
 
 def _options(wanted: Wanted, train: list[Pairs]) -> tuple[Tree, list[str]]:
     """All options, as the file has them, and a line on what has none."""
-    within, outside = degraded(wanted)
-    used, told = use(wanted)
+    within, outside, told = degraded(wanted)
+    used, unused = use(wanted)
     main = {**kind(wanted), **places(wanted, train, paired=wanted.setting.made == "stored"), **within, **used}
     tests = [test_set(wanted, one) for one in wanted.pairs if one.split != "train"]
     names = ["test"] if wanted.form == "kair" else ["val", *(f"val_{place}" for place in range(2, 99))]
     named = dict(zip(names, tests, strict=False))
-    return {**_top(wanted), **outside, "datasets": {"train": main, **named}, **_measured(wanted)}, told
+    return {**_top(wanted), **outside, "datasets": {"train": main, **named}, **_measured(wanted)}, [
+        *told,
+        *unused,
+    ]
 
 
 def _measured(wanted: Wanted) -> Tree:

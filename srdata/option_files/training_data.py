@@ -32,8 +32,8 @@ class Described(NamedTuple):
 
     @property
     def sections(self) -> list[Section]:
-        """Where options on degradations stand."""
-        return [one for one in (self.train, self.degradations, self.root) if one is not None]
+        """Where options on degradations stand; the first that has one holds."""
+        return [one for one in (self.degradations, self.train, self.root) if one is not None]
 
 
 def settings_of(told: Described, sets: list[str]) -> Tree:

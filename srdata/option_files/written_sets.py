@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 from srdata.degrade.chain import Chain, load_chain
 from srdata.errors import UsageError
 from srdata.option_files.chain_options import options_of
 from srdata.option_files.pairs_of_source import Pairs
 from srdata.option_files.wanted import Wanted
-from srdata.papers.schema import Setting
+from srdata.papers.schema import Folders, Setting
 
 Tree = dict[str, Any]
 
@@ -30,21 +30,32 @@ def kind(wanted: Wanted) -> Tree:
     return {**named, "dataset_type": "sr" if stored else _KAIR[str(degradation)]}
 
 
-def degraded(wanted: Wanted) -> tuple[Tree, Tree]:
-    """Options on degradations: in the data set, and outside of it."""
+class Degraded(NamedTuple):
+    """Options on degradations, in the data set and outside of it, and what has none."""
+
+    within: Tree
+    outside: Tree
+    told: list[str]
+
+
+def degraded(wanted: Wanted) -> Degraded:
+    """How LR is made, where the trainer does it; UsageError where it cannot."""
     setting = wanted.setting
     if setting.made == "stored" or wanted.form == "kair":
-        return {}, {}
+        return Degraded({}, {}, [])
     chain = load_chain(setting.degradation)
-    options = options_of(chain, wanted.form)
+    options, exact = options_of(chain, wanted.form)
+    told = [] if exact else ["degradation: JPEG, areas, places and clipping are the trainer's own"]
     if wanted.form == "neosr":
-        return {}, {"degradations": options}
+        return Degraded({}, {"degradations": options}, told)
     inside = ("kernel", "sinc", "blur_sigma", "betag", "betap")
     within = {name: value for name, value in options.items() if any(word in name for word in inside)}
     outside = {name: value for name, value in options.items() if name not in within}
     if wanted.form == "redux":
-        return within, {"high_order_degradation": True, **outside}
-    return within, {**_sharpened(chain, setting), **outside, "queue_size": 180, "gt_size": setting.hr_size}
+        return Degraded(within, {"high_order_degradation": True, **outside}, told)
+    sizes = {"blur_kernel_size": 21, "blur_kernel_size2": 21}  # which are to be there, and do nothing
+    around = {**_sharpened(chain, setting), **outside, "queue_size": 180, "gt_size": setting.hr_size}
+    return Degraded({**sizes, **within}, around, told)
 
 
 def _sharpened(chain: Chain, setting: Setting) -> Tree:
@@ -71,7 +82,7 @@ def places(wanted: Wanted, sets: Sequence[Pairs], *, paired: bool) -> Tree:
         found["filename_tmpl"] = first.template.replace("{key}", "{}")
     if first.listed:
         found["meta_info_file" if wanted.form == "basicsr" and paired else "meta_info"] = first.listed
-    backend = {"io_backend": {"type": "lmdb" if high[0].endswith(".lmdb") else "disk"}}
+    backend = {"io_backend": {"type": "lmdb" if _is_lmdb(first) else "disk"}}
     return {**found, **backend} if wanted.form == "basicsr" else found
 
 
@@ -81,10 +92,19 @@ def _check_places(wanted: Wanted, sets: Sequence[Pairs], paired: bool) -> None:
     template = folders[0].template
     if paired and template != "{key}" and wanted.form in ("neosr", "kair"):
         raise UsageError(f"{title} takes LR images of the names of HR, and here is {template}: {_AS_FILES}")
-    if wanted.form in ("redux", "kair") and any(str(one.hr).endswith(".lmdb") for one in folders):
+    if wanted.form in ("redux", "kair") and any(map(_is_lmdb, folders)):
         raise UsageError(f"{title} reads no LMDB: {_AS_FILES}")
+    if wanted.form == "basicsr" and not paired and not (folders[0].listed or _is_lmdb(folders[0])):
+        raise UsageError(
+            "BasicSR degrades images of an LMDB, or of a list: `srdata export SET --to basicsr --out FOLDER` "
+            "writes one"
+        )
     if len(folders) > 1 and wanted.form != "redux":
         raise UsageError(f"{title} reads one folder, and here are {len(folders)}: put all images into one")
+
+
+def _is_lmdb(folders: Folders) -> bool:
+    return str(folders.hr).endswith(".lmdb")
 
 
 def test_set(wanted: Wanted, pairs: Pairs) -> Tree:
