@@ -184,9 +184,19 @@ def test_kairs_json_with_comments_makes_lr_of_whole_images(tmp_path: Path) -> No
     assert next(iter(paper.test_loader("data", "Set5", workers=0))).lr.shape == (1, 3, 16, 16)
 
 
+def test_kairs_pairs_by_order_are_found_by_their_names(tmp_path: Path) -> None:
+    images([("data/gt", 64)], tmp_path)
+    images([("data/lq", 32)], tmp_path, "{key}x2")
+    paper = converted(KAIR.replace('"dataroot_L": null\n', '"dataroot_L": "data/lq"\n'), "options.json")
+    assert comments()["template"] == "the names of the images"
+    assert next(iter(paper.loader("data", workers=0))).lr.shape == (2, 3, 16, 16)
+    assert "datasets.test: has no LR images" in Path("my.yaml").read_text()
+
+
 def test_prepared_sets_stand_for_folders(tmp_path: Path) -> None:
     paper = converted(PAIRED.replace("filename_tmpl: '{}x4'", ""), sets=["div2k"])
     assert [(one.set, one.hr) for one in paper.stages[0].data.sets] == [("div2k", None)]
+    assert "meta_info_file: prepared sets stand for it" in Path("my.yaml").read_text()
 
 
 DATA = "scale: 4\nmodel_type: M\ndatasets:\n  train:\n    type: PairedImageDataset\n    name: x\n"
@@ -232,7 +242,13 @@ FULL = DATA + (
         ("x: " + "[" * 5000, "nested deeper"),
         ("x: %{y}\n\t", "is no YAML"),
         (FULL.replace("scale: 4", "scale: .nan"), "scale: must be a number"),
-        (FULL.replace("scale: 4", "scale: 0.1"), "its options give a recipe that cannot be: "),
+        (FULL.replace("scale: 4", "scale: 0.1"), ":1: scale: "),
+        (FULL.replace("scale: 4", "scale: 3"), "gt_size: 32 is no multiple of what scale 3 needs"),
+        (FULL.replace("    dataroot_lq: b\n", ""), "dataroot_lq: is missing: the folder of LR images"),
+        (FULL + "    mean: [0.5, 0.5]\n    std: [1, 1]\n", "mean: must be 3 numbers"),
+        (FULL + "    mean: [0, 0, 0]\n    std: [1, 0, 1]\n", "std: must be 3 numbers above 0"),
+        (FULL + "    mean: [0, 0, 0]\n", "std: must be 3 numbers above 0, as mean and std are both"),
+        ("<<: {a: 1}\n" + FULL, "merge keys are refused"),
     ],
 )
 def test_what_is_wrong_is_told_in_a_line(text: str, told: str, capsys: pytest.CaptureFixture[str]) -> None:

@@ -23,6 +23,8 @@ MODES = {
     "lanczos": "lanczos",
     "area": "pixel_area",
 }
+# What the names of options in the data set have in them; the others are those of the model.
+IN_DATA_SET = ("kernel", "sinc", "blur_sigma", "betag", "betap")
 _AREA = ["pixel_area", "bilinear", "bicubic"]  # of BasicSR and neosr
 _NARROW, _WIDE = [math.pi / 3, math.pi], [math.pi / 5, math.pi]
 _DIRECTIONS = ("up", "down", "keep")
@@ -60,7 +62,7 @@ class Options:
     """The options on degradations, which stand in several places of a file; and what holds without them."""
 
     def __init__(self, sections: Sequence[Section], trainer: str) -> None:
-        self._sections, self.redux = sections, trainer == "redux"
+        self._sections, self.redux, self._gathered = sections, trainer == "redux", trainer == "neosr"
 
     def take(self, name: str, kind: Kind[Any], number: str = "") -> Said:
         """The option of the first or second degradation, checked."""
@@ -69,9 +71,14 @@ class Options:
             if section.has(full):
                 return section.take(full, kind)
         default = REDUX.get(full, REDUX.get(name)) if self.redux else None
-        return (
-            self._sections[0].take(full, kind) if default is None else Said(default, f"the default of {full}")
-        )
+        if default is None:
+            return self._home(full).take(full, kind)
+        return Said(default, f"the default of {full}")
+
+    def _home(self, name: str) -> Section:
+        """Where an option is, or is to be."""
+        usual = 0 if any(word in name for word in IN_DATA_SET) or self._gathered else -1
+        return next((one for one in self._sections if one.has(name)), self._sections[usual])
 
     def share_of(self, name: str, number: str = "") -> Said:
         return self.take(name, share, number)
@@ -91,7 +98,7 @@ class Options:
         return found
 
     def refuse(self, name: str, what: str) -> None:
-        next((one for one in self._sections if one.has(name)), self._sections[0]).refuse(name, what)
+        self._home(name).refuse(name, what)
 
 
 def second_order(options: Options, sharpened: Said | None) -> Tree:

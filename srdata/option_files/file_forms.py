@@ -59,6 +59,11 @@ class _AsPyYaml(Reading):
     def admits(self, tag: str | None) -> bool:
         return tag is None or tag == "!" or tag.removeprefix(_CORE) in {*self._made, "map", "seq"}
 
+    def check_plain(self, event: yaml.Event, place: Place) -> None:
+        super().check_plain(event, place)
+        if isinstance(event, yaml.ScalarEvent) and event.value == "<<" and event.implicit[0]:
+            self.refuse(event, place, "merge keys are refused; write the values out")
+
     def repeated(self, event: yaml.Event, place: Place) -> None:
         if len(place) == 1 or place[0] == "datasets":  # elsewhere the last one holds, as they have it
             super().repeated(event, place)

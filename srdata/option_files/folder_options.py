@@ -12,14 +12,19 @@ from srdata.option_files.trainers import Trainer
 Tree = dict[str, Any]
 
 
-def corpora(section: Section, trainer: Trainer, *, paired: bool) -> list[Tree]:
-    """The sets of one section of data, one for each folder of HR images; names are never twice."""
+def corpora(section: Section, trainer: Trainer, *, paired: bool, one_folder: bool = False) -> list[Tree]:
+    """The sets of one section of data, one for each folder of HR images; names are never twice.
+
+    Where they are `paired` there are LR images, in folders of their own unless pairs lie in `one_folder`.
+    """
     high = _high(section, trainer)
     low = section.find(trainer.lr, texts)
     name = section.find("name", word) or Said(_name(high.value[0]), high.origin)
     together = (
         low is not None and low.value == high.value
     )  # pairs of one folder, which are found by their names
+    if paired and low is None and not one_folder:
+        section.refuse(trainer.lr, "is missing: the folder of LR images")
     if not paired or together:
         low = None
     if low and len(low.value) != len(high.value):
@@ -34,7 +39,7 @@ def corpora(section: Section, trainer: Trainer, *, paired: bool) -> list[Tree]:
         }
         if low:
             sides["lr"] = Said(_path(low.value[place]), low.origin)
-        found.append({**sides, **common})
+        found.append({**sides, **(_by_order(sides) if trainer.by_order else {}), **common})
     return found
 
 
@@ -59,12 +64,24 @@ def _template(section: Section, paired: bool) -> Tree:
     return {"template": Said(said.value.replace("{}", "{key}"), said.origin)}
 
 
+def _by_order(sides: Tree) -> Tree:
+    """How LR images are called where a trainer takes them in the order of HR: by the first ones, if here."""
+    if "lr" not in sides:
+        return {}
+    first = [next(iter(sorted(Path(sides[side].value).glob("*.*"))), None) for side in ("hr", "lr")]
+    high, low = (one.stem if one else "" for one in first)
+    if high and low != high and low.startswith(high) and "{" not in low:
+        return {"template": Said("{key}" + low.removeprefix(high), "the names of the images")}
+    return {}
+
+
 def _listed(section: Section) -> Tree:
     """A list of the images that are taken, which of an LMDB are all."""
     backend = section.entries.get("io_backend")
+    if isinstance(backend, dict) and backend.get("type") == "lmdb":
+        return {}
     for name in ("meta_info_file", "meta_info"):
-        said = section.find(name, text)
-        if said and not (isinstance(backend, dict) and backend.get("type") == "lmdb"):
+        if said := section.find(name, text):
             return {"listed": Said(_path(said.value), said.origin)}
     return {}
 

@@ -46,6 +46,7 @@ _SWITCHES = {
     "dataroot_lq_prob": "",
     "high_order_degradations_debug": "high_order_degradations_debug_limit",
 }
+_PLACES = ("name", "path", "filename_tmpl", "meta_info", "meta_info_file")
 _ON_DATA = (
     "prob",
     "range",
@@ -93,9 +94,9 @@ def converted_options(path: Path, folder: Path = Path(), sets: Sequence[str] = (
     told = Described(root, degradations, train, name)
     settings = settings_of(told, list(sets))
     title = root.find("name", word) or root.find("task", word) or Said(path.stem, "the name of the file")
-    tests = list(evaluations(root, told.trainer, told.scale))
+    tests = list(evaluations(root, told.trainer, told.scale, made="made" in settings))
     found = [one for one in tests if not isinstance(one, str)]
-    lines = [*_otherwise(told), *(one for one in tests if isinstance(one, str))]
+    lines = [*_otherwise(told, bool(sets)), *(one for one in tests if isinstance(one, str))]
     lines += _not_there([*settings["data"]["sets"], *found])
     recipe = {
         "title": title,
@@ -133,10 +134,12 @@ def _not_there(entries: list[Tree]) -> list[str]:
     return [f"not there: {', '.join(paths)}; put images there, or train on prepared sets, as --set df2k does"]
 
 
-def _otherwise(told: Described) -> Iterator[str]:
+def _otherwise(told: Described, elsewhere: bool) -> Iterator[str]:
     """What the options say that is not in the recipe, and why."""
     names = [f"{section.named(name)}" for section in told.sections for name in _left(told, section)]
     reasons = {name: why for known, why in _OTHERWISE.items() for name in known.split()}
+    if elsewhere:
+        reasons |= dict.fromkeys((*_PLACES, told.trainer.hr, told.trainer.lr), "prepared sets stand for it")
     by_reason: dict[str, list[str]] = {}
     for name in names:
         by_reason.setdefault(reasons.get(name.rpartition(".")[2], "has no counterpart"), []).append(name)

@@ -8,7 +8,8 @@ from typing import Any, NamedTuple, NoReturn, TypeVar
 
 from srdata.common.strict_yaml import Document, place_text
 from srdata.common.validation_messages import Place
-from srdata.errors import RecipeError
+from srdata.errors import RecipeError, UsageError
+from srdata.scale import Scale
 
 T = TypeVar("T")
 Kind = Callable[[Any], T]  # the value as what it must be; raises ValueError
@@ -88,6 +89,15 @@ def share(value: Any) -> int | float:
     """A probability."""
     if not 0 <= number(value) <= 1:
         raise ValueError("must be a number from 0 to 1")
+    return number(value)
+
+
+def factor(value: Any) -> int | float:
+    """HR size over LR size."""
+    try:
+        Scale(number(value))
+    except UsageError as error:
+        raise ValueError(str(error)) from error
     return number(value)
 
 

@@ -22,6 +22,7 @@ class Trainer(NamedTuple):
     batch: str = "batch_size_per_gpu"
     per_gpu: bool = True
     flips: tuple[str, ...] = ("use_hflip", "use_flip")  # none: it always turns in eight ways
+    by_order: bool = False  # whether pairs are told by the order of their names
     turns: bool | None = None  # whether flips and turns are on where nothing is said; None: it must be said
     window: int | None = None  # the side in HR pixels of what Real-ESRGAN's degradations are done to
     around: int = 0  # or how much larger than the crop that is
@@ -42,6 +43,7 @@ TRAINERS: dict[str, Trainer] = {
         batch="dataloader_batch_size",
         per_gpu=False,
         flips=(),
+        by_order=True,
     ),
     "2019": Trainer(
         "BasicSR of 2019",

@@ -8,9 +8,21 @@ from typing import Any, NamedTuple
 
 from srdata.option_files.degradation_options import Options, Tree, second_order
 from srdata.option_files.folder_options import corpora
-from srdata.option_files.option_section import Said, Section, number, numbers, text, texts, truth, whole
+from srdata.option_files.option_section import (
+    Said,
+    Section,
+    factor,
+    numbers,
+    text,
+    texts,
+    truth,
+    whole,
+)
 from srdata.option_files.trainers import TRAINERS, Trainer
+from srdata.scale import Scale
 from srdata.vocabulary import Color
+
+GIVEN = "published:given"  # LR is what the folder holds, however it was made
 
 
 class Described(NamedTuple):
@@ -28,7 +40,7 @@ class Described(NamedTuple):
     @property
     def scale(self) -> Said:
         """HR size over LR size."""
-        return self.root.take("scale", number, ": HR size over LR size, such as scale: 4")
+        return self.root.take("scale", factor, ": HR size over LR size, such as scale: 4")
 
     @property
     def sections(self) -> list[Section]:
@@ -43,10 +55,14 @@ def settings_of(told: Described, sets: list[str]) -> Tree:
         told.train.refuse(_kind_name(told), f"{kind.value} {_other_kind(kind.value)}")
     how = make(told)
     named = [{"set": one} for one in sets]
-    data = named or corpora(told.train, told.trainer, paired="made" not in how)
+    one_folder = kind.value.lower() == "srdatapaireddataset"
+    data = named or corpora(told.train, told.trainer, paired="made" not in how, one_folder=one_folder)
+    low: Any = data[0].get("lr", data[0].get("hr"))
+    given = {"degradation": Said(GIVEN, low.origin)} if low and "made" not in how else {}
     return {
         "scale": told.scale,
         "data": {"sets": data},
+        **given,
         **how,
         "augment": [*_flips(told), *_mixed(told)],
         "look": _look(told),
@@ -199,6 +215,8 @@ def _crop(told: Described) -> Tree:
         told.train.refuse(next(iter(told.trainer.sizes)), "is missing: the side of a crop")
     (name, side), *others = found
     size = told.train.take(name, whole)
+    if side == "hr" and size.value % Scale(told.scale.value).numerator:
+        told.train.refuse(name, f"{size.value} is no multiple of what scale {told.scale.value} needs")
     for other, _ in others:
         if told.train.take(other, whole).value * told.scale.value != size.value:
             told.train.refuse(other, f"is another size than {name}, {size.value}: leave one of them out")
@@ -290,10 +308,22 @@ def _look(told: Described) -> Tree:
     channels = told.root.find("n_channels", whole) if told.name == "kair" else None
     if channels and channels.value == 1:
         look["color"] = Said("grey", channels.origin)
-    for name in ("mean", "std"):
-        if (said := told.train.find(name, numbers())) is not None:
-            look |= {name: said, "normalised": "loader"}
-    return {"range": [0, 1], **look}
+    return {"range": [0, 1], **look, **_normalised(told.train, 1 if "color" in look else 3)}
+
+
+def _normalised(train: Section, channels: int) -> Tree:
+    """Means and deviations, which a trainer takes as one number or one for each channel."""
+    found = {name: train.find(name, numbers()) for name in ("mean", "std")}
+    if not any(found.values()):
+        return {}
+    given: Tree = {}
+    for name, said in found.items():
+        if said is None or len(said.value) not in (1, channels) or (name == "std" and min(said.value) <= 0):
+            train.refuse(
+                name, f"must be {channels} numbers{' above 0' * (name == 'std')}, as mean and std are both"
+            )
+        given[name] = Said(said.value * (channels // len(said.value)), said.origin)
+    return {**given, "normalised": "loader"}
 
 
 def _batch(told: Described) -> Tree:
@@ -314,9 +344,10 @@ def _number_of(section: Section, name: str) -> Said | None:
 
 
 def _length(told: Described) -> Tree:
+    """How long it is trained, where that is a number of steps."""
     for section, name in (("train", "total_iter"), ("train", "niter"), ("logger", "total_iter")):
-        if told.root.has(section):
-            said = Section(told.root.document, section).find(name, number)
-            if said:
-                return {"iterations": Said(whole(int(said.value)), said.origin)}
+        loop: Any = told.root.entries.get(section)
+        steps = loop.get(name) if isinstance(loop, dict) else None
+        if isinstance(steps, int | float) and not isinstance(steps, bool) and 1 <= steps < 1 << 31:
+            return {"iterations": Said(int(steps), f"{section}.{name}")}
     return {}

@@ -12,16 +12,24 @@ from srdata.option_files.trainers import Trainer
 Tree = dict[str, Any]
 
 
-def evaluations(root: Section, trainer: Trainer, scale: Said) -> Iterator[Tree | str]:
-    """Each set of images that a network is measured on; or a line on one that is not read."""
+def evaluations(root: Section, trainer: Trainer, scale: Said, *, made: bool) -> Iterator[Tree | str]:
+    """Each set of images that a network is measured on; or a line on one that is not read.
+
+    Where LR is `made` for training, it is made of sets of HR images too.
+    """
     for name in Section(root.document, "datasets").rest():
         if name == "train":
             continue
         section = Section(root.document, "datasets", name)
-        if not section.has(trainer.hr):
+        one_folder = not section.has(trainer.hr) and section.has("path")
+        if not section.has(trainer.hr) and not one_folder:
             yield f"datasets.{name}: has no HR images to compare with"
             continue
-        for one in corpora(section, trainer, paired=True):
+        paired = one_folder or section.has(trainer.lr)
+        if not paired and not made:
+            yield f"datasets.{name}: has no LR images, and none are made here"
+            continue
+        for one in corpora(section, trainer, paired=paired, one_folder=one_folder):
             named = Said([one["set"].value], one["set"].origin)
             yield {"sets": named, **{key: one[key] for key in one if key != "set"}, **_protocol(root, scale)}
 

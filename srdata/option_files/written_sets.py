@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 from srdata.degrade.chain import Chain, load_chain
 from srdata.errors import UsageError
 from srdata.option_files.chain_options import options_of
+from srdata.option_files.degradation_options import IN_DATA_SET
 from srdata.option_files.pairs_of_source import Pairs
 from srdata.option_files.wanted import Wanted
 from srdata.papers.schema import Folders, Setting
@@ -48,8 +49,7 @@ def degraded(wanted: Wanted) -> Degraded:
     told = [] if exact else ["degradation: JPEG, areas, places and clipping are the trainer's own"]
     if wanted.form == "neosr":
         return Degraded({}, {"degradations": options}, told)
-    inside = ("kernel", "sinc", "blur_sigma", "betag", "betap")
-    within = {name: value for name, value in options.items() if any(word in name for word in inside)}
+    within = {name: value for name, value in options.items() if any(word in name for word in IN_DATA_SET)}
     outside = {name: value for name, value in options.items() if name not in within}
     if wanted.form == "redux":
         return Degraded(within, {"high_order_degradation": True, **outside}, told)

@@ -27,7 +27,7 @@ from srdata.papers.requirements import find_set, need_of, reads_hr_alone
 from srdata.papers.schema import BatchRule, Corpus, Crop, Data, Difficulty, Folders, Setting, StageSettings
 from srdata.rng import generator
 from srdata.scale import Scale
-from srdata.store.set_json import SET_FILE
+from srdata.store.set_json import SET_FILE, read_set
 from srdata.vocabulary import Only, Split
 
 Batches = Loader | WithExtras | Alternating | Unpaired | ZeroShot | DeepPrior
@@ -134,10 +134,12 @@ def _of_folders(folders: Folders, split: Split, how: Options) -> PairedDataset:
     hr = Path(str(folders.hr))
     if isinstance(folders, Corpus) and split != "train":
         raise UsageError(f"{hr} has no split {split!r}: recipe.test_loader(root, NAME) reads test sets")
-    place: dict[str, Any] = {"path": hr, "split": split if (hr / SET_FILE).is_file() else None}
+    splits = read_set(hr).counts if (hr / SET_FILE).is_file() else {}
+    chosen = next((one for one in (split, "validation", *splits) if one in splits), None)
+    place: dict[str, Any] = {"path": hr, "split": chosen}
     if folders.lr is not None:
         place = {"hr": hr, "lr": folders.lr, "template": folders.template}
-    elif how.get("only") == "hr" and place["split"] is None and not is_lmdb(hr):
+    elif how.get("only") == "hr" and chosen is None and not is_lmdb(hr):
         place = {"hr": hr}
     opened = PairedDataset(**place, **how)
     return opened if folders.listed is None else opened.subset(_listed(opened.keys, Path(folders.listed)))
