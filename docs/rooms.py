@@ -21,7 +21,7 @@ ROWS: tuple[tuple[str, ...], ...] = (
     ("preparation", "data"),
     ("difficulty", "metrics", "testsets"),
     ("report", "papers", "set_repair"),
-    ("publishing", "describe"),
+    ("publishing", "describe", "option_files"),
     ("cli",),
     ("__main__",),
 )

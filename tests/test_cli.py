@@ -311,14 +311,17 @@ def test_a_missing_extra_says_how_to_get_it(tmp_path: Path) -> None:
     assert "needs imagecodecs: run `pip install imagecodecs`" in done.stderr
 
 
-@pytest.mark.parametrize("verb", ["", *sorted(cli.commands)])
+@pytest.mark.parametrize("verb", ["", *sorted(cli.commands), "recipe from", "recipe to"])
 def test_every_verb_explains_itself(verb: str) -> None:
-    result = CliRunner().invoke(cli, [*([verb] if verb else []), "--help"])
+    result = CliRunner().invoke(cli, [*verb.split(), "--help"])
     assert result.exit_code == 0
     if verb:
-        assert (cli.commands[verb].help or "").strip()
-        options = [one for one in cli.commands[verb].params if isinstance(one, click.Option)]
-        assert all(option.help for option in options)
+        found: click.Command = cli
+        for name in verb.split():
+            assert isinstance(found, click.Group)
+            found = found.commands[name]
+        assert (found.help or "").strip()
+        assert all(option.help for option in found.params if isinstance(option, click.Option))
 
 
 @pytest.mark.parametrize(("flag", "most"), [("--help", 50), ("--help-all", 200)])
@@ -343,7 +346,10 @@ def test_commands_in_the_documentation_exist(page: str) -> None:
     for command in commands_in(REPOSITORY / page):
         verb, *arguments = command.split()[1:]
         assert verb in cli.commands, command
-        known = {name for parameter in cli.commands[verb].params for name in parameter.opts}
+        found = cli.commands[verb]
+        if isinstance(found, click.Group):
+            found = found.commands[arguments[0]]
+        known = {name for parameter in found.params for name in parameter.opts}
         assert {word for word in arguments if word.startswith("--")} <= known, command
 
 

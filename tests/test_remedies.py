@@ -357,20 +357,22 @@ def text_of(node: ast.AST) -> str | None:
 
 
 def test_every_option_and_verb_that_is_named_is_there() -> None:
-    known = {
-        name
-        for verb in cli.commands.values()
-        for option in verb.params
-        if isinstance(option, click.Option) and not option.hidden
-        for name in (*option.opts, *option.secondary_opts)
-    }
+    known = {name for verb in cli.commands.values() for name in options_of(verb)}
     found = list(messages())
     assert sum(bool(OPTION.search(one.text)) for one in found) > 50
     for one in found:
         assert set(OPTION.findall(one.text)) <= known, one
         for verb, words in COMMAND.findall(one.text):
-            own = {name for option in cli.commands[verb].params for name in option.opts}
+            own = options_of(cli.commands[verb], hidden=True)
             assert set(OPTION.findall(words.splitlines()[0] if words else "")) <= own, one
+
+
+def options_of(verb: click.Command, hidden: bool = False) -> set[str]:
+    """The options of a verb; of a group, those of its verbs."""
+    if isinstance(verb, click.Group):
+        return {name for one in verb.commands.values() for name in options_of(one, hidden)}
+    options = (one for one in verb.params if isinstance(one, click.Option) and (hidden or not one.hidden))
+    return {name for option in options for name in (*option.opts, *option.secondary_opts)}
 
 
 def test_every_case_is_a_message_of_the_code() -> None:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import shutil
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
 from string import Template
 from types import SimpleNamespace
@@ -14,8 +16,10 @@ from typing import Any
 
 import numpy as np
 import pytest
+import run_data_set
 import run_trainer
 import torch
+import yaml
 from numpy.lib.stride_tricks import sliding_window_view
 from pairs import write_shards
 from tables import noise_pairs
@@ -26,6 +30,7 @@ from srdata.data import SrdataPairedDataset
 from srdata.errors import UsageError
 from srdata.exporting.export_set import export
 from srdata.images import write_png
+from srdata.option_files.to_options import options_for
 from srdata.scale import Scale
 
 PAGE = Path(__file__).parents[1] / "docs" / "trainers.md"
@@ -207,22 +212,28 @@ def test_their_own_train_loop_trains_on_it(peers: Path, tmp_path: Path, name: st
     assert len({psnr for _, psnr in found}) == 1, found
 
 
-def trained(checkout: Path, ours: Path, files: Path) -> str:
-    """What the trainer logs."""
-    [template] = (Path(__file__).parent / "data" / "trainers").glob(f"{checkout.name}.*")
+def template_of(checkout: Path) -> Path:
+    """The option file of a tiny training."""
+    [found] = (Path(__file__).parent / "data" / "trainers").glob(f"{checkout.name}.*")
+    return found
+
+
+def trained(checkout: Path, ours: Path, files: Path, section: str | None = None) -> str:
+    """What the trainer logs; with the training data of a section of `recipe to`, where one is given."""
+    template = template_of(checkout)
     places = {"OURS": ours, "GT": files / "trainH", "LQ": files / "trainL"}
     options = checkout.parent / template.name
-    options.write_text(Template(template.read_text()).substitute(places))
-    command = [
-        sys.executable,
-        run_trainer.__file__,
-        checkout,
-        SCRIPTS[checkout.name],
-        checkout.parent / "out",
-    ]
+    text = Template(template.read_text()).substitute(places)
+    options.write_text(text if section is None else with_section(text, section, template.suffix))
+    command = [run_trainer.__file__, checkout, SCRIPTS[checkout.name], checkout.parent / "out"]
+    return run_there(checkout, *command, "-opt", options)
+
+
+def run_there(checkout: Path, *command: Any) -> str:
+    """What a script of Python says, run in a checkout; skips where packages are missing."""
     paths = os.pathsep.join([str(Path(__file__).parents[1]), os.environ.get("PYTHONPATH", "")])
     done = subprocess.run(
-        [*command, "-opt", options],
+        [sys.executable, *command],
         env={**os.environ, "PYTHONPATH": paths},
         cwd=checkout,
         capture_output=True,
@@ -233,3 +244,80 @@ def trained(checkout: Path, ours: Path, files: Path) -> str:
         pytest.skip(f"{checkout.name} needs more than is installed: {done.stderr.splitlines()[-1]}")
     assert done.returncode == 0, done.stdout[-2000:] + done.stderr[-3000:]
     return re.sub(r"\x1b\[[\d;]*m", "", done.stdout + done.stderr)
+
+
+def with_section(text: str, section: str, suffix: str) -> str:
+    """An option file whose training data are those of a section."""
+    if suffix == ".toml":
+        outside, inside = section.split("[datasets.train]\n")
+        assert outside.splitlines()[-2:] == ["scale = 4", ""]
+        own, rest = re.split(r"\n(?=\[)", inside, maxsplit=1) if "\n[" in inside else (inside, "")
+        assert not rest, "a set without validation images has no other"
+        merged = re.sub(
+            r"(?<=\[datasets\.train\]\n).*?(?=\n\[|\n\n)", lambda _: own.rstrip(), text, flags=re.S
+        )
+        assert tomllib.loads(merged)["datasets"]["train"] == tomllib.loads(section)["datasets"]["train"]
+        return merged
+    options, written = yaml.safe_load(text), yaml.safe_load(section)
+    options["datasets"]["train"] = written.pop("datasets")["train"]
+    return yaml.safe_dump(options | written, sort_keys=False)
+
+
+@pytest.mark.peers
+@pytest.mark.parametrize("name", sorted(PACKAGES))
+def test_their_own_data_sets_read_what_recipe_to_writes(peers: Path, tmp_path: Path, name: str) -> None:
+    """Their parsers, data sets and train loops: they train and validate."""
+    if not (peers / name).is_dir():
+        pytest.skip(f"SRDATA_PEERS names no folder that holds a checkout {name}")
+    ours = prepare("sample", scale=4, lmdb=True, root=tmp_path, jobs=1).path
+    export(ours, "kair", tmp_path / "files", windows=False, jobs=1)
+    export(ours, "basicsr", tmp_path / "lmdbs", jobs=1)
+    like = tmp_path / "like.yaml"
+    like.write_text(
+        "title: tiny\nstatus: unverified\nscale: 4\ndata: {sets: [{set: sample}]}\n"
+        "crop: {size: 16, side: lr}\naugment: [basicsr]\nbatch: {size: 4, repeat: 4}\n"
+    )
+    form = {"BasicSR": "basicsr", "traiNNer-redux": "redux", "neosr": "neosr"}[name]
+    source = tmp_path / ("lmdbs" if name == "BasicSR" else "files")
+    section = options_for(form, source, like=str(like))  # type: ignore[arg-type]
+    assert section.told == []
+    said = trained(copied(peers / name, name, tmp_path), ours, tmp_path / "files" / "trainsets", section.text)
+    assert re.search(r"iter: +8\b", said), "it logs after four steps and after eight"
+
+
+ONLINE = {
+    "BasicSR": ("basicsr", "real-esrgan-x4", {"gt": [3, 400, 400], "kernel1": [21, 21]}),
+    "traiNNer-redux": ("redux", "redux-default-otf", {"gt": [3, 288, 288], "kernel1": [21, 21]}),
+    "neosr": ("neosr", "neosr-default-otf", {"gt": [3, 512, 512], "kernel1": [21, 21]}),
+    "KAIR": ("kair", "swinir-x4", {"H": [3, 192, 192], "L": [3, 48, 48]}),
+}
+
+
+@pytest.mark.peers
+@pytest.mark.parametrize("name", sorted(ONLINE))
+def test_their_parsers_and_data_sets_take_degradations_too(peers: Path, tmp_path: Path, name: str) -> None:
+    """An item of the data set that their own code builds."""
+    if not (peers / name).is_dir():
+        pytest.skip(f"SRDATA_PEERS names no folder that holds a checkout {name}")
+    ours = prepare("sample", scale=4, lmdb=True, root=tmp_path, jobs=1).path
+    form, like, shapes = ONLINE[name]
+    export(ours, "basicsr" if form == "basicsr" else "kair", tmp_path / "files", jobs=1)
+    section = options_for(form, tmp_path / "files", like=like).text  # type: ignore[arg-type]
+    checkout = peers / name if name == "KAIR" else copied(peers / name, name, tmp_path)
+    options = tmp_path / f"options{'.json' if name == 'KAIR' else template_of(checkout).suffix}"
+    options.write_text(whole_file(checkout, section))
+    said = run_there(checkout, run_data_set.__file__, checkout, options)
+    [line] = (line for line in said.splitlines() if line.startswith("{"))
+    assert json.loads(line).items() >= shapes.items()
+
+
+def whole_file(checkout: Path, section: str) -> str:
+    """A section with all else that a trainer's parser asks for."""
+    if checkout.name == "KAIR":
+        given = re.sub("//.*", "", (checkout / "options" / "train_msrresnet_psnr.json").read_text())
+        return json.dumps(json.loads(given) | json.loads(re.sub("^//.*\n", "", section)))
+    template = template_of(checkout)
+    if template.suffix == ".toml":
+        return 'name = "tiny"\nmodel_type = "otf"\n' + section + '\n[network_g]\ntype = "compact"\n[path]\n'
+    rest = yaml.safe_load(template.read_text()) | yaml.safe_load(section) | {"num_gpu": 0}
+    return yaml.safe_dump(rest, sort_keys=False)

@@ -3,6 +3,7 @@
 verbs             the command `srdata` and its groups of verbs
 prepare_verbs     prepare, degrade, train-resampler
 look_verbs        list, show, inspect, verify, explain, replay, preview, report, doctor, schema
+recipe_verbs      recipe from, recipe to
 score_verbs       classify, evaluate
 evaluate_request  what `evaluate` is asked for
 share_verbs       export, publish

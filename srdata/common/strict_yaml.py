@@ -91,21 +91,23 @@ def every_mapping(data: Value, place: Place = ()) -> Iterator[tuple[Place, dict[
 
 def read_yaml(path: Path) -> Document:
     """The YAML file at `path`; RecipeError if it cannot be read, is no YAML or uses what is refused."""
+    return parse_yaml(read_bytes(path), path)
+
+
+def read_bytes(path: Path) -> bytes:
+    """What a file holds, as far as one may be large and a byte beyond; RecipeError if it cannot be read."""
     try:
         with path.open("rb") as file:
-            content = file.read(LARGEST_FILE_BYTES + 1)
+            return file.read(LARGEST_FILE_BYTES + 1)
     except OSError as error:
         raise RecipeError([f"{path}: cannot be read: {error.strerror}"]) from error
-    return parse_yaml(content, path)
 
 
-def parse_yaml(content: bytes, path: Path) -> Document:
-    """The document that `content` holds; `path` is only named in errors."""
-    if len(content) > LARGEST_FILE_BYTES:
-        raise RecipeError([f"{path}: is larger than {LARGEST_FILE_BYTES} bytes"])
-    reading = _Reading(path)
+def parse_yaml(content: bytes, path: Path, kind: type[Reading] | None = None) -> Document:
+    """The document that `content` holds, read by `kind`; `path` is only named in errors."""
+    reading = (kind or Reading)(path)
     try:
-        data = reading.whole(yaml.parse(_text(content, path), Loader=yaml.CSafeLoader))
+        data = reading.whole(yaml.parse(plain_text(content, path), Loader=yaml.CSafeLoader))
     except yaml.YAMLError as error:
         raise RecipeError([_syntax_problem(path, error)]) from error
     if reading.problems:
@@ -113,7 +115,10 @@ def parse_yaml(content: bytes, path: Path) -> Document:
     return Document(path, data, reading.lines)
 
 
-def _text(content: bytes, path: Path) -> str:
+def plain_text(content: bytes, path: Path) -> str:
+    """The text of a file of a bounded size in UTF-8; RecipeError for any other."""
+    if len(content) > LARGEST_FILE_BYTES:
+        raise RecipeError([f"{path}: is larger than {LARGEST_FILE_BYTES} bytes"])
     if content.startswith((b"\xff\xfe", b"\xfe\xff")) or b"\0" in content:
         raise RecipeError([f"{path}: is not plain text in UTF-8; save it as UTF-8"])
     try:
@@ -133,7 +138,7 @@ def _line(event: yaml.Event) -> int:
     return event.start_mark.line + 1 if event.start_mark else 1
 
 
-class _Reading:
+class Reading:
     """One walk over the events of a YAML file: collects lines and problems on its way."""
 
     def __init__(self, path: Path) -> None:
@@ -168,16 +173,25 @@ class _Reading:
         if isinstance(event, yaml.MappingStartEvent):
             return self.mapping(events, place)
         if isinstance(event, yaml.ScalarEvent):
-            return plain_scalar(event.value) if event.implicit[0] else str(event.value)
+            return self.scalar(event, place)
         return None  # an alias, refused above
+
+    def scalar(self, event: yaml.ScalarEvent, place: Place) -> Value:
+        return plain_scalar(event.value) if event.implicit[0] else str(event.value)
 
     def check_plain(self, event: yaml.Event, place: Place) -> None:
         if isinstance(event, yaml.NodeEvent) and event.anchor is not None:
             self.refuse(
                 event, place, f"anchors and aliases ({event.anchor}) are refused; write the value out"
             )
-        if isinstance(event, yaml.ScalarEvent | yaml.CollectionStartEvent) and event.tag is not None:
+        if isinstance(event, yaml.ScalarEvent | yaml.CollectionStartEvent) and not self.admits(event.tag):
             self.refuse(event, place, f"the tag {event.tag} is refused; write the plain value")
+
+    def admits(self, tag: str | None) -> bool:
+        return tag is None
+
+    def repeated(self, event: yaml.Event, place: Place) -> None:
+        self.refuse(event, place, "stands here twice; remove one of them")
 
     def sequence(self, events: Iterator[yaml.Event], place: Place) -> list[Value]:
         items: list[Value] = []
@@ -193,7 +207,7 @@ class _Reading:
             key = str(event.value)
             self.check_plain(event, (*place, key))
             if key in entries:
-                self.refuse(event, (*place, key), "stands here twice; remove one of them")
+                self.repeated(event, (*place, key))
             self.lines[*place, key] = _line(event)
             entries[key] = self.value(events, next(events), (*place, key))
         return entries

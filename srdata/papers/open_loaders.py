@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from pathlib import Path
+from collections.abc import Mapping, Sequence
+from pathlib import Path, PurePosixPath
 from typing import Any
 
 import numpy as np
@@ -20,12 +20,14 @@ from srdata.data.single_image.deep_prior import DeepPrior
 from srdata.data.single_image.zero_shot import ZeroShot
 from srdata.data.single_image.zero_shot_crops import PRESETS
 from srdata.difficulty.thresholds import classes, equal_classes
+from srdata.discovery.forms.lmdb_folders import is_lmdb
 from srdata.errors import UsageError
 from srdata.papers.derived_outputs import WithExtras
 from srdata.papers.requirements import find_set, need_of, reads_hr_alone
-from srdata.papers.schema import BatchRule, Corpus, Crop, Data, Difficulty, Setting, StageSettings
+from srdata.papers.schema import BatchRule, Corpus, Crop, Data, Difficulty, Folders, Setting, StageSettings
 from srdata.rng import generator
 from srdata.scale import Scale
+from srdata.store.set_json import SET_FILE, read_set
 from srdata.vocabulary import Only, Split
 
 Batches = Loader | WithExtras | Alternating | Unpaired | ZeroShot | DeepPrior
@@ -51,13 +53,19 @@ def open_stage(stage: StageSettings, root: Path, split: Split, device: Any, opti
     return WithExtras(loader, stage.outputs) if stage.outputs else loader
 
 
-def open_test(setting: Setting, root: Path, name: str, device: Any, options: Options) -> Loader:
-    """The whole images of a test set, one by one; HR alone where the scale is any."""
-    hr_alone = setting.made != "stored" or setting.any_scale is not None
-    need = need_of(setting, Corpus(set=name, split="test"), hr_alone)
-    side = _side(setting, None, "hr" if hr_alone else None)
-    data = PairedDataset(find_set(root, need), split="test", views=setting.data.views, **side)
-    making = {} if setting.any_scale is not None else _made(setting, None)
+def open_test(
+    setting: Setting, root: Path, name: str, device: Any, options: Options, folders: Folders | None = None
+) -> Loader:
+    """The whole images of a test set, or of folders, one by one; HR alone where the scale is any."""
+    paired = folders is not None and folders.lr is not None
+    hr_alone = not paired and (setting.made != "stored" or setting.any_scale is not None)
+    how = {"views": setting.data.views, **_side(setting, None, "hr" if hr_alone else None)}
+    if folders is None:
+        need = need_of(setting, Corpus(set=name, split="test"), hr_alone)
+        data = PairedDataset(find_set(root, need), split="test", **how)
+    else:
+        data = _of_folders(folders, "test", how)
+    making = {} if paired or setting.any_scale is not None else _made(setting, None)
     return Loader(data, 1, shuffle=False, device=device, **{**making, **_look(setting), **options})
 
 
@@ -102,16 +110,16 @@ def _data(setting: Setting, data: Data, root: Path, split: Split, only: Only | N
 
 
 def _corpus(setting: Setting, corpus: Corpus, root: Path, how: Options, only: Only | None) -> PairedDataset:
-    need = need_of(setting, corpus, only == "hr")
-    path = find_set(root, need)
-    options: dict[str, Any] = {"split": corpus.split, **how}
-    if only != "hr":
-        options["track"] = need.track
     if corpus.split == "train":
-        options["prompt"] = setting.prompt
+        how = {**how, "prompt": setting.prompt}
     if corpus.mirrored:
-        options["dihedral"] = "mirror"
-    opened = PairedDataset(path, **options)
+        how = {**how, "dihedral": "mirror"}
+    if corpus.hr is not None:
+        path, opened = Path(corpus.hr), _of_folders(corpus, corpus.split, how)
+    else:
+        need = need_of(setting, corpus, only == "hr")
+        path, track = find_set(root, need), None if only == "hr" else need.track
+        opened = PairedDataset(path, split=corpus.split, track=track, **how)
     if corpus.images is not None:
         first, last = corpus.images
         opened = opened.subset(range(first - 1, min(last, len(opened))))
@@ -119,6 +127,34 @@ def _corpus(setting: Setting, corpus: Corpus, root: Path, how: Options, only: On
         drawn = generator(0, "length", corpus.set).permutation(len(opened))[: corpus.length]
         opened = opened.subset(np.sort(drawn))
     return opened if setting.difficulty is None else _of_class(setting, setting.difficulty, opened, path)
+
+
+def _of_folders(folders: Folders, split: Split, how: Options) -> PairedDataset:
+    """What lies in folders, of which a prepared set is one that has splits; raises UsageError."""
+    hr = Path(str(folders.hr))
+    if isinstance(folders, Corpus) and split != "train":
+        raise UsageError(f"{hr} has no split {split!r}: recipe.test_loader(root, NAME) reads test sets")
+    splits = read_set(hr).counts if (hr / SET_FILE).is_file() else {}
+    chosen = next((one for one in (split, "validation", *splits) if one in splits), None)
+    place: dict[str, Any] = {"path": hr, "split": chosen}
+    if folders.lr is not None:
+        place = {"hr": hr, "lr": folders.lr, "template": folders.template}
+    elif how.get("only") == "hr" and chosen is None and not is_lmdb(hr):
+        place = {"hr": hr}
+    opened = PairedDataset(**place, **how)
+    return opened if folders.listed is None else opened.subset(_listed(opened.keys, Path(folders.listed)))
+
+
+def _listed(keys: Sequence[str], path: Path) -> list[int]:
+    """The numbers of the images that a file names at the beginning of its lines; raises UsageError."""
+    try:
+        lines = path.read_text(encoding="utf-8").splitlines()
+    except (OSError, ValueError) as error:
+        raise UsageError(f"{path} cannot be read: leave `listed` out to take all images") from error
+    wanted = {PurePosixPath(line.split()[0]).with_suffix("").as_posix() for line in lines if line.strip()}
+    if missing := sorted(wanted.difference(keys)):
+        raise UsageError(f"{path} lists {len(missing)} images that are not there, such as {missing[0]}")
+    return [number for number, key in enumerate(keys) if key in wanted]
 
 
 def _of_class(setting: Setting, difficulty: Difficulty, opened: PairedDataset, path: Path) -> PairedDataset:

@@ -88,4 +88,5 @@ class Paper(StrictModel):
         from srdata.papers.open_loaders import open_test
 
         settings = self.stages[-1].settings
-        return open_test(settings[task or next(iter(settings))], Path(root), name, device, options)
+        folders = next((one for one in self.evaluation if one.hr is not None and name in one.sets), None)
+        return open_test(settings[task or next(iter(settings))], Path(root), name, device, options, folders)

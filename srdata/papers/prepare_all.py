@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from srdata.papers.load import load_paper
-from srdata.papers.requirements import known_set, needs
+from srdata.papers.requirements import folders_of, known_set, needs
 from srdata.preparation import prepare
 from srdata.preparation.plan import refuse
 from srdata.recipes.set_recipe import known_recipe
@@ -21,7 +21,10 @@ def prepare_sets(name: str, root: Path, given: dict[str, Any], dry_run: bool, **
     which would make other sets than those of the paper.
     """
     refuse(name, given)
-    for need in needs(load_paper(name).stages):
+    stages = load_paper(name).stages
+    for place in folders_of(stages):
+        yield f"{place}: is here" if Path(place).exists() else f"to do: put images in {place}"
+    for need in needs(stages):
         if (path := known_set(root, need)) is not None:
             yield f"{path}: is here"
         elif dry_run or not need.known:

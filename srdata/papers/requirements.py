@@ -68,7 +68,20 @@ def needs(stages: Iterable[StageSettings]) -> list[Need]:
 def _needs(setting: Setting) -> Iterator[Need]:
     for data, hr_alone in ((setting.data, reads_hr_alone(setting)), (setting.lr_data, False)):
         for corpus in data.sets if data else ():
+            if corpus.hr is not None:
+                continue
             yield need_of(setting, corpus, hr_alone)
+
+
+def folders_of(stages: Iterable[StageSettings]) -> list[str]:
+    """The folders and files that stages read as they are, where they name such."""
+    data = [
+        one
+        for stage in stages
+        for setting in stage.settings.values()
+        for one in (setting.data, setting.lr_data)
+    ]
+    return list(dict.fromkeys(place for one in data if one for corpus in one.sets for place in corpus.places))
 
 
 def reads_hr_alone(setting: Setting) -> bool:

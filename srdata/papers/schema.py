@@ -8,10 +8,12 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import BeforeValidator, Field, model_validator
+from pydantic import AfterValidator, BeforeValidator, Field, ValidationInfo, model_validator
 
+from srdata.common.files import named_beside
 from srdata.common.strict_model import StrictModel
 from srdata.data.beside.prompt import Prompt
+from srdata.errors import UsageError
 from srdata.recipes.multiscale_copies import Named
 from srdata.recipes.set_recipe import ScaleField
 from srdata.scale import Scale
@@ -29,10 +31,43 @@ def _listed(value: Any) -> Any:
     return (value,) if isinstance(value, str) else tuple(value) if isinstance(value, list) else value
 
 
-class Corpus(StrictModel):
-    """Images of one prepared set."""
+def _beside(name: str, info: ValidationInfo) -> str:
+    """The path that a recipe names: relative to its file, where it is in one."""
+    folder = (info.context or {}).get("folder")
+    try:
+        return name if folder is None else str(named_beside(folder, name))
+    except UsageError as error:
+        raise ValueError(str(error)) from error
 
-    set: str  # the name of its recipe: div2k; or of the folder of images that it is prepared from
+
+Beside = Annotated[str, AfterValidator(_beside)]
+
+
+class Folders(StrictModel):
+    """Where images lie that are read as they are, relative to the file of the recipe."""
+
+    hr: Beside | None = None  # a folder or LMDB of HR images; without `lr` of pairs, where pairs are read
+    lr: Beside | None = None  # of the LR images that face them
+    template: str = "{key}"  # what LR images are called, by the names of their HR images: {key}x4
+    listed: Beside | None = None  # a file whose lines begin with the names of the HR images that are taken
+
+    @model_validator(mode="after")
+    def _there(self) -> Self:
+        if self.hr is None and (self.lr or self.listed or self.template != "{key}"):
+            raise ValueError("hr is missing: where the HR images lie")
+        return self
+
+    @property
+    def places(self) -> tuple[str, ...]:
+        """All paths that are read."""
+        return tuple(filter(None, (self.hr, self.lr, self.listed)))
+
+
+class Corpus(Folders):
+    """Images of one prepared set, or of folders."""
+
+    # the name of its recipe: div2k; or of the folder of images that it is prepared from, or of `hr`
+    set: str
     split: Split = "train"
     count: Count | None = None  # of images, as the authors give it
     images: tuple[Count, Count] | None = None  # the first and the last that are taken, counted from 1
@@ -216,8 +251,8 @@ class Status(StrictModel):
         return next(word for word in _WEAKEST if word in words)
 
 
-class Evaluation(StrictModel):
-    """Test sets, and how the paper's table measures them."""
+class Evaluation(Folders):
+    """Test sets, and how the paper's table measures them; or one whose images lie in folders."""
 
     sets: tuple[str, ...]  # their names
     protocol: str | None = None  # of `srdata.metrics.PROTOCOLS`; none: without a reference, or not known
