@@ -23,10 +23,10 @@ from torch.utils.data import DataLoader
 from srdata import Loader, PairedDataset
 from srdata.data import Alternating, Mixed, Sequential, StreamedPairs
 from srdata.data.streams.kept_pixels import PixelFile, RecentPairs
-from srdata.data.streams.shard_cache import ShardCache
 from srdata.data.streams.stream_order import StreamOrder
 from srdata.errors import DownloadError, HashMismatchError, MissingExtraError, SourceError, UsageError
 from srdata.fetch.remote_files import shown
+from srdata.fetch.shard_cache import ShardCache
 from srdata.scale import Scale
 
 PAIRS = noise_pairs(30)
@@ -246,7 +246,7 @@ def test_workers_that_are_forked_while_a_shard_is_brought(rows: Path) -> None:
 
 
 def test_one_lock_for_all_is_enough(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("srdata.data.streams.shard_cache._LOCKS", 1)
+    monkeypatch.setattr("srdata.fetch.shard_cache._LOCKS", 1)
     table(PAIRS).save_to_disk(tmp_path / "in", num_shards=3)
     assert same_pixels(StreamedPairs(tmp_path / "in", dtype=torch.uint8, cache=tmp_path / "cache"))
 

@@ -8,7 +8,8 @@ image_bytes      image files on disk, in an LMDB, a tar, a table or an HDF5 file
 inspection       `inspect`: what a file or folder is, and what is wrong
 known_forms      the front: pairs in any form, and the HR images where there are none
 pairing          which LR image belongs to which HR image, by a template
-told_columns     captions and other columns, in text files and tables
+remote_images    image files at addresses
 templates        images that the user names
+told_columns     captions and other columns, in text files and tables
 unused_files     what of a folder is not used
 """

@@ -16,9 +16,9 @@ from srdata.common.only_choice import pick
 from srdata.data.pair_sources.found_pairs import FoundPairs
 from srdata.data.pair_sources.sources import PairSource, SetSource
 from srdata.data.streams.kept_pixels import decoded_once
-from srdata.data.streams.shard_cache import ShardCache, entry_name
 from srdata.errors import UsageError
 from srdata.fetch.remote_files import RemoteFile, bring_file, joined, read_small, shown
+from srdata.fetch.shard_cache import ShardCache, entry_name
 from srdata.hub.streams import stamp_of
 from srdata.images import ImagePolicy
 from srdata.prepared.image_columns import COLUMNS_FOLDER, read_column
