@@ -64,7 +64,7 @@ class RemoteImage:
 def images_at(address: str) -> tuple[dict[str, RemoteImage], list[str]]:
     """The images at an address by their names without suffix, in natural order; and what is no image.
 
-    A file is an image by the end of its name. It may be the one at the address. Raises UsageError for none, or two of one name; DownloadError.
+    A file is an image by the end of its name. Raises UsageError for none, or two of one name; DownloadError.
     """
     found = RemoteFolder(address).files() or {}
     if list(found) == [""]:  # a file itself

@@ -146,6 +146,20 @@ def opened_at(address: str) -> Iterator[BinaryIO]:
         yield file
 
 
+def sha256_at(address: str) -> str:
+    """The SHA-256 of a file that is read through once; raises DownloadError, UsageError."""
+
+    def read() -> str:
+        with system.open(path, "rb", block_size=_PIECE) as file:
+            digest = hashlib.sha256()
+            while piece := file.read(_PIECE):
+                digest.update(piece)
+            return digest.hexdigest()
+
+    system, path = system_of(address)
+    return again(address, read)
+
+
 def bring_file(file: RemoteFile, path: Path) -> None:
     """Write the bytes of a file to `path`, compared with the size and hash that are declared.
 

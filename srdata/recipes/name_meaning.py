@@ -1,9 +1,10 @@
 """What a name stands for: a recipe, a paper's recipe, a degradation, a path, a data set of the Hub.
 
-One rule for all verbs and functions. hf://ORG/NAME is of the Hub, and what else has :// in it an
-address; what ends in .yaml or .yml, holds a slash, or is a `Path` that exists is a path; KIND:NAME, such as degradation:bsrgan, is what it says. Any other word
-is a name of the catalogue in any case of letters, or a file or folder here; where it could be both, nothing
-is guessed. A name of the catalogue in small letters means the catalogue's, unless just that lies here.
+One rule for all verbs and functions. hf://ORG/NAME is of the Hub, and what else has :// in it an address;
+what ends in .yaml or .yml, holds a slash, or is a `Path` that exists is a path; KIND:NAME, such as
+degradation:bsrgan, is what it says. Any other word is a name of the catalogue in any case of letters, or a
+file or folder here; where it could be both, nothing is guessed. A name of the catalogue in small letters
+means the catalogue's, unless just that lies here.
 """
 
 from __future__ import annotations

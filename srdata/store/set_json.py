@@ -34,6 +34,7 @@ _FORMATS = (1, FORMAT)
 SET_FILE = "set.json"
 INDEX_FILE = "index.parquet"
 ADDED = ("scores/", "columns/")  # folders of what is added to finished sets
+BEFORE = ".before"  # has what was in the set before it grew, for those who read that
 UNFINISHED = ".unfinished"  # stands in a folder while a set is made there
 _MOST_DIGITS = 18  # of the number of a shard
 _SEALED = re.compile(rb'(?P<content>.*),\n  "seal": "(?P<seal>[0-9a-f]{64})"\n}\n', re.DOTALL)
