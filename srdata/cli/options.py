@@ -132,15 +132,22 @@ class _Part(click.ParamType[tuple[int, int]]):
 
 
 PART = _Part()
-FOLDER = click.Path(exists=True, file_okay=False, path_type=Path)
+FOLDER = Place(False, exists=True, file_okay=False)
 SET = click.argument("prepared", metavar="SET", type=_SetFolder(False, exists=True, file_okay=False))
 SET_ANYWHERE = click.argument("prepared", metavar="SET", type=_SetFolder(exists=True, file_okay=False))
 ROOT = click.option(
     "--root",
-    type=click.Path(file_okay=False, path_type=Path),
+    type=Place(False, file_okay=False),
     default=Path("data"),
     show_default=True,
     help="Folder for downloads and prepared sets.",
+)
+ROOT_ANYWHERE = click.option(
+    "--root",
+    type=Place(file_okay=False),
+    default=Path("data"),
+    show_default=True,
+    help="Folder for downloads and prepared sets; or an address for sets, as s3://BUCKET/FOLDER.",
 )
 FROM = click.option(
     "--from",

@@ -66,6 +66,20 @@ class RemoteFolder:
         start = len(system_of(self.address)[1].rstrip("/")) + 1
         return {system_of(one.address)[1][start:]: one for one in found if not one.address.endswith("/")}
 
+    def names(self) -> set[str]:
+        """What is in it, without what is in its folders."""
+        system, path = system_of(self.address)
+
+        def read() -> set[str]:
+            system.invalidate_cache(path)
+            try:
+                found: list[str] = system.ls(path, detail=False)
+            except FileNotFoundError:
+                return set()
+            return {name.rstrip("/").rpartition("/")[2] for name in found}
+
+        return again(self.address, read)
+
     def put(self, path: Path, name: str) -> None:
         """Write a file there, and compare what the store has then with it; raises HashMismatchError."""
         address = self.at(name)

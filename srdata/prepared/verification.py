@@ -16,6 +16,7 @@ from srdata.fetch.manifest import load_manifest
 from srdata.images import read_image
 from srdata.prepared.remote_sets import check_files_at, folder_of
 from srdata.prepared.set_images import PreparedImages, replay_image
+from srdata.prepared.shard_check import check_shard
 from srdata.scale import Scale
 from srdata.store.blocks import HR
 from srdata.store.index import Index
@@ -30,7 +31,6 @@ from srdata.store.set_json import (
     digest_of,
     read_set,
 )
-from srdata.store.shard_check import check_shard
 
 
 @dataclass

@@ -56,13 +56,20 @@ class Files(Mapping[str, FileEntry]):
 
     def __init__(self, folder: Path, named: Mapping[str, FileEntry]) -> None:
         self.named = named
-        self._path = folder / SHARDS_FILE
+        self._folder = folder
+
+    @property
+    def _path(self) -> Path:
+        """The table of this version of the set."""
+        index = self.named.get(INDEX_FILE)
+        return (kept_version(self._folder, index.sha256) if index else self._folder) / SHARDS_FILE
 
     @cached_property
     def _table(self) -> ShardTable:
-        table = ShardTable(self._path)
+        path = self._path
+        table = ShardTable(path)
         try:
-            if problem := problem_of(self._path, self.named[SHARDS_FILE]):
+            if problem := problem_of(path, self.named[SHARDS_FILE]):
                 raise ValueError(f"it {problem}")
             len(table)
         except ValueError as error:
@@ -88,6 +95,8 @@ class Files(Mapping[str, FileEntry]):
         if name in self.named:
             return self.named[name]
         try:
+            if not self._table.stands:  # the set has grown since
+                del self.__dict__["_table"]
             return FileEntry(bytes=size, sha256=self._table.sha256(int(_shard_number(name) or 0)))
         except ValueError as error:
             raise self._damaged(error) from error
@@ -287,6 +296,12 @@ def read_set(folder: Path) -> SetFile:
         raise DamagedSetError(
             f"{path} is damaged ({_first_line(error)}): {repair_command(folder)}"
         ) from error
+
+
+def kept_version(folder: Path, version: str, *, must: bool = True) -> Path:
+    """Where a version of a set that has grown since is described; the set's own folder if it has not."""
+    kept = folder / BEFORE / version
+    return kept if kept.is_dir() or not must else folder
 
 
 def with_shards(folder: Path, named: Mapping[str, FileEntry]) -> Mapping[str, FileEntry]:
