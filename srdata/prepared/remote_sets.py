@@ -35,6 +35,7 @@ class RemoteReader(SetReader):
     """
 
     def __init__(self, address: str, folder: Path, cache: ShardCache, *, verify: bool = True) -> None:
+        refuse_other_layouts(shown(address), read_set(folder))
         super().__init__(folder, verify=verify)
         self._address = address
         self._cache = cache
@@ -86,7 +87,7 @@ def folder_of(given: str | Path) -> tuple[Path, str | None]:
 
 
 def described_here(address: str, cache: ShardCache) -> Path:
-    """A folder with what describes a set of shards at an address: set.json, index, table of shards, scores.
+    """A folder with what describes a set at an address: set.json, index, table of shards, what was added.
 
     Raises SetError where there is no finished set, DownloadError.
     """
@@ -94,15 +95,16 @@ def described_here(address: str, cache: ShardCache) -> Path:
     folder = cache.folder / "sets" / entry_name("", text)
     if not (folder / SET_FILE).is_file():
         write_file(folder / SET_FILE, text)
-    content = read_set(folder)
-    if content.layout != "lmdb":
-        raise UsageError(
-            f"{shown(address)} keeps {content.layout} files, no shards: bring it here and give its path"
-        )
-    for name, entry in content.named.items():
-        if not (folder / name).is_file():
+    for name, entry in read_set(folder).named.items():
+        if name.endswith(".parquet") and not (folder / name).is_file():
             _bring_small(name, entry, address, folder, cache)
     return folder
+
+
+def refuse_other_layouts(place: object, content: SetFile) -> None:
+    """Raise UsageError for a set at an address whose images cannot be read from there."""
+    if content.layout != "lmdb":
+        raise UsageError(f"{place} keeps {content.layout} files, no shards: bring it here and give its path")
 
 
 def set_text(address: str) -> bytes:

@@ -17,7 +17,7 @@ from srdata.degrade.chain import load_chain
 from srdata.errors import SetError, UnknownNameError, UsageError
 from srdata.images import Pixels, encode_png, grey_plane, read_image
 from srdata.prepared.image_columns import column_names, read_column
-from srdata.prepared.remote_sets import folder_of, set_reader
+from srdata.prepared.remote_sets import folder_of, refuse_other_layouts, set_reader
 from srdata.scale import OneScale, Scale
 from srdata.store.blocks import HR
 from srdata.store.index import Index
@@ -30,6 +30,8 @@ class PreparedImages:
     def __init__(self, path: str | Path) -> None:
         folder, address = folder_of(path)
         content = read_set(folder)
+        if address is not None:
+            refuse_other_layouts(path, content)
         self.folder = folder
         self.place: Path | str = folder if address is None else address
         self.content: SetFile = content

@@ -32,7 +32,7 @@ from srdata.hub.address import HubName
 from srdata.hub.open_table import holds_tables
 from srdata.images import ImagePolicy
 from srdata.prepared.image_columns import read_column
-from srdata.prepared.remote_sets import folder_of, set_reader
+from srdata.prepared.remote_sets import folder_of, refuse_other_layouts, set_reader
 from srdata.scale import Scale
 from srdata.store.index import Index
 from srdata.store.set_json import SET_FILE, UNFINISHED, SetFile, read_set
@@ -108,7 +108,9 @@ def _open_path(path: Path | HubName | str, choice: Choice) -> Opened:
         return _open_table(path, choice)
     if isinstance(path, str):
         folder, _ = folder_of(path)
-        return _open_set(path, folder, read_set(folder), choice)
+        content = read_set(folder)
+        refuse_other_layouts(path, content)
+        return _open_set(path, folder, content, choice)
     if (path / UNFINISHED).exists():
         raise UsageError(f"{path} is not finished: run the same `srdata prepare` again, it goes on")
     if not (path / SET_FILE).is_file():

@@ -21,7 +21,7 @@ from srdata.fetch.shard_cache import ShardCache, entry_name
 from srdata.hub.streams import stamp_of
 from srdata.images import ImagePolicy
 from srdata.prepared.image_columns import read_column
-from srdata.prepared.remote_sets import RemoteReader, described_here
+from srdata.prepared.remote_sets import RemoteReader, described_here, refuse_other_layouts
 from srdata.scale import Scale
 from srdata.store.index import Index
 from srdata.store.reader import SetReader
@@ -151,8 +151,7 @@ def set_shards(
     """The shards of a prepared set; UsageError where it has none or a choice is open, DownloadError …"""
     folder, address = (place, None) if isinstance(place, Path) else (described_here(place, cache), place)
     content, where = read_set(folder), place if address is None else shown(address)
-    if content.layout != "lmdb":
-        raise UsageError(f"{where} keeps {content.layout} files, no shards: bring it here and give its path")
+    refuse_other_layouts(where, content)
     chosen = pick("split", split, sorted(content.counts), where)
     if only == "hr":  # of any scale, or of none
         scale = scale or Scale(1)
