@@ -34,7 +34,7 @@ class Place(click.Path):
         return super().convert(value, param, ctx)
 
 
-class _SetFolder(Place):
+class SetFolder(Place):
     """The folder of a prepared set; one that lies in data/ is named for who left that out."""
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
@@ -133,8 +133,8 @@ class _Part(click.ParamType[tuple[int, int]]):
 
 PART = _Part()
 FOLDER = Place(False, exists=True, file_okay=False)
-SET = click.argument("prepared", metavar="SET", type=_SetFolder(False, exists=True, file_okay=False))
-SET_ANYWHERE = click.argument("prepared", metavar="SET", type=_SetFolder(exists=True, file_okay=False))
+SET = click.argument("prepared", metavar="SET", type=SetFolder(False, exists=True, file_okay=False))
+SET_ANYWHERE = click.argument("prepared", metavar="SET", type=SetFolder(exists=True, file_okay=False))
 ROOT = click.option(
     "--root",
     type=Place(False, file_okay=False),

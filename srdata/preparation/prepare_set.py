@@ -32,6 +32,7 @@ from srdata.preparation.planned.plan_file import TOKEN
 from srdata.preparation.planned.shard_records import RECORDS
 from srdata.preparation.source_items import Item, Size, find_items, found_anywhere, stored_sizes
 from srdata.preparation.standing_sets import Standing, standing
+from srdata.prepared.image_columns import carry_columns
 from srdata.recipes.set_recipe import NAME, PUBLISHED, HubSource, Pairs, Recipe, read_set_recipe
 from srdata.scale import OneScale, Scale, scales_of
 from srdata.store.set_json import (
@@ -237,6 +238,8 @@ def begin(
         changed = tell_growth(target, there, before, groups, log)
         kept = keep_version(target, content, changed)
         log(f"what {target} was is kept in {kept.parent} for those who read it: delete that when nobody does")
+        if any(name.startswith(f"{SCORES_FOLDER}/") for name in content.named):
+            log(f"the scores of {target} are of what it was: run `srdata classify` again for those of all")
     with storage_errors(target):
         (target / SET_FILE).unlink(missing_ok=True)
 
@@ -315,8 +318,11 @@ def _build(job: Job) -> Prepared:
 
 def declare(target: Path, content: SetFile, claim: Claim) -> Prepared:
     """Declare a set finished, all of whose files are there, and delete what else is left of making it."""
+    grew = (target / GROWN_FILE).exists()
     _remove_leftovers(target, {target / path for path in content.files})
     write_set(target, content, claim.held)
+    if grew:
+        carry_columns(target)
     with storage_errors(target):
         claim.release()
     return Prepared(target, read_set(target))

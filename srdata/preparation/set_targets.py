@@ -28,6 +28,7 @@ from srdata.preparation.planned.shard_records import RECORDS, ShardRecord, read_
 from srdata.preparation.prepare_set import Log, Prepared, begin, claim_folder, declare, tell_growth
 from srdata.preparation.source_items import Item
 from srdata.preparation.standing_sets import Standing, refuse_other, stale_keys, standing
+from srdata.prepared.image_columns import COLUMNS_FOLDER
 from srdata.prepared.remote_sets import described_here
 from srdata.recipes.set_recipe import Recipe
 from srdata.store.set_json import (
@@ -245,6 +246,11 @@ class RemoteTarget:
         return {number: found[name].size or 0 for number in shards if (name := shard_name(number)) in found}
 
     def declare(self, content: SetFile, claim: Claim) -> Prepared:
+        if self._folder.has(GROWN_FILE):  # perhaps noted on another machine
+            (self.here / GROWN_FILE).touch()
+            for file in self._folder.files(COLUMNS_FOLDER).values():
+                (self.here / COLUMNS_FOLDER).mkdir(exist_ok=True)
+                _bring_below(self.here / COLUMNS_FOLDER, file)
         return self.send(declare(self.here, content, claim).content, claim)
 
     def send(self, content: SetFile, claim: Claim) -> Prepared:

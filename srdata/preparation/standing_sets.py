@@ -77,6 +77,11 @@ def standing(target: Path, recipe: Recipe, *, thorough: bool = False) -> Standin
 
 def refuse_other(target: object, content: SetFile, recipe: Recipe) -> None:
     """Raise UsageError if another recipe made a set, with the settings in which they differ."""
+    if "from" in content.recipe:
+        raise UsageError(
+            f"{target} holds a set made of other sets: give this one another --name or --root, or delete "
+            "that folder"
+        )
     if content.digest != recipe.digest:
         changes = differences(content.recipe, recipe.resolved())
         raise UsageError(

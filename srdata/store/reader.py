@@ -19,7 +19,8 @@ from srdata.store.blocks import CHANNELS, HR, BlockLayout, Pixels
 from srdata.store.codecs import Codec, find_codec, is_kept_file
 from srdata.store.index import Index
 from srdata.store.lmdb_pool import Lease, Reading
-from srdata.store.records import Row, block_key, row_key, unpack_row
+from srdata.store.records import Record, Row, block_key, row_key, unpack_row
+from srdata.store.resume import read_record
 from srdata.store.set_json import SetFile, kept_version, read_set, repair_command, shard_name
 from srdata.store.set_versions import kept_shard, version_of
 from srdata.store.shards import HEADER_KEY
@@ -146,6 +147,16 @@ class SetReader:
                     f"{self.path}: image {self.index.key(row)!r} is missing: {repair_command(self.path)}"
                 )
             return unpack_row(data)
+
+    def record(self, row: int) -> Record:
+        """What is stored of an image, to be stored elsewhere; raises CorruptRecordError."""
+        with self._reading(int(self.index.shards[row])) as reading:
+            found = read_record(reading, int(self.index.numbers[row]), self.layout)
+        if found is None:
+            raise CorruptRecordError(
+                f"{self.path}: image {self.index.key(row)!r} is damaged: {repair_command(self.path)}"
+            )
+        return found
 
     def kept_file(self, row: int) -> bytes | None:
         """The JPEG file that HR comes from, where it is stored as it came."""

@@ -132,6 +132,8 @@ _RECIPE_FIELDS = {
     "exclude": (list,),
     "degradation": (str, dict, list),
     "hub": (dict,),
+    "from": (list,),  # the sets whose images these are, where it was made of sets
+    "through": (list,),  # the digests of sets that these went through
 }
 
 
@@ -183,9 +185,27 @@ class SetFile(StrictModel):
         for field, kinds in _RECIPE_FIELDS.items():
             if not isinstance(self.recipe.get(field), (*kinds, type(None))):
                 raise ValueError(f"recipe.{field} is {type(self.recipe[field]).__name__}")
-        if not all(isinstance(key, str) for key in self.recipe.get("exclude") or ()):
-            raise ValueError("recipe.exclude holds what is no key")
+        for field in ("exclude", "through"):
+            if not all(isinstance(one, str) for one in self.recipe.get(field) or ()):
+                raise ValueError(f"recipe.{field} holds what is no text")
+        for member in self.recipe.get("from") or ():
+            if not (isinstance(member, dict) and isinstance(member.get("digest"), str)):
+                raise ValueError("recipe.from holds what is no set")
+            if not isinstance(member.get("recipe"), dict) or "from" in member["recipe"]:
+                raise ValueError("recipe.from holds a set without its recipe")
         return self
+
+    @property
+    def origins(self) -> tuple[dict[str, Any], ...]:
+        """The recipes by which the images were prepared: its own, or, if it was made of sets, theirs."""
+        members = self.recipe.get("from")
+        return (self.recipe,) if members is None else tuple(member["recipe"] for member in members)
+
+    @property
+    def shard_digests(self) -> frozenset[str]:
+        """The digests that shards of the set may have: its own, and those of the sets it was made of."""
+        members = (member["digest"] for member in self.recipe.get("from") or ())
+        return frozenset([self.digest, *members, *(self.recipe.get("through") or ())])
 
     @property
     def named(self) -> Mapping[str, FileEntry]:

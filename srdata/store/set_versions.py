@@ -15,7 +15,6 @@ from pathlib import Path
 
 from srdata.common.files import part_name, storage_errors
 from srdata.store.set_json import BEFORE, INDEX_FILE, SET_FILE, SetFile, kept_version, shard_name
-from srdata.store.tables.shard_table import SHARDS_FILE
 
 
 def version_of(content: SetFile) -> str | None:
@@ -42,9 +41,9 @@ def keep_version(folder: Path, content: SetFile, shards: Iterable[int]) -> Path:
     kept = kept_version(folder, str(version_of(content)), must=False)
     with storage_errors(kept):
         kept.mkdir(parents=True, exist_ok=True)
-        for name in (INDEX_FILE, SHARDS_FILE, SET_FILE):
-            if name in (*content.named, SET_FILE):
-                _link(folder / name, kept / name)
+        for name in (*content.named, SET_FILE):
+            (kept / name).parent.mkdir(exist_ok=True)
+            _link(folder / name, kept / name)
         for shard in shards:
             _link(folder / shard_name(shard), kept_path(folder, content, shard))
     return kept
