@@ -19,7 +19,7 @@ from srdata.cli.options import ROOT, SCALE, SET, SetFolder
 def join(sets: tuple[Path, ...], name: str, root: Path) -> None:
     """Make one set of several, of one degradation and scales, without their sources.
 
-    Shards are linked, so that they take no more room, and the new set stays whole when the others are deleted.
+    Shards are linked, so that they take no more room; the new set stays whole when the others are deleted.
     """
     from srdata.set_changes import join
 
