@@ -13,7 +13,7 @@ import pytest
 from s3_server import SECRETS, s3_server
 from torch.utils.data import DataLoader
 
-from srdata import Loader, PairedDataset
+from srdata import Loader, PairedDataset, export
 from srdata.cli import run
 from srdata.errors import DownloadError, HashMismatchError, SetError, StoreError, UsageError
 from srdata.fetch import remote_files
@@ -173,6 +173,16 @@ def test_pairs_are_told_by_names_there_too(lab: str, pictures: Path, tmp_path: P
     )
     assert there.content.files == here.content.files
     assert there.content.recipe["degradation"] == "published:given"
+
+
+def test_what_was_exported_there_is_taken_from_here(lab: str, pictures: Path, tmp_path: Path) -> None:
+    out = tmp_path / "exported"
+    export(prepare(recipe(pictures), root=tmp_path, name="set", jobs=1).path, to="folder", out=out, jobs=1)
+    for one in out.rglob("*.*"):
+        RemoteFolder(lab).put(one, f"out/{one.relative_to(out).as_posix()}")
+    with pytest.raises(UsageError, match="is what `srdata export` wrote: bring it here"):
+        prepare(f"{lab}/out", root=tmp_path, lmdb=True, jobs=1)
+    assert prepare(out, root=tmp_path, lmdb=True, jobs=1).content.counts == {"train": 5}
 
 
 def test_a_grown_folder_sends_those_shards_alone_that_change(

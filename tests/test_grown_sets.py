@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from srdata import PairedDataset
+from srdata.difficulty import classify
 from srdata.errors import ImageError
 from srdata.images import read_image, write_png
 from srdata.preparation import Prepared, annotate, finish_plan, make_part, prepare, prepare_set, write_plan
@@ -18,6 +19,7 @@ from srdata.prepared.set_images import PreparedImages, explain, replay
 from srdata.prepared.verification import verify
 from srdata.recipes.set_recipe import Recipe, Store
 from srdata.scale import Scale
+from srdata.store.windows import Windows
 from tests.storing import PHOTOGRAPHS
 
 
@@ -166,6 +168,19 @@ def test_columns_that_were_added_stay(pictures: Path, tmp_path: Path) -> None:
         "0009": None,
     }
     assert verify(path).ok
+
+
+def test_scores_are_made_again_where_that_is_said(pictures: Path, tmp_path: Path) -> None:
+    path = prepared(pictures, tmp_path).path
+    windows = Windows(size=32, step=16)
+    classify(path, "deviation", windows=windows, jobs=1)
+    write_picture(pictures / "0009.png", 9)
+    lines: list[str] = []
+    prepared(pictures, tmp_path, lines)
+    assert f"the scores of {path} are of what it was: run `srdata classify` again for those of all" in lines
+    classify(path, "deviation", windows=windows, jobs=1)
+    data = PairedDataset(path, windows=windows)
+    assert len(data.scores("deviation")) == len(data)
 
 
 def test_where_there_are_no_links_copies_are_kept(

@@ -104,6 +104,8 @@ def test_it_can_be_exported_and_published_and_not_mended(one: Path, two: Path, t
     assert not verify(joined).ok
     with pytest.raises(UsageError, match="was made of other sets: delete it, and run the `srdata join`"):
         repair(joined)
+    shutil.rmtree(joined)
+    assert verify(join([one, two], "both", root=tmp_path)).ok
 
 
 def test_keys_that_two_sets_have_get_the_names_of_the_sets(one: Path, folder: Path, tmp_path: Path) -> None:
@@ -134,6 +136,8 @@ def test_sets_of_two_kinds_are_not_joined(
     with pytest.raises(UsageError, match=said):
         join([one, other], "both", root=tmp_path)
     assert not (tmp_path / "both").exists()
+    alike = made(tmp_path, "alike", range(20, 21))
+    assert len(pixels(join([one, alike], "both", root=tmp_path))) == 6
 
 
 def test_a_set_is_split_by_patterns_and_its_rest(one: Path, tmp_path: Path) -> None:
@@ -209,14 +213,10 @@ def test_nothing_is_written_over(
     (tmp_path / "both").mkdir()
     assert run(["join", str(one), str(two), "--name", "both", "--root", str(tmp_path)]) == 2
     assert "both is there already: give another --name or --root, or delete it" in capsys.readouterr().err
-    with pytest.raises(UsageError, match="holds a set made of other sets"):
-        prepare(
-            PHOTOGRAPHS,
-            scale=4,
-            lmdb=True,
-            root=tmp_path,
-            name=join([one, two], "joined", root=tmp_path).name,
-        )
+    joined = join([one, two], "joined", root=tmp_path)
+    with pytest.raises(UsageError, match="holds a set made of other sets: give this one another --name"):
+        prepare(PHOTOGRAPHS, scale=4, lmdb=True, root=tmp_path, name=joined.name, jobs=1)
+    assert prepare(PHOTOGRAPHS, scale=4, lmdb=True, root=tmp_path, name="another", jobs=1).content.counts
 
 
 def test_on_the_command_line(
