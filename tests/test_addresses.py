@@ -124,7 +124,7 @@ def test_parts_anywhere(lab: str, laptop: dict[str, bytes]) -> None:
     with pytest.raises(SetError, match="is not finished: run the same"):
         PairedDataset(target)
     before = RemoteFolder(target).files("shards")
-    make_part(plan, (1, 1), jobs=1)
+    make_part(plan, (1, 1), jobs=2, backend="threading")
     after = RemoteFolder(target).files("shards")
     assert before.items() <= after.items(), "what was there was not sent again"
     assert finish_plan(plan).content.counts == {"train": 5}
