@@ -17,7 +17,7 @@ ROWS: tuple[tuple[str, ...], ...] = (
     ("augment", "recipes"),
     ("prepared",),
     ("discovery", "exporting", "doctor"),
-    ("inference", "duplicates"),
+    ("inference", "duplicates", "set_changes"),
     ("preparation", "data"),
     ("difficulty", "metrics", "testsets"),
     ("report", "papers", "set_repair"),

@@ -138,6 +138,11 @@ def _tables_again(folder: Path, content: SetFile, wrong: set[str]) -> set[str]:
 
 def _recipe(folder: Path, plain: dict[str, Any], from_dir: str | Path | None) -> Recipe:
     """The recipe of a set, which does not say where a folder of images lies."""
+    if "from" in plain:
+        raise UsageError(
+            f"{folder} was made of other sets: delete it, and run the `srdata join` or `srdata split` again "
+            "that made it"
+        )
     given = dict(plain)
     if given.get("source") is None and given.get("hub") is None:
         if from_dir is None:

@@ -20,12 +20,12 @@ import pytest
 from storing import facts_of, layers_of, plan_of, record_of, write_small_set
 
 from srdata.errors import CorruptRecordError, SetError, UnknownNameError, UsageError
+from srdata.prepared.shard_check import check_shard
 from srdata.scale import Scale
 from srdata.store import lmdb_pool
 from srdata.store.codecs import CODECS
 from srdata.store.reader import SetReader
 from srdata.store.set_json import file_entry, read_set, write_set
-from srdata.store.shard_check import check_shard
 from srdata.store.shards import ShardPlan
 
 SCALES = ("4", "1.5")

@@ -17,16 +17,17 @@ import pytest
 import torch
 from loopback import cut, serve, status, tar_of
 from pairs import write_shards
+from s3_server import s3_server
 from tables import encoded, noise_pairs, table
 from torch.utils.data import DataLoader
 
 from srdata import Loader, PairedDataset
 from srdata.data import Alternating, Mixed, Sequential, StreamedPairs
 from srdata.data.streams.kept_pixels import PixelFile, RecentPairs
-from srdata.data.streams.shard_cache import ShardCache
 from srdata.data.streams.stream_order import StreamOrder
 from srdata.errors import DownloadError, HashMismatchError, MissingExtraError, SourceError, UsageError
 from srdata.fetch.remote_files import shown
+from srdata.fetch.shard_cache import ShardCache
 from srdata.scale import Scale
 
 PAIRS = noise_pairs(30)
@@ -246,7 +247,7 @@ def test_workers_that_are_forked_while_a_shard_is_brought(rows: Path) -> None:
 
 
 def test_one_lock_for_all_is_enough(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("srdata.data.streams.shard_cache._LOCKS", 1)
+    monkeypatch.setattr("srdata.fetch.shard_cache._LOCKS", 1)
     table(PAIRS).save_to_disk(tmp_path / "in", num_shards=3)
     assert same_pixels(StreamedPairs(tmp_path / "in", dtype=torch.uint8, cache=tmp_path / "cache"))
 
@@ -393,21 +394,10 @@ def test_a_bucket_in_memory_with_two_splits(rows: Path, tmp_path: Path) -> None:
 @pytest.fixture(scope="module")
 def bucket(prepared: dict[str, Path], rows: Path) -> Iterator[str]:
     """An S3 server on this machine with the prepared set and the Parquet files, told by the environment."""
-    pytest.importorskip("s3fs")
-    server = pytest.importorskip("moto.server").ThreadedMotoServer("127.0.0.1", 0, verbose=False)
-    server.start()
-    host, port = server.get_host_and_port()
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("AWS_ENDPOINT_URL", f"http://{host}:{port}")
-        patch.setenv("AWS_ACCESS_KEY_ID", "keyOfTests")
-        patch.setenv("AWS_SECRET_ACCESS_KEY", "secretOfTests")
-        patch.setenv("AWS_DEFAULT_REGION", "us-east-1")
-        system = fsspec.filesystem("s3")
-        system.mkdir("lab")
+    with s3_server() as system:
         for name, data in (files_in(prepared["raw"], "set/") | files_in(rows, "rows/")).items():
             system.pipe(f"lab/{name}", data)
         yield "s3://lab"
-    server.stop()
 
 
 @pytest.mark.filterwarnings("ignore")  # of the server and its libraries

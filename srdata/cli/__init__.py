@@ -6,6 +6,7 @@ look_verbs        list, show, inspect, verify, explain, replay, preview, report,
 recipe_verbs      recipe from, recipe to
 score_verbs       classify, evaluate
 evaluate_request  what `evaluate` is asked for
+set_verbs         join, split
 share_verbs       export, publish
 options           arguments and options that several verbs have
 option_groups     help in groups, on one screen

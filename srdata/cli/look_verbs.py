@@ -8,7 +8,7 @@ from typing import Any
 
 import click
 
-from srdata.cli.options import FOLDER, FROM, IMAGES, JOBS, ROOT, SCALE, SET, note
+from srdata.cli.options import FOLDER, FROM, IMAGES, JOBS, ROOT, SCALE, SET, SET_ANYWHERE, note
 
 
 @click.command("list")
@@ -46,15 +46,19 @@ def inspect(path: Path, full: bool, images: Any) -> None:
 
 
 @click.command()
-@SET
+@SET_ANYWHERE
 @click.option("--golden", is_flag=True, help="Compare LR with the published LR images, downloaded at need.")
 @FROM
 @click.option("--replay", type=int, default=0, metavar="N", help="Make N random LR images again and compare.")
 @click.option("--repair", is_flag=True, help="Make what is missing or damaged again, from its source, first.")
-def verify(prepared: Path, repair: bool, **options: Any) -> None:
-    """Check every byte of a prepared set."""
+def verify(prepared: Any, repair: bool, **options: Any) -> None:
+    """Check every byte of a prepared set, here or at an address."""
     from srdata.prepared.verification import verify
 
+    if repair and isinstance(prepared, str):
+        raise click.UsageError(
+            "--repair is for sets of this machine: run the `srdata prepare` that made this"
+        )
     if repair:
         from srdata.set_repair import repair as mend
 
@@ -66,10 +70,10 @@ def verify(prepared: Path, repair: bool, **options: Any) -> None:
 
 
 @click.command()
-@SET
+@SET_ANYWHERE
 @click.argument("key")
 @click.option("--full", is_flag=True, help="All that is kept of it, as JSON, with the degradation behind it.")
-def explain(prepared: Path, key: str, full: bool) -> None:
+def explain(prepared: Any, key: str, full: bool) -> None:
     """Print what was drawn to make the LR images of KEY."""
     from srdata.prepared.set_images import explain
     from srdata.report.delta_steps import lines
@@ -88,10 +92,10 @@ def explain(prepared: Path, key: str, full: bool) -> None:
 
 
 @click.command()
-@SET
+@SET_ANYWHERE
 @click.argument("key")
 @click.option("--out", type=click.Path(file_okay=False, path_type=Path), help="Write the LR images here.")
-def replay(prepared: Path, key: str, out: Path | None) -> None:
+def replay(prepared: Any, key: str, out: Path | None) -> None:
     """Make the LR images of KEY again from what was drawn, and compare them with the stored ones."""
     from srdata.prepared.set_images import replay
 

@@ -14,10 +14,32 @@ from srdata.errors import nearest
 from srdata.scale import Scale
 
 
-class _SetFolder(click.Path):
+class Place(click.Path):
+    """A path, or, where `addresses` are taken, an address, which is text; file:// is a path."""
+
+    def __init__(self, addresses: bool = True, **options: Any) -> None:
+        super().__init__(path_type=Path, **options)
+        self._addresses = addresses
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        """The path or address; fails for an address that is not taken here."""
+        if isinstance(value, str) and "://" in value:
+            from srdata.fetch.remote_files import place_at, shown
+
+            value = place_at(value)
+            if isinstance(value, str):
+                if self._addresses:
+                    return value
+                self.fail(f"{shown(value)} is an address: bring it here, and give its path", param, ctx)
+        return super().convert(value, param, ctx)
+
+
+class SetFolder(Place):
     """The folder of a prepared set; one that lies in data/ is named for who left that out."""
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        if "://" in str(value):
+            return super().convert(value, param, ctx)
         if not Path(value).exists():
             here = sorted(str(path.parent) for path in Path("data").glob("*/set.json"))
             exact = [one for one in here if Path(one).name == str(value)]
@@ -110,14 +132,22 @@ class _Part(click.ParamType[tuple[int, int]]):
 
 
 PART = _Part()
-FOLDER = click.Path(exists=True, file_okay=False, path_type=Path)
-SET = click.argument("prepared", metavar="SET", type=_SetFolder(exists=True, file_okay=False, path_type=Path))
+FOLDER = Place(False, exists=True, file_okay=False)
+SET = click.argument("prepared", metavar="SET", type=SetFolder(False, exists=True, file_okay=False))
+SET_ANYWHERE = click.argument("prepared", metavar="SET", type=SetFolder(exists=True, file_okay=False))
 ROOT = click.option(
     "--root",
-    type=click.Path(file_okay=False, path_type=Path),
+    type=Place(False, file_okay=False),
     default=Path("data"),
     show_default=True,
     help="Folder for downloads and prepared sets.",
+)
+ROOT_ANYWHERE = click.option(
+    "--root",
+    type=Place(file_okay=False),
+    default=Path("data"),
+    show_default=True,
+    help="Folder for downloads and prepared sets; or an address for sets, as s3://BUCKET/FOLDER.",
 )
 FROM = click.option(
     "--from",

@@ -8,7 +8,20 @@ from typing import Any, get_args
 import click
 
 from srdata.cli.option_groups import InGroups
-from srdata.cli.options import ESCAPE, FOLDER, FROM, IMAGES, JOBS, PART, ROOT, SCALE, SET, WINDOWS, note
+from srdata.cli.options import (
+    ESCAPE,
+    FOLDER,
+    FROM,
+    IMAGES,
+    JOBS,
+    PART,
+    ROOT_ANYWHERE,
+    SCALE,
+    SET,
+    WINDOWS,
+    Place,
+    note,
+)
 from srdata.scale import Scale
 from srdata.vocabulary import Backend, CodecName, Layout, StyleName
 
@@ -25,10 +38,10 @@ _TYPED = click.core.ParameterSource.COMMANDLINE
     },
     rare="--config --column --hr --lr --copies --seed --style --escape --backend --plan --part --finish",
 )
-@click.argument("recipe", metavar="NAME|YAML|PATH|hf://ORG/NAME", required=False)
+@click.argument("recipe", metavar="NAME|YAML|PATH|ADDRESS", required=False)
 @click.option("--scale", type=SCALE, multiple=True, help="HR size over LR size; repeat for several.")
 @click.option("--lmdb", is_flag=True, help="Store LMDB shards instead of image folders.")
-@ROOT
+@ROOT_ANYWHERE
 @click.option("--degradation", help="How LR is made: a name, a YAML file, or published:TRACK.")
 @click.option("--copies", help="Add smaller copies of training images, as realesrgan, classsr or lapsrn do.")
 @FROM
@@ -66,8 +79,9 @@ _TYPED = click.core.ParameterSource.COMMANDLINE
 @click.option("--dry-run", is_flag=True, help="Print what would be done, and do nothing.")
 @click.option(
     "--plan",
-    type=click.Path(dir_okay=False, path_type=Path),
-    help="With a NAME: write what is to be done to this file, for --part on any machine. Without: do it.",
+    type=Place(dir_okay=False),
+    help="With a NAME: write what is to be done to this file or address, for --part on any machine. "
+    "Without: do it.",
 )
 @click.option("--part", type=PART, metavar="I/N", help="Make part I of N of the --plan.")
 @click.option("--finish", is_flag=True, help="Declare the set of the --plan finished, when all parts are.")
@@ -80,7 +94,7 @@ def prepare(
     backend: Any,
     skip_bad: bool,
     styles: Any,
-    plan: Path | None,
+    plan: Any,
     part: tuple[int, int] | None,
     finish: bool,
     **options: Any,
@@ -88,6 +102,7 @@ def prepare(
     """Download, degrade, cut and store a data set; run again to resume.
 
     A PATH holds images, or pairs of any form that `srdata inspect` knows; LR images that are there are kept.
+    An ADDRESS is hf://ORG/NAME, or a folder of images in a bucket, as s3://BUCKET/FOLDER.
     The name of a paper's recipe, such as hat-x4, stands for all the sets that it reads.
 
     `benchmarks` stands for Set5, Set14, B100, Urban100 and Manga109 (--from your copy of that one), as
@@ -109,6 +124,8 @@ def prepare(
         raise click.UsageError(f"--style says how the files of {testsets.NAME} are called: leave it out")
     if plan and (dry_run or kind in (Kind.BENCHMARKS, Kind.PAPER)):
         raise click.UsageError("--plan is for one set: give the name of one, without --dry-run")
+    if isinstance(options["root"], str) and kind in (Kind.BENCHMARKS, Kind.PAPER):
+        raise click.UsageError(f"{recipe} stands for several sets: give a folder of this machine as --root")
     if kind is Kind.BENCHMARKS:
         for line in testsets.prepare_given(options, styles, dry_run, **how):
             click.echo(line)
@@ -128,9 +145,7 @@ def prepare(
     click.echo(f"{built.path}: {built.summary}")
 
 
-def _do_planned(
-    context: click.Context, plan: Path | None, part: Any, finish: bool, jobs: int, backend: Any
-) -> None:
+def _do_planned(context: click.Context, plan: Any, part: Any, finish: bool, jobs: int, backend: Any) -> None:
     from srdata import preparation
 
     if plan is None or (part and finish):

@@ -22,11 +22,12 @@ from srdata.cli.look_verbs import (
 from srdata.cli.prepare_verbs import annotate, degrade, prepare, train_resampler
 from srdata.cli.recipe_verbs import recipe
 from srdata.cli.score_verbs import classify, evaluate, upscale
+from srdata.cli.set_verbs import join, split
 from srdata.cli.share_verbs import export, publish
 from srdata.errors import nearest
 
 GROUPS = {
-    "Prepare": (prepare, degrade, annotate, train_resampler, recipe),
+    "Prepare": (prepare, degrade, annotate, join, split, train_resampler, recipe),
     "Look": (list_, show, inspect, verify, explain, replay, preview, report, doctor, schema),
     "Train and score": (classify, upscale, evaluate),
     "Share": (export, publish),

@@ -9,7 +9,8 @@ inspection       `inspect`: what a file or folder is, and what is wrong
 known_forms      the front: pairs in any form, and the HR images where there are none
 named_files      image files below a folder by their names, of which no object is made before it is asked for
 pairing          which LR image belongs to which HR image, by a template
-told_columns     captions and other columns, in text files and tables
+remote_images    image files at addresses
 templates        images that the user names
+told_columns     captions and other columns, in text files and tables
 unused_files     what of a folder is not used
 """

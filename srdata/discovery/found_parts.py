@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from pathlib import Path
+from pathlib import Path, PurePath
 from typing import NamedTuple
 
 import numpy as np
@@ -26,7 +26,7 @@ _UNSAFE = re.compile(r"(^|/)\.{0,2}(/|$)|[\x00-\x1f\x7f\\]")
 class Pile:
     """Images of one layer, by their names."""
 
-    where: Path
+    where: PurePath
     images: Mapping[str, ImageFile]
 
 

@@ -8,9 +8,11 @@ from pathlib import Path
 from typing import Any
 
 from srdata.discovery.image_bytes import ArrayFile, Hdf5Image, ImageFile, LmdbImage, TarImage
+from srdata.discovery.remote_images import RemoteImage
 from srdata.errors import UsageError
 
-_KINDS: dict[str, type[Any]] = {kind.__name__: kind for kind in (LmdbImage, TarImage, Hdf5Image, ArrayFile)}
+_ALL = (LmdbImage, TarImage, Hdf5Image, ArrayFile, RemoteImage)
+_KINDS: dict[str, type[Any]] = {kind.__name__: kind for kind in _ALL}
 _PATHS = ("folder", "archive", "path")
 
 

@@ -14,6 +14,7 @@ import numpy as np
 
 from srdata.common.array_files.hdf5_file import hdf5_library, open_hdf5
 from srdata.common.array_files.tensor_file import NO_TENSOR, tensor_in
+from srdata.discovery.remote_images import RemoteImage
 from srdata.errors import CorruptRecordError, ImageError
 from srdata.hub.encoded_images import EncodedImage
 from srdata.images import (
@@ -49,6 +50,8 @@ def header_of(file: ImageFile) -> ImageInfo:
     """What the header of an image file says; raises ImageError."""
     if isinstance(file, Path):
         return probe(file)
+    if isinstance(file, RemoteImage):
+        return file.header()
     return probe(file.open() if isinstance(file, EncodedImage) else file.read_bytes(), str(file))
 
 

@@ -12,7 +12,7 @@ The first that holds pairs is taken, else the first that holds images, which are
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from pathlib import Path
+from pathlib import Path, PurePath
 
 from srdata.discovery.by_name.parts_by_name import parts_by_name
 from srdata.discovery.forms.exported import restored
@@ -24,6 +24,7 @@ from srdata.discovery.forms.table_parts import is_table, table_parts
 from srdata.discovery.found_parts import Found, Part, Pile
 from srdata.discovery.image_bytes import ARRAY_SUFFIXES, ArrayFile, ImageFile
 from srdata.discovery.named_files import by_name, listed_files
+from srdata.discovery.remote_images import AddressPath, images_at
 from srdata.discovery.templates import fitting, hr_by_template, pairs_by_template
 from srdata.errors import UsageError
 from srdata.images import IMAGE_SUFFIXES, list_folder, natural
@@ -138,7 +139,27 @@ def by_template(path: Path, hr: str, lr: str | None, scales: tuple[Scale, ...]) 
     if is_table(path):
         columns = {"hr": hr} if lr is None else {"hr": hr, "lr": lr}
         return Found("table, by columns", tuple(table_parts(path, columns)))
-    files = _named(path)
+    return named_by_template(path, _named(path), hr, lr, scales)
+
+
+def find_parts_at(address: str) -> Found:
+    """The images at an address; raises UsageError, DownloadError."""
+    files, others = images_at(address)
+    parts, left_out = parts_by_name(AddressPath(address), files)
+    return Found("files at an address", tuple(parts), (*left_out, *others))
+
+
+def by_template_at(address: str, hr: str, lr: str | None, scales: tuple[Scale, ...]) -> Found:
+    """The images at an address as `by_template` takes them; raises UsageError, DownloadError."""
+    files, others = images_at(address)
+    found = named_by_template(AddressPath(address), files, hr, lr, scales)
+    return found._replace(left_out=(*found.left_out, *others))
+
+
+def named_by_template(
+    path: PurePath, files: Mapping[str, ImageFile], hr: str, lr: str | None, scales: tuple[Scale, ...]
+) -> Found:
+    """The images among `files` as `by_template` takes them."""
     high = fitting(path, files, hr)
     if lr is None:
         return hr_by_template(path, high, files)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
-from pathlib import Path
+from pathlib import Path, PurePath
 
 from srdata.common.safe_names import folded
 from srdata.discovery.by_name.group_links import pairs_between
@@ -21,7 +21,7 @@ from srdata.errors import UsageError
 from srdata.scale import Scale
 
 
-def fitting(path: Path, files: Mapping[str, ImageFile], pattern: str) -> Group:
+def fitting(path: PurePath, files: Mapping[str, ImageFile], pattern: str) -> Group:
     """The images of a folder or LMDB below `path`, or those that are called so; UsageError for none."""
     if "{key}" in pattern:
         names = _called(files, pattern)
@@ -47,14 +47,14 @@ def _called(files: Mapping[str, ImageFile], pattern: str) -> dict[str, str]:
     return found
 
 
-def hr_by_template(path: Path, hr: Group, files: Mapping[str, ImageFile]) -> Found:
+def hr_by_template(path: PurePath, hr: Group, files: Mapping[str, ImageFile]) -> Found:
     """Those images as HR."""
     images = {key: files[name] for key, name in keys_of(hr).items()}
     return Found("files by template", (Part(None, Pile(path / hr.spot, images)),))
 
 
 def pairs_by_template(
-    path: Path, hr: Group, low: Sequence[Group], files: Mapping[str, ImageFile], scales: Sequence[Scale]
+    path: PurePath, hr: Group, low: Sequence[Group], files: Mapping[str, ImageFile], scales: Sequence[Scale]
 ) -> Found:
     """The pairs of those images that fit at one scale; raises UsageError where none do.
 

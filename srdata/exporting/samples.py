@@ -68,7 +68,7 @@ class Cut:
 class Task:
     """One image of a prepared set, to be cut and encoded."""
 
-    folder: Path
+    place: Path | str  # of the set
     stamp: str  # changes with the set
     row: int
     cut: Cut
@@ -88,8 +88,9 @@ def samples(
 
     Raises CorruptRecordError.
     """
-    folder, stamp = images.folder.resolve(), stamp_of(images)
-    tasks = [Task(folder, stamp, row, cut) for row in rows]
+    place = images.place.resolve() if isinstance(images.place, Path) else images.place
+    stamp = stamp_of(images)
+    tasks = [Task(place, stamp, row, cut) for row in rows]
     with progress(label, len(tasks), "images") as advance:
         skipped, within = _place(images, rows, cut, first)
         advance(skipped)
@@ -135,7 +136,7 @@ def stamp_of(images: PreparedImages) -> str:
 
 def cut_samples(task: Task) -> list[Sample]:
     """What a task asks for."""
-    with opened(task.folder, task.stamp) as images:
+    with opened(task.place, task.stamp) as images:
         return samples_of(images, task.row, task.cut)
 
 
@@ -200,16 +201,16 @@ def _read(images: PreparedImages, row: int, layer: str) -> Pixels:
     pixels = images.read(row, layer)
     if pixel_hash(pixels) != images.index.pixels(row).get(layer):
         raise CorruptRecordError(
-            f"{images.folder}: image {images.index.key(row)!r}, layer {layer}, is not what was stored: "
+            f"{images.place}: image {images.index.key(row)!r}, layer {layer}, is not what was stored: "
             "prepare the set again"
         )
     return pixels
 
 
 @contextmanager
-def opened(folder: Path, stamp: str) -> Iterator[PreparedImages]:
+def opened(place: Path | str, stamp: str) -> Iterator[PreparedImages]:
     """A set that is opened once for the many tasks of a process; between them its shards are closed."""
-    images = _opened(folder, stamp)
+    images = _opened(place, stamp)
     try:
         yield images
     finally:
@@ -217,5 +218,5 @@ def opened(folder: Path, stamp: str) -> Iterator[PreparedImages]:
 
 
 @functools.lru_cache(maxsize=1)
-def _opened(folder: Path, stamp: str) -> PreparedImages:
-    return PreparedImages(folder)
+def _opened(place: Path | str, stamp: str) -> PreparedImages:
+    return PreparedImages(place)

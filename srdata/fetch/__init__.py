@@ -9,7 +9,9 @@ local_files       what of a data set is on this disk
 manifest          what a data set holds, and what is known of its bytes
 match_files       which files are the images of a set
 partial_download  what has come so far, to go on with
-remote_files      files at addresses: s3://, https:// and the like, brought here verified
+remote_files      where bytes at an address live: s3://, https:// and the like, brought here verified
+remote_folders    folders at addresses: what is written there is compared with what the store has
+shard_cache       a bounded cache of files that all processes of a machine share
 unpack            all files of an archive, checked, or nothing
 """
 

@@ -1,19 +1,23 @@
-"""Files at addresses: s3://, https://, hf:// and whatever else fsspec reads, brought here verified.
+"""Where bytes at an address live: s3://, https:// and whatever else fsspec reads, brought here verified.
 
-Credentials come from where each of these looks for its own (environment, configuration files); none stands in
-what is told of an address.
+What a user gives becomes a path of this machine or an address in `place_at`, and nowhere else. Credentials
+come from where each of these looks for its own (environment, configuration files); none stands in what is
+told of an address.
 """
 
 from __future__ import annotations
 
 import hashlib
+import os
+import re
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, TypeVar
 from urllib.parse import urlsplit
+from urllib.request import url2pathname
 
 from srdata.errors import DownloadError, HashMismatchError, MissingExtraError, SrdataError, UsageError
 
@@ -22,7 +26,13 @@ _WAIT_S = 0.5  # before the second try, doubled before each further one
 _PIECE = 8 << 20  # bytes
 _PERMANENT = (FileNotFoundError, PermissionError, NotADirectoryError, IsADirectoryError)
 _MISSING = {404, 410}
+_SHORTENED = re.compile(r"([A-Za-z][A-Za-z0-9+.-]+):[/\\\\](?![/\\\\])")  # what a Path makes of s3://
+_NO_RIGHTS = re.compile("credential|token|forbidden|denied", re.IGNORECASE)
+_SKEWED = re.compile("RequestTimeTooSkewed|request time", re.IGNORECASE)
 _PACKAGES = {"s3": "s3fs", "gs": "gcsfs", "gcs": "gcsfs", "az": "adlfs", "abfs": "adlfs"}
+
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -50,6 +60,38 @@ def is_address(text: object) -> bool:
     return isinstance(text, str) and "://" in text
 
 
+def place_at(given: str | os.PathLike[str]) -> Path | str:
+    """The path of this machine, or the address, that a user gives; file:// is a path.
+
+    Raises UsageError for an address with a password or a signature in it, which would be told to others with
+    it, and for one that has become a path.
+    """
+    text = os.fspath(given)
+    if not is_address(text):
+        if (found := _SHORTENED.match(text)) and _is_protocol(found[1]):
+            raise UsageError(f"{text} was an address: give it as text, {found[1]}://…, not as a Path")
+        return Path(given)
+    parts = urlsplit(text)
+    if parts.scheme in ("file", "local"):
+        return Path(url2pathname(parts.path))
+    if not (parts.netloc or parts.path.strip("/")):
+        raise UsageError(
+            f"{text} names nothing: give a bucket and a folder in it, such as s3://bucket/folder"
+        )
+    if "@" in parts.netloc or parts.query:
+        raise UsageError(
+            f"{shown(text)} has credentials in it, or what looks like them: leave them out, they are taken "
+            "from the environment"
+        )
+    return text.rstrip("/")
+
+
+def _is_protocol(scheme: str) -> bool:
+    import fsspec
+
+    return scheme in fsspec.available_protocols()
+
+
 def shown(address: str) -> str:
     """An address without what only its owner may know: user, password, signature."""
     if not is_address(address):
@@ -60,9 +102,10 @@ def shown(address: str) -> str:
 
 def look_at(address: str) -> RemoteFile | None:
     """What is known of the file at an address, None where there is none; raises DownloadError, UsageError."""
-    system, path = _system(address)
+    system, path = system_of(address)
     with remote_errors(address):
         try:
+            system.invalidate_cache(system._parent(path))  # others write there
             found = system.info(path)
         except FileNotFoundError as error:
             cause = error.__cause__  # by HTTP all that kept it from looking
@@ -76,8 +119,9 @@ def look_at(address: str) -> RemoteFile | None:
 
 def files_below(address: str) -> list[RemoteFile]:
     """The files below an address, in the order of their names; DownloadError, UsageError."""
-    system, path = _system(address)
+    system, path = system_of(address)
     with remote_errors(address):
+        system.invalidate_cache(path)  # others write there
         found = system.find(path, detail=True)
     return [_described(system.unstrip_protocol(name), one) for name, one in sorted(found.items())]
 
@@ -89,18 +133,31 @@ def joined(address: str, name: str) -> str:
 
 def read_small(address: str) -> bytes:
     """All bytes of a file; raises DownloadError, UsageError."""
-    system, path = _system(address)
-    with remote_errors(address):
-        data: bytes = system.cat_file(path)
-        return data
+    system, path = system_of(address)
+    data: bytes = again(address, lambda: system.cat_file(path))
+    return data
 
 
 @contextmanager
 def opened_at(address: str) -> Iterator[BinaryIO]:
     """A file of which as much is fetched as is read; raises DownloadError, UsageError."""
-    system, path = _system(address)
+    system, path = system_of(address)
     with remote_errors(address), system.open(path, "rb") as file:
         yield file
+
+
+def sha256_at(address: str) -> str:
+    """The SHA-256 of a file that is read through once; raises DownloadError, UsageError."""
+
+    def read() -> str:
+        with system.open(path, "rb", block_size=_PIECE) as file:
+            digest = hashlib.sha256()
+            while piece := file.read(_PIECE):
+                digest.update(piece)
+            return digest.hexdigest()
+
+    system, path = system_of(address)
+    return again(address, read)
 
 
 def bring_file(file: RemoteFile, path: Path) -> None:
@@ -108,20 +165,26 @@ def bring_file(file: RemoteFile, path: Path) -> None:
 
     A transfer that breaks off is begun again. Raises DownloadError, HashMismatchError, UsageError.
     """
-    with remote_errors(file.address):
+    again(file.address, lambda: _bring(file, path))
+
+
+def again(address: str, transfer: Callable[[], T], doing: str = "read") -> T:
+    """What a transfer gives, which is begun again where it breaks off; raises as `remote_errors`."""
+    with remote_errors(address, doing=doing):
         for attempt in range(_TRIES):
             try:
-                return _bring(file, path)
-            except (*_PERMANENT, SrdataError):
+                return transfer()
+            except (*_PERMANENT, FileExistsError, SrdataError):
                 raise
             except Exception:
                 if attempt == _TRIES - 1:
                     raise
                 time.sleep(_WAIT_S * 2**attempt)
+    raise AssertionError  # the last attempt gives or raises
 
 
 def _bring(file: RemoteFile, path: Path) -> None:
-    system, name = _system(file.address)
+    system, name = system_of(file.address)
     system.get_file(name, str(path))
     size = path.stat().st_size
     if file.size is not None and size < file.size:
@@ -158,7 +221,7 @@ def _described(address: str, info: dict[str, Any]) -> RemoteFile:
     return RemoteFile(address, None if size is None else int(size), lfs.get("sha256"), small, stamp)
 
 
-def _system(address: str) -> tuple[Any, str]:
+def system_of(address: str) -> tuple[Any, str]:
     """The file system of an address, and its path there; raises UsageError."""
     import fsspec  # with asyncio and ssl, which a set on this disk needs not
 
@@ -176,7 +239,7 @@ def _system(address: str) -> tuple[Any, str]:
 
 
 @contextmanager
-def remote_errors(address: str, but: tuple[type[Exception], ...] = ()) -> Iterator[None]:
+def remote_errors(address: str, but: tuple[type[Exception], ...] = (), doing: str = "read") -> Iterator[None]:
     """Turn what a file system raises, but for these, into DownloadError with what to do, without secrets."""
     try:
         yield
@@ -184,13 +247,21 @@ def remote_errors(address: str, but: tuple[type[Exception], ...] = ()) -> Iterat
         raise
     except FileNotFoundError:
         raise DownloadError(f"there is no {shown(address)}: check the address") from None
-    except PermissionError:
-        raise DownloadError(
-            f"{shown(address)} may not be read: give credentials in the environment, as for any program"
-        ) from None
     except but:
         raise
     except Exception as error:  # noqa: BLE001  # of whatever file system it is
-        raise DownloadError(
-            f"{shown(address)} cannot be read ({type(error).__name__}): run the same again when it can be"
-        ) from None
+        raise DownloadError(f"{shown(address)} {_why_not(error, doing)}") from None
+
+
+def _why_not(error: Exception, doing: str) -> str:
+    """What is told of an error: never its text, in which there may be what only its owner may know."""
+    name = type(error).__name__
+    if _SKEWED.search(f"{error} {error.__cause__}"):
+        return (
+            f"may not be {doing}, as the clock of this machine differs from that of the store: set it right"
+        )
+    if isinstance(error, PermissionError) or _NO_RIGHTS.search(name):
+        return f"may not be {doing}: give credentials in the environment, as for any program"
+    if isinstance(error, NotImplementedError):
+        return f"cannot be {doing}: take a bucket, such as s3://, or a folder of this machine"
+    return f"cannot be {doing} ({name}): run the same again when it can be"

@@ -9,7 +9,7 @@ from typing import Any
 from srdata.papers.load import load_paper
 from srdata.papers.requirements import folders_of, known_set, needs
 from srdata.preparation import prepare
-from srdata.preparation.plan import refuse
+from srdata.preparation.beforehand.plan import refuse
 from srdata.recipes.set_recipe import known_recipe
 
 

@@ -22,7 +22,7 @@ from srdata.discovery.image_bytes import ImageFile, pixels_of
 from srdata.discovery.known_forms import find_parts
 from srdata.errors import ImageError, SourceError, UsageError
 from srdata.images import ImagePolicy, write_png
-from srdata.preparation.disk_need import share_of
+from srdata.preparation.beforehand.disk_need import share_of
 from srdata.preparation.existing_pairs import parts_at
 from srdata.scale import Scale
 from srdata.store.blocks import CHANNELS

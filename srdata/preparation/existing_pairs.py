@@ -9,10 +9,11 @@ from srdata.discovery.by_name.image_sizes import size_or_none
 from srdata.discovery.by_name.refusals import text
 from srdata.discovery.found_parts import Found, Part, Track, key_problem
 from srdata.discovery.image_bytes import ImageFile
-from srdata.discovery.known_forms import by_template, find_parts
+from srdata.discovery.known_forms import by_template, by_template_at, find_parts, find_parts_at
 from srdata.discovery.pairing import listed
 from srdata.discovery.unused_files import unused_files
 from srdata.errors import SourceError, UsageError
+from srdata.fetch.remote_files import place_at
 from srdata.images import describe_left_out
 from srdata.recipes.set_recipe import PUBLISHED, Recipe
 from srdata.scale import Scale
@@ -24,8 +25,9 @@ def find_pairs(recipe: Recipe) -> Found:
 
     Raises UsageError, SourceError, CorruptRecordError.
     """
-    path = Path(recipe.folder or "")
-    pairs = recipe.pairs
+    path, pairs = place_at(recipe.folder or ""), recipe.pairs
+    if isinstance(path, str):
+        return by_template_at(path, pairs.hr, pairs.lr, recipe.scales) if pairs else find_parts_at(path)
     found = by_template(path, pairs.hr, pairs.lr, recipe.scales) if pairs else find_parts(path)
     for part in found.parts:
         if problem := key_problem(part.hr):
@@ -40,7 +42,8 @@ def as_found(recipe: Recipe, scales: Sequence[Scale], found: Found) -> Recipe:
     """
     if found.subimages:
         recipe = recipe.without_windows()
-    if (exported := read_export(Path(recipe.folder or ""))) is not None:
+    folder = place_at(recipe.folder or "")
+    if isinstance(folder, Path) and (exported := read_export(folder)) is not None:
         recipe = recipe.changed(prefix=exported.stem)
     parts = [part for part in found.parts if not recipe.splits or part.split in (None, *recipe.splits)]
     if not any(part.lr for part in parts):
@@ -113,8 +116,8 @@ def checked_lr_of(part: Part, track: str, scales: Sequence[Scale]) -> dict[str, 
 
 def found_lines(recipe: Recipe, found: Found) -> list[str]:
     """What is taken of a folder or file of images, and what is not: a line for each part and each reason."""
-    folder = Path(recipe.folder or "")
-    unused = describe_left_out(folder, unused_files(folder, found.parts))
+    folder = place_at(recipe.folder or "")
+    unused = describe_left_out(folder, unused_files(folder, found.parts)) if isinstance(folder, Path) else ()
     lines = []
     for part in found.parts if recipe.published else ():
         for track, lr in part.lr.items():

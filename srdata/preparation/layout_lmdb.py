@@ -14,7 +14,8 @@ from pathlib import Path
 from srdata.common.processes.run_claims import Claim
 from srdata.errors import ImageError, StoreError
 from srdata.preparation.make_layers import Source, make_layers, read_source
-from srdata.preparation.planned.shard_records import ShardRecord, record_path, write_record
+from srdata.preparation.planned.sent_files import SentClaim
+from srdata.preparation.planned.shard_records import ShardRecord, record_path, recorded_sources, write_record
 from srdata.preparation.source_items import Bad, Item
 from srdata.recipes.set_recipe import Recipe
 from srdata.store.blocks import BlockLayout
@@ -162,6 +163,15 @@ def _record(task: ShardTask, info: ShardInfo, rows: Sequence[Row], bad: Sequence
         bad=tuple(Quarantined(key=one.key, reason=one.reason) for one in bad),
     )
     write_record(task.target, task.number, record, rows, task.claim.held)
+    if isinstance(task.claim, SentClaim):
+        task.claim.send(shard_name(task.number), record_path(Path(), task.number).as_posix())
+
+
+def is_of(target: Path, groups: Mapping[int, Sequence[Item]], recorded: tuple[int, ShardRecord]) -> bool:
+    """Whether a shard, by its record, holds just these images made of just these files."""
+    number, record = recorded
+    made = {(item.key, read_source(item).sha256) for item in groups[number]} if not record.bad else None
+    return made == set(recorded_sources(target, number)) and record.images == len(groups[number])
 
 
 def _finished(task: ShardTask) -> ShardInfo | None:

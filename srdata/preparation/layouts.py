@@ -28,6 +28,7 @@ from srdata.preparation.layout_folder import (
     write_images,
 )
 from srdata.preparation.layout_lmdb import layout_of, shard_tasks
+from srdata.preparation.planned.grown_sets import Keys, grouped
 from srdata.preparation.planned.shard_records import ShardRecord, read_records, recorded_rows
 from srdata.preparation.source_items import Bad, Item, Size, sample_bytes, source_size
 from srdata.preparation.spread_shards import images_in_piece, pieces, write_shards
@@ -56,12 +57,13 @@ class Job:
     workers: int = -1
     backend: Backend = "loky"
     earlier: Standing | None = None  # the same set as it was finished before, and damaged since
+    before: Keys = ()  # which image was in which shard, where images come to those of a set
 
     @cached_property
     def groups(self) -> list[Sequence[Item]]:
-        """The images in order, as many to a group as `images_in_group` says."""
+        """The images of each shard, as many to a group as `images_in_group` says."""
         many = images_in_group(Counter(self.sizes), self.recipe)
-        return [self.items[start : start + many] for start in range(0, len(self.items), many)]
+        return grouped(self.items, many, self.before)
 
     def make_shards(self, groups: Mapping[int, Sequence[Item]]) -> None:
         """A shard for each group of images, by number, and its record; raises ImageError for bad images."""
@@ -166,7 +168,7 @@ def images_in_group(sizes: Counter[tuple[int, int]], recipe: Recipe) -> int:
 def build_lmdb(job: Job) -> Built:
     """Shards and index."""
     job.make_shards(dict(enumerate(job.groups)))
-    records = read_records(job.target, len(job.groups), job.recipe.digest)
+    records = read_records(job.target, range(len(job.groups)), job.recipe.digest)
     if None in records:
         raise StoreError(f"{job.target} was changed while it was made: run the same command again")
     return declare_shards(job.target, [one for one in records if one], job.recipe, job.claim.held)

@@ -1,14 +1,17 @@
 """A set made in parts, anywhere: a plan is written, its parts are made, and the set is declared finished.
 
-A part needs the plan and the storage alone: that of the images and of the set, under the same paths. What is
-done stands in records beside the shards, so parts may be made twice, die, and be made again, in any number
-and order; nothing is decided by the time of a file. The set has the bytes that `prepare` gives it.
+A part needs the plan and the storage alone: that of the images and of the set, under the same paths or
+at addresses. What is done stands in records beside the shards, so parts may be made twice, die, and be made
+again, in any number and order; nothing is decided by the time of a file. The set has the bytes that `prepare`
+gives it.
 """
 
 from __future__ import annotations
 
+import tempfile
 from collections import Counter
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Unpack
@@ -17,41 +20,44 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from srdata.common.files import storage_errors
 from srdata.common.processes.engines import check_jobs
 from srdata.common.processes.one_at_a_time import only_one_at
 from srdata.common.processes.parallel import in_order
-from srdata.common.processes.run_claims import Claim
 from srdata.common.progress import progress
+from srdata.discovery.found_parts import Found
 from srdata.discovery.image_addresses import image_at
-from srdata.errors import StoreError, UsageError
+from srdata.errors import UsageError
+from srdata.fetch.remote_files import look_at, place_at
+from srdata.fetch.remote_folders import RemoteFolder
+from srdata.preparation.beforehand.plan import licence_text
 from srdata.preparation.layouts import Job, content_of, declare_shards, images_in_group, pixel_versions
-from srdata.preparation.plan import licence_text
+from srdata.preparation.planned.grown_sets import Keys, grouped
 from srdata.preparation.planned.plan_file import (
     PlanFile,
     PlanHeader,
     chunks_of,
+    items_of,
     token_of,
     write_plan_file,
 )
-from srdata.preparation.planned.shard_records import ShardRecord, read_records
+from srdata.preparation.planned.shard_records import ShardRecord
 from srdata.preparation.prepare_set import (
     Log,
     Prepared,
     Request,
     Settings,
-    claim_folder,
-    declare,
+    downloads_below,
     items_to_prepare,
     looked_up,
+    reached_from,
     target_of,
     whole_set,
 )
+from srdata.preparation.set_targets import Target, target_at
 from srdata.preparation.source_items import Item, source_size
-from srdata.preparation.standing_sets import standing
 from srdata.recipes.hub_commit import pinned
 from srdata.recipes.set_recipe import Recipe
-from srdata.store.set_json import SET_FILE, UNFINISHED, read_set, repair_command
+from srdata.store.set_json import UNFINISHED, repair_command
 from srdata.vocabulary import Backend
 
 _SHOWN = 8  # shards named in an error
@@ -80,54 +86,121 @@ def write_plan(
     chosen = pinned(chosen)
     if chosen.store.layout != "lmdb":
         raise UsageError(f"a plan is for shards, not for the layout {chosen.store.layout}: add --lmdb")
-    target = target_of(chosen, Path(root), name).absolute()
-    if (path := Path(plan)).exists():  # before the images are looked at
-        there = PlanFile.read(path).header
-        _refuse_overwriting(path, (there.target, there.digest) == (target, chosen.digest))
+    place, file = place_at(root), place_at(plan)
+    target = target_of(chosen, place, name)
+    target = target.absolute() if isinstance(target, Path) else target
+    if _is_there(file):  # before the images are looked at
+        there = PlanFile.read(file).header
+        _refuse_overwriting(file, (there.target, there.digest) == (str(target), chosen.digest))
     log(licence_text(chosen))
-    with only_one_at(target):
-        stands = standing(target, chosen)
-        if done := whole_set(stands, target, log):
-            return done
-        if stands is not None:
-            raise UsageError(f"{target} is damaged ({stands.line}): {repair_command(target)}")
-        how = Request(Path(root), Path(from_dir) if from_dir else None, jobs, backend, skip_bad)
-        written = _written(chosen, target, items_to_prepare(chosen, how, log, in_folder), how, path)
-    header = written.header
-    log(f"{plan}: {header.images} images in {header.shards} shards for {target}")
+    backend = reached_from(backend, root, chosen.folder)
+    how = Request(downloads_below(place), Path(from_dir) if from_dir else None, jobs, backend, skip_bad)
+    written = plan_set(chosen, target, how, log, in_folder, file)
+    if isinstance(written, PlanFile):
+        log(f"{plan}: {written.header.images} images in {written.header.shards} shards for {target}")
     return written
 
 
-def _written(recipe: Recipe, target: Path, found: Iterable[Item], how: Request, path: Path) -> PlanFile:
+def plan_set(
+    recipe: Recipe,
+    target: Path | str,
+    how: Request,
+    log: Log,
+    in_folder: Found | None,
+    file: Path | str,
+    token: str | None = None,
+) -> PlanFile | Prepared:
+    """Write the plan of a set to `file` and claim the target, by `token` or by what the plan itself gives.
+
+    Gives the plan, or the set where it is finished already.
+    """
+    goal = target_at(target)
+    with only_one_at(goal.here):
+        there = goal.standing(recipe)
+        if done := whole_set(there, target, log):
+            return done
+        if there is not None and there.damage and isinstance(target, Path):
+            raise UsageError(f"{target} is damaged ({there.line}): {repair_command(target)}")
+        found = items_to_prepare(recipe, how, log, in_folder)
+        before = goal.before(there, recipe)
+        planned, groups = _laid_out(recipe, str(target), found, how, before, token)
+        if token is None:
+            _refuse_overwriting(file, not _is_there(file) or PlanFile.read(file).header == planned.header)
+        goal.take(planned.header.token)
+        goal.begin(there, before, groups, recipe, log)
+        return planned.written(file)
+
+
+@dataclass(frozen=True)
+class _Layout:
+    """A plan that is not written yet."""
+
+    header: PlanHeader
+    chunks: Sequence[pa.RecordBatch]
+    sizes: Sequence[NDArray[np.int32]]
+    shards: NDArray[np.int32]
+
+    def written(self, place: Path | str) -> PlanFile:
+        """The plan as a file at a path or an address."""
+        if isinstance(place, Path):
+            write_plan_file(place, self.chunks, self.sizes, self.shards, self.header)
+            return PlanFile(place, self.header, place)
+        folder, _, name = place.rpartition("/")
+        with tempfile.TemporaryDirectory() as here:
+            write_plan_file(Path(here) / name, self.chunks, self.sizes, self.shards, self.header)
+            RemoteFolder(folder).put(Path(here) / name, name)
+        return PlanFile.read(place)
+
+
+def _laid_out(
+    recipe: Recipe, target: str, found: Iterable[Item], how: Request, before: Keys, token: str | None
+) -> tuple[_Layout, Sequence[Sequence[Item]]]:
+    """The plan, and the images of each shard where a set grows: of a new one no list is made."""
     chunks = list(chunks_of(found, recipe))
-    images = sum(map(len, chunks))
-    measured = in_order(partial(_sizes, recipe=recipe), chunks, jobs=how.jobs, backend=how.backend)
-    with progress("sizes", images, "images") as advance:
-        sizes = []
-        for some in measured:
-            sizes.append(some)
-            advance(len(some))
-    in_group = images_in_group(_counted(sizes, recipe), recipe)
+    sizes = _measured(chunks, recipe, how)
     versions = pixel_versions()
     plain = recipe.resolved() | ({"folder": recipe.folder} if recipe.folder else {})
-    facts = {"target": str(target), "digest": recipe.digest, "skip_bad": how.skip_bad, "versions": versions}
+    facts = {"target": target, "digest": recipe.digest, "skip_bad": how.skip_bad, "versions": versions}
+    token = token or token_of(chunks, facts)
+    in_group = images_in_group(_counted(sizes, recipe), recipe)
+    images = sum(map(len, chunks))
+    groups: Sequence[Sequence[Item]] = ()
+    shards = np.arange(images, dtype=np.int32) // np.int32(in_group)
+    if before:
+        items = [item for chunk in chunks for item in items_of(chunk, recipe)]
+        groups = grouped(items, in_group, before)
+        shards = np.repeat(np.arange(len(groups), dtype=np.int32), [len(group) for group in groups])
+        by_key = dict(zip((item.key for item in items), np.concatenate(sizes), strict=True))
+        chunks = list(chunks_of((item for group in groups for item in group), recipe))
+        sizes = [np.stack([by_key[key] for key in chunk["key"].to_pylist()]) for chunk in chunks]
     header = PlanHeader(
-        token=token_of(chunks, facts),
+        token=token,
         target=target,
         recipe=plain,
         digest=recipe.digest,
-        shards=-(-images // in_group),
+        shards=int(shards[-1]) + 1 if images else 0,
         images=images,
         skip_bad=how.skip_bad,
         versions=versions,
     )
-    _refuse_overwriting(path, not path.exists() or PlanFile.read(path).header == header)
-    claim_folder(target, ours=False, token=header.token)
-    write_plan_file(path, chunks, sizes, in_group, header)
-    return PlanFile(path, header)
+    return _Layout(header, chunks, sizes, shards), groups
 
 
-def _refuse_overwriting(path: Path, same: bool) -> None:
+def _measured(chunks: Sequence[pa.RecordBatch], recipe: Recipe, how: Request) -> list[NDArray[np.int32]]:
+    """What `_sizes` gives of all chunks."""
+    found = []
+    with progress("sizes", sum(map(len, chunks)), "images") as advance:
+        for some in in_order(partial(_sizes, recipe=recipe), chunks, jobs=how.jobs, backend=how.backend):
+            found.append(some)
+            advance(len(some))
+    return found
+
+
+def _is_there(place: Path | str) -> bool:
+    return place.exists() if isinstance(place, Path) else look_at(place) is not None
+
+
+def _refuse_overwriting(path: object, same: bool) -> None:
     """Raise UsageError where a file is another plan than the one that is to be written."""
     if not same:
         raise UsageError(f"{path} is another plan already: give another name, or delete it")
@@ -170,21 +243,21 @@ def make_part(
     if not 1 <= number <= count:
         raise UsageError(f"there is no part {number} of {count}: give 1/{count} to {count}/{count}")
     check_jobs(jobs)
-    planned = PlanFile.read(Path(plan))
-    header, recipe = planned.header, planned.recipe
-    if _finished(planned) is not None:
-        log(f"{header.target} is finished already")
+    planned = PlanFile.read(place_at(plan))
+    header, recipe, goal = planned.header, planned.recipe, target_at(planned.target)
+    if goal.finished(header.digest) is not None:
+        log(f"{planned.target} is finished already")
         return
-    claim = _claim(planned)
+    claim = goal.claimed(header.token, planned.place)
     _check_versions(header)
     first, last = ((at * header.shards) // count for at in (number - 1, number))
     groups = planned.groups(first, last)
-    items = [item for group in groups.values() for item in group]
-    log(
-        f"part {number}/{count}: shards {first} to {last - 1}, {len(items)} images" if groups else "no shards"
-    )
-    job = Job(items, recipe, header.target, claim, (), header.skip_bad, jobs, backend)
-    job.make_shards(groups)
+    images = sum(map(len, groups.values()))
+    log(f"part {number}/{count}: shards {first} to {last - 1}, {images} images" if groups else "no shards")
+    todo = goal.undone(groups, recipe)
+    items = [item for group in todo.values() for item in group]
+    backend = reached_from(backend, planned.target, recipe.folder)
+    Job(items, recipe, goal.here, claim, (), header.skip_bad, jobs, backend).make_shards(todo)
 
 
 def finish_plan(plan: str | Path, *, log: Log = lambda line: None) -> Prepared:
@@ -192,58 +265,32 @@ def finish_plan(plan: str | Path, *, log: Log = lambda line: None) -> Prepared:
 
     Raises UsageError where parts are missing, or the storage is not the one of the plan.
     """
-    planned = PlanFile.read(Path(plan))
-    header, recipe = planned.header, planned.recipe
-    with only_one_at(header.target):
-        if (done := _finished(planned)) is not None:
-            log(f"{header.target} is finished already")
-            if (header.target / UNFINISHED).exists():  # an end that was killed when all else was done
-                _claim(planned).release()
+    planned = PlanFile.read(place_at(plan))
+    header, recipe, goal = planned.header, planned.recipe, target_at(planned.target)
+    with only_one_at(goal.here):
+        if (done := goal.finished(header.digest)) is not None:
+            log(f"{planned.target} is finished already")
+            if (goal.here / UNFINISHED).exists():  # an end that was killed when all else was done
+                goal.claimed(header.token, planned.place).release()
             return done
-        claim = _claim(planned)
-        built = declare_shards(header.target, _all_records(planned), recipe, claim.held)
-        return declare(header.target, content_of(recipe, header.target.name, built), claim)
+        claim = goal.claimed(header.token, planned.place)
+        claim.check_here()
+        built = declare_shards(goal.here, _all_records(planned, goal), recipe, claim.held)
+        return goal.declare(content_of(recipe, goal.here.name, built), claim)
 
 
-def _all_records(planned: PlanFile) -> list[ShardRecord]:
+def _all_records(planned: PlanFile, goal: Target) -> list[ShardRecord]:
     """The record of every shard; raises UsageError where some have none."""
     header = planned.header
-    records = read_records(header.target, header.shards, header.digest)
+    records = goal.records(header.shards, header.digest)
     if undone := [str(number) for number, record in enumerate(records) if record is None]:
         names = ", ".join(undone[:_SHOWN]) + (" …" if len(undone) > _SHOWN else "")
         raise UsageError(
-            f"{len(undone)} of {header.shards} shards of {header.target} are not made yet ({names}): run the "
-            f"parts that are missing, or all that is by `srdata prepare --plan {planned.path} --part 1/1`"
+            f"{len(undone)} of {header.shards} shards of {planned.target} are not made yet ({names}): run "
+            "the parts that are missing, or all that is by "
+            f"`srdata prepare --plan {planned.place} --part 1/1`"
         )
     return [record for record in records if record is not None]
-
-
-def _finished(planned: PlanFile) -> Prepared | None:
-    """The set of a plan where it is finished."""
-    target = planned.header.target
-    if not (target / SET_FILE).exists():
-        return None
-    content = read_set(target)
-    return Prepared(target, content) if content.digest == planned.header.digest else None
-
-
-def _claim(planned: PlanFile) -> Claim:
-    """What lets the parts of a plan write; raises UsageError where the folder is not claimed for it."""
-    header = planned.header
-    claim = Claim(header.target / UNFINISHED, header.token)
-    if not claim.file.exists():
-        raise UsageError(
-            f"{header.target} is not here as {planned.path} left it: parts run where that folder is mounted "
-            "at this path; make the plan again if it was deleted"
-        )
-    try:
-        with storage_errors(header.target), claim.held():
-            return claim
-    except StoreError as error:
-        raise UsageError(
-            f"{header.target} is being made by another plan or run than {planned.path}: "
-            "go on with that one, or make this plan with another --name"
-        ) from error
 
 
 def _check_versions(header: PlanHeader) -> None:

@@ -1,4 +1,4 @@
-"""`prepare`: from a recipe to a finished set, once, however often it is interrupted."""
+"""Making a set of a recipe in a folder, once, however often it is interrupted."""
 
 from __future__ import annotations
 
@@ -13,24 +13,26 @@ from typing import TypedDict, Unpack
 
 from srdata.common.files import PART, storage_errors
 from srdata.common.output_paths import check_folder
-from srdata.common.processes.engines import CLUSTERS, check_jobs
+from srdata.common.processes.engines import CLUSTERS
 from srdata.common.processes.file_systems import lock_problem
 from srdata.common.processes.one_at_a_time import only_one_at
 from srdata.common.processes.run_claims import Claim
 from srdata.discovery.found_parts import Found
 from srdata.errors import UsageError
+from srdata.fetch.remote_files import joined
 from srdata.images import ImagePolicy
-from srdata.preparation.disk_need import check_download_room, check_set_room
+from srdata.preparation.beforehand.disk_need import check_download_room, check_set_room
+from srdata.preparation.beforehand.plan import check_request
 from srdata.preparation.existing_pairs import as_found, find_pairs, found_lines
 from srdata.preparation.layout_basicsr import build_basicsr, check_scales
 from srdata.preparation.layout_folder import JOURNAL
 from srdata.preparation.layouts import Built, Job, build_folder, build_lmdb
-from srdata.preparation.plan import check_request, licence_text, plan_text
+from srdata.preparation.planned.grown_sets import GROWN_FILE, Keys, changed_shards, note_shards, shards_before
 from srdata.preparation.planned.plan_file import TOKEN
 from srdata.preparation.planned.shard_records import RECORDS
 from srdata.preparation.source_items import Item, Size, find_items, found_anywhere, stored_sizes
 from srdata.preparation.standing_sets import Standing, standing
-from srdata.recipes.hub_commit import pinned
+from srdata.prepared.image_columns import carry_columns
 from srdata.recipes.set_recipe import NAME, PUBLISHED, HubSource, Pairs, Recipe, read_set_recipe
 from srdata.scale import OneScale, Scale, scales_of
 from srdata.store.set_json import (
@@ -40,6 +42,7 @@ from srdata.store.set_json import (
     read_set,
     write_set,
 )
+from srdata.store.set_versions import keep_version
 from srdata.store.window_scores import SCORES_FOLDER
 from srdata.store.windows import Windows
 from srdata.vocabulary import Backend, CodecName, Layout
@@ -55,9 +58,9 @@ BUILDERS: dict[Layout, Callable[[Job], Built]] = {
 
 @dataclass(frozen=True)
 class Prepared(os.PathLike[str]):
-    """A finished set; wherever a path is taken, it stands for its folder."""
+    """A finished set; wherever a path or address is taken, it stands for its folder."""
 
-    path: Path
+    path: Path | str  # or its address
     content: SetFile
 
     def __fspath__(self) -> str:
@@ -164,42 +167,6 @@ def _hub(recipe: Recipe, **settings: str | None) -> HubSource | None:
     return None if recipe.hub is None else recipe.hub.model_copy(update=given)
 
 
-def prepare(
-    recipe: str | Path | Recipe,
-    *,
-    root: str | Path = "data",
-    name: str | None = None,
-    from_dir: str | Path | None = None,
-    jobs: int = -1,
-    backend: Backend = "loky",
-    skip_bad: bool = False,
-    log: Log = lambda line: None,
-    **settings: Unpack[Settings],
-) -> Prepared:
-    """Prepare the set of a recipe below `root`, or go on with it.
-
-    The recipe is a name, a YAML file, a path to images, or hf://ORG/NAME for a data set of the Hugging Face
-    Hub, which is downloaded into the cache of `datasets`. A path is a folder of images, or pairs in any form
-    that `srdata.discovery` knows: EDSR's or KAIR's folders, LMDBs, tars, HDF5. LR images that are there
-    are taken as they are, unless `degradation` is given.
-
-    `name` is that of the set's folder; `from_dir` holds archives or images that need not be downloaded; for
-    `settings`, such as scale=4 and lmdb=True, see `Settings`. The same recipe and seed give the same bytes
-    for any number of `jobs`, however often the work was interrupted. A set that is already there is left as
-    it is. `log` is called with a line on each stage, the licence first.
-
-    Raises UsageError for a wrong request, SourceError for bad files (see `skip_bad`) and StoreError for a
-    disk that is full or cannot be written; what is finished is kept, and the same call goes on from there.
-    """
-    check_jobs(jobs)
-    chosen, found = looked_up(recipe, settings)
-    chosen = pinned(chosen)
-    target = target_of(chosen, Path(root), name)
-    log(licence_text(chosen))
-    how = Request(Path(root), Path(from_dir) if from_dir else None, jobs, backend, skip_bad)
-    return make(chosen, target, how, log, found)
-
-
 @dataclass(frozen=True)
 class Request:
     """How a set is made."""
@@ -210,6 +177,16 @@ class Request:
     backend: Backend = "loky"
     skip_bad: bool = False
     thorough: bool = False  # whether files that are there are compared by their hashes, not by size alone
+
+
+def reached_from(backend: Backend, *places: object) -> Backend:
+    """The backend whose workers reach what is there: no other process sees `memory://`."""
+    return "threading" if any(str(place).startswith("memory:") for place in places) else backend
+
+
+def downloads_below(place: Path | str) -> Path:
+    """The folder of this machine below which files are downloaded for sets at a path or address."""
+    return place if isinstance(place, Path) else Path("data")
 
 
 def make(recipe: Recipe, target: Path, how: Request, log: Log, found: Found | None = None) -> Prepared:
@@ -227,7 +204,7 @@ def make(recipe: Recipe, target: Path, how: Request, log: Log, found: Found | No
             with storage_errors(target):
                 unfinished.unlink(missing_ok=True)  # of a run that was killed when all else was done
             return done
-        if there is not None:
+        if there is not None and there.damage:
             log(f"{target} is damaged ({there.line}): what is wrong is made again")
         items = list(items_to_prepare(recipe, how, log, found))
         log(f"{target}: {len(items)} images")
@@ -236,8 +213,48 @@ def make(recipe: Recipe, target: Path, how: Request, log: Log, found: Found | No
         check_set_room(items, sizes, recipe, target)
         if problem := lock_problem(target):
             log(f"warning: {problem}")
+        before = shards_before(target, there.content if there else None, recipe)
         claim = claim_folder(target, ours=there is not None)
-        return _build(_job(items, sizes, recipe, claim, how, there))
+        job = _job(items, sizes, recipe, claim, how, there, before)
+        begin(target, there, before, job.groups if before else (), recipe, log)
+        return _build(job)
+
+
+def begin(
+    target: Path,
+    there: Standing | None,
+    before: Keys,
+    groups: Sequence[Sequence[Item]],
+    recipe: Recipe,
+    log: Log,
+) -> None:
+    """Undeclare the set in a folder that is claimed: there is none until all of it is right.
+
+    Of one that grows it is kept what it was, for those who read it.
+    """
+    content = there.content if there else None
+    if there and content and before and there.stale:
+        note_shards(target / GROWN_FILE, before, recipe.digest)
+        changed = tell_growth(target, there, before, groups, log)
+        kept = keep_version(target, content, changed)
+        log(f"what {target} was is kept in {kept.parent} for those who read it: delete that when nobody does")
+        if any(name.startswith(f"{SCORES_FOLDER}/") for name in content.named):
+            log(f"the scores of {target} are of what it was: run `srdata classify` again for those of all")
+    with storage_errors(target):
+        (target / SET_FILE).unlink(missing_ok=True)
+
+
+def tell_growth(
+    target: object, there: Standing, before: Keys, groups: Sequence[Sequence[Item]], log: Log
+) -> list[int]:
+    """Say how much of a set is made anew; gives the numbers of its shards that become others."""
+    changed = changed_shards(before, groups, there.stale)
+    new = len(groups) - len(before)
+    log(
+        f"{target}: {len(there.stale)} images are new, gone or changed: {len(changed)} of {len(before)} "
+        f"shards are made anew{f', and {new} more' if new > 0 else ''}"
+    )
+    return changed
 
 
 def items_to_prepare(recipe: Recipe, how: Request, log: Log, found: Found | None) -> Iterator[Item]:
@@ -258,41 +275,32 @@ def _job(
     claim: Claim,
     how: Request,
     there: Standing | None,
+    before: Keys,
 ) -> Job:
     """What is to be made; on other machines the working folder is another."""
     if how.backend in CLUSTERS:
         claim = replace(claim, file=claim.file.absolute())
         items = [found_anywhere(item) for item in items]
-    return Job(items, recipe, claim.file.parent, claim, sizes, how.skip_bad, how.jobs, how.backend, there)
+    earlier = there if there and not there.stale else None
+    folder = claim.file.parent
+    return Job(items, recipe, folder, claim, sizes, how.skip_bad, how.jobs, how.backend, earlier, before)
 
 
-def whole_set(there: Standing | None, target: Path, log: Log) -> Prepared | None:
+def whole_set(there: Standing | None, target: Path | str, log: Log) -> Prepared | None:
     """A set with which nothing is wrong."""
-    if there is None or there.damage or there.content is None:
+    if there is None or there.damage or there.stale or there.content is None:
         return None
     log(f"{target} is prepared already")
     return Prepared(target, there.content)
 
 
-def plan(
-    recipe: str | Path | Recipe,
-    *,
-    root: str | Path = "data",
-    name: str | None = None,
-    from_dir: str | Path | None = None,
-    **settings: Unpack[Settings],
-) -> str:
-    """What `prepare` would do with the same arguments: terms, downloads, images, windows, bytes on disk."""
-    chosen = pinned(adjusted(recipe, **settings))
-    target = target_of(chosen, Path(root), name)
-    return plan_text(chosen, Path(root), target, Path(from_dir) if from_dir else None)
-
-
-def target_of(recipe: Recipe, root: Path, name: str | None) -> Path:
+def target_of(recipe: Recipe, root: Path | str, name: str | None) -> Path | str:
     """Where the set is to stand; raises UsageError for a request that cannot be met."""
     check_request(recipe)
     if name is not None and re.fullmatch(NAME, name) is None:
         raise UsageError(f"{name!r} is no name for a folder: take letters, digits, dots, dashes, underscores")
+    if isinstance(root, str):
+        return joined(root, name or recipe.set_name)
     target = root / (name or recipe.set_name)
     earlier = root / recipe.earlier_set_name
     if name is None and not target.exists() and earlier.is_dir():
@@ -310,8 +318,11 @@ def _build(job: Job) -> Prepared:
 
 def declare(target: Path, content: SetFile, claim: Claim) -> Prepared:
     """Declare a set finished, all of whose files are there, and delete what else is left of making it."""
+    grew = (target / GROWN_FILE).exists()
     _remove_leftovers(target, {target / path for path in content.files})
     write_set(target, content, claim.held)
+    if grew:
+        carry_columns(target)
     with storage_errors(target):
         claim.release()
     return Prepared(target, read_set(target))
@@ -334,9 +345,7 @@ def claim_folder(target: Path, ours: bool, token: str | None = None) -> Claim:
                 f"{target} is being made by parts of another plan: --finish that one, give another --name, "
                 f"or delete {file} once none of its parts runs"
             )
-        claim = Claim.take(file, token)
-        (target / SET_FILE).unlink(missing_ok=True)  # there is no set until all of it is right
-    return claim
+        return Claim.take(file, token)
 
 
 def _remove_leftovers(target: Path, kept: set[Path]) -> None:
@@ -344,6 +353,7 @@ def _remove_leftovers(target: Path, kept: set[Path]) -> None:
     for folder in (JOURNAL, RECORDS):
         shutil.rmtree(target / folder, ignore_errors=True)
     scores = target / SCORES_FOLDER
+    (target / GROWN_FILE).unlink(missing_ok=True)
     for path in [*target.rglob(f"*{PART}*"), *target.glob("shards/*.lmdb"), *scores.glob("*")]:
         if path not in kept:
             path.unlink(missing_ok=True)

@@ -8,11 +8,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from srdata.common.processes.parallel import in_order
 from srdata.degrade.whole_images import EPOCH
 from srdata.errors import CorruptRecordError, DamagedSetError, UsageError
 from srdata.preparation.layout_lmdb import plan_of
 from srdata.preparation.make_layers import read_source
-from srdata.preparation.source_items import find_items
+from srdata.preparation.source_items import Item, find_items
 from srdata.recipes.set_recipe import Recipe
 from srdata.store.index import Index
 from srdata.store.resume import made_by
@@ -38,6 +39,7 @@ class Standing:
     damage: tuple[str, ...]
     files: Mapping[str, FileEntry]  # what set.json says of them, as far as it can be read
     content: SetFile | None  # None where set.json is damaged or missing
+    stale: frozenset[str] = frozenset()  # images of the source that are new, gone or others since
 
     @property
     def line(self) -> str:
@@ -47,7 +49,7 @@ class Standing:
 
 
 def standing(target: Path, recipe: Recipe, *, thorough: bool = False) -> Standing | None:
-    """The set that a recipe has made in `target`, if it has and its source has not changed since.
+    """The set that a recipe has made in `target`, if it has, and in which images its source has changed.
 
     Files are compared with set.json by their sizes, or, if `thorough`, by their hashes. Of layouts without an
     index (basicsr) it is not known of which files they were made; they count as unchanged. Raises UsageError
@@ -61,21 +63,31 @@ def standing(target: Path, recipe: Recipe, *, thorough: bool = False) -> Standin
             raise
     if content is None:
         return _without_set_file(target, recipe)
+    refuse_other(target, content, recipe)
+    checks = check_files(target, content, full=thorough)
+    damage = tuple(f"{one.path} {one.problem}" for one in checks if one.problem)
+    stale = frozenset[str]()
+    if not damage:
+        try:
+            stale = stale_keys(target, content, recipe)
+        except CorruptRecordError as error:
+            damage = (str(error),)
+    return Standing(damage, trusted_files(target, content.files), content, stale)
+
+
+def refuse_other(target: object, content: SetFile, recipe: Recipe) -> None:
+    """Raise UsageError if another recipe made a set, with the settings in which they differ."""
+    if "from" in content.recipe:
+        raise UsageError(
+            f"{target} holds a set made of other sets: give this one another --name or --root, or delete "
+            "that folder"
+        )
     if content.digest != recipe.digest:
         changes = differences(content.recipe, recipe.resolved())
         raise UsageError(
             f"{target} holds a set made by another recipe ({changes}): "
             "give this one another --name or --root, or delete that folder"
         )
-    checks = check_files(target, content, full=thorough)
-    damage = tuple(f"{one.path} {one.problem}" for one in checks if one.problem)
-    if not damage and recipe.folder is not None and INDEX_FILE in content.named:
-        try:
-            if not _same_source(target, content, recipe):
-                return None
-        except CorruptRecordError as error:
-            damage = (str(error),)
-    return Standing(damage, trusted_files(target, content.files), content)
 
 
 def differences(old: dict[str, object], new: dict[str, object]) -> str:
@@ -125,10 +137,19 @@ def _drew(index_path: Path, recipe: Recipe) -> bool:
     return all(found.get(label) == json.loads(json.dumps(draw)) for label, draw in made.items())
 
 
-def _same_source(target: Path, content: SetFile, recipe: Recipe) -> bool:
-    """Whether a folder of images still holds just the files that the set was made of."""
-    index = Index.of_set(target, content)
+def stale_keys(folder: Path, content: SetFile, recipe: Recipe) -> frozenset[str]:
+    """The images that are new, gone or others since a set was made of them; `folder` has its index."""
+    if recipe.folder is None or INDEX_FILE not in content.named:
+        return frozenset()
+    index = Index.of_set(folder, content)
     known = {index.key(row): index.source_sha256(row) for row in range(len(index))}
     left_out = {bad.key for bad in content.quarantine}
-    now = {item.key: item for item in find_items(recipe, target) if item.key not in left_out}
-    return set(now) == set(known) and all(read_source(item).sha256 == known[key] for key, item in now.items())
+    now = {item.key: item for item in find_items(recipe, folder) if item.key not in left_out}
+    both = [item for key, item in now.items() if key in known]
+    hashes = in_order(_source_hash, both, backend="threading")
+    changed = {item.key for item, found in zip(both, hashes, strict=True) if found != known[item.key]}
+    return frozenset(changed | (set(now) ^ set(known)))
+
+
+def _source_hash(item: Item) -> str:
+    return read_source(item).sha256

@@ -13,10 +13,12 @@ from collections.abc import Mapping
 from pathlib import Path
 
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from srdata.errors import CorruptRecordError, UnknownNameError, UsageError
-from srdata.store.set_json import SetFile, add_file, problem_of
+from srdata.store.index import Index
+from srdata.store.set_json import SetFile, add_file, problem_of, read_set
 from srdata.store.tables.parquet_file import write_tables
 
 COLUMNS_FOLDER = "columns"
@@ -48,6 +50,17 @@ def write_column(folder: Path, name: str, keys: pa.StringArray, values: pa.Array
     table = pa.table({"key": keys, name: values})
     write_tables(folder / file, [table], table.schema)
     add_file(folder, file)
+
+
+def carry_columns(folder: Path) -> None:
+    """Add again the columns that a set had before it grew, by the keys of its images; null for new ones."""
+    content = read_set(folder)
+    index = Index.of_set(folder, content)
+    for file in sorted((folder / COLUMNS_FOLDER).glob("*.parquet")):
+        if f"{COLUMNS_FOLDER}/{file.name}" not in content.named:
+            table = pq.read_table(file)
+            places = pc.index_in(index.keys, table["key"].combine_chunks())
+            write_column(folder, file.stem, index.keys, table[file.stem].combine_chunks().take(places))
 
 
 def column_names(content: SetFile) -> list[str]:

@@ -17,10 +17,10 @@ from srdata.degrade.chain import load_chain
 from srdata.errors import SetError, UnknownNameError, UsageError
 from srdata.images import Pixels, encode_png, grey_plane, read_image
 from srdata.prepared.image_columns import column_names, read_column
+from srdata.prepared.remote_sets import folder_of, refuse_other_layouts, set_reader
 from srdata.scale import OneScale, Scale
 from srdata.store.blocks import HR
 from srdata.store.index import Index
-from srdata.store.reader import SetReader
 from srdata.store.set_json import SET_FILE, SetFile, read_set
 
 
@@ -28,9 +28,12 @@ class PreparedImages:
     """The images of a set by row and layer; raises SetError if `path` is none or keeps no whole images."""
 
     def __init__(self, path: str | Path) -> None:
-        folder = Path(path)
+        folder, address = folder_of(path)
         content = read_set(folder)
+        if address is not None:
+            refuse_other_layouts(path, content)
         self.folder = folder
+        self.place: Path | str = folder if address is None else address
         self.content: SetFile = content
         self.index = Index.of_set(folder, content)
         self.scales = tuple(map(Scale, content.scales))
@@ -39,7 +42,7 @@ class PreparedImages:
                 f"{folder}: {SET_FILE} does not say how files of split {min(unnamed)!r} are called"
             )
         self.splits = {row: split for split in self.index.splits for row in self.index.rows(split)}
-        self._reader = SetReader(folder, verify=True) if content.layout == "lmdb" else None
+        self._reader = set_reader(self.place) if content.layout == "lmdb" else None
 
     @cached_property
     def columns(self) -> dict[str, pa.Array]:
@@ -98,10 +101,10 @@ def replay_image(images: PreparedImages, row: int, scale: Scale) -> Pixels:
     """The LR image made again from the stored HR and δ; raises UsageError where LR was not made by srdata."""
     delta = images.index.params(row).get(scale.label)
     if delta is None:
-        raise UsageError(f"{images.folder}: the LR images are published ones, there is no δ to replay")
+        raise UsageError(f"{images.place}: the LR images are published ones, there is no δ to replay")
     degradation = images.content.recipe.get("degradation")
     if not isinstance(degradation, dict) or str(scale) not in degradation:
-        raise SetError(f"{images.folder}: the recipe does not say how LR at {scale.label} was made")
+        raise SetError(f"{images.place}: the recipe does not say how LR at {scale.label} was made")
     chain = load_chain(degradation[str(scale)])
     return whole_images.replay(images.read(row, HR), chain, delta, scale, hr_done=True)
 

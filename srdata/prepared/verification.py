@@ -14,13 +14,23 @@ from srdata.errors import CorruptRecordError, DamagedSetError, ImageError, Usage
 from srdata.fetch import SourceImage, obtain
 from srdata.fetch.manifest import load_manifest
 from srdata.images import read_image
+from srdata.prepared.remote_sets import check_files_at, folder_of
 from srdata.prepared.set_images import PreparedImages, replay_image
+from srdata.prepared.shard_check import check_shard
 from srdata.scale import Scale
 from srdata.store.blocks import HR
+from srdata.store.index import Index
 from srdata.store.reader import SetReader
 from srdata.store.records import pixel_hash
-from srdata.store.set_json import INDEX_FILE, SET_FILE, SetFile, check_files, digest_of, read_set
-from srdata.store.shard_check import check_shard
+from srdata.store.set_json import (
+    INDEX_FILE,
+    SET_FILE,
+    FileCheck,
+    SetFile,
+    check_files,
+    digest_of,
+    read_set,
+)
 
 
 @dataclass
@@ -53,24 +63,33 @@ def verify(
 ) -> Report:
     """Check every byte of the prepared set at `path`.
 
-    Every file against set.json, every image against its hash, the sizes of HR and LR, the counts. `golden`
+    Every file against set.json, every image against its hash, the sizes of HR and LR, the counts. Of a set at
+    an address every file is read through once, and none is kept here. `golden`
     compares LR with the images that the authors of the data set published, which are taken from `from_dir` or
     downloaded below `root` (the folder that holds the set); `replay` makes that many random LR images again
     from their δ. Raises SetError when the folder is no prepared set, UsageError for a `replay` below 0.
     """
     if replay < 0:
         raise UsageError(f"replay {replay} must be 0 or more: how many LR images to make again")
-    folder = Path(path)
+    folder, address = folder_of(path)
     content = read_set(folder)
     report = Report()
     _check_recipe(content, report)
-    _check_files(folder, content, report)
-    _check_images(folder, content, report)
+    if address is None:
+        _check_files(check_files(folder, content, full=True), report)
+        _check_images(folder, content, report)
+    else:  # whose shards hold what was checked before they were sent
+        _check_files(check_files_at(address, content), report)
+        if INDEX_FILE in content.named:
+            index = Index.of_set(folder, content)
+            _check_counts(index, content, report)
+            report.checked.append(f"{len(index)} images in the index")
     if report.ok and golden:
         given = Path(from_dir) if from_dir else None
-        _compare_with_published(folder, content, Path(root) if root else folder.parent, given, report)
+        beside = folder.parent if address is None else Path("data")
+        _compare_with_published(PreparedImages(path), Path(root) if root else beside, given, report)
     if report.ok and replay:
-        _replay_some(folder, content, replay, report)
+        _replay_some(PreparedImages(path), replay, report)
     report.notes += [f"left out {bad.key}: {bad.reason}" for bad in content.left_out]
     return report
 
@@ -86,8 +105,8 @@ def _check_recipe(content: SetFile, report: Report) -> None:
             report.problems.append(f"{SET_FILE}: {name} is {value}, but {recipe[name]} in the recipe")
 
 
-def _check_files(folder: Path, content: SetFile, report: Report) -> None:
-    checks = list(check_files(folder, content, full=True))
+def _check_files(found: Iterable[FileCheck], report: Report) -> None:
+    checks = list(found)
     report.problems += [f"{one.path} {one.problem}" for one in checks if one.problem]
     report.checked.append(f"{len(checks)} files against set.json")
 
@@ -103,12 +122,16 @@ def _check_images(folder: Path, content: SetFile, report: Report) -> None:
     except (CorruptRecordError, DamagedSetError) as error:
         report.problems.append(str(error))
         return
-    counts = {split: len(images.index.rows(split)) for split in images.index.splits}
-    if counts != content.counts:
-        report.problems.append(f"the index has {counts}, set.json says {content.counts}")
+    _check_counts(images.index, content, report)
     report.checked.append(f"{total} images in {len(images.layers)} layers against their hashes and sizes")
     if kept := [images.kept_file(row) is not None for row in range(total)] if content.codec == "keep" else []:
         report.notes.append(f"{sum(kept)} of {total} HR images are the JPEG files that they come from")
+
+
+def _check_counts(index: Index, content: SetFile, report: Report) -> None:
+    counts = {split: len(index.rows(split)) for split in index.splits}
+    if counts != content.counts:
+        report.problems.append(f"the index has {counts}, set.json says {content.counts}")
 
 
 def _shard_problems(folder: Path) -> Iterator[str | None]:
@@ -142,15 +165,15 @@ def _image_problems(images: PreparedImages, row: int) -> Iterator[str]:
 
 
 def _compare_with_published(
-    folder: Path, content: SetFile, root: Path, from_dir: Path | None, report: Report
+    images: PreparedImages, root: Path, from_dir: Path | None, report: Report
 ) -> None:
     """Compare LR with the published images, sample for sample."""
+    content = images.content
     source = content.recipe.get("source")
     if source is None:
         raise UsageError(
-            f"{folder} was made of images of a folder or the Hub, for which nothing is published"
+            f"{images.place} was made of images of a folder or the Hub, for which nothing is published"
         )
-    images = PreparedImages(folder)
     left_out = {one.key for one in content.left_out}
     for scale in images.scales:
         published = [
@@ -181,10 +204,9 @@ def _differences(images: PreparedImages, published: Iterable[SourceImage], scale
     return wrong, samples
 
 
-def _replay_some(folder: Path, content: SetFile, count: int, report: Report) -> None:
-    images = PreparedImages(folder)
+def _replay_some(images: PreparedImages, count: int, report: Report) -> None:
     total = len(images.index)
-    chosen = rng.generator(content.seed, "verify").permutation(total)[:count]
+    chosen = rng.generator(images.content.seed, "verify").permutation(total)[:count]
     for row in counted(map(int, chosen), "replay", len(chosen)):
         for scale in images.scales:
             key = images.index.key(row)

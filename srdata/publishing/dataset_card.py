@@ -91,7 +91,7 @@ def _title(story: Story) -> str:
 
 def _licence(terms: Terms) -> dict[str, str]:
     """The licence in the words of the Hub; nothing where nothing is known."""
-    if terms.own is not None and terms.own.hub is not None:
+    if terms.own is not None and terms.own.hub is not None and not terms.manifests:
         return {"license": terms.own.hub}
     names = [one.licence.name.lower() for one in terms.manifests]
     names += [terms.own.name.lower()] if terms.own else []
@@ -183,6 +183,9 @@ def _loading(story: Story) -> str:
 
 
 def _rebuilding(story: Story) -> str:
+    if "from" in story.content.recipe:
+        names = " and ".join(one["name"] for one in story.content.recipe["from"])
+        return f"## How to make it\n\nIt was made of {names}, whose recipes stand in {RECIPE}."
     own = f"Add `folder: NAME` to {RECIPE}, a folder beside it that holds the source images. Then\n\n"
     return f"## How to make it\n\n{'' if story.terms.manifests else own}" + dedent(f"""\
         ```sh

@@ -1,9 +1,10 @@
 """What a name stands for: a recipe, a paper's recipe, a degradation, a path, a data set of the Hub.
 
-One rule for all verbs and functions. hf://ORG/NAME is of the Hub; what ends in .yaml or .yml, holds a slash,
-or is a `Path` that exists is a path; KIND:NAME, such as degradation:bsrgan, is what it says. Any other word
-is a name of the catalogue in any case of letters, or a file or folder here; where it could be both, nothing
-is guessed. A name of the catalogue in small letters means the catalogue's, unless just that lies here.
+One rule for all verbs and functions. hf://ORG/NAME is of the Hub, and what else has :// in it an address;
+what ends in .yaml or .yml, holds a slash, or is a `Path` that exists is a path; KIND:NAME, such as
+degradation:bsrgan, is what it says. Any other word is a name of the catalogue in any case of letters, or a
+file or folder here; where it could be both, nothing is guessed. A name of the catalogue in small letters
+means the catalogue's, unless just that lies here.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ from srdata import catalog
 from srdata.catalog import Shelf
 from srdata.common.strict_yaml import Document, read_yaml
 from srdata.errors import UnknownNameError, UsageError, nearest
+from srdata.fetch.remote_files import is_address, place_at
 from srdata.hub.address import is_hub_name
 from srdata.recipes.brought_sets import brought, told
 
@@ -100,10 +102,13 @@ def meanings(name: str | Path, among: Sequence[Kind]) -> list[Meaning]:
     text = str(name)
     if is_hub_name(name):
         found = [Meaning(Kind.HUB, text)]
+    elif is_address(text) and isinstance(place := place_at(text), str):
+        found = [Meaning(Kind.PATH, place)]
     elif _is_yaml(text):
         found = [Meaning(Kind.PAPER if holds_paper(text) else Kind.RECIPE_FILE, text)]
     elif _has_folder(text) or (isinstance(name, Path) and name.exists()):
-        found = [Meaning(Kind.PATH, text)] if Path(name).exists() else []
+        path = str(place_at(name)) if is_address(text) else text
+        found = [Meaning(Kind.PATH, path)] if Path(path).exists() else []
     else:
         return _of_word(text, among)
     return [one for one in found if one.kind in among]
@@ -112,6 +117,7 @@ def meanings(name: str | Path, among: Sequence[Kind]) -> list[Meaning]:
 def unknown(name: str | Path, among: Sequence[Kind]) -> UsageError:
     """The error for a name that stands for nothing of the kinds `among`."""
     if _has_folder(str(name)):
+        place_at(name)  # says so of an address that has become a path
         return UsageError(f"{name}: there is no such file or folder")
     if (given := brought(str(name))) is not None:
         return UsageError(told(str(name), given))

@@ -6,6 +6,7 @@ op of the degradation; it is itself a recipe, and its digest names the set that 
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Callable
 from functools import cached_property
@@ -26,14 +27,15 @@ from pydantic import (
 
 from srdata import catalog
 from srdata.catalog import Shelf
-from srdata.common.files import named_beside
+from srdata.common.files import PUBLISHED_FILE, named_beside
 from srdata.common.strict_model import StrictModel
 from srdata.common.strict_yaml import Document, check, read_yaml
 from srdata.degrade.chain import Chain, load_chain
 from srdata.errors import RecipeError, UnknownNameError, UsageError
 from srdata.fetch.manifest import load_manifest
+from srdata.fetch.remote_files import is_address, place_at
 from srdata.hub.address import REPOSITORY, HubName, hub_name
-from srdata.images import ImagePolicy
+from srdata.images import IMAGE_SUFFIXES, ImagePolicy
 from srdata.recipes.multiscale_copies import COPIES, CopiesField
 from srdata.recipes.name_meaning import Kind, meaning
 from srdata.scale import Scale, covered
@@ -298,6 +300,14 @@ def known_recipe(name: str) -> Recipe:
 
 
 def _of_path(name: str) -> Recipe:
+    if is_address(name):
+        *_, last = filter(None, name.partition("://")[2].split("/"))
+        stem, suffix = os.path.splitext(last)  # noqa: PTH122  # no path
+        return Recipe(
+            name=_set_name(stem if suffix.lower() in IMAGE_SUFFIXES else last),
+            folder=name,
+            scales=(Scale(4),),
+        )
     path = Path(name).resolve()
     return Recipe(name=_set_name(_stem(path)), folder=str(path), scales=(Scale(4),))
 
@@ -322,8 +332,10 @@ def _of_hub(address: str) -> Recipe:
     return Recipe(name=_set_name(name.repository.rpartition("/")[2]), hub=hub, scales=(Scale(4),))
 
 
-def _folder_of(folder: str, document: Document) -> Path:
+def _folder_of(folder: str, document: Document) -> Path | str:
     try:
+        if is_address(folder) and not (document.path.parent / PUBLISHED_FILE).is_file():
+            return place_at(folder)
         path = named_beside(document.path.parent, folder).resolve()
     except UsageError as error:
         raise RecipeError([document.problem(("folder",), str(error))]) from error

@@ -13,7 +13,7 @@ reader         crops and whole images out of a set
 records        what is stored of an image, and its hashes
 resume         what an earlier run left of a shard
 set_json       set.json: what a set is, and the hash of every file
-shard_check    every record of a shard against its hash
+set_versions   what a set was before it grew
 shards         writing shards, sealed by a rename
 tables         Parquet files of a set, and that of the shards
 window_scores  a number for each window

@@ -28,7 +28,7 @@ from srdata.errors import CorruptRecordError, SetError, StoreError, UnknownNameE
 from srdata.images.image_policy import MOST_PIXELS
 from srdata.store.records import Row
 from srdata.store.resume import shard_rows
-from srdata.store.set_json import INDEX_FILE, SetFile, problem_of, repair_command
+from srdata.store.set_json import INDEX_FILE, SetFile, kept_version, problem_of, repair_command
 from srdata.store.tables.arrow_columns import column_of, numbers_of
 from srdata.store.tables.parquet_file import ROW_GROUP, write_tables
 
@@ -146,6 +146,7 @@ class Index:
 
     def __init__(self, path: Path) -> None:
         self.path = path
+        self._kept: Path | None = None  # where it is, once the set has grown
         self._check_types()
         numbers = self._read("height", "width", "shard", "number")
         self.heights, self.widths, self.shards, self.numbers = (
@@ -157,12 +158,20 @@ class Index:
     @classmethod
     def of_set(cls, folder: Path, content: SetFile) -> Index:
         """The index of the set in `folder`, with the size and hash that it must have."""
-        path = folder / INDEX_FILE
         if INDEX_FILE not in content.named:
             raise SetError(f"{folder} has the layout {content.layout}, which keeps no index of whole images")
+        version = content.named[INDEX_FILE].sha256
+        path = kept_version(folder, version) / INDEX_FILE
         if problem := problem_of(path, content.named[INDEX_FILE]):
             raise CorruptRecordError(f"{path} {problem}: {repair_command(folder)}")
-        return cls(path)
+        found = cls(path)
+        found._kept = kept_version(folder, version, must=False) / INDEX_FILE
+        return found
+
+    @property
+    def _now(self) -> Path:
+        """Where the file is: where it was, or, if the set has grown since, where it is kept."""
+        return self._kept if self._kept is not None and self._kept.exists() else self.path
 
     def _problem(self) -> str | None:
         """What an index does not say, of the columns of numbers."""
@@ -288,7 +297,7 @@ class Index:
     def _read(self, *names: str) -> pa.Table:
         """Columns without gaps."""
         with self._reading():
-            with pq.ParquetFile(self.path, memory_map=True) as file:
+            with pq.ParquetFile(self._now, memory_map=True) as file:
                 table = file.read(list(names), use_threads=False)
             table.validate(full=True)
         for name in names:
@@ -316,15 +325,15 @@ class Index:
         with self._reading():
             group = int(np.searchsorted(self._group_ends, row, side="right"))
             start = self._group_ends[group - 1] if group else 0
-            stamp = self.path.stat().st_mtime_ns
-            value = _group_column(self.path, stamp, group, column)[row - start].as_py()
+            path = self._now
+            value = _group_column(path, path.stat().st_mtime_ns, group, column)[row - start].as_py()
         if value is None:
             raise self._damaged(f"column {column} has gaps")
         return value
 
     @cached_property
     def _group_ends(self) -> NDArray[np.int64]:
-        with pq.ParquetFile(self.path) as file:
+        with pq.ParquetFile(self._now) as file:
             groups = range(file.num_row_groups)
             return np.cumsum([file.metadata.row_group(group).num_rows for group in groups])
 

@@ -53,15 +53,23 @@ class Lease:
         weakref.finalize(self, _pool.release, self._number).atexit = False
 
     @contextmanager
-    def reading(self, path: Path, size: int | None = None, *, sound: bool = False) -> Iterator[Reading]:
+    def reading(
+        self,
+        path: Path,
+        size: int | None = None,
+        *,
+        sound: bool = False,
+        place: Callable[[], Path] | None = None,
+    ) -> Iterator[Reading]:
         """Read the LMDB file `path`, or `path`/data.mdb where `path` is a folder.
 
-        One that is known to be `sound`, as this run wrote it, is not walked through first.
-        Raises CorruptRecordError when the file is missing, is no LMDB file, or has not `size` bytes.
+        Where it has to be opened, and `place` is given, that says where it is by now. One that is
+        known to be `sound`, as this run wrote it, is not walked through first. Raises
+        CorruptRecordError when the file is missing, is no LMDB file, or has not `size` bytes.
         """
         entry = self._entries.get(path)
         if entry is None or not _pool.hold(entry):
-            entry = self._entries[path] = _pool.take(path, size, self._number, sound)
+            entry = self._entries[path] = _pool.take(place() if place else path, size, self._number, sound)
         transaction = entry.transaction()
         try:
             yield Reading(transaction.get, transaction.cursor, entry.kept, entry.keep)

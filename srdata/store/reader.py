@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from contextlib import AbstractContextManager
-from functools import cached_property
+from functools import cached_property, partial
 from itertools import groupby
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -19,8 +19,10 @@ from srdata.store.blocks import CHANNELS, HR, BlockLayout, Pixels
 from srdata.store.codecs import Codec, find_codec, is_kept_file
 from srdata.store.index import Index
 from srdata.store.lmdb_pool import Lease, Reading
-from srdata.store.records import Row, block_key, row_key, unpack_row
-from srdata.store.set_json import SetFile, read_set, repair_command, shard_name
+from srdata.store.records import Record, Row, block_key, row_key, unpack_row
+from srdata.store.resume import read_record
+from srdata.store.set_json import SetFile, kept_version, read_set, repair_command, shard_name
+from srdata.store.set_versions import kept_shard, version_of
 from srdata.store.shards import HEADER_KEY
 
 Integers = NDArray[np.int64]
@@ -35,16 +37,17 @@ class SetReader:
     Nothing is opened before the first read. Readers of one process share their open files, threads may read
     at the same time, and a reader works on both sides of a fork. It pickles as its path, so that it works
     under spawn and forkserver too. A block is compared with its hash when this process touches it first, so
-    that damage is noticed and later reads cost nothing more; without `verify` none is.
+    that damage is noticed and later reads cost nothing more; without `verify` none is. Where the set grows
+    meanwhile, the reader, and what it pickles to, go on with what the set was; `version` says which that is.
 
     Raises SetError when the folder is no such set, and CorruptRecordError, naming image, layer and block,
     when a file is missing, has another size than set.json says, or holds what cannot be right.
     """
 
-    def __init__(self, path: Path | str, *, verify: bool = True) -> None:
+    def __init__(self, path: Path | str, *, verify: bool = True, version: str | None = None) -> None:
         self.path = Path(path)
         self.verify = verify
-        self.set: SetFile = read_set(self.path)
+        self.set: SetFile = read_set(self.path if version is None else kept_version(self.path, version))
         self.layout: BlockLayout = self.set.store_layout
         self._codec: Codec = find_codec(self.set.codec or "")
         self._shards: dict[int, tuple[Path, int]] = {}  # number → path and size
@@ -145,6 +148,16 @@ class SetReader:
                 )
             return unpack_row(data)
 
+    def record(self, row: int) -> Record:
+        """What is stored of an image, to be stored elsewhere; raises CorruptRecordError."""
+        with self._reading(int(self.index.shards[row])) as reading:
+            found = read_record(reading, int(self.index.numbers[row]), self.layout)
+        if found is None:
+            raise CorruptRecordError(
+                f"{self.path}: image {self.index.key(row)!r} is damaged: {repair_command(self.path)}"
+            )
+        return found
+
     def kept_file(self, row: int) -> bytes | None:
         """The JPEG file that HR comes from, where it is stored as it came."""
         with self._reading(int(self.index.shards[row])) as reading:
@@ -176,7 +189,7 @@ class SetReader:
         return BlockHashes(self.index, self.layout)
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return _reopen, (self.path, self.verify)
+        return _reopen, (self.path, self.verify, version_of(self.set))
 
     def _job(
         self, rows: Any, layer: str, tops: Any, lefts: Any, size: tuple[int, int], out: Pixels | None
@@ -204,7 +217,12 @@ class SetReader:
                         blocks.copy(reading, crops[i], out[i])
 
     def _reading(self, shard: int) -> AbstractContextManager[Reading]:
-        return self._lease.reading(*self.shard_file(shard))
+        path, size = self.shard_file(shard)
+        return self._lease.reading(path, size, place=partial(self._place, shard, path))
+
+    def _place(self, shard: int, path: Path) -> Path:
+        """Where a shard is: at its path, or, if the set has grown since and the shard with it, kept."""
+        return kept_shard(self.path, self.set, shard) or path
 
     def _blocks(self, layer: str) -> LayerBlocks:
         if layer not in self._layers:
@@ -229,5 +247,5 @@ def _checked(out: Pixels | None, shape: tuple[int, ...]) -> Pixels:
     return out
 
 
-def _reopen(path: Path, verify: bool) -> SetReader:
-    return SetReader(path, verify=verify)
+def _reopen(path: Path, verify: bool, version: str | None) -> SetReader:
+    return SetReader(path, verify=verify, version=version)

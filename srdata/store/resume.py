@@ -10,6 +10,7 @@ from pathlib import Path
 from srdata.common.files import PART, Guard, sha256_of
 from srdata.common.processes.file_locks import lock_part
 from srdata.errors import CorruptRecordError
+from srdata.store.blocks import BlockLayout
 from srdata.store.lmdb_pool import Lease, Reading
 from srdata.store.records import Record, Row, block_keys, damaged_blocks, row_key, unpack_row
 from srdata.store.shards import HEADER_KEY, ShardInfo, ShardPlan
@@ -60,7 +61,7 @@ class Salvage(AbstractContextManager["Salvage"]):
             return None
         path, number = self._places[key, source_sha256]
         with self._reading(path) as shard:
-            return _read_record(shard, number, self._plan)
+            return read_record(shard, number, self._plan.layout)
 
     def fresh(self, key: str) -> Record | None:
         """The record of an image that this run made, whatever its source file is by now, or None."""
@@ -115,7 +116,7 @@ def sealed_shard(path: Path, plan: ShardPlan) -> ShardInfo | None:
                 return None
             images = 0
             for number, _ in _packed_rows(shard):
-                if _read_record(shard, number, plan) is None:
+                if read_record(shard, number, plan.layout) is None:
                     return None
                 images += 1
     except CorruptRecordError:
@@ -158,13 +159,13 @@ def _packed_rows(shard: Reading) -> Iterator[tuple[int, memoryview]]:
         number += 1
 
 
-def _read_record(shard: Reading, number: int, plan: ShardPlan) -> Record | None:
+def read_record(shard: Reading, number: int, layout: BlockLayout) -> Record | None:
     """The record with this number, or None if its row or one of its blocks is missing or damaged."""
     try:
         row = unpack_row(shard.get(row_key(number)))
     except CorruptRecordError:
         return None
-    keys = block_keys(number, plan.layout, row.height, row.width)
+    keys = block_keys(number, layout, row.height, row.width)
     values = [shard.get(key) for key in keys]
     if damaged_blocks(row, values):
         return None

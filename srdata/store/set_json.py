@@ -34,6 +34,7 @@ _FORMATS = (1, FORMAT)
 SET_FILE = "set.json"
 INDEX_FILE = "index.parquet"
 ADDED = ("scores/", "columns/")  # folders of what is added to finished sets
+BEFORE = ".before"  # has what was in the set before it grew, for those who read that
 UNFINISHED = ".unfinished"  # stands in a folder while a set is made there
 _MOST_DIGITS = 18  # of the number of a shard
 _SEALED = re.compile(rb'(?P<content>.*),\n  "seal": "(?P<seal>[0-9a-f]{64})"\n}\n', re.DOTALL)
@@ -55,13 +56,20 @@ class Files(Mapping[str, FileEntry]):
 
     def __init__(self, folder: Path, named: Mapping[str, FileEntry]) -> None:
         self.named = named
-        self._path = folder / SHARDS_FILE
+        self._folder = folder
+
+    @property
+    def _path(self) -> Path:
+        """The table of this version of the set."""
+        index = self.named.get(INDEX_FILE)
+        return (kept_version(self._folder, index.sha256) if index else self._folder) / SHARDS_FILE
 
     @cached_property
     def _table(self) -> ShardTable:
-        table = ShardTable(self._path)
+        path = self._path
+        table = ShardTable(path)
         try:
-            if problem := problem_of(self._path, self.named[SHARDS_FILE]):
+            if problem := problem_of(path, self.named[SHARDS_FILE]):
                 raise ValueError(f"it {problem}")
             len(table)
         except ValueError as error:
@@ -87,6 +95,8 @@ class Files(Mapping[str, FileEntry]):
         if name in self.named:
             return self.named[name]
         try:
+            if not self._table.stands:  # the set has grown since
+                del self.__dict__["_table"]
             return FileEntry(bytes=size, sha256=self._table.sha256(int(_shard_number(name) or 0)))
         except ValueError as error:
             raise self._damaged(error) from error
@@ -122,6 +132,8 @@ _RECIPE_FIELDS = {
     "exclude": (list,),
     "degradation": (str, dict, list),
     "hub": (dict,),
+    "from": (list,),  # the sets whose images these are, where it was made of sets
+    "through": (list,),  # the digests of sets that these went through
 }
 
 
@@ -173,9 +185,27 @@ class SetFile(StrictModel):
         for field, kinds in _RECIPE_FIELDS.items():
             if not isinstance(self.recipe.get(field), (*kinds, type(None))):
                 raise ValueError(f"recipe.{field} is {type(self.recipe[field]).__name__}")
-        if not all(isinstance(key, str) for key in self.recipe.get("exclude") or ()):
-            raise ValueError("recipe.exclude holds what is no key")
+        for field in ("exclude", "through"):
+            if not all(isinstance(one, str) for one in self.recipe.get(field) or ()):
+                raise ValueError(f"recipe.{field} holds what is no text")
+        for member in self.recipe.get("from") or ():
+            if not (isinstance(member, dict) and isinstance(member.get("digest"), str)):
+                raise ValueError("recipe.from holds what is no set")
+            if not isinstance(member.get("recipe"), dict) or "from" in member["recipe"]:
+                raise ValueError("recipe.from holds a set without its recipe")
         return self
+
+    @property
+    def origins(self) -> tuple[dict[str, Any], ...]:
+        """The recipes by which the images were prepared: its own, or, if it was made of sets, theirs."""
+        members = self.recipe.get("from")
+        return (self.recipe,) if members is None else tuple(member["recipe"] for member in members)
+
+    @property
+    def shard_digests(self) -> frozenset[str]:
+        """The digests that shards of the set may have: its own, and those of the sets it was made of."""
+        members = (member["digest"] for member in self.recipe.get("from") or ())
+        return frozenset([self.digest, *members, *(self.recipe.get("through") or ())])
 
     @property
     def named(self) -> Mapping[str, FileEntry]:
@@ -286,6 +316,12 @@ def read_set(folder: Path) -> SetFile:
         raise DamagedSetError(
             f"{path} is damaged ({_first_line(error)}): {repair_command(folder)}"
         ) from error
+
+
+def kept_version(folder: Path, version: str, *, must: bool = True) -> Path:
+    """Where a version of a set that has grown since is described; the set's own folder if it has not."""
+    kept = folder / BEFORE / version
+    return kept if kept.is_dir() or not must else folder
 
 
 def with_shards(folder: Path, named: Mapping[str, FileEntry]) -> Mapping[str, FileEntry]:

@@ -11,7 +11,7 @@ from srdata.common.progress import progress
 from srdata.errors import LicenceError, SourceError
 from srdata.fetch.manifest import load_manifest
 from srdata.preparation import plan, prepare
-from srdata.preparation.plan import refuse
+from srdata.preparation.beforehand.plan import refuse
 from srdata.prepared.set_images import PreparedImages
 from srdata.recipes.name_meaning import TEST_SETS
 from srdata.recipes.set_recipe import known_recipe

@@ -2,25 +2,31 @@
 
 from __future__ import annotations
 
-from os import PathLike
+from os import PathLike, fspath
 from pathlib import Path
 
 from srdata.errors import UnknownNameError, UsageError
+from srdata.fetch.remote_files import place_at, shown
 from srdata.hub.address import HubName, hub_name, is_hub_name
 from srdata.vocabulary import Only
 
 
-def place_of(path: str | PathLike[str] | None, revision: str | None) -> Path | HubName | None:
-    """The data set of the Hub, or the path, that a user gives; raises UsageError."""
+def place_of(path: str | PathLike[str] | None, revision: str | None) -> Path | HubName | str | None:
+    """The data set of the Hub, the path or the address that a user gives; raises UsageError."""
+    path = path if path is None else fspath(path)
     if is_hub_name(path):
         return hub_name(str(path), revision)
     if revision is not None:
         raise UsageError(f"revision={revision!r} is of a data set of the Hub: give hf://ORG/NAME")
-    return path_of(path)
+    return None if path is None else place_at(path)
 
 
 def path_of(path: str | PathLike[str] | None) -> Path | None:
-    return None if path is None else Path(path)
+    """A path; raises UsageError for an address."""
+    place = None if path is None else place_at(path)
+    if isinstance(place, str):
+        raise UsageError(f"{shown(place)} is an address: prepare the pairs there, and give that set")
+    return place
 
 
 def choose_side(only: Only | None, hr: object, lr: object) -> Only | None:

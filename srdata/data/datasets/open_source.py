@@ -32,10 +32,10 @@ from srdata.hub.address import HubName
 from srdata.hub.open_table import holds_tables
 from srdata.images import ImagePolicy
 from srdata.prepared.image_columns import read_column
+from srdata.prepared.remote_sets import folder_of, refuse_other_layouts, set_reader
 from srdata.scale import Scale
 from srdata.store.index import Index
-from srdata.store.reader import SetReader
-from srdata.store.set_json import SET_FILE, UNFINISHED, read_set
+from srdata.store.set_json import SET_FILE, UNFINISHED, SetFile, read_set
 from srdata.store.windows import Windows
 from srdata.vocabulary import Only
 
@@ -80,7 +80,7 @@ class Opened(NamedTuple):
         return read_column(folder, content, name, len(index)).take(pa.array(index.rows(split)))
 
 
-def open_given(path: Path | HubName | None, hr: Path | None, lr: Path | None, choice: Choice) -> Opened:
+def open_given(path: Path | HubName | str | None, hr: Path | None, lr: Path | None, choice: Choice) -> Opened:
     """The source at `path`, or of `hr` and `lr`; raises UsageError when none is there or a choice is open."""
     if path is not None and hr is None and lr is None:
         return _open_path(path, choice)
@@ -103,9 +103,14 @@ def choose_windows(opened: Opened, windows: bool | Windows) -> Windows | None:
     return chosen
 
 
-def _open_path(path: Path | HubName, choice: Choice) -> Opened:
+def _open_path(path: Path | HubName | str, choice: Choice) -> Opened:
     if isinstance(path, HubName):
         return _open_table(path, choice)
+    if isinstance(path, str):
+        folder, _ = folder_of(path)
+        content = read_set(folder)
+        refuse_other_layouts(path, content)
+        return _open_set(path, folder, content, choice)
     if (path / UNFINISHED).exists():
         raise UsageError(f"{path} is not finished: run the same `srdata prepare` again, it goes on")
     if not (path / SET_FILE).is_file():
@@ -113,17 +118,22 @@ def _open_path(path: Path | HubName, choice: Choice) -> Opened:
     content = read_set(path)
     if content.layout == "basicsr":
         return _open_place(path, choice)
-    split = pick("split", choice.split, sorted(content.counts), path)
+    return _open_set(path, path, content, choice)
+
+
+def _open_set(place: Path | str, folder: Path, content: SetFile, choice: Choice) -> Opened:
+    """The source of a prepared set that `folder` describes."""
+    split = pick("split", choice.split, sorted(content.counts), place)
     if choice.only == "hr":  # of any scale, or of none
         scale = choice.scale or Scale(1)
     else:
-        scale = Scale(pick("scale", _text(choice.scale), content.scales, path))
+        scale = Scale(pick("scale", _text(choice.scale), content.scales, place))
     source = (
-        prepared_source(path, split, scale, choice.images, verify=choice.verify)
+        prepared_source(folder, split, scale, choice.images, verify=choice.verify)
         if content.layout == "folder"
-        else SetSource(SetReader(path, verify=choice.verify), split, scale)
+        else SetSource(set_reader(place, verify=choice.verify), split, scale)
     )
-    return Opened(source, content.windows, prepared=(path, split))
+    return Opened(source, content.windows, prepared=(folder, split))
 
 
 def _open_place(path: Path, choice: Choice) -> Opened:

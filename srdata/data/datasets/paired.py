@@ -48,9 +48,11 @@ class PairedDataset(Dataset[Pair]):
     (torch.Size([3, 48, 48]), torch.Size([3, 192, 192]))
 
     What it reads is one of
-        path        a prepared set; or a folder or file of pairs that names and sizes tell (HR and LR,
-                    DIV2K_train_HR and DIV2K_train_LR_bicubic/X4, LMDBs, tars …), or that `datasets`,
-                    `srdata publish` or `srdata export` wrote; or a data set of the Hub, hf://ORG/NAME
+        path        a prepared set, also at an address such as s3://bucket/set, whose shards are brought to a
+                    cache of this machine when they are read; or a folder or file of pairs that names and
+                    sizes tell (HR and LR, DIV2K_train_HR and DIV2K_train_LR_bicubic/X4, LMDBs, tars …), or
+                    that `datasets`, `srdata publish` or `srdata export` wrote; or a data set of the Hub,
+                    hf://ORG/NAME
         hr=, lr=    two folders of images or two of BasicSR's LMDBs; an LR image is called as `template` says;
                     or one of them alone, a folder of images
     and of what is there, where there is more than one,

@@ -24,10 +24,10 @@ from srdata.data.datasets.stream_rows import StreamRows
 from srdata.data.sampling.ranks import Ranks, shared_by_accelerate
 from srdata.data.sampling.reader_share import ReaderShare, batch_of_dataloader
 from srdata.data.streams.open_shards import open_shards
-from srdata.data.streams.shard_cache import USUAL_BYTES, ShardCache
 from srdata.discovery.forms.table_columns import Given
 from srdata.errors import UsageError
 from srdata.fetch.remote_files import is_address
+from srdata.fetch.shard_cache import USUAL_BYTES, ShardCache
 from srdata.hub.address import is_hub_name
 from srdata.images import ImagePolicy
 from srdata.scale import Scale

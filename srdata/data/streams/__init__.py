@@ -4,7 +4,6 @@ addressed_tables  Parquet and tar files at addresses as one stream
 kept_pixels       images that are decoded once on a machine
 open_shards       which kind of shards is meant by what a user gives
 set_shards        shards of prepared sets, and pairs that are one shard
-shard_cache       a bounded cache of files that all processes of a machine share
 stream_order      shards at random, and their rows mixed within a window of some shards
 table_shards      shards of tables of encoded images: Parquet, WebDataset, and what else `datasets` reads
 """

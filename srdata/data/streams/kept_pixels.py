@@ -20,7 +20,7 @@ from srdata.common.files import storage_errors
 from srdata.data.crops.read_crops import Sides
 from srdata.data.crops.whole_pairs import HostSource, bytes_of, whole_pair, whole_shapes
 from srdata.data.pair_sources.sources import PairSource
-from srdata.data.streams.shard_cache import ShardCache
+from srdata.fetch.shard_cache import ShardCache
 from srdata.vocabulary import Only
 
 _PAGE = 4096

@@ -13,12 +13,12 @@ from srdata.data.pair_sources.sources import PairSource
 from srdata.data.pair_sources.table_pairs import called_there, choose_reading, told_scale
 from srdata.data.streams.addressed_tables import open_address
 from srdata.data.streams.set_shards import FoundShards, set_shards
-from srdata.data.streams.shard_cache import ShardCache
 from srdata.data.streams.table_shards import TableShards
 from srdata.discovery.forms.table_columns import Given
 from srdata.discovery.forms.table_parts import first_size, is_table
 from srdata.discovery.known_forms import look_for_parts
 from srdata.fetch.remote_files import joined, look_at
+from srdata.fetch.shard_cache import ShardCache
 from srdata.hub.address import HubName
 from srdata.hub.streams import Stream, form_of, open_stream
 from srdata.images import ImagePolicy

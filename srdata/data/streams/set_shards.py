@@ -11,22 +11,21 @@ from typing import Any, NoReturn
 import numpy as np
 import pyarrow as pa
 
-from srdata.common.files import write_file
 from srdata.common.only_choice import pick
 from srdata.data.pair_sources.found_pairs import FoundPairs
 from srdata.data.pair_sources.sources import PairSource, SetSource
 from srdata.data.streams.kept_pixels import decoded_once
-from srdata.data.streams.shard_cache import ShardCache, entry_name
 from srdata.errors import UsageError
-from srdata.fetch.remote_files import RemoteFile, bring_file, joined, read_small, shown
+from srdata.fetch.remote_files import shown
+from srdata.fetch.shard_cache import ShardCache, entry_name
 from srdata.hub.streams import stamp_of
 from srdata.images import ImagePolicy
-from srdata.prepared.image_columns import COLUMNS_FOLDER, read_column
+from srdata.prepared.image_columns import read_column
+from srdata.prepared.remote_sets import RemoteReader, described_here, refuse_other_layouts
 from srdata.scale import Scale
 from srdata.store.index import Index
 from srdata.store.reader import SetReader
-from srdata.store.set_json import INDEX_FILE, SET_FILE, FileEntry, SetFile, read_set, shard_name
-from srdata.store.tables.shard_table import SHARDS_FILE
+from srdata.store.set_json import read_set, shard_name
 from srdata.vocabulary import Only
 
 
@@ -100,7 +99,9 @@ class SetShards:
 
     def open(self, shard: int) -> PairSource:
         """The pairs of a shard; raises DownloadError, HashMismatchError …"""
-        reader = SetReader(self.folder) if self.address is None else _BucketReader(self)
+        reader = SetReader(self.folder)
+        if self.address is not None:
+            reader = RemoteReader(self.address, self.folder, self.cache)
         reader.__dict__["index"] = self._index  # read once
         number = self._held[0][shard]
         source = SetSource(reader, self.split, self.scale, number)
@@ -144,56 +145,16 @@ class SetShards:
         return numbers, counts
 
 
-class _BucketReader(SetReader):
-    """Reads a set whose shards are brought to the cache when they are needed, and again where they went."""
-
-    def __init__(self, shards: SetShards) -> None:
-        super().__init__(shards.folder)
-        self._set_shards = shards
-
-    def shard_file(self, shard: int) -> tuple[Path, int]:
-        if shard not in self._shards or not self._shards[shard][0].exists():
-            super().shard_file(shard)  # raises where the set has none
-            name = shard_name(shard)
-            entry, cache = self.set.files[name], self._set_shards.cache
-            file = RemoteFile(joined(str(self._set_shards.address), name), entry.bytes, entry.sha256)
-            path = cache.get(entry_name(".lmdb", entry.sha256), lambda path: bring_file(file, path))
-            self._shards[shard] = path, entry.bytes
-        return self._shards[shard]
-
-
 def set_shards(
     place: Path | str, split: str | None, scale: Scale | None, only: Only | None, cache: ShardCache
 ) -> SetShards:
     """The shards of a prepared set; UsageError where it has none or a choice is open, DownloadError …"""
-    folder, address = (place, None) if isinstance(place, Path) else (_described_here(place, cache), place)
+    folder, address = (place, None) if isinstance(place, Path) else (described_here(place, cache), place)
     content, where = read_set(folder), place if address is None else shown(address)
-    if content.layout != "lmdb":
-        raise UsageError(f"{where} keeps {content.layout} files, no shards: bring it here and give its path")
+    refuse_other_layouts(where, content)
     chosen = pick("split", split, sorted(content.counts), where)
     if only == "hr":  # of any scale, or of none
         scale = scale or Scale(1)
     else:
         scale = Scale(pick("scale", None if scale is None else str(scale), content.scales, where))
     return SetShards(folder, address, chosen, scale, only, cache)
-
-
-def _described_here(address: str, cache: ShardCache) -> Path:
-    """A folder with set.json, the index, the table of shards and the columns of a set at an address."""
-    text = read_small(joined(address, SET_FILE))
-    folder = cache.folder / "sets" / entry_name("", text)
-    if not (folder / SET_FILE).is_file():
-        write_file(folder / SET_FILE, text)
-    content: SetFile = read_set(folder)
-    for name in content.named:
-        small = name in (INDEX_FILE, SHARDS_FILE) or name.startswith(f"{COLUMNS_FOLDER}/")
-        if small and not (folder / name).is_file():
-            _bring(name, content.named[name], address, folder, cache)
-    return folder
-
-
-def _bring(name: str, entry: FileEntry, address: str, folder: Path, cache: ShardCache) -> None:
-    """Put one of the small files of a set at an address into a folder."""
-    file = RemoteFile(joined(address, name), entry.bytes, entry.sha256)
-    path = cache.get(entry_name(".index", entry.sha256), lambda path: bring_file(file, path))
-    write_file(folder / name, path.read_bytes())

@@ -17,9 +17,9 @@ from srdata.common.files import write_file
 from srdata.data.pair_sources.sources import PairSource
 from srdata.data.pair_sources.table_pairs import TableColumns, TableReading
 from srdata.data.streams.kept_pixels import decoded_once
-from srdata.data.streams.shard_cache import ShardCache, entry_name
 from srdata.errors import DownloadError
 from srdata.fetch.remote_files import bring_file, is_address, look_at, opened_at, shown
+from srdata.fetch.shard_cache import ShardCache, entry_name
 from srdata.hub.encoded_images import EncodedColumn
 from srdata.hub.open_table import reading_errors
 from srdata.hub.streams import Stream

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import PurePath
 
 from srdata.discovery.by_name.image_groups import Group, share, unmarked_groups
 from srdata.discovery.by_name.image_sizes import ImageSizes, Verdict
@@ -41,7 +41,7 @@ class Link:
         )
 
 
-def find_links(root: Path, groups: Sequence[Group], free: Iterable[str], sizes: ImageSizes) -> list[Link]:
+def find_links(root: PurePath, groups: Sequence[Group], free: Iterable[str], sizes: ImageSizes) -> list[Link]:
     """The HR group of each LR group that has one; raises UsageError where HR cannot be told from LR."""
     links = [link for hr, lr in _candidates(groups) if (link := _link(root, hr, lr, sizes))]
     faced = {link.lr.spot for link in links} | {link.hr.spot for link in links}
@@ -80,7 +80,7 @@ def _unmarked(beside: Sequence[Group], groups: Sequence[Group]) -> Iterator[tupl
                 yield one, other
 
 
-def _link(root: Path, hr: Group, lr: Group, sizes: ImageSizes) -> Link | None:
+def _link(root: PurePath, hr: Group, lr: Group, sizes: ImageSizes) -> Link | None:
     """The link between two groups, if names and sizes speak for it; raises UsageError if they contradict."""
     if None not in (hr.split, lr.split) and hr.split != lr.split:
         return None
@@ -139,7 +139,7 @@ def _believed(hr: Group, lr: Group, verdict: Verdict, named: int) -> bool:
     return False
 
 
-def _best(root: Path, links: Sequence[Link]) -> Iterator[Link]:
+def _best(root: PurePath, links: Sequence[Link]) -> Iterator[Link]:
     """For each LR group its HR group; raises UsageError where two are as likely."""
     small = {id(link.lr) for link in links if link.verdict.kind == "fits" and link.scale != 1}
     clear = {id(link.hr) for link in links if link.verdict.kind != "same sizes"}

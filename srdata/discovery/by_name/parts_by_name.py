@@ -7,7 +7,7 @@ import re
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
-from pathlib import Path
+from pathlib import Path, PurePath
 
 from srdata.discovery.by_name.companions import with_companions
 from srdata.discovery.by_name.group_links import Link, find_links
@@ -32,7 +32,7 @@ from srdata.vocabulary import Split
 _ALIKE = 0.5  # of the names of two groups that are versions of the same images
 
 
-def parts_by_name(root: Path, files: Mapping[str, ImageFile]) -> tuple[list[Part], list[str]]:
+def parts_by_name(root: PurePath, files: Mapping[str, ImageFile]) -> tuple[list[Part], list[str]]:
     """The parts among image files by their names below `root`, and what is left out, in words.
 
     Where nothing speaks for pairs all images are HR. Raises UsageError where HR cannot be told from LR.
@@ -74,7 +74,7 @@ def _common_folder(names: Sequence[str]) -> str:
     return posixpath.commonpath([posixpath.dirname(name) for name in names]) if names else ""
 
 
-def _refuse_lonely(root: Path, groups: Sequence[Group], links: Sequence[Link]) -> None:
+def _refuse_lonely(root: PurePath, groups: Sequence[Group], links: Sequence[Link]) -> None:
     """Raise UsageError for groups that are LR by name and face no HR images."""
     faced = {id(link.lr) for link in links}
     lonely = [group for group in groups if id(group) not in faced and group.side != "hr"]
@@ -104,7 +104,7 @@ def _hr_alone(groups: Sequence[Group], links: Sequence[Link]) -> Iterator[Group]
             yield group
 
 
-def _part(root: Path, links: Sequence[Link], files: Mapping[str, ImageFile]) -> Part:
+def _part(root: PurePath, links: Sequence[Link], files: Mapping[str, ImageFile]) -> Part:
     hr = links[0].hr
     keys = keys_of(hr, links)
     tracks: dict[Track, list[Link]] = defaultdict(list)
@@ -119,7 +119,11 @@ def _part(root: Path, links: Sequence[Link], files: Mapping[str, ImageFile]) -> 
 
 
 def _lr(
-    root: Path, track: Track, links: Sequence[Link], keys: Mapping[str, str], files: Mapping[str, ImageFile]
+    root: PurePath,
+    track: Track,
+    links: Sequence[Link],
+    keys: Mapping[str, str],
+    files: Mapping[str, ImageFile],
 ) -> Lr:
     link = links[0]
     there = {key: link.pairs[name] for key, name in keys.items() if name in link.pairs}
@@ -150,17 +154,17 @@ def keys_of(hr: Group, links: Iterable[Link] = ()) -> Mapping[str, str]:
     return hr.bare if sided or (not any(key in lower for key in hr.names) and lower) else hr.names
 
 
-def _alone(root: Path, group: Group, files: Mapping[str, ImageFile]) -> Part:
+def _alone(root: PurePath, group: Group, files: Mapping[str, ImageFile]) -> Part:
     images = chosen(files, keys_of(group))
     return Part(group.split, Pile(_where(root, group), images), scale=group.marks.scale)
 
 
-def _where(root: Path, group: Group) -> Path:
+def _where(root: PurePath, group: Group) -> PurePath:
     return root / group.spot if group.whole else root / group.pattern
 
 
 def _free(
-    root: Path, names: Iterable[str], files: Mapping[str, ImageFile]
+    root: PurePath, names: Iterable[str], files: Mapping[str, ImageFile]
 ) -> Iterator[tuple[Group | None, Part]]:
     """The images of which names say nothing but their split, by their names below the root."""
     splits: dict[Split | None, dict[str, str]] = defaultdict(dict)

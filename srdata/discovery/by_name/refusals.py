@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Iterable, Sequence
-from pathlib import Path
+from pathlib import PurePath
 
 from srdata.common.safe_names import folded
 from srdata.discovery.by_name.image_groups import Group
@@ -18,7 +18,7 @@ class UnclearPairsError(UsageError):
     """HR and LR cannot be told apart; `--hr` and `--lr` say which they are."""
 
 
-def contradiction(root: Path, hr: Group, lr: Group, verdict: Verdict) -> UnclearPairsError:
+def contradiction(root: PurePath, hr: Group, lr: Group, verdict: Verdict) -> UnclearPairsError:
     """The error for LR images that are larger than the HR images of their names."""
     return UnclearPairsError(
         f"{root}: by its name {shown(lr)} holds the LR images of {shown(hr)}, but {example(verdict)}: "
@@ -26,7 +26,7 @@ def contradiction(root: Path, hr: Group, lr: Group, verdict: Verdict) -> Unclear
     )
 
 
-def two_hr(root: Path, lr: Group, one: Group, other: Group) -> UnclearPairsError:
+def two_hr(root: PurePath, lr: Group, one: Group, other: Group) -> UnclearPairsError:
     """The error for LR images that two groups may be the HR images of."""
     return UnclearPairsError(
         f"{root}: {shown(one)} and {shown(other)} may both be the HR images of {shown(lr)}: "
@@ -34,7 +34,7 @@ def two_hr(root: Path, lr: Group, one: Group, other: Group) -> UnclearPairsError
     )
 
 
-def lr_alone(root: Path, groups: Sequence[Group]) -> UnclearPairsError:
+def lr_alone(root: PurePath, groups: Sequence[Group]) -> UnclearPairsError:
     """The error for LR images without any HR images."""
     where = " and ".join(map(shown, groups[:3]))
     return UnclearPairsError(
@@ -43,7 +43,7 @@ def lr_alone(root: Path, groups: Sequence[Group]) -> UnclearPairsError:
     )
 
 
-def no_names_in_common(root: Path, hr: Group, lr: Group) -> UnclearPairsError:
+def no_names_in_common(root: PurePath, hr: Group, lr: Group) -> UnclearPairsError:
     """The error for HR and LR images of which no two have one name."""
     alike = {folded(key): key for key in lr.names}
     twins = [f"{key} and {alike[folded(key)]}" for key in hr.names if folded(key) in alike]
@@ -60,7 +60,7 @@ def no_names_in_common(root: Path, hr: Group, lr: Group) -> UnclearPairsError:
     )
 
 
-def two_lr(root: Path, hr: Group, groups: Sequence[Group], scale: Scale) -> str:
+def two_lr(root: PurePath, hr: Group, groups: Sequence[Group], scale: Scale) -> str:
     """What is wrong where two groups may be the LR images of one at a scale."""
     where = " and ".join(map(shown, groups))
     return (
@@ -69,7 +69,7 @@ def two_lr(root: Path, hr: Group, groups: Sequence[Group], scale: Scale) -> str:
     )
 
 
-def wrong_sizes(root: Path, hr: Group, lr: Group, verdict: Verdict) -> str:
+def wrong_sizes(root: PurePath, hr: Group, lr: Group, verdict: Verdict) -> str:
     """What is wrong where LR images have not the sizes that one scale gives."""
     where = f"{root}: {shown(hr)} and {shown(lr)}"
     if verdict.kind == "unread":
@@ -89,7 +89,7 @@ def wrong_sizes(root: Path, hr: Group, lr: Group, verdict: Verdict) -> str:
     return f"{where} are of no one scale, as {example(verdict)}: {_anew(root, hr, lr)}"
 
 
-def _anew(root: Path, hr: Group, lr: Group) -> str:
+def _anew(root: PurePath, hr: Group, lr: Group) -> str:
     """How to make LR images; those that are there have to go where no pattern tells HR from them."""
     if not lr.whole and lr.spot == hr.spot and hr.pattern.endswith("{key}"):
         return f"to make LR anew from HR, take {shown(lr)} out of it"
@@ -97,7 +97,7 @@ def _anew(root: Path, hr: Group, lr: Group) -> str:
 
 
 def orphans(
-    root: Path, hr: Group, lr: Group, missing: Sequence[str], extra: Sequence[str], scale: Scale | None
+    root: PurePath, hr: Group, lr: Group, missing: Sequence[str], extra: Sequence[str], scale: Scale | None
 ) -> str:
     """What is wrong where images lack their partner; names that differ in case or form alone are told."""
     said = [
@@ -112,14 +112,14 @@ def orphans(
     return f"{root}: {'; '.join(said)}; to take the pairs that are whole, {command(root, hr, lr, scale)}"
 
 
-def command(root: Path, hr: Group, lr: Group, scale: Scale | None = None) -> str:
+def command(root: PurePath, hr: Group, lr: Group, scale: Scale | None = None) -> str:
     """The command that names two groups, as it is typed."""
     more = f" --scale {scale}" if scale is not None else ""
     words = ("prepare", str(root), "--hr", hr.pattern, "--lr", lr.pattern)
     return f"srdata {shlex.join(words)}{more}"
 
 
-def alone(root: Path, hr: Group) -> str:
+def alone(root: PurePath, hr: Group) -> str:
     """The command that takes a group as HR, and makes LR."""
     return f"srdata {shlex.join(('prepare', str(root), '--hr', hr.pattern))} --scale 4"
 

@@ -18,12 +18,15 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
+from numpy.typing import NDArray
 from pydantic import Field, ValidationError
 
 from srdata.common.strict_model import StrictModel
 from srdata.discovery.image_addresses import address_of, image_at
 from srdata.discovery.image_bytes import ImageFile
 from srdata.errors import UsageError
+from srdata.fetch.remote_files import bring_file, look_at, place_at
+from srdata.fetch.shard_cache import ShardCache, entry_name
 from srdata.preparation.source_items import Item
 from srdata.recipes.set_recipe import Recipe
 from srdata.store.tables.parquet_file import write_tables
@@ -52,7 +55,7 @@ class PlanHeader(StrictModel):
 
     format: Literal[1] = 1
     token: str = Field(pattern=f"^{TOKEN}[0-9a-f]{{32}}$")  # of the claim that all its parts have
-    target: Path  # absolute
+    target: str  # an absolute path, or an address
     recipe: dict[str, Any]  # resolved, with the folder of its images
     digest: str
     shards: int = Field(ge=0)
@@ -103,44 +106,67 @@ def token_of(chunks: Sequence[pa.RecordBatch], facts: Mapping[str, object]) -> s
 
 
 def write_plan_file(
-    path: Path, chunks: Sequence[pa.RecordBatch], sizes: Sequence[Any], in_group: int, header: PlanHeader
+    path: Path,
+    chunks: Sequence[pa.RecordBatch],
+    sizes: Sequence[Any],
+    shards: NDArray[np.int32],
+    header: PlanHeader,
 ) -> None:
-    """Write a plan, whole or not at all; `sizes` holds height and width, (n, 2), for each chunk."""
+    """Write a plan, whole or not at all.
+
+    `sizes` holds height and width, (n, 2), for each chunk, `shards` the shard of every image, (images,).
+    """
     schema = SCHEMA.with_metadata({_KEY: header.model_dump_json().encode()})
 
     def tables() -> Iterator[pa.Table]:
         start = 0
         for chunk, size in zip(chunks, sizes, strict=True):
-            shards = np.arange(start, start + len(chunk), dtype=np.int32) // np.int32(in_group)
-            columns = [shards, *chunk.columns, *np.ascontiguousarray(size.T)]
+            columns = [shards[start : start + len(chunk)], *chunk.columns, *np.ascontiguousarray(size.T)]
             yield pa.Table.from_arrays([pa.array(column) for column in columns], schema=schema)
             start += len(chunk)
 
     write_tables(path, tables(), schema)
 
 
+def _no_plan(place: object) -> UsageError:
+    return UsageError(f"there is no plan {place}: srdata prepare RECIPE --plan {place} makes it")
+
+
+def _brought(address: str) -> Path:
+    """The plan at an address, in the cache of this machine."""
+    file = look_at(address)
+    if file is None:
+        raise _no_plan(address)
+    return ShardCache().get(entry_name(".plan", file.identity), lambda path: bring_file(file, path))
+
+
 @dataclass(frozen=True)
 class PlanFile:
     """A plan that was written."""
 
-    path: Path
+    path: Path  # on this machine
     header: PlanHeader
+    place: Path | str  # that or the address where it was taken from
+
+    @property
+    def target(self) -> Path | str:
+        """The path or address of the set."""
+        return place_at(self.header.target)
 
     @classmethod
-    def read(cls, path: Path) -> PlanFile:
-        """Raises UsageError for a file that is no plan."""
+    def read(cls, place: Path | str) -> PlanFile:
+        """Raises UsageError for a file that is no plan, DownloadError."""
+        path = place if isinstance(place, Path) else _brought(place)
         try:
             schema = pq.read_schema(path)
             header = PlanHeader.model_validate_json((schema.metadata or {}).get(_KEY, b""))
         except FileNotFoundError as error:
-            raise UsageError(
-                f"there is no plan {path}: srdata prepare RECIPE --plan {path} makes it"
-            ) from error
+            raise _no_plan(path) from error
         except (OSError, pa.ArrowException, ValidationError) as error:
-            raise UsageError(f"{path} is no plan of this version of srdata: make it again") from error
+            raise UsageError(f"{place} is no plan of this version of srdata: make it again") from error
         if [(field.name, field.type) for field in schema] != [(field.name, field.type) for field in SCHEMA]:
-            raise UsageError(f"{path} has other columns than a plan has: make it again")
-        return cls(path, header)
+            raise UsageError(f"{place} has other columns than a plan has: make it again")
+        return cls(path, header, place)
 
     @cached_property
     def recipe(self) -> Recipe:
@@ -149,10 +175,10 @@ class PlanFile:
             recipe = Recipe.model_validate_json(json.dumps(self.header.recipe))
         except ValidationError as error:
             raise UsageError(
-                f"{self.path}: {error.errors()[0]['msg']} in its recipe: make it again"
+                f"{self.place}: {error.errors()[0]['msg']} in its recipe: make it again"
             ) from error
         if recipe.digest != self.header.digest:
-            raise UsageError(f"{self.path} was made by another version of srdata: use one on all machines")
+            raise UsageError(f"{self.place} was made by another version of srdata: use one on all machines")
         return recipe
 
     def groups(self, first: int, last: int) -> dict[int, list[Item]]:

@@ -6,7 +6,7 @@ alone. It is a Parquet file with the rows of the index, and the rest in its meta
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 
 import pyarrow as pa
@@ -46,19 +46,33 @@ def write_record(target: Path, number: int, record: ShardRecord, rows: Iterable[
     write_tables(record_path(target, number), tables, schema, guard)
 
 
-def read_records(target: Path, shards: int, digest: str) -> list[ShardRecord | None]:
-    """The record of every shard of the recipe with this digest; None where it is not finished."""
-    return [_read_record(target, number, digest) for number in range(shards)]
+def read_records(
+    target: Path, shards: Iterable[int], digest: str, sizes: Mapping[int, int] | None = None
+) -> list[ShardRecord | None]:
+    """The records of these shards of the recipe with this digest; None where one is not finished.
+
+    `sizes` are the bytes of the shards, where these are not in the folder of the records.
+    """
+    return [_read_record(target, number, digest, sizes) for number in shards]
 
 
-def _read_record(target: Path, number: int, digest: str) -> ShardRecord | None:
+def _read_record(
+    target: Path, number: int, digest: str, sizes: Mapping[int, int] | None
+) -> ShardRecord | None:
     try:
         metadata = pq.read_schema(record_path(target, number)).metadata or {}
         record = ShardRecord.model_validate_json(metadata.get(_KEY, b""))
-        whole = (target / shard_name(number)).stat().st_size == record.file.bytes
+        size = (target / shard_name(number)).stat().st_size if sizes is None else sizes.get(number)
+        whole = size == record.file.bytes
     except (OSError, pa.ArrowException, ValidationError):
         return None
     return record if whole and record.digest == digest else None
+
+
+def recorded_sources(target: Path, number: int) -> list[tuple[str, str]]:
+    """The key and the SHA-256 of the source of every image of a shard, as they were recorded."""
+    found = pq.read_table(record_path(target, number), columns=["key", "source_sha256"])
+    return list(zip(*(column.to_pylist() for column in found.columns), strict=True))
 
 
 def recorded_rows(target: Path, shards: int) -> Iterator[pa.Table]:

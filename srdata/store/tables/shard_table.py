@@ -49,6 +49,12 @@ class ShardTable:
 
     def __init__(self, path: Path) -> None:
         self._path = path
+        self._stamp = _stamp(path)
+
+    @property
+    def stands(self) -> bool:
+        """Whether the file is the one that it was."""
+        return _stamp(self._path) == self._stamp
 
     @cached_property
     def sizes(self) -> NDArray[np.int64]:
@@ -80,6 +86,15 @@ class ShardTable:
         if value is None:
             raise ValueError("a shard has no hash")
         return bytes(value).hex()
+
+
+def _stamp(path: Path) -> tuple[int, int] | None:
+    """What changes with a file; None where there is none."""
+    try:
+        found = path.stat()
+    except OSError:
+        return None
+    return found.st_ino, found.st_mtime_ns
 
 
 @functools.lru_cache(maxsize=1)

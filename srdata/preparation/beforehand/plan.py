@@ -13,7 +13,7 @@ from srdata.fetch import Planned, have
 from srdata.fetch import plan as downloads
 from srdata.fetch.manifest import load_manifest
 from srdata.hub.repository import Repository, look
-from srdata.preparation.disk_need import download_need, room_lines, set_need
+from srdata.preparation.beforehand.disk_need import download_need, room_lines, set_need
 from srdata.preparation.existing_pairs import find_pairs, found_lines
 from srdata.preparation.layout_lmdb import layout_of
 from srdata.preparation.source_items import (
@@ -62,7 +62,7 @@ def licence_text(recipe: Recipe) -> str:
     return "\n".join(f"licence of {one.title}: {one.licence.name}: {one.licence.text}" for one in owners)
 
 
-def plan_text(recipe: Recipe, root: Path, target: Path, from_dir: Path | None = None) -> str:
+def plan_text(recipe: Recipe, root: Path, target: Path | str, from_dir: Path | None = None) -> str:
     """What preparing a recipe at `target` would do: terms, downloads, images, windows and bytes on disk."""
     lines = [
         f"target    {target} ({recipe.store.layout})",
@@ -81,10 +81,9 @@ def plan_text(recipe: Recipe, root: Path, target: Path, from_dir: Path | None = 
         lines.append(f"download  {_total(planned)}")
     if from_dir is not None or all(have(owner, one, root) for owner, one in sets):
         items = list(find_items(recipe, root, from_dir, found))
-        lines += [
-            *_image_lines(recipe, items),
-            *room_lines(target, set_need(items, stored_sizes(items, recipe), recipe)),
-        ]
+        lines += _image_lines(recipe, items)
+        if isinstance(target, Path):
+            lines += room_lines(target, set_need(items, stored_sizes(items, recipe), recipe))
     else:
         lines += [f"images    {one.label}: {one.count or 'unknown'} of {owner.title}" for owner, one in sets]
         if recipe.copies:

@@ -1,0 +1,57 @@
+"""The verbs that make sets of prepared sets: of several one, of one several."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import click
+
+from srdata.cli.options import ROOT, SCALE, SET, SetFolder
+
+
+@click.command()
+@click.argument(
+    "sets", metavar="SET...", nargs=-1, required=True, type=SetFolder(False, exists=True, file_okay=False)
+)
+@click.option("--name", required=True, help="Name of the new set's folder.")
+@ROOT
+def join(sets: tuple[Path, ...], name: str, root: Path) -> None:
+    """Make one set of several, of one degradation and scales, without their sources.
+
+    Shards are linked, so that they take no more room; the new set stays whole when the others are deleted.
+    """
+    from srdata.set_changes import join
+
+    click.echo(_told(join(sets, name, root=root)))
+
+
+@click.command()
+@SET
+@click.option("--name", required=True, help="Name of the folder of the chosen images' set.")
+@click.option("--keys", multiple=True, metavar="PATTERN", help="Take keys as 'city/*'; may be repeated.")
+@click.option(
+    "--list",
+    "listed",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    help="Take the keys in this text file, one in a line.",
+)
+@click.option("--score", help="Take by what `srdata classify` gave their windows, on the mean: psnr, …")
+@click.option("--above", type=float, help="Take those with a --score above this.")
+@click.option("--below", type=float, help="Take those with a --score below this.")
+@click.option("--scale", type=SCALE, help="Scale of the --score; not needed where there is one.")
+@click.option("--rest", help="Name of the folder of a set of all others, if there is to be one.")
+@ROOT
+def split(prepared: Path, name: str, **options: Any) -> None:
+    """Make a set of some images of SET, and one of the rest, without their source; SET stays as it is."""
+    from srdata.set_changes import split
+
+    for folder in split(prepared, name, **options):
+        click.echo(_told(folder))
+
+
+def _told(folder: Path) -> str:
+    from srdata.store.set_json import read_set
+
+    counts = ", ".join(f"{count} {split}" for split, count in read_set(folder).counts.items())
+    return f"{folder}: {counts} images"

@@ -1,0 +1,258 @@
+"""Sets that are made of prepared sets: their shards are taken as they are, linked on one disk.
+
+Such a set needs nothing of those that it was made of, which may be deleted: a link is another name of a file.
+Its recipe says by what it was made, and has the recipes of the sets whose images it holds.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+
+from srdata.common.files import storage_errors
+from srdata.common.processes.one_at_a_time import only_one_at
+from srdata.errors import UsageError
+from srdata.exporting.export_set import new_folder
+from srdata.prepared.image_columns import COLUMNS_FOLDER, column_names, read_column
+from srdata.store.index import join_rows
+from srdata.store.reader import SetReader
+from srdata.store.set_json import (
+    INDEX_FILE,
+    FileEntry,
+    Quarantined,
+    SetFile,
+    digest_of,
+    file_entry,
+    read_set,
+    shard_name,
+    write_set,
+)
+from srdata.store.shards import ShardPlan, ShardWriter
+from srdata.store.tables.parquet_file import write_tables
+
+_OF_DERIVED = ("from", "made", "through")
+_NAME = r"[A-Za-z0-9][A-Za-z0-9._-]*"
+
+
+@dataclass(frozen=True)
+class Whole:
+    """A shard that is taken as it is."""
+
+    number: int
+    rows: Sequence[int]  # of the index of its set
+
+
+@dataclass(frozen=True)
+class Packed:
+    """Images that are taken out of their shards into one."""
+
+    rows: Sequence[int]
+
+
+Shard = Whole | Packed
+
+
+@dataclass(frozen=True)
+class Member:
+    """A set that is taken from, and what is put before the keys of its images."""
+
+    place: Path
+    reader: SetReader
+    prefix: str = ""
+
+    @classmethod
+    def opened(cls, place: Path) -> Member:
+        """Raises SetError, UsageError for a set without shards."""
+        content = read_set(place)
+        if content.layout != "lmdb":
+            raise UsageError(f"{place} keeps {content.layout} files, no shards: prepare it with --lmdb")
+        return cls(place, SetReader(place))
+
+    @property
+    def content(self) -> SetFile:
+        """What the set says of itself."""
+        return self.reader.set
+
+    @cached_property
+    def table(self) -> pa.Table:
+        """Its index, with the keys that images get."""
+        with pq.ParquetFile(self.reader.index.path) as file:
+            table = file.read()
+        if not self.prefix:
+            return table
+        keys = pc.binary_join_element_wise(self.prefix, table["key"], "")
+        return table.set_column(0, table.schema.field(0), keys)
+
+    @cached_property
+    def keys(self) -> list[str]:
+        """The keys that images get."""
+        keys: list[str] = self.table["key"].to_pylist()
+        return keys
+
+    @cached_property
+    def columns(self) -> dict[str, pa.Array]:
+        """What was added to it, by column."""
+        count = len(self.reader)
+        names = column_names(self.content)
+        return {name: read_column(self.place, self.content, name, count) for name in names}
+
+    @property
+    def left_out(self) -> list[Quarantined]:
+        """The images of its source that are not in it."""
+        return [one.model_copy(update={"key": self.prefix + one.key}) for one in self.content.left_out]
+
+
+def new_target(root: str | Path, name: str) -> Path:
+    """The folder of a new set; raises UsageError for a name that is none, and where something is there."""
+    if not re.fullmatch(_NAME, name):
+        raise UsageError(f"{name!r} is no name for a folder: take letters, digits, dots, dashes, underscores")
+    check_new(target := Path(root) / name)
+    return target
+
+
+def check_new(target: Path) -> None:
+    """Raise UsageError where something is at the target."""
+    if os.path.lexists(target):
+        raise UsageError(f"{target} is there already: give another --name or --root, or delete it")
+
+
+def write_new_set(
+    target: Path,
+    shards: Sequence[tuple[Member, Shard]],
+    recipe: Mapping[str, Any],
+    left_out: Sequence[Quarantined],
+) -> SetFile:
+    """Write a set of these shards to a folder that is not there yet, whole or not at all.
+
+    Raises UsageError where something is there, StoreError, StorageFullError, CorruptRecordError.
+    """
+    with only_one_at(target):
+        check_new(target)
+        with new_folder(target) as part:
+            content = _written(part, target.name, shards, dict(recipe), left_out)
+            write_set(part, content)
+    return read_set(target)
+
+
+def _written(
+    part: Path,
+    name: str,
+    shards: Sequence[tuple[Member, Shard]],
+    recipe: dict[str, Any],
+    left_out: Sequence[Quarantined],
+) -> SetFile:
+    first = shards[0][0].content
+    digest = digest_of(recipe)
+    plan = ShardPlan(first.store_layout, first.codec or "", digest)
+    (part / "shards").mkdir()
+    entries = {
+        shard_name(number): _taken(part / shard_name(number), member, shard, plan)
+        for number, (member, shard) in enumerate(shards)
+    }
+    counts = join_rows(part / INDEX_FILE, [_rows_of(*one, number) for number, one in enumerate(shards)])
+    files = {INDEX_FILE: file_entry(part / INDEX_FILE), **entries, **_columns(part, shards)}
+    members = list({id(member): member.content for member, _ in shards}.values())
+    changed = {
+        "name": name,
+        "recipe": recipe,
+        "digest": digest,
+        "counts": counts,
+        "files": files,
+        "quarantine": tuple(left_out),
+        "versions": _versions(members),
+    }
+    return first.model_copy(update=changed)
+
+
+def _versions(members: Sequence[SetFile]) -> dict[str, str]:
+    """The versions of what made the pixels; where they are several, all of them."""
+    names = dict.fromkeys(name for one in members for name in one.versions)
+    return {
+        name: ", ".join(dict.fromkeys(one.versions[name] for one in members if name in one.versions))
+        for name in names
+    }
+
+
+def _taken(path: Path, member: Member, shard: Shard, plan: ShardPlan) -> FileEntry:
+    """Put a shard of the new set at its path."""
+    if isinstance(shard, Whole):
+        name = shard_name(shard.number)
+        with storage_errors(path):
+            try:
+                os.link(member.place / name, path)
+            except OSError:  # another disk, or one without links
+                shutil.copyfile(member.place / name, path)
+        return member.content.files[name]
+    with ShardWriter(path, plan) as writer:
+        for row in shard.rows:
+            record = member.reader.record(row)
+            writer.add(replace(record, row=record.row.model_copy(update={"key": member.keys[row]})))
+        info = writer.seal()
+    return FileEntry(bytes=info.bytes, sha256=info.sha256)
+
+
+def _rows_of(member: Member, shard: Shard, number: int) -> pa.Table:
+    """The rows of the index of a shard, which has this number in the new set."""
+    table = member.table.take(pa.array(shard.rows))
+    schema = table.schema
+    table = table.set_column(
+        schema.get_field_index("shard"), schema.field("shard"), pa.array([number] * len(table), pa.int32())
+    )
+    if isinstance(shard, Packed):
+        places = pa.array(range(len(table)), pa.int32())
+        table = table.set_column(schema.get_field_index("number"), schema.field("number"), places)
+    return table
+
+
+def _columns(part: Path, shards: Sequence[tuple[Member, Shard]]) -> dict[str, FileEntry]:
+    """The columns that were added to the sets; null for the images of a set that has not that one."""
+    keys = pa.array([member.keys[row] for member, shard in shards for row in shard.rows], pa.string())
+    files = {}
+    for name in sorted({name for member, _ in shards for name in member.columns}):
+        kinds = {member.columns[name].type for member, _ in shards if name in member.columns}
+        if len(kinds) > 1:
+            raise UsageError(
+                f"column {name} holds {' and '.join(sorted(map(str, kinds)))}: annotate one again"
+            )
+        (kind,) = kinds
+        values = [
+            member.columns[name].take(pa.array(shard.rows))
+            if name in member.columns
+            else pa.nulls(len(shard.rows), kind)
+            for member, shard in shards
+        ]
+        file = f"{COLUMNS_FOLDER}/{name}.parquet"
+        table = pa.table({"key": keys, name: pa.concat_arrays(values)})
+        write_tables(part / file, [table], table.schema)
+        files[file] = file_entry(part / file)
+    return files
+
+
+def recipe_of(name: str, members: Sequence[Member], how: str) -> dict[str, Any]:
+    """The recipe of a set that is made of others: what all of theirs say, and these."""
+    origins = [
+        origin
+        for member in members
+        for origin in member.content.recipe.get("from")
+        or [{"name": member.content.name, "digest": member.content.digest, "recipe": member.content.recipe}]
+    ]
+    recipes = [member.content.recipe for member in members]
+    common = {
+        key: value for key, value in recipes[0].items() if all(one.get(key) == value for one in recipes)
+    }
+    own = {key: value for key, value in common.items() if key not in ("exclude", *_OF_DERIVED)}
+    through = {one for recipe in recipes for one in recipe.get("through") or ()}
+    through |= {member.content.digest for member in members if "from" in member.content.recipe}
+    distinct = list({(origin["digest"], origin["name"]): origin for origin in origins}.values())
+    derived = {"name": name, "made": how, "from": distinct}
+    return {**own, **derived, **({"through": sorted(through)} if through else {})}

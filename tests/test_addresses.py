@@ -1,0 +1,378 @@
+"""Sets at addresses, on an S3 server and in `memory://`: the bytes of a laptop, and one clear error each."""
+
+from __future__ import annotations
+
+import os
+import pickle
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import fsspec
+import pytest
+from s3_server import SECRETS, s3_server
+from torch.utils.data import DataLoader
+
+from srdata import Loader, PairedDataset, export
+from srdata.cli import run
+from srdata.errors import DownloadError, HashMismatchError, SetError, StoreError, UsageError
+from srdata.fetch import remote_files
+from srdata.fetch.remote_files import place_at
+from srdata.fetch.remote_folders import RemoteFolder
+from srdata.images import read_image, write_png
+from srdata.preparation import Prepared, finish_plan, make_part, prepare, write_plan
+from srdata.prepared.set_images import explain, replay
+from srdata.prepared.verification import verify
+from srdata.recipes.set_recipe import Recipe, Store
+from srdata.scale import Scale
+from tests.storing import PHOTOGRAPHS
+
+pytestmark = pytest.mark.filterwarnings("ignore")  # of the server and its libraries
+
+
+def write_picture(path: Path, number: int) -> None:
+    write_png(
+        path, read_image(PHOTOGRAPHS / "chelsea.png")[number : number + 64, number : number + 72].copy()
+    )
+
+
+def recipe(folder: object, **settings: Any) -> Recipe:
+    """In shards of two images, with LR images that are drawn at random."""
+    store = Store(**{"layout": "lmdb", "shard_bytes": 45_000} | settings.pop("store", {}))
+    plain = {"name": "set", "scales": (Scale(4),), "degradation": "bsrgan", "seed": 7} | settings
+    return Recipe(folder=str(folder), store=store, **plain)
+
+
+@pytest.fixture(scope="module")
+def pictures(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("pictures")
+    for number in range(5):
+        write_picture(folder / f"{number:04d}.png", number)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def laptop(pictures: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, bytes]:
+    """The files of the set as one process makes it in a folder."""
+    path = prepare(recipe(pictures), root=tmp_path_factory.mktemp("laptop"), name="set", jobs=1).path
+    return {
+        one.relative_to(path).as_posix(): one.read_bytes() for one in Path(path).rglob("*") if one.is_file()
+    }
+
+
+@pytest.fixture(scope="module")
+def server() -> Iterator[Any]:
+    with s3_server() as system:
+        yield system
+
+
+@pytest.fixture(params=["s3", "memory"])
+def lab(request: pytest.FixtureRequest, pictures: Path) -> str:
+    """The address of an empty folder, beside which there are the pictures."""
+    system = request.getfixturevalue("server") if request.param == "s3" else fsspec.filesystem("memory")
+    name = "".join(letter for letter in request.node.name if letter.isalnum())
+    base = f"lab/{name}" if request.param == "s3" else f"/lab/{name}"
+    for one in pictures.iterdir():
+        system.pipe_file(f"{base}/pictures/{one.name}", one.read_bytes())
+    return f"s3://{base}" if request.param == "s3" else f"memory://{base[1:]}"
+
+
+def files_at(address: str) -> dict[str, bytes]:
+    """What there is, but for the records, which are no part of a set."""
+    found = RemoteFolder(address).files()
+    return {
+        name: remote_files.read_small(one.address) for name, one in found.items() if not name.startswith(".")
+    }
+
+
+def test_a_set_has_the_same_bytes_at_an_address(lab: str, laptop: dict[str, bytes]) -> None:
+    built = prepare(recipe(f"{lab}/pictures"), root=f"{lab}/out", name="set", jobs=1)
+    assert os.fspath(built) == f"{lab}/out/set"
+    assert files_at(f"{lab}/out/set") == laptop
+    lines: list[str] = []
+    again = prepare(recipe(f"{lab}/pictures"), root=f"{lab}/out", name="set", jobs=1, log=lines.append)
+    assert again.content == built.content
+    assert lines[-1] == f"{lab}/out/set is prepared already"
+    assert not list(Path(os.environ["SRDATA_CACHE"]).glob("making/*/set"))
+    assert not Path("s3:").exists()
+
+
+def test_it_is_read_as_ever(lab: str, pictures: Path, tmp_path: Path) -> None:
+    there = prepare(recipe(f"{lab}/pictures"), root=lab, name="set", jobs=1)
+    here = prepare(recipe(pictures), root=tmp_path, name="set", jobs=1)
+    data, local = (PairedDataset(one, patch_size=32, seed=3) for one in (there, here))
+    assert data.keys == local.keys
+    assert all((data[i]["hr"] == local[i]["hr"]).all() for i in range(len(data)))
+    assert pickle.loads(pickle.dumps(data)).keys == local.keys  # noqa: S301  # its own
+    batches = [Loader(one, batch_size=2, device="cpu", seed=1) for one in (data, local)]
+    assert all((a.lr == b.lr).all() for a, b in zip(*batches, strict=True))
+    if lab.startswith("s3"):  # which other processes see
+        assert sum(len(batch["key"]) for batch in DataLoader(data, batch_size=2, num_workers=1)) == len(data)
+    key = data.keys[0]
+    assert explain(there.path, key) == explain(here.path, key)
+    assert replay(there.path, key) == [f"{key} x4: bit for bit the stored image"]
+    assert verify(there, replay=2).ok
+    assert run(["verify", str(there.path)]) == 0
+
+
+def test_parts_anywhere(lab: str, laptop: dict[str, bytes]) -> None:
+    plan, target = f"{lab}/plan.parquet", f"{lab}/set"
+    write_plan(recipe(f"{lab}/pictures"), plan, root=lab, name="set", jobs=1)
+    make_part(plan, (2, 2), jobs=1)
+    with pytest.raises(UsageError, match=r"1 of 3 shards .* not made yet \(0\).*--part 1/1"):
+        finish_plan(plan)
+    with pytest.raises(SetError, match="is not finished: run the same"):
+        PairedDataset(target)
+    before = RemoteFolder(target).files("shards")
+    make_part(plan, (1, 1), jobs=2, backend="threading")
+    after = RemoteFolder(target).files("shards")
+    assert before.items() <= after.items(), "what was there was not sent again"
+    assert finish_plan(plan).content.counts == {"train": 5}
+    assert files_at(target) == laptop
+    make_part(plan, (1, 2), jobs=1)  # late, and nothing comes of it
+    assert files_at(target) == laptop
+    assert isinstance(write_plan(recipe(f"{lab}/pictures"), plan, root=lab, name="set", jobs=1), Prepared)
+
+
+@pytest.mark.slow
+def test_workers_and_their_parts_in_processes_of_their_own(
+    server: Any, laptop: dict[str, bytes], pictures: Path
+) -> None:
+    for one in pictures.iterdir():
+        server.pipe_file(f"lab/own/{one.name}", one.read_bytes())
+    prepare(recipe("s3://lab/own"), root="s3://lab/processes", name="set", jobs=2)
+    assert files_at("s3://lab/processes/set") == laptop
+
+
+@pytest.mark.parametrize("layout", ["folder", "basicsr"])
+def test_other_layouts_are_made_here_and_sent(lab: str, pictures: Path, tmp_path: Path, layout: str) -> None:
+    made = recipe(pictures, degradation="bicubic", windows=None, store={"layout": layout})
+    there, here = (prepare(made, root=root, name="set", jobs=1) for root in (lab, tmp_path))
+    local = {
+        one.relative_to(here.path).as_posix(): one.read_bytes()
+        for one in Path(here).rglob("*")
+        if one.is_file()
+    }
+    assert files_at(str(there.path)) == local
+    assert verify(there).ok
+    with pytest.raises(UsageError, match=f"keeps {layout} files, no shards: bring it here"):
+        PairedDataset(there)
+
+
+def test_pairs_are_told_by_names_there_too(lab: str, pictures: Path, tmp_path: Path) -> None:
+    pairs = tmp_path / "pairs"
+    for one in pictures.iterdir():
+        hr = read_image(one)
+        write_png(pairs / "HR" / one.name, hr)
+        write_png(pairs / "LR" / one.name, hr[::4, ::4].copy())
+    for one in pairs.rglob("*.png"):
+        RemoteFolder(lab).put(one, f"pairs/{one.relative_to(pairs).as_posix()}")
+    there, here = (
+        prepare(place, root=tmp_path / "out", name=name, lmdb=True, jobs=1)
+        for place, name in ((f"{lab}/pairs", "a"), (pairs, "b"))
+    )
+    assert there.content.files == here.content.files
+    assert there.content.recipe["degradation"] == "published:given"
+
+
+def test_what_was_exported_there_is_taken_from_here(lab: str, pictures: Path, tmp_path: Path) -> None:
+    out = tmp_path / "exported"
+    export(prepare(recipe(pictures), root=tmp_path, name="set", jobs=1).path, to="folder", out=out, jobs=1)
+    for one in out.rglob("*.*"):
+        RemoteFolder(lab).put(one, f"out/{one.relative_to(out).as_posix()}")
+    with pytest.raises(UsageError, match="is what `srdata export` wrote: bring it here"):
+        prepare(f"{lab}/out", root=tmp_path, lmdb=True, jobs=1)
+    assert prepare(out, root=tmp_path, lmdb=True, jobs=1).content.counts == {"train": 5}
+
+
+def test_a_grown_folder_sends_those_shards_alone_that_change(
+    lab: str, pictures: Path, tmp_path: Path
+) -> None:
+    made = recipe(f"{lab}/pictures")
+    first = prepare(made, root=lab, name="set", jobs=1)
+    old = PairedDataset(first)
+    shards = RemoteFolder(f"{lab}/set").files("shards")
+    for number in range(5, 8):
+        write_picture(tmp_path / "new.png", number)
+        RemoteFolder(lab).put(tmp_path / "new.png", f"pictures/{number:04d}.png")
+    lines: list[str] = []
+    grown = prepare(made, root=lab, name="set", jobs=1, log=lines.append)
+    after = RemoteFolder(f"{lab}/set").files("shards")
+    assert [name for name, file in after.items() if shards.get(name) != file] == [
+        "shards/00002.lmdb",
+        "shards/00003.lmdb",
+    ]
+    assert f"{lab}/set: 3 images are new, gone or changed: 1 of 3 shards are made anew, and 1 more" in lines
+    whole = prepare(made, root=tmp_path, name="set", jobs=1)
+    assert grown.content == whole.content
+    assert [item["key"] for item in (old[i] for i in range(len(old)))] == [f"{n:04d}" for n in range(5)]
+
+
+def test_what_is_damaged_there_is_found_and_made_again(
+    lab: str, laptop: dict[str, bytes], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SRDATA_CACHE", str(tmp_path))  # in which no shard is yet
+    made = recipe(f"{lab}/pictures")
+    prepare(made, root=lab, name="set", jobs=1)
+    folder = RemoteFolder(f"{lab}/set")
+    shard = laptop["shards/00001.lmdb"]
+    folder.put_bytes(shard[:-1] + b"x", "shards/00001.lmdb")
+    folder.remove("shards/00000.lmdb")
+    assert [one.partition(" ")[0] for one in verify(f"{lab}/set").problems] == [
+        "shards/00000.lmdb",
+        "shards/00001.lmdb",
+    ]
+    with pytest.raises((HashMismatchError, DownloadError)):
+        [PairedDataset(f"{lab}/set")[i] for i in range(5)]
+    folder.remove("shards/00001.lmdb")
+    prepare(made, root=lab, name="set", jobs=1)
+    assert files_at(f"{lab}/set") == laptop
+
+
+def test_two_plans_do_not_mix(lab: str) -> None:
+    one, other = f"{lab}/one.parquet", f"{lab}/other.parquet"
+    write_plan(recipe(f"{lab}/pictures"), one, root=lab, name="set", jobs=1)
+    write_plan(recipe(f"{lab}/pictures"), one, root=lab, name="set", jobs=1)  # the same once more
+    with pytest.raises(UsageError, match="is being made by another plan or run"):
+        write_plan(recipe(f"{lab}/pictures", seed=8), other, root=lab, name="set", jobs=1)
+    with pytest.raises(UsageError, match=r"one\.parquet is another plan already"):
+        write_plan(recipe(f"{lab}/pictures", seed=8), one, root=lab, name="else", jobs=1)
+    with pytest.raises(UsageError, match="is being made by another plan or run"):
+        prepare(recipe(f"{lab}/pictures", seed=8), root=lab, name="set", jobs=1)
+    folder = RemoteFolder(f"{lab}/set")
+    folder.remove(".unfinished")
+    write_plan(recipe(f"{lab}/pictures", seed=8), other, root=lab, name="set", jobs=1)
+    with pytest.raises(UsageError, match=r"is being made by another plan or run than .*one"):
+        make_part(one, (1, 1), jobs=1)
+    make_part(other, (1, 1), jobs=1)
+    assert finish_plan(other).content.seed == 8
+
+
+def test_a_part_that_lost_its_claim_writes_no_record(lab: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    plan = f"{lab}/plan.parquet"
+    write_plan(recipe(f"{lab}/pictures"), plan, root=lab, name="set", jobs=1)
+    folder = RemoteFolder(f"{lab}/set")
+    put = RemoteFolder.put
+
+    def lose(self: RemoteFolder, path: Path, name: str) -> None:
+        put(self, path, name)
+        folder.put_bytes(b"plan-of somebody else", ".unfinished")
+
+    monkeypatch.setattr(RemoteFolder, "put", lose)
+    with pytest.raises(StoreError, match=r"another run took .* over"):
+        make_part(plan, (1, 1), jobs=1)
+    assert not folder.files(".records")
+
+
+def test_a_store_that_keeps_other_bytes_is_noticed(
+    lab: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "file").write_bytes(b"what is sent")
+    system, _ = remote_files.system_of(lab)
+    with monkeypatch.context() as patch:
+        patch.setattr(system, "put_file", lambda path, target: system.pipe_file(target, b"what is kept"))
+        with pytest.raises(HashMismatchError, match="has not the bytes that were sent"):
+            RemoteFolder(lab).put(tmp_path / "file", "file")
+    RemoteFolder(lab).put(tmp_path / "file", "file")
+    assert RemoteFolder(lab).read("file") == b"what is sent"
+
+
+def test_the_first_that_writes_stays(lab: str) -> None:
+    folder = RemoteFolder(lab)
+    assert folder.put_first(b"one", "claim") == b"one"
+    assert folder.put_first(b"two", "claim") == b"one"
+
+
+def test_no_secret_is_kept_or_told(lab: str, capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    write_plan(recipe(f"{lab}/pictures"), f"{lab}/plan.parquet", root=lab, name="set", jobs=1, log=print)
+    make_part(f"{lab}/plan.parquet", (1, 1), jobs=1, log=print)
+    finish_plan(f"{lab}/plan.parquet", log=print)
+    kept = b"".join(remote_files.read_small(one.address) for one in RemoteFolder(lab).files().values())
+    kept += b"".join(one.read_bytes() for one in Path(os.environ["SRDATA_CACHE"]).rglob("*") if one.is_file())
+    assert not any(secret.encode() in kept for secret in SECRETS)
+    assert run(["prepare", "s3://me:secretOfTests@lab/pictures", "--scale", "4"]) == 2
+    said = "".join(capsys.readouterr())
+    assert "leave them out, they are taken from the environment" in said
+    assert not any(secret in said for secret in SECRETS)
+
+
+@pytest.mark.parametrize(
+    ("error", "said"),
+    [
+        (
+            PermissionError("Access Denied: keyOfTests"),
+            "may not be written: give credentials in the environment",
+        ),
+        (
+            PermissionError("The difference between the request time and the current time is too large."),
+            "the clock of this machine differs",
+        ),
+        (FileNotFoundError("NoSuchBucket"), "check the address"),
+        (ConnectionError("http://keyOfTests@host"), r"cannot be written \(ConnectionError\)"),
+    ],
+)
+def test_what_a_store_refuses_is_one_clear_error(
+    lab: str, monkeypatch: pytest.MonkeyPatch, error: Exception, said: str, tmp_path: Path
+) -> None:
+    def refuse(*arguments: object, **options: object) -> None:
+        raise error
+
+    (tmp_path / "file").touch()
+    system, _ = remote_files.system_of(lab)
+    monkeypatch.setattr(system, "put_file", refuse)
+    monkeypatch.setattr(remote_files, "_WAIT_S", 0)
+    with pytest.raises(DownloadError, match=said) as caught:
+        RemoteFolder(lab).put(tmp_path / "file", "file")
+    assert "keyOfTests" not in str(caught.value)
+
+
+def test_a_bucket_that_is_not_there(server: Any, pictures: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["prepare", "s3://nowhere/pictures", "--scale", "4", "--lmdb"]) == 1
+    assert run(["prepare", str(pictures), "--scale", "4", "--lmdb", "--root", "s3://nowhere/out"]) == 1
+    said = capsys.readouterr().err
+    assert said.count("there is no s3://nowhere/") == 2
+    assert "Traceback" not in said
+
+
+def test_other_files_at_the_target_are_left_alone(lab: str) -> None:
+    RemoteFolder(lab).put_bytes(b"mine", "set/mine.txt")
+    with pytest.raises(UsageError, match="is not empty and no prepared set"):
+        prepare(recipe(f"{lab}/pictures"), root=lab, name="set", jobs=1)
+    assert set(RemoteFolder(f"{lab}/set").files()) == {"mine.txt"}
+
+
+@pytest.mark.parametrize(
+    ("given", "place"),
+    [
+        ("data", Path("data")),
+        ("file:///tmp/a%20b", Path("/tmp/a b")),
+        ("s3://lab/set/", "s3://lab/set"),
+        ("memory://x", "memory://x"),
+    ],
+)
+def test_where_what_is_given_lives(given: str, place: object) -> None:
+    assert place_at(given) == place
+
+
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        (Path("s3://lab/set"), "was an address: give it as text, s3://"),
+        ("s3://", "names nothing"),
+        ("https://lab/set?X-Amz-Signature=1", "has credentials in it"),
+        ("nosuch://lab/set", None),
+    ],
+)
+def test_what_is_no_place(given: Any, said: str | None) -> None:
+    with pytest.raises(UsageError, match=said or "nosuch:// is not known"):
+        RemoteFolder(str(place_at(given))).names()
+
+
+@pytest.mark.parametrize("root", [str, Path])
+def test_no_folder_is_called_after_an_address(
+    root: Callable[[str], Any], pictures: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises((UsageError, DownloadError)):
+        prepare(recipe(pictures), root=root("https://127.0.0.1:9/out"), name="set", jobs=1)
+    assert not list(tmp_path.iterdir())
