@@ -17,8 +17,8 @@ from srdata.cli import run
 from srdata.common.strict_yaml import read_yaml
 from srdata.errors import UsageError
 from srdata.exporting.export_set import export
-from srdata.option_files.from_options import recipe_from
-from srdata.option_files.to_options import Form, options_for, write_options
+from srdata.option_files.reading.from_options import recipe_from
+from srdata.option_files.writing.to_options import Form, options_for, write_options
 
 KINDS: dict[Form, str] = {"basicsr": ".yml", "redux": ".yml", "neosr": ".toml", "kair": ".json"}
 
@@ -111,7 +111,7 @@ def test_what_a_trainer_cannot_read_is_told(sets: Path) -> None:
 
 
 def test_degradations_while_training(sets: Path) -> None:
-    """BasicSR reads the images for them from an LMDB or by a list, traiNNer-redux computes them its own way."""
+    """BasicSR reads the images for them from an LMDB or by a list, and computes them its own way."""
     with pytest.raises(UsageError, match="BasicSR degrades images of an LMDB, or of a list"):
         options_for("basicsr", sets / "kair", like="real-esrgan-x4")
     written = options_for("basicsr", sets / "basicsr", like="real-esrgan-x4")
