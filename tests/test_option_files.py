@@ -18,7 +18,7 @@ from srdata.cli import run
 from srdata.degrade.chain import load_chain
 from srdata.errors import RecipeError, SrdataError, UsageError
 from srdata.images import read_image
-from srdata.option_files.from_options import recipe_from
+from srdata.option_files.reading.from_options import recipe_from
 from srdata.papers.paper import Paper
 
 

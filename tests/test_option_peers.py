@@ -19,7 +19,7 @@ from option_files import images
 from srdata import load_recipe
 from srdata.degrade.chain import load_chain
 from srdata.errors import SrdataError
-from srdata.option_files.from_options import recipe_from
+from srdata.option_files.reading.from_options import recipe_from
 from srdata.papers.paper import Paper
 
 pytestmark = pytest.mark.peers

@@ -30,7 +30,7 @@ from srdata.data import SrdataPairedDataset
 from srdata.errors import UsageError
 from srdata.exporting.export_set import export
 from srdata.images import write_png
-from srdata.option_files.to_options import options_for
+from srdata.option_files.writing.to_options import options_for
 from srdata.scale import Scale
 
 PAGE = Path(__file__).parents[1] / "docs" / "trainers.md"

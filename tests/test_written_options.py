@@ -17,8 +17,8 @@ from srdata.cli import run
 from srdata.common.strict_yaml import read_yaml
 from srdata.errors import UsageError
 from srdata.exporting.export_set import export
-from srdata.option_files.from_options import recipe_from
-from srdata.option_files.to_options import Form, options_for, write_options
+from srdata.option_files.reading.from_options import recipe_from
+from srdata.option_files.writing.to_options import Form, options_for, write_options
 
 KINDS: dict[Form, str] = {"basicsr": ".yml", "redux": ".yml", "neosr": ".toml", "kair": ".json"}
 
@@ -108,6 +108,23 @@ def test_what_a_trainer_cannot_read_is_told(sets: Path) -> None:
         options_for("basicsr", sets / "kair", like="bsrgan-x4")
     with pytest.raises(UsageError, match="holds no pairs"):
         options_for("basicsr", sets / "kair" / "trainsets" / "trainH")
+
+
+def test_degradations_while_training(sets: Path) -> None:
+    """BasicSR reads the images for them from an LMDB or by a list, and computes them its own way."""
+    with pytest.raises(UsageError, match="BasicSR degrades images of an LMDB, or of a list"):
+        options_for("basicsr", sets / "kair", like="real-esrgan-x4")
+    written = options_for("basicsr", sets / "basicsr", like="real-esrgan-x4")
+    found = values("basicsr", written.text)
+    assert (found["resize_range2"], found["gan_gt_usm"], written.told) == ([0.3, 1.2], False, [])
+    corrected = Path("mine.yaml")
+    corrected.write_text(
+        "title: mine\nstatus: unverified\nscale: 4\ndata: {sets: [{set: a}]}\nbatch: {size: 4}\n"
+        "made: online\ndegradation: realesrgan-x4\ncrop: {size: 256, side: hr, margin: 72, anywhere: true}\n"
+    )
+    assert options_for("basicsr", sets / "basicsr", like=str(corrected)).told == [
+        "degradation: JPEG, areas, places and clipping are the trainer's own"
+    ]
 
 
 def settings(path: str) -> dict[str, Any]:

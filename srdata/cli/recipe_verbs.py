@@ -40,7 +40,7 @@ def from_(options: Path, out: Path, sets: tuple[str, ...]) -> None:
     OPTIONS is a .yml, .yaml, .json or .toml file of a training. Each value of the recipe has a comment that
     says which option it comes from. What has no counterpart is listed here and at the end of the recipe.
     """
-    from srdata.option_files.from_options import recipe_from
+    from srdata.option_files.reading.from_options import recipe_from
 
     converted = recipe_from(options, out, sets)
     for line in converted.told:
@@ -61,7 +61,7 @@ def to(form: Any, source: str, out: Path | None, **options: Any) -> None:
     SOURCE is a folder of pairs, such as a prepared set or an export, or a recipe that `recipe from` wrote.
     The trainer reads it by its own data sets.
     """
-    from srdata.option_files.to_options import options_for, write_options
+    from srdata.option_files.writing.to_options import options_for, write_options
 
     section = options_for(form, source, **options)
     for line in section.told:

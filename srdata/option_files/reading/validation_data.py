@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from srdata.option_files.folder_options import corpora
 from srdata.option_files.option_section import Said, Section
+from srdata.option_files.reading.folder_options import corpora
 from srdata.option_files.trainers import Trainer
 
 Tree = dict[str, Any]

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Literal, NamedTuple
 
-from srdata.option_files.pairs_of_source import Pairs
 from srdata.option_files.trainers import TRAINERS, Trainer
+from srdata.option_files.writing.pairs_of_source import Pairs
 from srdata.papers.schema import Setting
 from srdata.scale import Scale
 
