@@ -74,6 +74,7 @@ EXAMPLES: dict[str, list[dict[str, Any]]] = {
         {"levels": [2, 256]},
     ],
     "ordered_dither": [{}, {"matrix": ["2x2", "4x4", "8x8", "16x16"]}],
+    "line_sharpen": [{}, {"gamma": 0.9, "times": 1, "smallest": 4}],
     "unsharp_mask": [{}, {"weight": [0, 2], "threshold": [0, 20], "kernel_size": [3, 33]}],
     "halo": [
         {},

@@ -43,6 +43,14 @@ class Pair(NamedTuple):
     hr: Any
 
 
+class Ways(NamedTuple):
+    """What is done to one image: to HR, from that to LR, and to what training aims at."""
+
+    hr: Way
+    lr: Way
+    target: Way
+
+
 class Source(Settings):
     """What a degradation reproduces."""
 
@@ -55,8 +63,9 @@ class Chain(Settings):
     """A degradation: the steps from HR to LR, and what is done to HR itself before them.
 
     `hr` holds steps that alter the HR image that training aims at (Real-ESRGAN sharpens it); LR is made from
-    the altered one, in 8 bits as it is stored. `scales` are those for which the ranges are meant; none means
-    any. LR batches are rounded to 8-bit levels unless `rounds` is false; LR images always are.
+    the altered one, in 8 bits as it is stored. `target` holds steps that alter it once LR is made (APISR
+    enhances lines). `scales` are those for which the ranges are meant; none means any. LR batches are rounded
+    to 8-bit levels unless `rounds` is false; LR images always are.
     """
 
     title: str = ""
@@ -64,9 +73,10 @@ class Chain(Settings):
     scales: tuple[Annotated[float, between(1, LARGEST)], ...] = ()
     rounds: bool = True
     hr: tuple[AnyOp, ...] = ()
+    target: tuple[AnyOp, ...] = ()
     steps: tuple[AnyOp, ...]
 
-    @field_validator("hr")
+    @field_validator("hr", "target")
     @classmethod
     def _keeps_size(cls, ops: tuple[Op, ...]) -> tuple[Op, ...]:
         for op in ops:
@@ -76,7 +86,8 @@ class Chain(Settings):
 
     def resolved(self) -> dict[str, Any]:
         """Every setting and the version of every op, as plain JSON values that `load_chain` takes."""
-        return self.model_dump(mode="json", exclude={"title", "source"})
+        unsaid = {"title", "source", *(() if self.target else ("target",))}
+        return self.model_dump(mode="json", exclude=unsaid)
 
     def check_scale(self, scale: Scale) -> None:
         """Raise UsageError where the degradation is not made for a scale."""
@@ -89,7 +100,7 @@ class Chain(Settings):
 
         What decides sizes is drawn from `group` where given, so that the images of a group can form a batch.
         """
-        return draw_steps((*self.hr, *self.steps), Draws(address, group))
+        return draw_steps((*self.hr, *self.steps, *self.target), Draws(address, group))
 
     def sample_batch(self, keys: Sequence[Address], *address: Address, group: int = 1) -> list[Delta]:
         """Draw δ for each image of a batch; each `group` in turn share the draws that decide sizes."""
@@ -114,10 +125,11 @@ class Chain(Settings):
         with backend.own_settings(x):
             return self._pair(x, ways, size)
 
-    def _pair(self, x: Array, ways: Sequence[tuple[Way, Way]], size: Size) -> Pair:
-        hr = backend.rounded(run_batch([way for way, _ in ways], x, size)) if self.hr else x
-        lr = run_batch([way for _, way in ways], hr, size)
+    def _pair(self, x: Array, ways: Sequence[Ways], size: Size) -> Pair:
+        hr = backend.rounded(run_batch([one.hr for one in ways], x, size)) if self.hr else x
+        lr = run_batch([one.lr for one in ways], hr, size)
         self._check_end(lr.shape[2], lr.shape[3], size)
+        hr = backend.rounded(run_batch([one.target for one in ways], hr, size)) if self.target else hr
         return Pair(backend.rounded(lr) if self.rounds and not self._ends_in_levels else lr, hr)
 
     @property
@@ -132,26 +144,29 @@ class Chain(Settings):
     def pair_image(self, image: Image, delta: Delta, scale: Scale | float = 1) -> Pair:
         """The LR image of one HR image, and the HR image that it belongs to."""
         size = self._lr_size(image.shape[0], image.shape[1], scale)
-        on_hr, to_lr = self._ways(delta)
-        hr = as_bytes(last(on_hr, image, size))
-        lr = as_bytes(last(to_lr, hr, size))
+        ways = self._ways(delta)
+        hr = as_bytes(last(ways.hr, image, size))
+        lr = as_bytes(last(ways.lr, hr, size))
         self._check_end(lr.shape[0], lr.shape[1], size)
-        return Pair(lr, hr)
+        return Pair(lr, as_bytes(last(ways.target, hr, size)))
 
     def stages(
         self, image: Image, delta: Delta, scale: Scale | float = 1
     ) -> Iterator[tuple[str, Params, Image]]:
-        """The name of each op that is applied to an image, its parameters, and the image after it."""
+        """The name of each op on the way to LR, its parameters, and the image after it."""
         size = self._lr_size(image.shape[0], image.shape[1], scale)
-        on_hr, to_lr = self._ways(delta)
-        for way in (on_hr, to_lr):
+        for way in self._ways(delta)[:2]:
             for op, params, state in walk(way, image, size):
                 image = as_bytes(state)
                 yield op.op, params, image
 
-    def _ways(self, delta: Delta) -> tuple[Way, Way]:
-        split = len(self.hr)
-        return way_of(self.hr, delta[:split]), way_of(self.steps, delta[split:])
+    def _ways(self, delta: Delta) -> Ways:
+        begin, end = len(self.hr), len(self.hr) + len(self.steps)
+        return Ways(
+            way_of(self.hr, delta[:begin]),
+            way_of(self.steps, delta[begin:end]),
+            way_of(self.target, delta[end:]),
+        )
 
     def _lr_size(self, height: int, width: int, scale: Scale | float) -> Size:
         scale = scale if isinstance(scale, Scale) else Scale(scale)

@@ -70,6 +70,11 @@ def replay(hr: Image, chain: Chain, delta: Delta, scale: Scale | float, hr_done:
     Where LR was made on a device, noise is the same to the bit; samples may differ by a level, and by a few
     after a JPEG.
     """
+    if hr_done and chain.target:
+        raise UsageError(
+            "the degradation altered HR once LR was made of it, so LR cannot be made again of what is kept: "
+            "prepare a set of the source again"
+        )
     if hr_done:
         chain, delta = chain.model_copy(update={"hr": ()}), delta[len(chain.hr) :]
     return chain.apply_image(covered_part(hr, scale), delta, scale)

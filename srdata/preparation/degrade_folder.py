@@ -55,7 +55,7 @@ def degrade_files(
     chain = load_chain(degradation)
     scale = scale_of(chain, None if scale is None else Scale(scale))
     jobs = _jobs(source, scale)
-    with_hr = bool(chain.hr) or any(map(_is_cut, jobs, [scale] * len(jobs)))
+    with_hr = bool(chain.hr or chain.target) or any(map(_is_cut, jobs, [scale] * len(jobs)))
     _refuse_overwriting(target, jobs, with_hr)
     check_room(target, _need(jobs, scale, with_hr, policy), "OUT")
     _remove_halves(target, jobs)

@@ -69,7 +69,7 @@ def make_layers(source: Source, recipe: Recipe) -> Made:
             params[scale.label] = chain.sample(recipe.seed, EPOCH, item.key)
             pair = chain.pair_image(part, params[scale.label], scale)
             layers[scale.label] = pair.lr
-            if chain.hr:
+            if chain.hr or chain.target:
                 layers[HR] = pair.hr
     return Made(_facts(source, params), layers)
 

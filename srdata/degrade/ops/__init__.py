@@ -8,6 +8,7 @@ compression         JPEG, WebP, AVIF, JPEG XL, video
 dither              ordered, error diffusion, Hilbert curve
 halftone            screens of printed pictures
 imresize            MATLAB's, to the LR size
+line_sharpen        of drawn lines, as in anime
 network_downscale   by a network
 noise               Gaussian, speckle, salt and pepper, uniform
 pillow_resize       Pillow's
@@ -34,6 +35,7 @@ from srdata.degrade.ops.compression import Avif, Jpeg, Jxl, Video, Webp
 from srdata.degrade.ops.dither import ErrorDiffusion, OrderedDither, RiemersmaDither
 from srdata.degrade.ops.halftone import Halftone
 from srdata.degrade.ops.imresize import Imresize
+from srdata.degrade.ops.line_sharpen import LineSharpen
 from srdata.degrade.ops.network_downscale import Car, Network
 from srdata.degrade.ops.noise import GaussianNoise, SaltPepper, SpeckleNoise, UniformNoise
 from srdata.degrade.ops.pillow_resize import PillowResize
@@ -52,6 +54,7 @@ FAMILIES: dict[str, tuple[type[Op], ...]] = {
     "Tone and colour": (Levels, Gamma, Saturation, Banding, ColourSpace, ChromaShift, ChromaSubsampling),
     "Edges, grids and weather": (
         UnsharpMask,
+        LineSharpen,
         Halo,
         Pixelate,
         OrderedDither,

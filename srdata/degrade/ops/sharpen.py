@@ -48,7 +48,7 @@ class UnsharpMask(Op):
         }
 
     def apply(self, x: Array, params: Sequence[Params]) -> Array:
-        return _sharpened(x, params) if is_torch(x) else backend.each(x, params, _sharpened_plane)
+        return _sharpened(x, params) if is_torch(x) else backend.each(x, params, sharpened_plane)
 
 
 class Halo(Op):
@@ -108,7 +108,7 @@ def _sharpened(x: torch.Tensor, params: Sequence[Params]) -> torch.Tensor:
     return x.lerp(sharp, soft).clip_(0, 1)
 
 
-def _sharpened_plane(image: Plane, drawn: Params) -> Plane:
+def sharpened_plane(image: Plane, drawn: Params) -> Plane:
     """The same on one image, with as few passes over it as can be."""
     kernel, weight = filling(drawn["kernel_size"]), drawn["weight"]
     blurred = gaussian_plane(image, kernel)
