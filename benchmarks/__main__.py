@@ -7,7 +7,7 @@ from pathlib import Path
 
 import click
 
-from benchmarks import crops, degrade, growth, imresize, index, loader, memory, pipeline, streams
+from benchmarks import crops, degrade, growth, imresize, index, loader, memory, pipeline, scale, streams
 from benchmarks.comparison import one_thread
 from benchmarks.on_device.run import measured
 from benchmarks.on_device.where import DEVICES
@@ -27,6 +27,7 @@ BENCHMARKS = {
     "index": index.run,
     "memory": memory.run,
     "streams": streams.run,
+    "scale": scale.run,
 }
 
 
@@ -47,6 +48,7 @@ BENCHMARKS = {
     default=Path("device.json"),
     help="Where --device writes what it finds, section by section.",
 )
+@click.option("--images", type=click.IntRange(min=1), default=scale.IMAGES, help="Of the benchmark `scale`.")
 def main(
     names: tuple[str, ...],
     peers: Path | None,
@@ -54,23 +56,25 @@ def main(
     device: str | None,
     minutes: float,
     file: Path,
+    images: int,
 ) -> None:
     """Measure srdata, beside its peers where --peers has them; every benchmark, or those named."""
     if device != "cuda":
         one_thread()
     text = machine()
     click.echo(text)
-    for part in _tables(names, peers) if device is None else [measured(device, peers, minutes, file)]:
+    for part in _tables(names, peers, images) if device is None else [measured(device, peers, minutes, file)]:
         click.echo(markdown(part))
         text += markdown(part)
     if write:
         write.write_text(text)
 
 
-def _tables(names, peers):
+def _tables(names, peers, images):
     for name in names or BENCHMARKS:
         with tempfile.TemporaryDirectory(prefix="srdata-benchmark-") as folder:
-            yield BENCHMARKS[name](Path(folder), peers)
+            more = {"images": images} if name == "scale" else {}
+            yield BENCHMARKS[name](Path(folder), peers, **more)
 
 
 if __name__ == "__main__":

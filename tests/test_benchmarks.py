@@ -38,6 +38,16 @@ def test_a_table_is_printed_and_written(tmp_path):
     assert "| srdata |" in written
 
 
+@pytest.mark.slow  # a dozen processes start
+def test_the_size_of_a_large_set_is_an_argument() -> None:
+    printed = benchmark("scale", "--images", "40")
+    assert "## A set of 40 tiny images" in printed
+    assert [line.split("|")[1].strip() for line in printed.splitlines() if "MiB" in line][1:3] == [
+        "plan",
+        "8 parts, one after another",
+    ]
+
+
 def test_a_device_is_measured_section_by_section(tmp_path: Path) -> None:
     """What finds no time is said; see below for all of it."""
     file = tmp_path / "found.json"
