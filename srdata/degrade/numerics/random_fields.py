@@ -92,7 +92,18 @@ def normal_numbers(raw: torch.Tensor) -> torch.Tensor:
 
     from srdata.degrade.numerics.device_constants import kept
 
-    return looked_up(kept(normal_quantiles, raw.device), raw.view(torch.uint16).int())
+    places = torch.add(raw, kept(_middle, raw.device))
+    return looked_up(kept(_from_the_middle, raw.device), places)
+
+
+def _middle() -> NDArray[np.int32]:
+    """Added to bits with a sign it makes places of them."""
+    return np.array([1 << 15], np.int32)
+
+
+def _from_the_middle() -> NDArray[np.float32]:
+    """The quantiles, in the order of bits with a sign."""
+    return np.roll(normal_quantiles(), 1 << 15)
 
 
 def looked_up(table: torch.Tensor, places: torch.Tensor) -> torch.Tensor:
