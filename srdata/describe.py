@@ -31,7 +31,7 @@ def overview(root: Path) -> str:
     """Data sets with what is here of them, recipes, degradations, and the prepared sets below `root`."""
     blocks = [
         ("data sets", (_data_set_line(load_manifest(name), root) for name in catalog.names(Shelf.MANIFESTS))),
-        ("data sets that you bring (`srdata show` says from where)", _brought_lines()),
+        ("data sets that you bring", _brought_lines()),
         ("recipes", _recipe_lines()),
         ("recipes of papers", (as_text.line(stem) for stem in catalog.names(Shelf.PAPERS))),
         ("degradations", (_degradation_line(name) for name in catalog.names(Shelf.DEGRADATIONS))),
