@@ -739,7 +739,16 @@ def test_a_recipe_of_ones_own(tmp_path: Path) -> None:
     assert [(stage.hr_size, stage.batch.size) for stage in paper.stages] == [(256, 32), (384, 32)]
     assert paper.stages[0].look.range == (-1, 1)
     told = CliRunner().invoke(cli, ["prepare", str(path), "--dry-run", "--root", str(tmp_path)])
-    assert told.output == f"to do: srdata prepare df2k --scale 4 --lmdb --root {tmp_path}\n"
+    to_do, *plan = told.output.splitlines()
+    assert to_do == f"to do: srdata prepare df2k --scale 4 --lmdb --root {tmp_path}"
+    assert plan[0] == f"target    {tmp_path}/df2k-x4 (lmdb)"
+    for start in (
+        "licence of Flickr2K: ",
+        "download  ",
+        "disk      about ",
+        "windows   of 480 pixels, every 240; ",
+    ):
+        assert [line for line in plan if line.startswith(start)], start
     path.write_text(text.replace("side: lr", "side: left").replace("repeat", "repaet"))
     with pytest.raises(RecipeError) as caught:
         load_recipe(path)
@@ -760,7 +769,7 @@ def test_a_file_of_ones_own_holds_a_recipe_for_each_scale(tmp_path: Path) -> Non
     assert (paper.name, paper.stages[0].scale.label) == ("mine-x4", "x4")
     assert load_paper(paper.stages[0].init_from[0]).stages[0].scale.label == "x2"
     told = CliRunner().invoke(cli, ["prepare", f"{tmp_path}/mine-x2.yaml", "--dry-run", "--root", "data"])
-    assert told.output == "to do: srdata prepare div2k --scale 2 --lmdb --root data\n"
+    assert told.output.startswith("to do: srdata prepare div2k --scale 2 --lmdb --root data\n")
     with pytest.raises(RecipeError, match=r"mine.yaml:6: scales: .* mine-x2.yaml, mine-x4.yaml: name one"):
         load_recipe(path)
     with pytest.raises(RecipeError, match=r"mine.yaml:6: scales: .* mine-x2.yaml, mine-x4.yaml: name one"):

@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import Any
 
 from srdata.papers.load import load_paper
-from srdata.papers.requirements import folders_of, known_set, needs
-from srdata.preparation import prepare
+from srdata.papers.requirements import Need, folders_of, known_set, needs
+from srdata.preparation import plan, prepare
 from srdata.preparation.beforehand.plan import refuse
 from srdata.recipes.set_recipe import known_recipe
 
@@ -29,7 +29,12 @@ def prepare_sets(name: str, root: Path, given: dict[str, Any], dry_run: bool, **
             yield f"{path}: is here"
         elif dry_run or not need.known:
             yield f"to do: {need.how(root)}"
+            if need.known:
+                yield plan(known_recipe(need.corpus), root=root, **_settings(need))
         else:
-            made = {"degradation": need.degradation, "copies": need.copies}
-            built = prepare(known_recipe(need.corpus), root=root, scale=need.scale, lmdb=True, **made, **how)
+            built = prepare(known_recipe(need.corpus), root=root, **_settings(need), **how)
             yield f"{built.path}: {built.summary}"
+
+
+def _settings(need: Need) -> dict[str, Any]:
+    return {"scale": need.scale, "lmdb": True, "degradation": need.degradation, "copies": need.copies}

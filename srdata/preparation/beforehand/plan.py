@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -86,14 +86,25 @@ def plan_text(recipe: Recipe, root: Path, target: Path | str, from_dir: Path | N
             lines += room_lines(target, set_need(items, stored_sizes(items, recipe), recipe))
     else:
         lines += [f"images    {one.label}: {one.count or 'unknown'} of {owner.title}" for owner, one in sets]
-        if recipe.copies:
-            lines.append(f"copies    {len(recipe.copies)} of each training image")
-        about = readable_bytes(_STORED_PER_PACKED * _packed(planned))
-        lines.append("windows   told once the images are here")
-        more = ", and the copies" if recipe.copies else ""
-        lines.append(f"disk      about {about} as raw samples, by the size of the archives{more}")
-        lines += room_lines(root, download_need(planned))
+        lines += [*_expected_lines(recipe, planned), *room_lines(root, download_need(planned))]
     return "\n".join(lines)
+
+
+def _expected_lines(recipe: Recipe, planned: Sequence[Planned]) -> Iterator[str]:
+    """What is known of a set before its files are here."""
+    if recipe.copies:
+        yield f"copies    {len(recipe.copies)} of each training image"
+    if recipe.windows:
+        size, step = recipe.windows.size, recipe.windows.step
+        yield f"windows   of {size} pixels, every {step}; how many depends on the sizes of the images"
+    more = ", and the copies" if recipe.copies else ""
+    if packed := sum(one.missing_bytes or 0 for one in dict.fromkeys(planned)):
+        about = readable_bytes(_STORED_PER_PACKED * packed)
+        known = all(one.missing_bytes is not None for one in planned)
+        by = "the size of the archives" if known else "the archives whose size is known"
+        yield f"disk      about {about} as raw samples, by {by}{more}"
+    else:
+        yield "disk      unknown, as the sizes of the files are"
 
 
 def _hub_lines(repository: Repository) -> list[str]:
@@ -101,7 +112,7 @@ def _hub_lines(repository: Repository) -> list[str]:
     return [
         f"commit    {repository.commit}",
         f"download  {size} or less: {len(repository.sizes)} files of all configs, but for what the cache has",
-        "images    told once they are here",
+        "images    as many as its tables have rows, which the download brings",
     ]
 
 
@@ -111,15 +122,12 @@ def _download_line(one: Planned) -> str:
     return f"file      {one.name}: {state}{unknown} ({one.url})"
 
 
-def _packed(planned: Sequence[Planned]) -> int:
-    return sum(one.missing_bytes or 0 for one in dict.fromkeys(planned))
-
-
 def _total(planned: Sequence[Planned]) -> str:
     missing = [one for one in dict.fromkeys(planned) if not one.here]
     known = sum(one.missing_bytes or 0 for one in missing)
     unknown = sum(one.missing_bytes is None for one in missing)
-    return readable_bytes(known) + (f" and {unknown} files of unknown size" if unknown else "")
+    files = "1 file" if unknown == 1 else f"{unknown} files"
+    return readable_bytes(known) + (f" and {files} of unknown size" if unknown else "")
 
 
 def _image_lines(recipe: Recipe, items: Sequence[Item]) -> list[str]:
