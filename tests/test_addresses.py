@@ -13,7 +13,7 @@ import pytest
 from s3_server import SECRETS, s3_server
 from torch.utils.data import DataLoader
 
-from srdata import Loader, PairedDataset, export
+from srdata import Loader, PairedDataset, export, publish
 from srdata.cli import run
 from srdata.errors import DownloadError, HashMismatchError, SetError, StoreError, UsageError
 from srdata.fetch import remote_files
@@ -348,6 +348,7 @@ def test_other_files_at_the_target_are_left_alone(lab: str) -> None:
         ("file:///tmp/a%20b", Path("/tmp/a b")),
         ("s3://lab/set/", "s3://lab/set"),
         ("memory://x", "memory://x"),
+        ("S3://Lab/Set", "s3://Lab/Set"),
     ],
 )
 def test_where_what_is_given_lives(given: str, place: object) -> None:
@@ -357,7 +358,7 @@ def test_where_what_is_given_lives(given: str, place: object) -> None:
 @pytest.mark.parametrize(
     ("given", "said"),
     [
-        (Path("s3://lab/set"), "was an address: give it as text, s3://"),
+        (Path("s3://lab/set"), "is no address: give s3://…, with two slashes, and as text"),
         ("s3://", "names nothing"),
         ("https://lab/set?X-Amz-Signature=1", "has credentials in it"),
         ("nosuch://lab/set", None),
@@ -366,6 +367,55 @@ def test_where_what_is_given_lives(given: str, place: object) -> None:
 def test_what_is_no_place(given: Any, said: str | None) -> None:
     with pytest.raises(UsageError, match=said or "nosuch:// is not known"):
         RemoteFolder(str(place_at(given))).names()
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "degrade {pictures} s3://lab/out",
+        "export {set} --to folder --out s3://lab/out",
+        "replay {set} 0000 --out s3://lab/out",
+        "report {set} --out s3://lab/page.html",
+        "preview bsrgan --out s3://lab/sheet.png",
+        "publish {set} --out s3://lab/out --licence cc0-1.0",
+        "list --root s3://lab/out",
+        "prepare sample --scale 4 --from s3://lab/pictures",
+        "prepare benchmarks --root s3://lab/out",
+        "prepare hat-x4 --root s3://lab/out",
+        "inspect s3://lab/pictures",
+        "join {set} s3://lab/set --name both",
+    ],
+)
+def test_where_only_paths_are_taken_an_address_is_refused(
+    line: str,
+    pictures: Path,
+    sample: Callable[..., Path],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert run(line.format(pictures=pictures, set=sample(scale=4, lmdb=True)).split()) == 2
+    said = capsys.readouterr().err
+    assert "is an address" in said or "give a folder of this machine as --root" in said
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("out", ["s3://lab/out", Path("s3://lab/out")])
+def test_from_python_too(
+    out: Any, sample: Callable[..., Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(UsageError, match="is an address: give a folder of this machine as --out"):
+        export(sample(scale=4, lmdb=True), to="folder", out=out)
+    assert not list(tmp_path.iterdir())
+
+
+def test_sets_are_put_on_the_hub_by_publish(pictures: Path, tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="put it there by `srdata publish`"):
+        prepare(pictures, scale=4, root="hf://lab/sets")
+    built = prepare(pictures, scale=4, lmdb=True, root=tmp_path, jobs=1)
+    assert publish(built.path, out=tmp_path / "repository", licence="cc0-1.0", jobs=1)
 
 
 @pytest.mark.parametrize("root", [str, Path])

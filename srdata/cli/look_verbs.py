@@ -8,7 +8,7 @@ from typing import Any
 
 import click
 
-from srdata.cli.options import FOLDER, FROM, IMAGES, JOBS, ROOT, SCALE, SET, SET_ANYWHERE, note
+from srdata.cli.options import FOLDER, FROM, IMAGES, JOBS, ROOT, SCALE, SET, SET_ANYWHERE, local_path, note
 
 
 @click.command("list")
@@ -32,7 +32,7 @@ def show(name: str, full: bool, as_json: bool) -> None:
 
 
 @click.command()
-@click.argument("path", type=click.Path(exists=True, path_type=Path))
+@click.argument("path", type=local_path(exists=True))
 @click.option("--full", is_flag=True, help="Decode every image, not only its header.")
 @IMAGES
 def inspect(path: Path, full: bool, images: Any) -> None:
@@ -94,7 +94,7 @@ def explain(prepared: Any, key: str, full: bool) -> None:
 @click.command()
 @SET_ANYWHERE
 @click.argument("key")
-@click.option("--out", type=click.Path(file_okay=False, path_type=Path), help="Write the LR images here.")
+@click.option("--out", type=local_path(file_okay=False), help="Write the LR images here.")
 def replay(prepared: Any, key: str, out: Path | None) -> None:
     """Make the LR images of KEY again from what was drawn, and compare them with the stored ones."""
     from srdata.prepared.set_images import replay
@@ -105,8 +105,8 @@ def replay(prepared: Any, key: str, out: Path | None) -> None:
 
 @click.command()
 @click.argument("target", metavar="SET|DEGRADATION")
-@click.argument("image", required=False, type=click.Path(exists=True, dir_okay=False, path_type=Path))
-@click.option("--out", type=click.Path(dir_okay=False, path_type=Path), help="The PNG to write.")
+@click.argument("image", required=False, type=local_path(exists=True, dir_okay=False))
+@click.option("--out", type=local_path(dir_okay=False), help="The PNG to write.")
 @click.option("--scale", type=SCALE, help="HR size over LR size; the degradation's own, else 4.")
 @click.option("--seed", "seeds", multiple=True, type=int, default=(1, 2, 3, 4), help="A row for each.")
 def preview(target: str, image: Path | None, out: Path | None, **options: Any) -> None:
@@ -120,9 +120,7 @@ def preview(target: str, image: Path | None, out: Path | None, **options: Any) -
 
 @click.command()
 @SET
-@click.option(
-    "--out", type=click.Path(dir_okay=False, path_type=Path), help="The page; NAME.html if not given."
-)
+@click.option("--out", type=local_path(dir_okay=False), help="The page; NAME.html if not given.")
 @click.option(
     "--pairs", type=click.IntRange(0, 200), default=12, show_default=True, help="How many pairs to show."
 )

@@ -34,6 +34,11 @@ class Place(click.Path):
         return super().convert(value, param, ctx)
 
 
+def local_path(**options: Any) -> Place:
+    """A path of this machine."""
+    return Place(addresses=False, **options)
+
+
 class SetFolder(Place):
     """The folder of a prepared set; one that lies in data/ is named for who left that out."""
 
@@ -132,12 +137,12 @@ class _Part(click.ParamType[tuple[int, int]]):
 
 
 PART = _Part()
-FOLDER = Place(False, exists=True, file_okay=False)
+FOLDER = local_path(exists=True, file_okay=False)
 SET = click.argument("prepared", metavar="SET", type=SetFolder(False, exists=True, file_okay=False))
 SET_ANYWHERE = click.argument("prepared", metavar="SET", type=SetFolder(exists=True, file_okay=False))
 ROOT = click.option(
     "--root",
-    type=Place(False, file_okay=False),
+    type=local_path(file_okay=False),
     default=Path("data"),
     show_default=True,
     help="Folder for downloads and prepared sets.",

@@ -20,6 +20,7 @@ from srdata.cli.options import (
     SET,
     WINDOWS,
     Place,
+    local_path,
     note,
 )
 from srdata.scale import Scale
@@ -165,8 +166,8 @@ def _do_planned(context: click.Context, plan: Any, part: Any, finish: bool, jobs
 
 
 @click.command()
-@click.argument("source", metavar="IN", type=click.Path(exists=True, path_type=Path))
-@click.argument("target", metavar="OUT", type=click.Path(file_okay=False, path_type=Path))
+@click.argument("source", metavar="IN", type=local_path(exists=True))
+@click.argument("target", metavar="OUT", type=local_path(file_okay=False))
 @click.option("--degradation", default="bicubic", show_default=True, help="A name or a YAML file.")
 @click.option("--scale", type=SCALE, help="HR size over LR size; not needed where there is one choice.")
 @click.option("--seed", default=0, show_default=True, help="Seed of all randomness.")
@@ -185,7 +186,7 @@ def degrade(source: Path, target: Path, images: Any, **options: Any) -> None:
 
 @click.command()
 @SET
-@click.argument("source", metavar="FILE|FOLDER", type=click.Path(exists=True, path_type=Path))
+@click.argument("source", metavar="FILE|FOLDER", type=local_path(exists=True))
 @click.option("--column", help="Which column of several to take, or what to call the only one.")
 @click.option("--replace", is_flag=True, help="Write over a column of that name.")
 def annotate(prepared: Path, source: Path, **options: Any) -> None:
@@ -203,9 +204,7 @@ def annotate(prepared: Path, source: Path, **options: Any) -> None:
 @click.command("train-resampler")
 @click.argument("folder", type=FOLDER)
 @click.option("--scale", type=SCALE, required=True, help="HR size over LR size: 2, 4 or 8.")
-@click.option(
-    "--out", type=click.Path(dir_okay=False, path_type=Path), required=True, help="Weights (safetensors)."
-)
+@click.option("--out", type=local_path(dir_okay=False), required=True, help="Weights (safetensors).")
 @click.option("--width", type=int, help="Channels of the network; the paper's has 64.")
 @click.option("--steps", type=int, help="Steps of training.")
 @click.option("--batch-size", type=int, help="Patches in a step.")

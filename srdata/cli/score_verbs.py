@@ -17,6 +17,7 @@ from srdata.cli.options import (
     SET,
     WINDOWS,
     WithWindows,
+    local_path,
     see_modules_here,
 )
 from srdata.vocabulary import Score, TableFormat
@@ -43,9 +44,9 @@ def classify(prepared: Path, windows: tuple[int, int, int] | None, **options: An
 
 
 @click.command()
-@click.argument("model", type=click.Path(exists=True, dir_okay=False, path_type=Path))
-@click.argument("source", metavar="IN", type=click.Path(exists=True, path_type=Path))
-@click.argument("target", metavar="OUT", type=click.Path(file_okay=False, path_type=Path))
+@click.argument("model", type=local_path(exists=True, dir_okay=False))
+@click.argument("source", metavar="IN", type=local_path(exists=True))
+@click.argument("target", metavar="OUT", type=local_path(file_okay=False))
 @click.option("--factory", metavar="MODULE:FUNCTION", help="What makes the network that takes the weights.")
 @click.option("--trust", is_flag=True, help="MODEL is a program of somebody you trust; it may run any code.")
 @click.option("--ensemble", type=click.Choice(["8", "4", "2"]), help="Mean over the image turned so often.")
@@ -104,7 +105,7 @@ def upscale(
 @click.option("--split", help="Split of the set: test, else validation, else train, if not given.")
 @click.option(
     "--ratings",
-    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    type=local_path(exists=True, dir_okay=False),
     help="CSV of method, image, rater, score: print mean opinion scores and the bias of raters alone.",
 )
 @IMAGES

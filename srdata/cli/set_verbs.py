@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from srdata.cli.options import ROOT, SCALE, SET, SetFolder
+from srdata.cli.options import ROOT, SCALE, SET, SetFolder, local_path
 
 
 @click.command()
@@ -33,7 +33,7 @@ def join(sets: tuple[Path, ...], name: str, root: Path) -> None:
 @click.option(
     "--list",
     "listed",
-    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    type=local_path(exists=True, dir_okay=False),
     help="Take the keys in this text file, one in a line.",
 )
 @click.option("--score", help="Take by what `srdata classify` gave their windows, on the mean: psnr, …")

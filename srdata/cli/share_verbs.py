@@ -7,7 +7,7 @@ from typing import Any, get_args
 
 import click
 
-from srdata.cli.options import ESCAPE, FLAG_BEFORE, JOBS, SCALE, SET, cut, note
+from srdata.cli.options import ESCAPE, FLAG_BEFORE, JOBS, SCALE, SET, cut, local_path, note
 from srdata.vocabulary import ExportForm, PublishForm
 
 
@@ -19,9 +19,7 @@ from srdata.vocabulary import ExportForm, PublishForm
     required=True,
     help="LMDB folders, EDSR's or KAIR's folders, tars, or super-image's HDF5.",
 )
-@click.option(
-    "--out", type=click.Path(file_okay=False, path_type=Path), required=True, help="Folder to write."
-)
+@click.option("--out", type=local_path(file_okay=False), required=True, help="Folder to write.")
 @click.option("--scale", type=SCALE, multiple=True, help="Only this scale; repeat for several.")
 @click.option(
     "--sub-images/--whole",
@@ -43,7 +41,7 @@ def export(prepared: Path, out: Path, sub_images: bool | None, flag_before: bool
 @click.command()
 @SET
 @click.option("--to", metavar="ORG/NAME", help="The data set on the Hugging Face Hub.")
-@click.option("--out", type=click.Path(path_type=Path), help="Write the repository here, upload nothing.")
+@click.option("--out", type=local_path(), help="Write the repository here, upload nothing.")
 @click.option(
     "--form",
     type=click.Choice(get_args(PublishForm)),

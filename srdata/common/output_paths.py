@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Callable, Iterable
 from pathlib import Path
 
 from srdata.errors import UsageError
 
+_ADDRESS = re.compile(r"(s3a?|gs|gcs|az|abfs|https?|hf|ftp|sftp|hdfs|memory):[/\\\\]", re.IGNORECASE)
 FileId = tuple[int, int]  # device and number: one for a file, whatever names and links lead to it
 
 
@@ -26,6 +28,7 @@ def check_output(
 
     It may where nothing is there, or what is `ours` and none of the `inputs`, under whatever name or link.
     """
+    refuse_address(path, option)
     if not os.path.lexists(path):
         return
     if _file_id(path) in inputs:
@@ -40,8 +43,15 @@ def check_output(
 
 def check_folder(path: Path, option: str = "--out") -> None:
     """Raise UsageError where `path`, to which files are to be written, is no folder."""
+    refuse_address(path, option)
     if os.path.lexists(path) and not path.is_dir():
         raise UsageError(f"{path} is a file: give another folder as {option}")
+
+
+def refuse_address(path: Path, option: str = "--out") -> None:
+    """Raise UsageError for an address that was given where files are written to a folder of this machine."""
+    if _ADDRESS.match(str(path)):
+        raise UsageError(f"{path} is an address: give a folder of this machine as {option}")
 
 
 def _file_id(path: Path) -> FileId | None:

@@ -17,6 +17,7 @@ import numpy as np
 
 from srdata.common.files import PART, part_name, publish_folder, storage_errors, write_file
 from srdata.common.free_space import Need, check_room
+from srdata.common.output_paths import refuse_address
 from srdata.common.processes.one_at_a_time import only_one_at
 from srdata.errors import StorageFullError, UnknownNameError, UsageError
 from srdata.exporting.escaped_keys import (
@@ -166,6 +167,7 @@ def export(
     """
     if to not in FORMS:
         raise UnknownNameError.among("form", to, FORMS)
+    refuse_address(Path(out))
     images = PreparedImages(path)
     form = FORMS[to]
     cut = images.content.windows if (form.windows if windows is None else windows) else None

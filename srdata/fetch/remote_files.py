@@ -69,9 +69,12 @@ def place_at(given: str | os.PathLike[str]) -> Path | str:
     text = os.fspath(given)
     if not is_address(text):
         if (found := _SHORTENED.match(text)) and _is_protocol(found[1]):
-            raise UsageError(f"{text} was an address: give it as text, {found[1]}://…, not as a Path")
+            raise UsageError(
+                f"{text} is no address: give {found[1]}://…, with two slashes, and as text, no Path"
+            )
         return Path(given)
     parts = urlsplit(text)
+    text = parts.scheme + text[len(parts.scheme) :]  # in small letters
     if parts.scheme in ("file", "local"):
         return Path(url2pathname(parts.path))
     if not (parts.netloc or parts.path.strip("/")):

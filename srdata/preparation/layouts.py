@@ -78,7 +78,7 @@ class Job:
         total = len(self.items)
         with workers(self.jobs, self.backend, most=total) as pool:
             size = images_in_piece(in_group, total, pool)
-            with progress(self.recipe.set_name, total, "images") as advance:
+            with progress(self.target.name, total, "images") as advance:
                 yield pool, size, advance
 
     @cached_property

@@ -20,6 +20,7 @@ from srdata.common.processes.run_claims import Claim
 from srdata.discovery.found_parts import Found
 from srdata.errors import UsageError
 from srdata.fetch.remote_files import joined
+from srdata.hub.address import is_hub_name
 from srdata.images import ImagePolicy
 from srdata.preparation.beforehand.disk_need import check_download_room, check_set_room
 from srdata.preparation.beforehand.plan import check_request
@@ -299,6 +300,10 @@ def target_of(recipe: Recipe, root: Path | str, name: str | None) -> Path | str:
     check_request(recipe)
     if name is not None and re.fullmatch(NAME, name) is None:
         raise UsageError(f"{name!r} is no name for a folder: take letters, digits, dots, dashes, underscores")
+    if is_hub_name(root):
+        raise UsageError(
+            f"{root} is no --root: prepare the set in a folder, and put it there by `srdata publish`"
+        )
     if isinstance(root, str):
         return joined(root, name or recipe.set_name)
     target = root / (name or recipe.set_name)
