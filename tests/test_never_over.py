@@ -21,6 +21,8 @@ from srdata.report import write_preview, write_report
 # user names (classify keeps its scores in the set, by names of their own).
 COMMANDS: dict[str, list[str] | None] = {
     "prepare": ["prepare", "{photos}", "--scale", "2", "--root", "{out.parent}", "--name", "{out.name}"],
+    "join": None,  # as split: a set has a folder of its own
+    "split": [*("split", "{set}", "--root", "{out.parent}", "--name", "{out.name}"), "--keys", "*"],
     "degrade": None,  # below: its outputs lie in a folder
     "train-resampler": [
         *("train-resampler", "{photos}", "--scale", "2", "--out", "{out}", "--steps", "1", "--width", "4"),
@@ -69,7 +71,7 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
 
 def command(verb: str, made: dict[str, Path], out: Path) -> list[str]:
     words = [word.format(**made, out=out) for word in WRITING[verb]]
-    return words if verb in {"preview", "train-resampler"} else [*words, "--jobs", "1"]
+    return words if verb in {"preview", "split", "train-resampler"} else [*words, "--jobs", "1"]
 
 
 def as_it_is(folder: Path) -> dict[str, bytes]:

@@ -157,6 +157,9 @@ def test_a_set_is_split_by_patterns_and_its_rest(one: Path, tmp_path: Path) -> N
 def test_a_split_is_the_same_each_time(one: Path, tmp_path: Path) -> None:
     (tmp_path / "keys.txt").write_text("0003\n\n0000\n")
     parts = [split(one, "part", listed=tmp_path / "keys.txt", root=tmp_path / name)[0] for name in ("a", "b")]
+    assert split(one, "part", listed=tmp_path / "keys.txt", root=tmp_path / "a") == parts[:1], "it is there"
+    with pytest.raises(UsageError, match="part is there already"):
+        split(one, "part", keys=["0001"], root=tmp_path / "a")
     files = [{one.name: one.read_bytes() for one in part.rglob("*") if one.is_file()} for part in parts]
     assert files[0] == files[1]
     assert list(pixels(parts[0])) == ["0000", "0003"]

@@ -24,10 +24,11 @@ from srdata.common.processes.one_at_a_time import only_one_at
 from srdata.errors import UsageError
 from srdata.exporting.export_set import new_folder
 from srdata.prepared.image_columns import COLUMNS_FOLDER, column_names, read_column
-from srdata.store.index import join_rows
+from srdata.store.index import Index, join_rows
 from srdata.store.reader import SetReader
 from srdata.store.set_json import (
     INDEX_FILE,
+    SET_FILE,
     FileEntry,
     Quarantined,
     SetFile,
@@ -113,17 +114,23 @@ class Member:
 
 
 def new_target(root: str | Path, name: str) -> Path:
-    """The folder of a new set; raises UsageError for a name that is none, and where something is there."""
+    """The folder of a new set; raises UsageError for a name that is none."""
     if not re.fullmatch(_NAME, name):
         raise UsageError(f"{name!r} is no name for a folder: take letters, digits, dots, dashes, underscores")
-    check_new(target := Path(root) / name)
-    return target
+    return Path(root) / name
 
 
-def check_new(target: Path) -> None:
-    """Raise UsageError where something is at the target."""
-    if os.path.lexists(target):
-        raise UsageError(f"{target} is there already: give another --name or --root, or delete it")
+def is_made(target: Path, shards: Sequence[tuple[Member, Shard]], recipe: Mapping[str, Any]) -> bool:
+    """Whether just this set is at the target; raises UsageError where something else is."""
+    if not os.path.lexists(target):
+        return False
+    if (target / SET_FILE).is_file() and (content := read_set(target)).digest == digest_of(dict(recipe)):
+        wanted = pa.concat_tables([member.table.take(pa.array(shard.rows)) for member, shard in shards])
+        with pq.ParquetFile(Index.of_set(target, content).path) as file:
+            there = file.read(["key", "pixels"])
+        if there.equals(wanted.select(["key", "pixels"])):
+            return True
+    raise UsageError(f"{target} is there already: give another --name or --root, or delete it")
 
 
 def write_new_set(
@@ -132,12 +139,13 @@ def write_new_set(
     recipe: Mapping[str, Any],
     left_out: Sequence[Quarantined],
 ) -> SetFile:
-    """Write a set of these shards to a folder that is not there yet, whole or not at all.
+    """Write a set of these shards to a folder, whole or not at all; one that is there just so stays.
 
     Raises UsageError where something is there, StoreError, StorageFullError, CorruptRecordError.
     """
     with only_one_at(target):
-        check_new(target)
+        if is_made(target, shards, recipe):
+            return read_set(target)
         with new_folder(target) as part:
             content = _written(part, target.name, shards, dict(recipe), left_out)
             write_set(part, content)

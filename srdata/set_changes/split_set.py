@@ -12,7 +12,16 @@ from numpy.typing import NDArray
 from srdata.common.only_choice import pick
 from srdata.errors import UnknownNameError, UsageError
 from srdata.scale import OneScale, Scale
-from srdata.set_changes.new_sets import Member, Packed, Shard, Whole, new_target, recipe_of, write_new_set
+from srdata.set_changes.new_sets import (
+    Member,
+    Packed,
+    Shard,
+    Whole,
+    is_made,
+    new_target,
+    recipe_of,
+    write_new_set,
+)
 from srdata.store.window_scores import kinds_of, read_table
 
 Chosen = NDArray[np.bool_]  # of the rows of the index
@@ -63,9 +72,13 @@ def split(
         raise UsageError(f"{how} chooses none of the {len(chosen)} images of {path}: choose others")
     if rest is not None and chosen.all():
         raise UsageError(f"{how} chooses all {len(chosen)} images of {path}: leave the rest out")
+    parts = []
     for target, which, told in zip(targets, (chosen, ~chosen), (how, f"not {how}"), strict=False):
         shards: list[tuple[Member, Shard]] = [(member, shard) for shard in _shards(member, which)]
-        write_new_set(target, shards, recipe_of(target.name, [member], f"split: {told}"), member.left_out)
+        parts.append((target, shards, recipe_of(target.name, [member], f"split: {told}")))
+        is_made(*parts[-1])  # before any is written
+    for part in parts:
+        write_new_set(*part, member.left_out)
     return targets
 
 
