@@ -7,7 +7,19 @@ from pathlib import Path
 
 import click
 
-from benchmarks import crops, degrade, growth, imresize, index, loader, memory, pipeline, scale, streams
+from benchmarks import (
+    codecs,
+    crops,
+    degrade,
+    growth,
+    imresize,
+    index,
+    loader,
+    memory,
+    pipeline,
+    scale,
+    streams,
+)
 from benchmarks.comparison import one_thread
 from benchmarks.on_device.run import measured
 from benchmarks.on_device.where import DEVICES
@@ -17,6 +29,7 @@ BENCHMARKS = {
     "imresize": imresize.run,
     "pipeline": pipeline.run,
     "crops": crops.run,
+    "codecs": codecs.run,
     "loader": loader.run,
     "cold": loader.run_cold,
     "step": loader.run_step,

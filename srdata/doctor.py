@@ -56,7 +56,7 @@ def _versions() -> Iterator[Finding]:
 
 
 def _codecs() -> Iterator[Finding]:
-    yield Finding("ok", "codecs raw, png", "built in")
+    yield Finding("ok", "codecs raw, zstd, png, keep", "built in")
     for extra, module in _EXTRAS.items():
         if importlib.util.find_spec(module):
             yield Finding("ok", f"extra {extra}", f"{module} {metadata.version(module)}")
