@@ -161,12 +161,9 @@ class Chain(Settings):
                 yield op.op, params, image
 
     def _ways(self, delta: Delta) -> Ways:
-        begin, end = len(self.hr), len(self.hr) + len(self.steps)
-        return Ways(
-            way_of(self.hr, delta[:begin]),
-            way_of(self.steps, delta[begin:end]),
-            way_of(self.target, delta[end:]),
-        )
+        begin, end = len(self.hr), len(delta) - len(self.target)
+        target = way_of(self.target, delta[end:]) if self.target else []  # few calls, as images are many
+        return Ways(way_of(self.hr, delta[:begin]), way_of(self.steps, delta[begin:end]), target)
 
     def _lr_size(self, height: int, width: int, scale: Scale | float) -> Size:
         scale = scale if isinstance(scale, Scale) else Scale(scale)
