@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Sequence
+from operator import itemgetter
 
 from srdata.degrade.model.op import Params
 from srdata.degrade.numerics import backend
@@ -14,8 +15,9 @@ def alike(
 ) -> Array:
     """`work(images, their parameters)` once for all images whose parameters `names` are equal."""
     groups: dict[Hashable, list[int]] = {}
+    setting = itemgetter(*names)
     for place, drawn in enumerate(params):
-        groups.setdefault(tuple(drawn[name] for name in names), []).append(place)
+        groups.setdefault(setting(drawn), []).append(place)
     return backend.by_groups(
         x, list(groups.values()), lambda part, places: work(part, [params[place] for place in places])
     )

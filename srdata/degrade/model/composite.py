@@ -64,15 +64,18 @@ class Choice(Op):
 
     def spread(self, x: Array, params: Sequence[Params]) -> tuple[Array, list[int]]:
         """The same, but images that take the same way lie together; and the place of each in the batch."""
-        ways = _filled([self.sized_way(one) for one in params])
+        ways = [self.sized_way(one) for one in params]
         groups: dict[Hashable, list[int]] = {}
         for place, way in enumerate(ways):
-            groups.setdefault(_kin(way), []).append(place)
-        return lead_groups(ways, list(groups.values()), x)
+            groups.setdefault(tuple([op.kin for op, _ in way]), []).append(place)
+        return lead_groups(*_filled(ways, groups), x)
 
     def sized_way(self, params: Params) -> Way:
         """The way that was chosen, with the final size told to the ops that need it."""
-        return [(op, sized(op, drawn, params.get("lr_size"))) for op, drawn in self.way(params)]
+        way = self.way(params)
+        if not self.sets_size:
+            return way
+        return [(op, sized(op, drawn, params.get("lr_size"))) for op, drawn in way]
 
 
 def sized(op: Op, params: Params, lr_size: Any) -> Params:
@@ -80,18 +83,14 @@ def sized(op: Op, params: Params, lr_size: Any) -> Params:
     return {**params, "lr_size": lr_size} if op.sets_size else params
 
 
-def _kin(way: Way) -> Hashable:
-    return tuple(op.kin for op, _ in way)
-
-
-def _filled(ways: list[Way]) -> list[Way]:
-    """Ways on which nothing is done go with the others where their ops can do nothing."""
-    kinds = {_kin(way): way for way in ways if way}
-    if len(kinds) != 1:
-        return ways
-    neutral = [(op, op.neutral) for op, _ in next(iter(kinds.values()))]
-    idle: Way = [(op, params) for op, params in neutral if params is not None]
-    return [way or idle for way in ways] if len(idle) == len(neutral) else ways
+def _filled(ways: list[Way], groups: dict[Hashable, list[int]]) -> tuple[list[Way], list[list[int]]]:
+    """Ways and groups; where nothing is done, images go with the others if those ops can do nothing."""
+    if len(groups) == 2 and () in groups:
+        busy = next(way for way in ways if way)
+        idle: Way = [(op, op.neutral) for op, _ in busy if op.neutral is not None]
+        if len(idle) == len(busy):
+            return [way or idle for way in ways], [[*range(len(ways))]]
+    return ways, list(groups.values())
 
 
 def lead_groups(ways: Sequence[Way], groups: Sequence[Sequence[int]], x: Array) -> tuple[Array, list[int]]:
@@ -135,11 +134,13 @@ def draw_step(op: Op, draws: Draws) -> Step:
 
 def way_of(ops: Sequence[Op], steps: Sequence[Step]) -> Way:
     """Each op with the parameters of its step; UsageError if these are not the ops that drew them."""
-    wanted = [(op.op, op.version) for op in ops]
-    given = [(step["op"], step["version"]) for step in steps]
-    if wanted != given:
+    pairs = zip(ops, steps, strict=False)
+    way = [(op, step["params"]) for op, step in pairs if (op.op, op.version) == (step["op"], step["version"])]
+    if len(way) < max(len(ops), len(steps)):
+        wanted = [(op.op, op.version) for op in ops]
+        given = [(step["op"], step["version"]) for step in steps]
         raise UsageError(f"δ was drawn by other ops, or other versions: {given}; this chain has {wanted}")
-    return [(op, step["params"]) for op, step in zip(ops, steps, strict=True)]
+    return way
 
 
 def leaves(way: Way, lr_size: Any) -> Iterator[tuple[Op, Params]]:
