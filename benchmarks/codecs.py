@@ -49,8 +49,8 @@ def run(folder: Path, peers: Path | None) -> Table:
     columns = ["images", "codec", "of raw's bytes", "of the files'", "to make an image", "pairs per second"]
     note = (
         f"{IMAGES} mosaics as JPEG files of quality {QUALITY}, x{SCALE}; batches of {BATCH}, random crops of "
-        f"{PATCH} HR pixels, one thread, in CPU time. No decoded image is held for the next crop of it, as in "
-        "sets that are far larger than the 256 MiB for them."
+        f"{PATCH} HR pixels, one thread, in CPU time. No decoded image is held for the next crop of it, as "
+        "in sets that are far larger than the 256 MiB for them."
     )
     return Table("Codecs of shards", columns, rows, note)
 

@@ -24,6 +24,8 @@ COMMANDS: dict[str, list[str] | None] = {
     "join": None,  # as split: a set has a folder of its own
     "split": [*("split", "{set}", "--root", "{out.parent}", "--name", "{out.name}"), "--keys", "*"],
     "degrade": None,  # below: its outputs lie in a folder
+    "annotate": None,  # into the set, over a column only with --replace: tests/test_beside.py
+    "recipe": None,  # of two commands: tests/test_option_files.py, tests/test_written_options.py
     "train-resampler": [
         *("train-resampler", "{photos}", "--scale", "2", "--out", "{out}", "--steps", "1", "--width", "4"),
         *("--batch-size", "1", "--patch-size", "32"),
