@@ -56,6 +56,23 @@ def test_what_ops_ask_for_is_known_by_shapes_alone(device: Emulated, case: tuple
     assert torch.equal(value(found), value(expected))
 
 
+def test_images_of_ops_that_are_kin_go_together_and_come_back_in_place(device: Emulated) -> None:
+    """Blurs of several settings, none at all, and ways that part and meet again."""
+    branches = [
+        {"steps": {"op": "blur", "shape": "aniso", "size": [7, 21]}},
+        {"steps": [{"op": "blur", "size": 9}, {"op": "jpeg"}]},
+        {"steps": []},
+        {"steps": {"op": "blur", "shape": "sinc"}},
+    ]
+    once = {"op": "maybe", "p": 0.5, "steps": {"op": "blur"}}
+    chain = load_device_chain([{"op": "one_of", "branches": branches}, once, {"op": "resize", "to": "lr"}])
+    hr = torch.from_numpy(photographs(48, 64, count=5).copy()).repeat(2, 1, 1, 1)
+    deltas = chain.sample_batch([str(place) for place in range(len(hr))], 0, group=len(hr))
+    together = value(chain.apply(hr.to("cuda"), deltas, 2))
+    alone = [chain.apply(hr[k : k + 1], deltas[k : k + 1], 2) for k in range(len(hr))]
+    assert float((together - torch.cat(alone)).abs().max()) <= 1e-5
+
+
 def test_medians_take_bounded_memory(device: Emulated) -> None:
     """The neighbours of all pixels at once would be 441 times the batch."""
     hr = torch.rand(2, 3, 200, 200).to("cuda")
