@@ -363,6 +363,11 @@ def test_a_chosen_set_is_mended_and_compared(pictures: Path, tmp_path: Path) -> 
     assert not_taken(path) == {"small"}
 
 
+def test_a_chosen_set_stands_in_a_folder(pictures: Path) -> None:
+    with pytest.raises(UsageError, match="takes no set that is chosen by where or tiles: give a folder"):
+        prepare(pictures, scale=4, lmdb=True, root="memory://sets", where="entropy > 1")
+
+
 def test_metrics_of_pyiqa_ask_for_it(pictures: Path) -> None:
     with pytest.raises((MissingExtraError, UsageError), match=r"needs pyiqa|needs weights that you have"):
         made(pictures, "musiq > 3", scores={"musiq": "pyiqa:musiq"})
