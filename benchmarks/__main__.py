@@ -18,7 +18,9 @@ from benchmarks import (
     memory,
     pipeline,
     scale,
+    scores,
     streams,
+    worth,
 )
 from benchmarks.comparison import one_thread
 from benchmarks.on_device.run import measured
@@ -41,6 +43,9 @@ BENCHMARKS = {
     "memory": memory.run,
     "streams": streams.run,
     "scale": scale.run,
+    "scores": scores.run,
+    "scoring": scores.run_growth,
+    "worth": worth.run,
 }
 
 

@@ -25,6 +25,7 @@ from srdata.papers.schema import (
     StageSettings,
     Status,
 )
+from srdata.recipes.image_choice import ChoiceSettings, Likeness, Tiles
 from srdata.recipes.multiscale_copies import Smaller
 from srdata.recipes.set_recipe import HubSource, Pairs, Recipe, Store
 from srdata.scale import Scale
@@ -32,6 +33,9 @@ from srdata.store.windows import Windows
 
 SET = {  # heading → model
     "A recipe of a set": Recipe,
+    "Which images are taken": ChoiceSettings,
+    "tiles": Tiles,
+    "likeness": Likeness,
     "windows": Windows,
     "store": Store,
     "images": ImagePolicy,

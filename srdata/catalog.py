@@ -20,6 +20,7 @@ _LABELS = {
     "PAPERS": "recipe of a paper",
     "FRAGMENTS": "fragment",
     "BROUGHT": "data set that is brought",
+    "CHOICES": "choice of images",
 }
 
 
@@ -32,6 +33,7 @@ class Shelf(Enum):
     PAPERS = "recipes/papers"
     FRAGMENTS = "recipes/papers/fragments"
     BROUGHT = "recipes/brought"
+    CHOICES = "recipes/choices"
 
     @property
     def label(self) -> str:

@@ -22,6 +22,7 @@ from srdata.papers import Paper, as_text, load_paper
 from srdata.papers.load import names_in
 from srdata.recipes.brought_sets import brought, told
 from srdata.recipes.hub_commit import pinned
+from srdata.recipes.image_choice import NamedChoice, read_choice
 from srdata.recipes.name_meaning import Kind, Meaning, meanings, paper_file, unknown
 from srdata.recipes.set_recipe import Recipe, known_recipe, read_set_recipe
 from srdata.store.set_json import SET_FILE, read_set
@@ -34,6 +35,10 @@ def overview(root: Path) -> str:
         ("data sets that you bring", _brought_lines()),
         ("recipes", _recipe_lines()),
         ("recipes of papers", (as_text.line(stem) for stem in catalog.names(Shelf.PAPERS))),
+        (
+            "choices of images",
+            (f"{name:12} {read_choice(name).title}" for name in catalog.names(Shelf.CHOICES)),
+        ),
         ("degradations", (_degradation_line(name) for name in catalog.names(Shelf.DEGRADATIONS))),
         (f"prepared in {root}", list(_prepared_lines(root)) or ["nothing yet"]),
     ]
@@ -121,6 +126,7 @@ def _in_short(meant: Meaning) -> str:
         Kind.RECIPE: lambda: _recipe_line(known_recipe(meant.name)),
         Kind.DATA_SET: lambda: load_manifest(meant.name).title,
         Kind.DEGRADATION: lambda: f"degradation: {load_chain(meant.name).title}",
+        Kind.CHOICE: lambda: read_choice(meant.name).title,
         Kind.PAPER: lambda: f"recipe of a paper: {as_text.line(str(paper_file(meant.name))).strip()}",
     }
     return lines.get(meant.kind, lambda: meant.what)()
@@ -184,7 +190,7 @@ def _plain_paper(meant: Meaning) -> dict[str, Any]:
     return {"paper": _dumped(_paper(meant))}
 
 
-def _dumped(model: Paper | Manifest) -> dict[str, Any]:
+def _dumped(model: Paper | Manifest | NamedChoice) -> dict[str, Any]:
     return model.model_dump(mode="json", exclude_none=True)
 
 
@@ -263,14 +269,17 @@ SHOWN = (
     Kind.DATA_SET,
     Kind.DEGRADATION,
     Kind.PAPER,
+    Kind.CHOICE,
     Kind.BENCHMARKS,
     Kind.PATH,
 )
 _DESCRIBED: dict[Kind, Callable[[Meaning], str]] = {
     Kind.PAPER: _paper_text,
+    Kind.CHOICE: lambda meant: catalog.find(Shelf.CHOICES, meant.name).read_text("utf-8").rstrip(),
     Kind.BENCHMARKS: lambda meant: testsets.summary(),
 }
 _PLAIN: dict[Kind, Callable[[Meaning], dict[str, Any]]] = {
     Kind.PAPER: _plain_paper,
+    Kind.CHOICE: lambda meant: {"choice": _dumped(read_choice(meant.name))},
     Kind.BENCHMARKS: lambda meant: {"benchmarks": testsets.summary().splitlines()},
 }

@@ -20,3 +20,25 @@ Color = Literal["rgb", "y", "ycbcr", "grey"]  # that a network takes
 Upsample = Literal["nearest", "bicubic"]  # of LR to the size of HR, before the network
 Take = Literal["random", "centre", "square", "centre-square"]  # where the crop of an image lies
 Pad = Literal["reflect", "edge", "constant", "enlarge", "flat"]  # of images that are smaller than a crop
+
+# Scores of source images and the version of each: of its definition, and of the digits it is rounded to.
+SOURCE_SCORES = {
+    "width": 1,
+    "height": 1,
+    "pixels": 1,
+    "aspect": 1,
+    "grey": 1,
+    "saturation": 1,
+    "laplacian": 1,
+    "entropy": 1,
+    "contrast": 1,
+    "blockiness": 1,
+    "block_steps": 1,
+    "jpeg_quality": 1,
+    "noise": 1,
+    "aliasing": 1,
+    "border": 1,
+    "flat": 1,
+    "niqe": 1,
+}
+FLAGS = ("duplicate", "leaked")  # of an image among others

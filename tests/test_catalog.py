@@ -53,4 +53,5 @@ def test_shelves_are_called_what_users_call_them():
         "recipe of a paper",
         "fragment",
         "data set that is brought",
+        "choice of images",
     ]

@@ -384,7 +384,7 @@ def options_named(name: str) -> dict[str, click.Option]:
 
 @pytest.mark.parametrize(
     ("name", "verbs"),
-    [("--scale", 8), ("--images", 5), ("--windows", 2), ("--jobs", 6), ("--root", 6), ("--dry-run", 1)],
+    [("--scale", 8), ("--images", 6), ("--windows", 2), ("--jobs", 8), ("--root", 7), ("--dry-run", 1)],
 )
 def test_an_option_means_the_same_in_every_verb(name: str, verbs: int) -> None:
     options = options_named(name)

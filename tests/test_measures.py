@@ -19,8 +19,8 @@ from srdata.metrics import evaluate, evaluate_bicubic
 from srdata.metrics.evaluation import evaluate_alone
 from srdata.metrics.measures.fsim import feature_similarity, phase_congruency
 from srdata.metrics.measures.measure_table import MEASURES, ROLES, find_measures
-from srdata.metrics.measures.niqe import Natural, fit_gaussian, load_natural, naturalness
 from srdata.metrics.measures.perceptual import dists, lpips
+from srdata.niqe import Natural, fit_gaussian, load_natural, naturalness
 from srdata.resize import imresize
 
 # Of coffee.png against itself by bicubic x4 there and back: piq 0.8.0 (GMSD, FSIM, FSIMc), and pytorch-msssim

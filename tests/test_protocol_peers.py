@@ -17,7 +17,7 @@ import torch
 from benchmarks.basicsr import find_basicsr
 from srdata.images import read_image
 from srdata.metrics import psnr, ssim
-from srdata.metrics.measures.niqe import load_natural, naturalness
+from srdata.niqe import load_natural, naturalness
 from srdata.resize import imresize
 
 pytestmark = pytest.mark.peers

@@ -74,13 +74,17 @@ def verify(prepared: Any, repair: bool, **options: Any) -> None:
 @click.argument("key")
 @click.option("--full", is_flag=True, help="All that is kept of it, as JSON, with the degradation behind it.")
 def explain(prepared: Any, key: str, full: bool) -> None:
-    """Print what was drawn to make the LR images of KEY."""
+    """Print what was drawn to make the LR images of KEY, or why KEY was left out of a set that was chosen."""
     from srdata.prepared.set_images import explain
     from srdata.report.delta_steps import lines
 
     found = explain(prepared, key)
     if full:
         click.echo(json.dumps(found, indent=2))
+        return
+    for row in found.get("choice", ()):
+        click.echo(row["line"])
+    if "split" not in found:
         return
     click.echo(f"{key} ({found['split']}), made of a file with SHA-256 {found['source_sha256']}")
     if "stored" in found:
@@ -190,6 +194,19 @@ def doctor(root: Path, leakage: bool, train: tuple[Path, ...], test: tuple[Path,
         click.echo(f"{finding.verdict:8} {finding.what:24} {finding.detail}")
         status |= finding.verdict == "problem"
     click.get_current_context().exit(status)
+
+
+@click.command()
+@click.argument("sources", metavar="SET|DIR …", nargs=-1, required=True, type=FOLDER)
+@click.option(
+    "--out", type=click.Path(dir_okay=False, path_type=Path), required=True, help="The table (CSV) to write."
+)
+@JOBS
+def hashes(sources: tuple[Path, ...], out: Path, jobs: int) -> None:
+    """Write hashes of all images of test sets, by which `leaked` knows what must not be trained on."""
+    from srdata.duplicates.known_images import write_table
+
+    click.echo(f"{out}: {write_table(out, sources, jobs)} images")
 
 
 @click.command()

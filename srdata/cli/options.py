@@ -192,3 +192,45 @@ def see_modules_here() -> None:
 def note(line: str) -> None:
     """Tell the user something that is not what was asked for: a line on standard error."""
     click.echo(line, err=True)
+
+
+def _named(context: click.Context, option: click.Parameter, given: tuple[str, ...]) -> dict[str, str] | None:
+    """NAME=VALUE, each name once."""
+    pairs = [one.partition("=")[::2] for one in given]
+    for one, (name, value) in zip(given, pairs, strict=True):
+        if not name.isidentifier() or not value:
+            raise click.BadParameter(f"{one!r} is not {option.metavar}", context, option)
+    return dict(pairs) or None
+
+
+WHERE = click.option(
+    "--where",
+    metavar="CONDITION|CHOICE",
+    help="Only training images that meet this, as 'blockiness < 30 and not duplicate'; or a known choice.",
+)
+SCORE = click.option(
+    "--score",
+    "scores",
+    multiple=True,
+    metavar="NAME=MODULE:FUNCTION",
+    callback=_named,
+    help="A score of your own, or pyiqa:METRIC; repeat for several.",
+)
+WEIGHTS = click.option(
+    "--weights",
+    multiple=True,
+    metavar="NAME=FILE",
+    callback=_named,
+    help="Weights that a score needs, such as niqe; repeat for several.",
+)
+TEST_IMAGES = click.option(
+    "--test-images",
+    type=click.Path(exists=True, dir_okay=False),
+    help="Hashes of the images that leaked means, by srdata hashes; those that come along if not given.",
+)
+SCORES_FOLDER = click.option(
+    "--scores",
+    "scores_folder",
+    type=click.Path(file_okay=False),
+    help="Where scores are kept; beside the images if not given.",
+)

@@ -15,13 +15,20 @@ from srdata.cli.options import (
     IMAGES,
     JOBS,
     PART,
+    ROOT,
     ROOT_ANYWHERE,
     SCALE,
+    SCORE,
+    SCORES_FOLDER,
     SET,
+    TEST_IMAGES,
+    WEIGHTS,
+    WHERE,
     WINDOWS,
     Place,
     local_path,
     note,
+    see_modules_here,
 )
 from srdata.scale import Scale
 from srdata.vocabulary import Backend, CodecName, Layout, StyleName
@@ -33,11 +40,13 @@ _TYPED = click.core.ParameterSource.COMMANDLINE
     cls=InGroups,
     groups={
         "Source": "--from --split --exclude --images --skip-bad --config --column --hr --lr",
+        "Choice": "--where --score --weights --test-images --scores",
         "Degradation": "--scale --degradation --copies --seed",
         "Storage": "--lmdb --layout --codec --windows --root --name --style --escape",
         "Running": "--dry-run --jobs --backend --plan --part --finish --help --help-all",
     },
-    rare="--config --column --hr --lr --copies --seed --style --escape --backend --plan --part --finish",
+    rare="--config --column --hr --lr --score --weights --test-images --scores "
+    "--copies --seed --style --escape --backend --plan --part --finish",
 )
 @click.argument("recipe", metavar="NAME|YAML|PATH|ADDRESS", required=False)
 @click.option("--scale", type=SCALE, multiple=True, help="HR size over LR size; repeat for several.")
@@ -50,6 +59,11 @@ _TYPED = click.core.ParameterSource.COMMANDLINE
 @click.option(
     "--exclude", multiple=True, metavar="KEY", help="Leave out this image and its copies; repeat for several."
 )
+@WHERE
+@SCORE
+@WEIGHTS
+@TEST_IMAGES
+@SCORES_FOLDER
 @click.option("--config", help="Config of a data set of the Hub.")
 @click.option("--column", help="Column of its HR images; hr or image if not given.")
 @JOBS
@@ -113,6 +127,7 @@ def prepare(
     from srdata.papers.prepare_all import prepare_sets
     from srdata.recipes.name_meaning import Kind, meaning
 
+    see_modules_here()
     recipe = options.pop("recipe")
     if part or finish:
         _do_planned(context, plan, part, finish, jobs, backend)
@@ -163,6 +178,33 @@ def _do_planned(context: click.Context, plan: Any, part: Any, finish: bool, jobs
         return
     built = preparation.finish_plan(plan, log=note)
     click.echo(f"{built.path}: {built.summary}")
+
+
+@click.command()
+@click.argument("source", metavar="NAME|YAML|PATH")
+@WHERE
+@SCORE
+@WEIGHTS
+@TEST_IMAGES
+@SCORES_FOLDER
+@IMAGES
+@click.option(
+    "--out", type=click.Path(dir_okay=False, path_type=Path), help="The page; NAME-choice.html if not given."
+)
+@ROOT
+@JOBS
+def curate(source: str, out: Path | None, root: Path, jobs: int, **settings: Any) -> None:
+    """Score the images of a source, and write a page to choose by: histograms, images beside each threshold.
+
+    Prints the condition for `where:` of a recipe, or --where of prepare. Scores are computed once, and kept.
+    """
+    from srdata.preparation.prepare_set import adjusted
+    from srdata.report.curate_source import curate
+
+    see_modules_here()
+    recipe = adjusted(source, degradation="bicubic", **settings)  # LR images beside them do not matter here
+    for line in curate(recipe, source, out or Path(f"{recipe.name}-choice.html"), root=root, jobs=jobs):
+        click.echo(line)
 
 
 @click.command()

@@ -10,6 +10,7 @@ import srdata
 from srdata.cli.look_verbs import (
     doctor,
     explain,
+    hashes,
     inspect,
     list_,
     preview,
@@ -19,7 +20,7 @@ from srdata.cli.look_verbs import (
     show,
     verify,
 )
-from srdata.cli.prepare_verbs import annotate, degrade, prepare, train_resampler
+from srdata.cli.prepare_verbs import annotate, curate, degrade, prepare, train_resampler
 from srdata.cli.recipe_verbs import recipe
 from srdata.cli.score_verbs import classify, evaluate, upscale
 from srdata.cli.set_verbs import join, split
@@ -27,8 +28,8 @@ from srdata.cli.share_verbs import export, publish
 from srdata.errors import nearest
 
 GROUPS = {
-    "Prepare": (prepare, degrade, annotate, join, split, train_resampler, recipe),
-    "Look": (list_, show, inspect, verify, explain, replay, preview, report, doctor, schema),
+    "Prepare": (curate, prepare, degrade, annotate, join, split, train_resampler, recipe),
+    "Look": (list_, show, inspect, verify, explain, replay, preview, report, doctor, hashes, schema),
     "Train and score": (classify, upscale, evaluate),
     "Share": (export, publish),
 }

@@ -2,6 +2,7 @@
 
 array_files          files of numbers that other programs wrote, read within bounds
 chunks               streams cut into groups by number and size
+conditions           a small language of conditions over named numbers
 files                files that are right when they have their name
 finding              what a check of a machine or of sets found
 free_space           whether a folder has room for what is to be written

@@ -1,6 +1,7 @@
 """Images that show the same, within a set and between training and test sets.
 
 copies           `find_copies`: which images of a set or folder show the same
+known_images     tables of hashes: which images show one that is not here
 leakage          `find_leakage`: images of test sets in training sets, and what to do
 perceptual_hash  sketches and hashes of images, and which are near
 """

@@ -144,7 +144,7 @@ def find_copies(sketches: Sketch, others: Sketch | None = None, *, shown: int = 
 
     Their hashes differ in at most NEAR bits and their sketches are alike.
     """
-    pairs, count, nearest = _copies(sketches, others), 0, list[Near]()
+    pairs, count, nearest = copies(sketches, others), 0, list[Near]()
     ones, twos = set[int](), set[int]()
     while some := list(islice(pairs, _PAIRS)):
         count += len(some)
@@ -156,7 +156,8 @@ def find_copies(sketches: Sketch, others: Sketch | None = None, *, shown: int = 
     return Copies(count, nearest, ones, twos)
 
 
-def _copies(sketches: Sketch, others: Sketch | None) -> Iterator[Near]:
+def copies(sketches: Sketch, others: Sketch | None = None) -> Iterator[Near]:
+    """The pairs that `find_copies` counts, those of one image of `sketches` after those of the one before."""
     among = others is None
     others = sketches if others is None else others
     ways = [[hash_of(turned(one, turn)) for turn in range(len(TURNS))] for one in others]

@@ -20,9 +20,11 @@ from srdata.images import Pixels
 
 Sketch = NDArray[np.uint8]  # the grey image of 32x32 pixels that a hash is made of
 Hashes = NDArray[np.uint64]
+Signs = NDArray[np.uint8]  # 256 bits in 32 bytes: what a hash alone leaves open, where there is no sketch
 
 NEAR = 12  # bits; two images that have nothing in common differ in about 32
 ALIKE = 0.8  # the least correlation of the sketches of copies
+ALIKE_SIGNS = 64  # of 256 bits that differ at most: 54 in 1095 altered copies, about 128 in other images
 TURNS = (
     "",
     "flipped left to right",
@@ -58,10 +60,20 @@ def hash_of(small: Sketch) -> np.uint64:
     A bit for each of its 8x8 lowest frequencies: whether it is above their median. Source: Zauner,
     Implementation and benchmarking of perceptual image hash functions, 2010.
     """
-    low = cv2.dct(small.astype(np.float64))[:_KEPT, :_KEPT]
+    low = _frequencies(small)[:_KEPT, :_KEPT].copy()
     low[0] *= np.sqrt(2)  # imagehash does not norm its transform
     low[:, 0] *= np.sqrt(2)
     return np.uint64(int.from_bytes(np.packbits(low > np.median(low)).tobytes(), "big"))
+
+
+def signs_of(small: Sketch) -> Signs:
+    """Whether each of the 16x16 lowest frequencies of the image that has this sketch is above 0, (32,)."""
+    return np.packbits(_frequencies(small)[: 2 * _KEPT, : 2 * _KEPT] > 0)
+
+
+def _frequencies(small: Sketch) -> NDArray[np.float64]:
+    found: NDArray[np.float64] = cv2.dct(small.astype(np.float64))
+    return found
 
 
 def near_pairs(hashes: Hashes, others: Hashes, bits: int = NEAR, *, among: bool = False) -> Iterator[Near]:

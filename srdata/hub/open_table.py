@@ -42,8 +42,14 @@ def holds_tables(path: Path) -> bool:
         return path.suffix == ".parquet"
     if any((path / name).is_file() for name in _SAVED) or configs_of(card_in(path)):
         return True
-    found = (one for pattern in _DATA for depth in ("", "*/") for one in path.glob(depth + pattern))
-    return any(one.name != _INDEX for one in found)
+    return any(one.name != _INDEX for pattern in _DATA for one in within_reach(path, pattern))
+
+
+def within_reach(path: Path, pattern: str) -> Iterator[Path]:
+    """The files of that pattern in a folder and in those in it, but for what is hidden, such as scores."""
+    for depth in ("", "*/"):
+        found = path.glob(depth + pattern)
+        yield from (one for one in found if not any(part[0] == "." for part in one.relative_to(path).parts))
 
 
 def load(place: Path | HubName, config: str | None, split: str | None) -> Loaded:

@@ -16,6 +16,7 @@ from pathlib import Path
 from srdata.images.file_kinds import HEAD_BYTES, IMAGE_SUFFIXES, format_of, other_image
 
 SHOWN = 5  # names of one kind in a line
+OUR_OWN = ".srdata"  # begins the names of what srdata keeps beside images: scores
 _HIDDEN, _OTHER = "hidden", "no image"
 _NUMBER = re.compile(r"\d+")
 _log = logging.getLogger(__name__)
@@ -119,6 +120,8 @@ def _walk(folder: Path, spot: str, above: tuple[Path, ...]) -> Iterator[str | Le
         return
     for entry in entries:
         name = entry.name
+        if name.startswith(OUR_OWN):
+            continue
         if name.startswith("."):
             yield LeftOut(folder / name, _HIDDEN, picture=False)
         elif not _is_text(name):

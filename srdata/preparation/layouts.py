@@ -30,7 +30,7 @@ from srdata.preparation.layout_folder import (
 from srdata.preparation.layout_lmdb import layout_of, shard_tasks
 from srdata.preparation.planned.grown_sets import Keys, grouped
 from srdata.preparation.planned.shard_records import ShardRecord, read_records, recorded_rows
-from srdata.preparation.source_items import Bad, Item, Size, sample_bytes, source_size
+from srdata.preparation.source_items import Bad, Item, Size, sample_bytes, size_of_item
 from srdata.preparation.spread_shards import images_in_piece, pieces, write_shards
 from srdata.preparation.standing_sets import Standing
 from srdata.recipes.set_recipe import Recipe
@@ -86,10 +86,7 @@ class Job:
         """How many workers: this process alone for little work, unless their number was given."""
         if self.workers != -1 or self.backend != "loky":
             return self.workers
-        areas = (
-            height * width
-            for height, width in filter(None, (source_size(item.hr, item.copy) for item in self.items))
-        )
+        areas = (height * width for height, width in filter(None, map(size_of_item, self.items)))
         return 1 if all(pixels < _WORTH_PROCESSES for pixels in accumulate(areas)) else -1
 
     def refuse(self, bad: Sequence[Bad]) -> None:

@@ -5,13 +5,16 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, lru_cache
 from typing import Any
+
+import numpy as np
 
 from srdata.degrade.whole_images import EPOCH
 from srdata.errors import ImageError
-from srdata.images import Pixels, check_same_way, decode_image, probe
+from srdata.images import ImagePolicy, Pixels, check_same_way, decode_image, probe
 from srdata.preparation.source_items import Item
+from srdata.recipes.image_choice import Tile, reduced
 from srdata.recipes.set_recipe import Recipe
 from srdata.scale import Scale
 from srdata.store.blocks import HR
@@ -50,8 +53,12 @@ def read_source(item: Item) -> Source:
 def make_layers(source: Source, recipe: Recipe) -> Made:
     """Decode HR, crop it to what LR covers, and make or read LR for every scale; raises ImageError."""
     item = source.item
-    hr = whole = decode_image(source.data, str(item.hr), recipe.images)
     params: dict[str, Any] = {}
+    if item.tile is None:
+        hr = whole = decode_image(source.data, str(item.hr), recipe.images)
+    else:
+        hr = whole = _cut(source, item.tile, recipe.images)
+        params[HR] = item.tile.plain
     if item.copy is not None:
         hr = item.copy.of(hr)
         params[HR] = item.copy.plain
@@ -72,6 +79,18 @@ def make_layers(source: Source, recipe: Recipe) -> Made:
             if chain.hr or chain.target:
                 layers[HR] = pair.hr
     return Made(_facts(source, params), layers)
+
+
+def _cut(source: Source, tile: Tile, policy: ImagePolicy) -> Pixels:
+    """A tile; the tiles of an image follow each other, so it is decoded and reduced once."""
+    whole = _reduced(source.data, str(source.item.hr), tile.scale, policy)
+    return np.ascontiguousarray(whole[tile.top : tile.top + tile.size, tile.left : tile.left + tile.size])
+
+
+@lru_cache(maxsize=1)
+def _reduced(data: bytes, name: str, scale: float, policy: ImagePolicy) -> Pixels:
+    image, copy = decode_image(data, name, policy), reduced(scale)
+    return image if copy is None else copy.of(image)
 
 
 def _facts(source: Source, params: dict[str, Any]) -> Facts:

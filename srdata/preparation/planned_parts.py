@@ -8,10 +8,11 @@ gives it.
 
 from __future__ import annotations
 
+import json
 import tempfile
 from collections import Counter
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import Unpack
@@ -24,6 +25,7 @@ from srdata.common.processes.engines import check_jobs
 from srdata.common.processes.one_at_a_time import only_one_at
 from srdata.common.processes.parallel import in_order
 from srdata.common.progress import progress
+from srdata.curation.choice_versions import with_versions
 from srdata.discovery.found_parts import Found
 from srdata.discovery.image_addresses import image_at
 from srdata.errors import UsageError
@@ -46,12 +48,14 @@ from srdata.preparation.prepare_set import (
     Prepared,
     Request,
     Settings,
+    choice_files,
     downloads_below,
     items_to_prepare,
     looked_up,
     reached_from,
     target_of,
     whole_set,
+    write_choice,
 )
 from srdata.preparation.set_targets import Target, target_at
 from srdata.preparation.source_items import Item, source_size
@@ -83,7 +87,7 @@ def write_plan(
     """
     check_jobs(jobs)
     chosen, in_folder = looked_up(recipe, settings)
-    chosen = pinned(chosen)
+    chosen = with_versions(pinned(chosen))
     if chosen.store.layout != "lmdb":
         raise UsageError(f"a plan is for shards, not for the layout {chosen.store.layout}: add --lmdb")
     place, file = place_at(root), place_at(plan)
@@ -121,13 +125,15 @@ def plan_set(
             return done
         if there is not None and there.damage and isinstance(target, Path):
             raise UsageError(f"{target} is damaged ({there.line}): {repair_command(target)}")
-        found = items_to_prepare(recipe, how, log, in_folder)
+        found, taken = items_to_prepare(recipe, how, log, in_folder)
         before = goal.before(there, recipe)
         planned, groups = _laid_out(recipe, str(target), found, how, before, token)
         if token is None:
             _refuse_overwriting(file, not _is_there(file) or PlanFile.read(file).header == planned.header)
-        goal.take(planned.header.token)
+        claim = goal.take(planned.header.token)
         goal.begin(there, before, groups, recipe, log)
+        if taken is not None:
+            write_choice(goal.here, taken, claim)
         return planned.written(file)
 
 
@@ -209,9 +215,12 @@ def _refuse_overwriting(path: object, same: bool) -> None:
 def _sizes(chunk: pa.RecordBatch, recipe: Recipe) -> NDArray[np.int32]:
     """Height and width of each image by its header, (n, 2); 0 where it is not known."""
     copies = [*(recipe.copies or ()), None]  # -1 is none
+    columns = (chunk[name].to_pylist() for name in ("hr", "copy", "tile"))
     found = [
-        source_size(image_at(address) if address.startswith("{") else address, copies[copy]) or (0, 0)
-        for address, copy in zip(chunk["hr"].to_pylist(), chunk["copy"].to_pylist(), strict=True)
+        (json.loads(tile)["size"],) * 2
+        if tile
+        else source_size(image_at(address) if address.startswith("{") else address, copies[copy]) or (0, 0)
+        for address, copy, tile in zip(*columns, strict=True)
     ]
     return np.array(found, np.int32).reshape(-1, 2)
 
@@ -276,6 +285,7 @@ def finish_plan(plan: str | Path, *, log: Log = lambda line: None) -> Prepared:
         claim = goal.claimed(header.token, planned.place)
         claim.check_here()
         built = declare_shards(goal.here, _all_records(planned, goal), recipe, claim.held)
+        built = replace(built, files=built.files | choice_files(recipe, goal.here))
         return goal.declare(content_of(recipe, goal.here.name, built), claim)
 
 

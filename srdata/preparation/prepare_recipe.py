@@ -11,6 +11,7 @@ from typing import Unpack
 
 from srdata.common.processes.engines import check_jobs
 from srdata.common.processes.one_at_a_time import only_one_at
+from srdata.curation.choice_versions import with_versions
 from srdata.discovery.found_parts import Found
 from srdata.fetch.remote_files import place_at
 from srdata.preparation.beforehand.plan import licence_text, plan_text
@@ -66,7 +67,7 @@ def prepare(
     """
     check_jobs(jobs)
     chosen, found = looked_up(recipe, settings)
-    chosen = pinned(chosen)
+    chosen = with_versions(pinned(chosen))
     place = place_at(root)
     target = target_of(chosen, place, name)
     log(licence_text(chosen))
@@ -86,7 +87,7 @@ def plan(
     **settings: Unpack[Settings],
 ) -> str:
     """What `prepare` would do with the same arguments: terms, downloads, images, windows, bytes on disk."""
-    chosen = pinned(adjusted(recipe, **settings))
+    chosen = with_versions(pinned(adjusted(recipe, **settings)))
     place = place_at(root)
     target = target_of(chosen, place, name)
     return plan_text(chosen, downloads_below(place), target, Path(from_dir) if from_dir else None)

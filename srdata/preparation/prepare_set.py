@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import re
 import shutil
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -17,6 +17,7 @@ from srdata.common.processes.engines import CLUSTERS
 from srdata.common.processes.file_systems import lock_problem
 from srdata.common.processes.one_at_a_time import only_one_at
 from srdata.common.processes.run_claims import Claim
+from srdata.curation.choose_images import Chosen
 from srdata.discovery.found_parts import Found
 from srdata.errors import UsageError
 from srdata.fetch.remote_files import joined
@@ -31,7 +32,7 @@ from srdata.preparation.layouts import Built, Job, build_folder, build_lmdb
 from srdata.preparation.planned.grown_sets import GROWN_FILE, Keys, changed_shards, note_shards, shards_before
 from srdata.preparation.planned.plan_file import TOKEN
 from srdata.preparation.planned.shard_records import RECORDS
-from srdata.preparation.source_items import Item, Size, find_items, found_anywhere, stored_sizes
+from srdata.preparation.source_items import Item, Size, choose_items, found_anywhere, stored_sizes
 from srdata.preparation.standing_sets import Standing, standing
 from srdata.prepared.image_columns import carry_columns
 from srdata.recipes.set_recipe import NAME, PUBLISHED, HubSource, Pairs, Recipe, read_set_recipe
@@ -39,11 +40,15 @@ from srdata.scale import OneScale, Scale, scales_of
 from srdata.store.set_json import (
     SET_FILE,
     UNFINISHED,
+    FileEntry,
     SetFile,
+    file_entry,
     read_set,
     write_set,
 )
 from srdata.store.set_versions import keep_version
+from srdata.store.tables.choice_table import CHOICE_FILE
+from srdata.store.tables.parquet_file import write_tables
 from srdata.store.window_scores import SCORES_FOLDER
 from srdata.store.windows import Windows
 from srdata.vocabulary import Backend, CodecName, Layout
@@ -98,6 +103,11 @@ class Settings(TypedDict, total=False):
     lr: str | None  # and their LR images: "X{scale}/{key}.png"
     config: str | None  # of a data set of the Hub
     column: str | None  # of its HR images
+    where: str | None  # what training images have to meet: a condition over their scores, or a known choice
+    scores: Mapping[str, str] | None  # own scores by name: MODULE:FUNCTION, or pyiqa:METRIC
+    weights: Mapping[str, str] | None  # files of weights, by the name of the score
+    test_images: str | None  # the table of hashes of what must not be trained on
+    scores_folder: str | None  # where scores are kept; none: beside the images
 
 
 def adjusted(recipe: str | Path | Recipe, **settings: Unpack[Settings]) -> Recipe:
@@ -125,6 +135,11 @@ def looked_up(recipe: str | Path | Recipe, settings: Settings) -> tuple[Recipe, 
         images=_policy(recipe.images, settings.get("images")),
         hub=_hub(recipe, config=settings.get("config"), column=settings.get("column")),
         store={**dict(recipe.store), "layout": layout, "codec": codec},
+        where=settings.get("where"),
+        scores=_joined(recipe.scores, settings.get("scores")),
+        weights=_joined(recipe.weights, settings.get("weights")),
+        test_images=settings.get("test_images"),
+        scores_folder=settings.get("scores_folder"),
     )
     fits = changed.windows_fit or "windows" in changed.model_fields_set
     return changed if fits else changed.without_windows(), found
@@ -154,6 +169,10 @@ def _windows(given: Windows | tuple[int, int, int] | None) -> Windows | None:
         return given
     size, step, threshold = given
     return Windows(size=size, step=step, threshold=threshold)
+
+
+def _joined(own: Mapping[str, str] | None, given: Mapping[str, str] | None) -> dict[str, str] | None:
+    return {**(own or {}), **(given or {})} or None
 
 
 def _policy(own: ImagePolicy, given: ImagePolicy | None) -> ImagePolicy:
@@ -207,7 +226,8 @@ def make(recipe: Recipe, target: Path, how: Request, log: Log, found: Found | No
             return done
         if there is not None and there.damage:
             log(f"{target} is damaged ({there.line}): what is wrong is made again")
-        items = list(items_to_prepare(recipe, how, log, found))
+        found_items, chosen = items_to_prepare(recipe, how, log, found)
+        items = list(found_items)
         log(f"{target}: {len(items)} images")
         check_scales(items, recipe)
         sizes = stored_sizes(items, recipe)
@@ -218,6 +238,7 @@ def make(recipe: Recipe, target: Path, how: Request, log: Log, found: Found | No
         claim = claim_folder(target, ours=there is not None)
         job = _job(items, sizes, recipe, claim, how, there, before)
         begin(target, there, before, job.groups if before else (), recipe, log)
+        write_choice(target, chosen, claim)
         return _build(job)
 
 
@@ -258,7 +279,9 @@ def tell_growth(
     return changed
 
 
-def items_to_prepare(recipe: Recipe, how: Request, log: Log, found: Found | None) -> Iterator[Item]:
+def items_to_prepare(
+    recipe: Recipe, how: Request, log: Log, found: Found | None
+) -> tuple[Iterator[Item], Chosen | None]:
     """The images of the source, downloaded where they have to be; what is taken and what not is logged."""
     if found is None and recipe.folder is not None:
         found = find_pairs(recipe)
@@ -266,7 +289,21 @@ def items_to_prepare(recipe: Recipe, how: Request, log: Log, found: Found | None
         log(line)
     if recipe.source is not None and how.from_dir is None:
         check_download_room(recipe, how.root)
-    return find_items(recipe, how.root, how.from_dir, found)
+    items, chosen = choose_items(recipe, how.root, how.from_dir, found, how.jobs, how.backend)
+    for line in () if chosen is None else chosen.lines:
+        log(line)
+    return items, chosen
+
+
+def write_choice(target: Path, chosen: Chosen | None, claim: Claim) -> None:
+    """Keep what became of the images that a recipe chooses from."""
+    if chosen is not None:
+        write_tables(target / CHOICE_FILE, [chosen.table], chosen.table.schema, claim.held)
+
+
+def choice_files(recipe: Recipe, target: Path) -> dict[str, FileEntry]:
+    """The file that `write_choice` wrote."""
+    return {CHOICE_FILE: file_entry(target / CHOICE_FILE)} if recipe.choice else {}
 
 
 def _job(
@@ -305,6 +342,8 @@ def target_of(recipe: Recipe, root: Path | str, name: str | None) -> Path | str:
             f"{root} is no --root: prepare the set in a folder, and put it there by `srdata publish`"
         )
     if isinstance(root, str):
+        if recipe.choice:
+            raise UsageError(f"{root} takes no set that is chosen by where or tiles: give a folder as --root")
         return joined(root, name or recipe.set_name)
     target = root / (name or recipe.set_name)
     earlier = root / recipe.earlier_set_name
@@ -317,7 +356,7 @@ def target_of(recipe: Recipe, root: Path | str, name: str | None) -> Path | str:
 
 def _build(job: Job) -> Prepared:
     built = BUILDERS[job.recipe.store.layout](job)
-    files = built.files | job.scores_of(built)
+    files = built.files | job.scores_of(built) | choice_files(job.recipe, job.target)
     return declare(job.target, job.content(replace(built, files=files)), job.claim)
 
 

@@ -9,6 +9,9 @@ from typing import NamedTuple
 
 from srdata.common.only_choice import pick
 from srdata.common.safe_names import why_unsafe
+from srdata.curation.choose_images import Chosen, choose
+from srdata.curation.judge_images import Scoring
+from srdata.curation.score_store import SCORES_HOME, home_beside
 from srdata.discovery.forms.table_columns import choose_columns
 from srdata.discovery.forms.table_parts import first_size
 from srdata.discovery.found_parts import Found, Part
@@ -22,11 +25,12 @@ from srdata.hub.encoded_images import EncodedColumn, EncodedImage, Keys
 from srdata.hub.open_table import load_all
 from srdata.images import admit
 from srdata.preparation.existing_pairs import checked_lr_of, find_pairs, parts_at
+from srdata.recipes.image_choice import Tile
 from srdata.recipes.multiscale_copies import Smaller, copy_key
 from srdata.recipes.set_recipe import HubSource, Recipe
 from srdata.store.blocks import CHANNELS
 from srdata.store.folder_names import SPLITS
-from srdata.vocabulary import Split
+from srdata.vocabulary import Backend, Split
 
 Size = tuple[int, int]  # height and width in pixels
 
@@ -41,6 +45,7 @@ class Item:
     hr: ImageFile
     lr: Mapping[str, ImageFile] = field(default_factory=dict)  # by Scale.label; empty where they are made
     copy: Smaller | None = None  # what is made of the HR file first; none: it is taken as it is
+    tile: Tile | None = None  # the part of it that is taken; none: all of it
 
 
 @dataclass(frozen=True)
@@ -58,20 +63,63 @@ def find_items(
 
     `found` is what `find_pairs` gave, where that was asked before. Of a folder its names are held alone.
     """
+    return choose_items(recipe, root, from_dir, found)[0]
+
+
+def choose_items(
+    recipe: Recipe,
+    root: Path,
+    from_dir: Path | None = None,
+    found: Found | None = None,
+    jobs: int = -1,
+    backend: Backend = "loky",
+) -> tuple[Iterator[Item], Chosen | None]:
+    """The same, and what became of the images that the recipe chooses from; None where it takes all.
+
+    Their scores are computed by `jobs` workers where they are not there yet.
+    """
     source = _source(recipe, root, from_dir, found)
     splits: dict[str, Split] = {}
     if not all(splits.setdefault(key, split) == split for key, split in source.names()):
         source = _told_apart(source)
     excluded = _excluded({key for key, _ in source.names()} if recipe.exclude else set(), recipe)
 
-    def items() -> Iterator[Item]:
+    def items(chosen: Chosen | None = None) -> Iterator[Item]:
         for item in source.items():
             if item.key not in excluded:
-                for one in (item, *_copies(item, recipe)):
-                    yield _under(_stored_key(one.key, recipe), one)
+                for taken in _chosen(item, chosen):
+                    for one in (taken, *_copies(taken, recipe)):
+                        yield _under(_stored_key(one.key, recipe), one)
 
     _refuse_twins(_stored_keys(source, excluded, recipe), items)
-    return items()
+    if not recipe.choice:
+        return items(), None
+    whole = (item for item in source.items() if item.key not in excluded)
+    chosen = choose(training_files(whole), recipe, scoring_of(recipe, root, jobs, backend))
+    if recipe.choice.tiles:
+        _refuse_twins((item.key for item in items(chosen)), lambda: items(chosen))
+    return items(chosen), chosen
+
+
+def training_files(items: Iterable[Item]) -> dict[str, ImageFile]:
+    """The files of the images that are chosen from, by their keys: those that are trained on."""
+    return {item.key: absolute(item.hr) for item in items if item.split == "train"}
+
+
+def scoring_of(recipe: Recipe, root: Path, jobs: int, backend: Backend) -> Scoring:
+    """How the images of a recipe are scored, and where that is kept: beside a folder, else below `root`."""
+    home = root / SCORES_HOME / recipe.name if recipe.folder is None else home_beside(Path(recipe.folder))
+    return Scoring(Path(recipe.scores_folder or home), recipe.images, jobs, backend)
+
+
+def _chosen(item: Item, chosen: Chosen | None) -> Iterator[Item]:
+    """An image, or its tiles, if they are chosen."""
+    if chosen is None or item.split != "train":
+        yield item
+    elif item.key in chosen.kept:
+        tiles = chosen.kept[item.key]
+        for tile in (None,) if tiles is None else tiles:
+            yield item if tile is None else replace(item, key=tile.key(item.key), tile=tile)
 
 
 def _under(key: str, item: Item) -> Item:
@@ -150,7 +198,14 @@ def stored_sizes(items: Iterable[Item], recipe: Recipe) -> list[Size]:
 
 def source_sizes(items: Iterable[Item]) -> list[tuple[int, int]]:
     """Height and width of each HR image as it is, by its header; bad images have none."""
-    return [size for item in items if (size := source_size(item.hr, item.copy)) is not None]
+    return [size for item in items if (size := size_of_item(item)) is not None]
+
+
+def size_of_item(item: Item) -> Size | None:
+    """Height and width of what is taken of an HR image, by its header; None of a bad one."""
+    if item.tile is not None:
+        return item.tile.size, item.tile.size
+    return source_size(item.hr, item.copy)
 
 
 def source_size(file: ImageFile | str, copy: Smaller | None = None) -> Size | None:

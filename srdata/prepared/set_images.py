@@ -22,6 +22,7 @@ from srdata.scale import OneScale, Scale
 from srdata.store.blocks import HR
 from srdata.store.index import Index
 from srdata.store.set_json import SET_FILE, SetFile, read_set
+from srdata.store.tables.choice_table import choice_of
 
 
 class PreparedImages:
@@ -112,12 +113,19 @@ def replay_image(images: PreparedImages, row: int, scale: Scale) -> Pixels:
 def explain(path: str | Path, key: str) -> dict[str, Any]:
     """What made the LR images of an image: source file, δ of each scale, and the degradation behind it.
 
-    Raises SetError, or UnknownNameError with the nearest key.
+    Of a set that was chosen, also of what was left out of it: why, and the scores. Raises SetError,
+    CorruptRecordError, or UnknownNameError with the nearest key.
     """
+    folder, _ = folder_of(path)
+    read_set(folder)
+    choice = choice_of(folder, key)
+    if choice and not any(one["key"] == key and one["kept"] and not one["cut"] for one in choice):
+        return {"key": key, "choice": choice}
     images = PreparedImages(path)
     row = images.index.row(key)
     return {
         "key": key,
+        **({"choice": choice} if choice else {}),
         "split": images.splits[row],
         **_stored(images, row),
         "source_sha256": images.index.source_sha256(row),

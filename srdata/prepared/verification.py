@@ -31,6 +31,7 @@ from srdata.store.set_json import (
     digest_of,
     read_set,
 )
+from srdata.store.tables.choice_table import not_taken
 
 
 @dataclass
@@ -174,7 +175,7 @@ def _compare_with_published(
         raise UsageError(
             f"{images.place} was made of images of a folder or the Hub, for which nothing is published"
         )
-    left_out = {one.key for one in content.left_out}
+    left_out = {one.key for one in content.left_out} | not_taken(images.folder)
     for scale in images.scales:
         published = [
             (owner, one)

@@ -36,6 +36,7 @@ class Kind(Enum):
     DATA_SET = "data set"
     DEGRADATION = "degradation"
     PAPER = "recipe of a paper"
+    CHOICE = "choice of images"
     BENCHMARKS = "recipe of several sets"
     PATH = "file or folder"
     HUB = "data set of the Hub"
@@ -48,12 +49,14 @@ _PREFIXES = {
     Kind.DATA_SET: "data-set",
     Kind.DEGRADATION: "degradation",
     Kind.PAPER: "paper",
+    Kind.CHOICE: "choice",
 }
 _SHELVES = {
     Kind.RECIPE: Shelf.RECIPES,
     Kind.DATA_SET: Shelf.MANIFESTS,
     Kind.DEGRADATION: Shelf.DEGRADATIONS,
     Kind.PAPER: Shelf.PAPERS,
+    Kind.CHOICE: Shelf.CHOICES,
 }
 
 

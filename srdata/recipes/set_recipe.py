@@ -36,6 +36,7 @@ from srdata.fetch.manifest import load_manifest
 from srdata.fetch.remote_files import is_address, place_at
 from srdata.hub.address import REPOSITORY, HubName, hub_name
 from srdata.images import IMAGE_SUFFIXES, ImagePolicy
+from srdata.recipes.image_choice import ChoiceSettings
 from srdata.recipes.multiscale_copies import COPIES, CopiesField
 from srdata.recipes.name_meaning import Kind, meaning
 from srdata.scale import Scale, covered
@@ -117,7 +118,7 @@ class HubSource(StrictModel):
         return {role: column for role, column in named.items() if column is not None}
 
 
-class Recipe(StrictModel):
+class Recipe(ChoiceSettings):
     """One way to make one prepared set."""
 
     name: Annotated[str, Field(pattern=rf"^({NAME})?$")] = ""  # none: the file's
@@ -155,6 +156,10 @@ class Recipe(StrictModel):
             raise ValueError("a data set of the Hub gives HR images only: take another degradation")
         if self.copies is not None and self.published is not None:
             raise ValueError("copies have no published LR images: take a degradation that makes them")
+        if self.choice.tiles and self.published is not None:
+            raise ValueError("tiles have no published LR images: take a degradation that makes them")
+        if self.choice.tiles and self.copies is not None:
+            raise ValueError("tiles are cut out of reduced copies by tiles: scales; leave copies out")
         if self.pairs is not None and self.folder is None:
             raise ValueError("pairs says how the images of a folder are called: give the folder")
         if self.multiple is not None and self.published is not None:
@@ -227,6 +232,8 @@ class Recipe(StrictModel):
 
     def _named(self, degradation: str) -> str:
         middle = [] if self.exclude is None else [f"without-{len(self.exclude)}"]
+        middle += ["chosen"] if self.choice.where is not None else []
+        middle += [f"tiles{self.choice.tiles.size}"] if self.choice.tiles else []
         middle += [] if self.copies is None else [self._copies_name]
         middle += [] if degradation == "bicubic" else [degradation]
         layout = [] if self.store.layout == "lmdb" else [self.store.layout]
@@ -250,6 +257,11 @@ class Recipe(StrictModel):
         """This recipe with whole images only."""
         return Recipe(**{**self._settings(), "windows": None})
 
+    def without_choice(self) -> Recipe:
+        """This recipe with all images of its source."""
+        chosen = ChoiceSettings.model_fields
+        return Recipe(**{name: value for name, value in self._settings().items() if name not in chosen})
+
     def _settings(self) -> dict[str, Any]:
         return {name: getattr(self, name) for name in self.model_fields_set}
 
@@ -266,8 +278,9 @@ class Recipe(StrictModel):
 
     def resolved(self) -> dict[str, Any]:
         """Every setting spelled out, as plain JSON values."""
-        # where a folder lies on this machine changes nothing
-        plain = self.model_dump(mode="json", exclude={"title", "folder"}, exclude_none=True)
+        # where a folder or file lies on this machine changes nothing; the hash of weights stands in scores
+        placed = {"title", "folder", *ChoiceSettings.model_fields}
+        plain = self.model_dump(mode="json", exclude=placed, exclude_none=True) | self.choice.plain
         if not self.published:
             plain["degradation"] = {str(scale): chain.resolved() for scale, chain in self.chains.items()}
         return plain

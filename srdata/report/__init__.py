@@ -2,6 +2,8 @@
 
 bars             the bars of a histogram
 canvas           pages of labelled pictures
+choice_page      a page to choose images by: histograms, and images beside each threshold
+curate_source    `curate`: from a source to the condition that chooses among its images
 delta_steps      the steps of a δ, and what was applied
 draw_histograms  `histograms` of what a degradation draws
 lettering        text in pictures, in any script

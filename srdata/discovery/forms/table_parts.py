@@ -11,7 +11,7 @@ from srdata.discovery.found_parts import GIVEN, Part, Pile, Track, facing, scale
 from srdata.discovery.image_bytes import ImageFile
 from srdata.errors import SourceError, SrdataError, UsageError
 from srdata.hub.encoded_images import EncodedColumn, EncodedImage, Keys, Table
-from srdata.hub.open_table import holds_tables, load_all
+from srdata.hub.open_table import holds_tables, load_all, within_reach
 from srdata.hub.repository import card_in, configs_of
 from srdata.images import probe
 from srdata.scale import Scale
@@ -27,9 +27,7 @@ def is_table(path: Path) -> bool:
     saved = any((path / name).is_file() for name in ("state.json", "dataset_dict.json"))
     if path.is_file() or saved or configs_of(card_in(path)):
         return True
-    return any(
-        True for kind in ("parquet", "arrow") for depth in ("", "*/") for _ in path.glob(f"{depth}*.{kind}")
-    )
+    return any(True for kind in ("parquet", "arrow") for _ in within_reach(path, f"*.{kind}"))
 
 
 def table_parts(path: Path, given: Given | None = None) -> list[Part]:

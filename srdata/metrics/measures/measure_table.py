@@ -17,9 +17,9 @@ from srdata.inference.user_functions import imported_function
 from srdata.metrics.compared_planes import levels
 from srdata.metrics.measures.fsim import feature_similarity
 from srdata.metrics.measures.gmsd import gradient_deviation
-from srdata.metrics.measures.niqe import load_natural, naturalness
 from srdata.metrics.measures.perceptual import dists, load_weights, lpips
 from srdata.metrics.measures.ssim import multi_scale
+from srdata.niqe import load_natural, naturalness
 
 Task = Callable[[Pixels, Pixels, str], float]  # of SR, HR (both uint8 RGB) and the key of the image
 Weights = Mapping[str, Path]  # files by role

@@ -18,7 +18,7 @@ from srdata.preparation.existing_pairs import find_pairs, found_lines
 from srdata.preparation.layout_lmdb import layout_of
 from srdata.preparation.source_items import (
     Item,
-    find_items,
+    choose_items,
     header_problem,
     needed_sets,
     sample_bytes,
@@ -80,7 +80,9 @@ def plan_text(recipe: Recipe, root: Path, target: Path | str, from_dir: Path | N
         lines += [_download_line(one) for one in dict.fromkeys(planned)]
         lines.append(f"download  {_total(planned)}")
     if from_dir is not None or all(have(owner, one, root) for owner, one in sets):
-        items = list(find_items(recipe, root, from_dir, found))
+        chosen_items, chosen = choose_items(recipe, root, from_dir, found)
+        items = list(chosen_items)
+        lines += [] if chosen is None else [line.replace(":", "   ", 1) for line in chosen.lines]
         lines += _image_lines(recipe, items)
         if isinstance(target, Path):
             lines += room_lines(target, set_need(items, stored_sizes(items, recipe), recipe))

@@ -28,6 +28,7 @@ from srdata.errors import UsageError
 from srdata.fetch.remote_files import bring_file, look_at, place_at
 from srdata.fetch.shard_cache import ShardCache, entry_name
 from srdata.preparation.source_items import Item
+from srdata.recipes.image_choice import Tile
 from srdata.recipes.set_recipe import Recipe
 from srdata.store.tables.parquet_file import write_tables
 
@@ -40,6 +41,7 @@ SCHEMA = pa.schema(
         ("hr", pa.string()),  # an address
         ("lr", pa.string()),  # JSON: layer → address; empty where LR is made
         ("copy", pa.int16()),  # its number among those of the recipe; -1 for the image itself
+        ("tile", pa.string()),  # JSON; empty where it is no tile
         ("height", pa.int32()),  # of the image, or of the copy, by its header; 0 where that is not known
         ("width", pa.int32()),
     ]
@@ -77,6 +79,7 @@ def chunks_of(items: Iterable[Item], recipe: Recipe) -> Iterator[pa.RecordBatch]
             "hr": [address_of(item.hr) for item in some],
             "lr": [_text_of(item.lr) for item in some],
             "copy": [-1 if item.copy is None else copies.index(item.copy) for item in some],
+            "tile": ["" if item.tile is None else json.dumps(item.tile.plain) for item in some],
         }
         yield pa.RecordBatch.from_pydict(columns, schema)
 
@@ -92,9 +95,10 @@ def items_of(rows: pa.RecordBatch | pa.Table, recipe: Recipe) -> Iterator[Item]:
         try:
             lr = {layer: image_at(address) for layer, address in json.loads(row["lr"] or "{}").items()}
             copy = None if row["copy"] < 0 else copies[row["copy"]]
-        except (ValueError, IndexError, AttributeError) as error:
+            tile = Tile(**json.loads(row["tile"])) if row.get("tile") else None
+        except (ValueError, IndexError, AttributeError, TypeError) as error:
             raise UsageError(f"the plan is damaged at image {row['key']!r}: make it again") from error
-        yield Item(row["key"], row["split"], row["source"], image_at(row["hr"]), lr, copy)
+        yield Item(row["key"], row["split"], row["source"], image_at(row["hr"]), lr, copy, tile)
 
 
 def token_of(chunks: Sequence[pa.RecordBatch], facts: Mapping[str, object]) -> str:

@@ -1,10 +1,12 @@
 """One HTML file that shows a person what a prepared set is; it loads nothing from anywhere.
 
 about             what a set is, its licence, what was left out, how to load it
+both_sides        what was taken and what was left out, by the scores that chose
 charts            histograms as SVG
 counts            images, windows and sizes by split
 drawn_parameters  what was drawn for the images
 duplicate_images  images that stand there twice, and those of test sets
+frame             what every page has
 hardest_windows   how hard the windows are, and which are at either end
 html              HTML from values, escaped
 pair_tiles        tiles of HR beside LR, and their viewer
@@ -13,21 +15,25 @@ pictures          pictures inside the page
 
 from __future__ import annotations
 
-import base64
-import hashlib
 from collections.abc import Sequence
 from pathlib import Path
 
-import srdata
 from srdata.common.files import write_file
 from srdata.common.output_paths import check_output, starts_with
 from srdata.common.progress import counted
 from srdata.prepared.set_images import PreparedImages
-from srdata.report.page import about, counts, drawn_parameters, duplicate_images, hardest_windows, pair_tiles
-from srdata.report.page.html import Html, el
+from srdata.report.page import (
+    about,
+    both_sides,
+    counts,
+    drawn_parameters,
+    duplicate_images,
+    hardest_windows,
+    pair_tiles,
+)
+from srdata.report.page.frame import Section, section, whole_page
+from srdata.report.page.html import el
 from srdata.report.page.pictures import within
-
-Section = tuple[str, str, Html]  # its id, title and element
 
 _TITLE = "srdata report"
 _is_page = starts_with(f"{_TITLE}</title>".encode(), 4096)
@@ -68,18 +74,20 @@ def report_page(
     sheet, difficulty = _with_pictures(prepared, images)
     sections = [
         sheet,
-        _section("sizes", "Counts and sizes", counts.splits(prepared), *counts.sizes(prepared)),
-        _section("draws", "What was drawn", *drawn_parameters.distributions(prepared)),
+        section("sizes", "Counts and sizes", counts.splits(prepared), *counts.sizes(prepared)),
+        section("draws", "What was drawn", *drawn_parameters.distributions(prepared)),
         difficulty,
-        _section(
+        section(
             "copies", "Duplicates and leakage", *duplicate_images.same(prepared, [*map(Path, against)], jobs)
         ),
-        _section("recipe", "Recipe and files", *about.identity(prepared), about.recipe(prepared.content)),
-        _section("quarantine", "Left out", *about.quarantine(prepared.content)),
-        _section("licence", "Licence", *about.licence(prepared.content)),
-        _section("load", "Loading it", *about.loading(prepared)),
+        section("recipe", "Recipe and files", *about.identity(prepared), about.recipe(prepared.content)),
+        section("choice", "Choice", *both_sides.choice(prepared)),
+        section("quarantine", "Left out", *about.quarantine(prepared.content)),
+        section("licence", "Licence", *about.licence(prepared.content)),
+        section("load", "Loading it", *about.loading(prepared)),
     ]
-    return _page(prepared, sections)
+    title = f"{prepared.content.name} · {_TITLE}"
+    return whole_page(title, about.head(prepared), sections, pair_tiles.viewer())
 
 
 def _with_pictures(prepared: PreparedImages, count: int) -> tuple[Section, Section]:
@@ -92,58 +100,6 @@ def _with_pictures(prepared: PreparedImages, count: int) -> tuple[Section, Secti
     titled = [part for title, one in zip(ends, ends_shown, strict=True) for part in (el("h3", title), one)]
     lead = el("p", "HR on the left, LR on the right. Open a pair to compare.")
     return (
-        _section("pairs", "Pairs", lead, sheet),
-        _section("difficulty", "Difficulty", *hardest_windows.difficulty(prepared), *titled),
+        section("pairs", "Pairs", lead, sheet),
+        section("difficulty", "Difficulty", *hardest_windows.difficulty(prepared), *titled),
     )
-
-
-def _section(id_: str, title: str, *parts: Html) -> Section:
-    return id_, title, el("section", el("h2", title, id=f"{id_}-title"), *parts, id=id_)
-
-
-def _page(prepared: PreparedImages, sections: Sequence[Section]) -> str:
-    style, script = (_asset(name) for name in ("page.css", "page.js"))
-    title = f"{prepared.content.name} · {_TITLE}"
-    head = el(
-        "head",
-        el("meta", charset="utf-8"),
-        el("meta", http_equiv="Content-Security-Policy", content=_policy(style, script)),
-        el("meta", name="viewport", content="width=device-width, initial-scale=1"),
-        el("meta", name="referrer", content="no-referrer"),
-        el("meta", name="color-scheme", content="light dark"),
-        el("title", title),
-        el("style", style),
-    )
-    links = (el("a", title, href=f"#{id_}") for id_, title, _ in sections)
-    body = el(
-        "body",
-        about.head(prepared),
-        el("nav", *links, aria_label="Sections"),
-        el("main", *(section for _, _, section in sections)),
-        el("footer", f"Written by srdata {srdata.__version__}. This page loads nothing from anywhere."),
-        pair_tiles.viewer(),
-        el("script", script),
-    )
-    return f"<!doctype html>\n{el('html', head, body, lang='en')}\n"
-
-
-def _asset(name: str) -> Html:
-    return Html(Path(__file__).with_name(name).read_text(encoding="utf-8"))
-
-
-def _policy(style: str, script: str) -> str:
-    """Nothing may run, style or load but what this page holds."""
-    allowed = {
-        "default-src": "'none'",
-        "img-src": "data:",
-        "style-src": _hash(style),
-        "script-src": _hash(script),
-        "base-uri": "'none'",
-        "form-action": "'none'",
-    }
-    return "; ".join(f"{what} {where}" for what, where in allowed.items())
-
-
-def _hash(text: str) -> str:
-    digest = hashlib.sha256(text.encode()).digest()
-    return f"'sha256-{base64.b64encode(digest).decode()}'"

@@ -29,6 +29,7 @@ _KINDS = {
     "scores/": "scores",
     "columns/": "columns",
     "index": "index",
+    "choice": "what was chosen",
     SHARDS_FILE: "list of shards",
 }  # starts of paths → what the files are
 

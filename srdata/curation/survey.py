@@ -1,0 +1,64 @@
+"""`survey`: all scores of the images of a source, and what a condition makes of them, to choose by."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from srdata.common.conditions import Condition
+from srdata.curation.choice_versions import embedding_of, scores_of
+from srdata.curation.judge_images import Scoring, judge_images
+from srdata.curation.score_store import How
+from srdata.curation.scored_files import ScoredFile
+from srdata.curation.source_scores import CHEAP
+from srdata.recipes.image_choice import ChoiceSettings
+from srdata.store.tables.arrow_columns import numbers_of
+
+# What to begin with: of the bounds of BHI and of the three-stage filter those that suit images of any size.
+START = (
+    "blockiness < 30 and laplacian >= 50 and entropy >= 5 and contrast >= 15 and border < 0.05 "
+    "and not duplicate"
+)
+
+
+@dataclass(frozen=True)
+class Survey:
+    """Images with their scores, NaN where there is none, and why a condition leaves them out."""
+
+    files: Mapping[str, ScoredFile]
+    scores: Mapping[str, NDArray[np.float64]]
+    condition: Condition
+    why: list[str]  # empty where it does not
+    like: list[str]
+    flags: Mapping[str, NDArray[np.bool_]]
+    bad: Mapping[str, str]  # images that cannot be read
+
+    @property
+    def kept(self) -> int:
+        """How many images meet the condition."""
+        return self.why.count("")
+
+
+def survey(files: Mapping[str, ScoredFile], settings: ChoiceSettings, scoring: Scoring) -> Survey:
+    """Score images by all that costs little and all that is asked for, and judge them by `settings.where`.
+
+    Raises what `score_files` and `judge_images` do.
+    """
+    choice = settings.choice
+    condition = choice.condition
+    if condition is None:
+        raise ValueError("a survey needs a condition")
+    names = tuple(dict.fromkeys((*CHEAP, *choice.own_scores, *choice.image_scores)))
+    by_sketch = choice.by_tests or (choice.by_likeness and choice.likeness.by is None)
+    embedding = embedding_of(choice) if choice.by_likeness else None
+    how = How(scores_of(settings, names), scoring.policy, sketches=by_sketch, embedding=embedding)
+    found = scoring.of(files, how)  # all at once, so that each image is read once
+    good = {key: files[key] for key in found.keys}
+    judged: dict[str, Any] = judge_images(good, settings, scoring)
+    scores = {one.name: numbers_of(found.table[one.column]) for one in how.scores}
+    told = judged["why"], judged["like"], judged["flags"]
+    return Survey(good, scores, condition, *told, found.bad)

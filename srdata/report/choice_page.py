@@ -1,0 +1,218 @@
+"""A page to choose images by: histograms of scores, and the images just below and above each threshold."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Iterator, Sequence
+from functools import lru_cache
+from pathlib import Path
+
+import numpy as np
+
+from srdata.common.conditions import number_text
+from srdata.common.files import write_file
+from srdata.common.output_paths import check_output, starts_with
+from srdata.curation.source_scores import SCORES
+from srdata.curation.survey import Survey
+from srdata.discovery.image_bytes import ImageFile, pixels_of
+from srdata.images import ImagePolicy, Pixels
+from srdata.report.page.charts import histogram
+from srdata.report.page.frame import section, whole_page
+from srdata.report.page.html import Html, code, definitions, el, name, table
+from srdata.report.page.pictures import Picture, thumbnail
+from srdata.report.sheets import middle
+
+_TITLE = "srdata curate"
+_is_page = starts_with(f"{_TITLE}</title>".encode(), 4096)
+_SIDE = 208  # of a picture, in pixels
+_AT_ONCE = 6  # pictures on each side of a threshold
+_PAIRS = 24  # of images that show the same
+# Scores of what is only to be seen pixel by pixel: their pictures are the middle of the image as it is.
+_CLOSE = frozenset({"laplacian", "blockiness", "block_steps", "noise", "aliasing", "jpeg_quality", "niqe"})
+
+
+def write_choice_page(found: Survey, source: str, policy: ImagePolicy, out: Path) -> Path:
+    """Write the page of a survey to `out`; raises UsageError for a file that is not such a page."""
+    check_output(out, ours=_is_page)
+    write_file(out, choice_page(found, source, policy).encode())
+    return out
+
+
+def choice_page(found: Survey, source: str, policy: ImagePolicy) -> str:
+    """The page as HTML; the same survey gives the same page."""
+    pictures = _Pictures(found, policy)
+    sections = [
+        section("where", "The choice", *_condition(found, source)),
+        section("thresholds", "Thresholds", *_thresholds(found, pictures)),
+        section("alike", "Alike", *_alike(found, pictures)),
+        section("scores", "All scores", *_scores(found, pictures)),
+    ]
+    if found.bad:
+        rows = [[name(key), reason] for key, reason in found.bad.items()]
+        sections.append(section("bad", "Not readable", table(["image", "why"], rows)))
+    return whole_page(f"{source} · {_TITLE}", _head(found, source), sections)
+
+
+def _head(found: Survey, source: str) -> Html:
+    numbers = [
+        ("images", f"{len(found.why):,}"),
+        ("taken", f"{found.kept:,}"),
+        ("left out", f"{len(found.why) - found.kept:,}"),
+        ("not readable", f"{len(found.bad):,}"),
+    ]
+    return el(
+        "header",
+        el("p", "images to choose from", class_="kind"),
+        el("h1", name(source)),
+        definitions(numbers, class_="stats"),
+    )
+
+
+def where_lines(found: Survey, source: str) -> tuple[str, str]:
+    """The line for a recipe, and the command that prepares what it leaves."""
+    where = found.condition.text
+    return f"where: {where}", f"srdata prepare {shlex.quote(source)} --where {shlex.quote(where)}"
+
+
+def left_out_by(found: Survey) -> list[tuple[str, int, int]]:
+    """Of each part of the condition: its text, how many images do not meet it, and how many nothing else."""
+    parts = found.condition.parts
+    missed = np.array([~part.holds({**found.scores, **found.flags}) for part in parts])
+    alone = missed.sum(0) == 1
+    rows = zip(parts, missed, strict=True)
+    return [(part.text, int(row.sum()), int((row & alone).sum())) for part, row in rows]
+
+
+def _condition(found: Survey, source: str) -> Iterator[Html]:
+    yield el("p", "An image is taken where all of this holds:")
+    yield code(found.condition.text)
+    rows = [[code_word(text), f"{count:,}", f"{alone:,}"] for text, count, alone in left_out_by(found)]
+    yield table(["condition", "images that do not meet it", "and nothing else"], rows, class_="numbers")
+    yield el(
+        "p", "Change it by --where, and look at this page again: the scores are kept, so that takes no time."
+    )
+    line, command = where_lines(found, source)
+    yield code(f"{line}   # in a recipe\n{command} --scale 4 --lmdb")
+
+
+def code_word(text: str) -> Html:
+    """A word of code in a line."""
+    return el("code", text)
+
+
+def _thresholds(found: Survey, pictures: _Pictures) -> Iterator[Html]:
+    bounds = found.condition.thresholds
+    if not bounds:
+        yield el("p", "The condition has no numbers.")
+    for score, number in bounds:
+        yield el("h3", f"{score} {number_text(number)}", el("span", _what(score), class_="note"))
+        yield histogram(score, _told(found, score), f"threshold {number_text(number)}")
+        below, above = _beside(found.scores[score], number)
+        for side, rows in (("just below", below[::-1]), ("just above, or equal", above)):
+            yield el("h4", f"{side} {number_text(number)}")
+            yield pictures.sheet(rows, score) if rows else el("p", "none", class_="note")
+
+
+def _beside(values: np.ndarray, number: float) -> tuple[list[int], list[int]]:
+    """The images whose scores are next below a number, nearest last, and next above, nearest first."""
+    order = [row for row in np.argsort(values, kind="stable").tolist() if not np.isnan(values[row])]
+    below = [row for row in order if values[row] < number]
+    return below[-_AT_ONCE:], order[len(below) : len(below) + _AT_ONCE]
+
+
+def _alike(found: Survey, pictures: _Pictures) -> Iterator[Html]:
+    rows = [row for row, why in enumerate(found.why) if why in ("duplicate", "leaked")]
+    if not rows:
+        yield el("p", "No image is left out for what it shows.", class_="good")
+        return
+    places = {key: row for row, key in enumerate(found.files)}
+    shown = [
+        [
+            pictures.image(row),
+            *pictures.named(row),
+            "shows the same as",
+            *pictures.other(found.like[row], places),
+        ]
+        for row in rows[:_PAIRS]
+    ]
+    yield table(["left out", "image", "", "kept", "image"], shown, class_="copies")
+    if len(rows) > _PAIRS:
+        yield el("p", f"and {len(rows) - _PAIRS:,} more", class_="note")
+
+
+def _scores(found: Survey, pictures: _Pictures) -> Iterator[Html]:
+    for score, values in found.scores.items():
+        yield el("h3", score, el("span", _what(score), class_="note"))
+        told = _told(found, score)
+        if not told:
+            yield el("p", "cannot be told of any of these images", class_="note")
+            continue
+        yield histogram(score, told)
+        order = [row for row in np.argsort(values, kind="stable").tolist() if not np.isnan(values[row])]
+        if values[order[0]] < values[order[-1]]:
+            ends = (("lowest", order[:_AT_ONCE]), ("highest", order[: -_AT_ONCE - 1 : -1]))
+            parts = [part for end, rows in ends for part in (el("h4", end), pictures.sheet(rows, score))]
+            yield el("details", el("summary", "the images at either end"), *parts)
+
+
+def _told(found: Survey, score: str) -> list[float]:
+    values = found.scores[score]
+    told: list[float] = values[~np.isnan(values)].tolist()
+    return told
+
+
+def _what(score: str) -> str:
+    return SCORES[score].what if score in SCORES else ""
+
+
+class _Pictures:
+    """Pictures of the images of a survey, each made once."""
+
+    def __init__(self, found: Survey, policy: ImagePolicy) -> None:
+        self._found = found
+        self._keys = list(found.files)
+        files: list[ImageFile] = list(found.files.values())
+
+        @lru_cache(maxsize=4096)
+        def picture(row: int, close: bool) -> Picture:
+            image = pixels_of(files[row], policy)
+            return thumbnail(_middle(image) if close else image, _SIDE)
+
+        self._picture = picture
+
+    def sheet(self, rows: Sequence[int], score: str) -> Html:
+        """Images beside each other, each with its score; those that are left out are marked."""
+        values = self._found.scores[score]
+        return el("div", *(self._one(row, score, float(values[row])) for row in rows), class_="sheet")
+
+    def _one(self, row: int, score: str, value: float) -> Html:
+        picture = self._picture(row, score in _CLOSE)
+        why = self._found.why[row]
+        return el(
+            "figure",
+            el("img", src=picture.address, width=picture.width, height=picture.height, alt=self._keys[row]),
+            el("figcaption", el("b", number_text(value)), name(self._keys[row])),
+            class_="out" if why else "in",
+            title=f"left out: {why}" if why else "taken",
+        )
+
+    def image(self, row: int) -> Html:
+        """A small picture of an image."""
+        picture = self._picture(row, close=False)
+        return el("img", src=picture.address, width=picture.width // 2, height=picture.height // 2, alt="")
+
+    def named(self, row: int) -> list[Html]:
+        """The key of an image."""
+        return [name(self._keys[row])]
+
+    def other(self, key: str, places: dict[str, int]) -> list[Html | str]:
+        """What an image shows the same as: another one of these, or one of a test set, which is not here."""
+        if key not in places:
+            return ["", name(key)]
+        return [self.image(places[key]), *self.named(places[key])]
+
+
+def _middle(image: Pixels) -> Pixels:
+    """The middle of an image as it is, pixel by pixel."""
+    rows, columns = (middle(side, _SIDE, 1) for side in image.shape[:2])
+    return np.ascontiguousarray(image[rows, columns])

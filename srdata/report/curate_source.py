@@ -1,0 +1,45 @@
+"""`curate`: from a source of images to the condition that chooses among them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+from srdata.curation.survey import START, survey
+from srdata.discovery.image_bytes import ImageFile
+from srdata.errors import SourceError, UsageError
+from srdata.preparation.source_items import find_items, scoring_of, training_files
+from srdata.recipes.set_recipe import Recipe
+from srdata.report.choice_page import left_out_by, where_lines, write_choice_page
+
+
+def curate(
+    recipe: Recipe, source: str, out: Path, *, root: Path = Path("data"), jobs: int = -1
+) -> Iterator[str]:
+    """Score the training images of a source, write the page to choose by to `out`, and say what it leaves.
+
+    `recipe` says by `where` what to begin with, else it is `START`. Raises SourceError where images come or
+    go meanwhile, UsageError where there are none, and what scoring raises.
+    """
+    chosen = recipe if recipe.choice.where is not None else recipe.changed(where=START)
+    files = _files(chosen, root)
+    if not files:
+        raise UsageError(f"{source} has no training images to choose from: give a source that has some")
+    found = survey(files, chosen, scoring_of(chosen, root, jobs, "loky"))
+    if changed := set(files) ^ set(_files(chosen, root)):
+        raise SourceError(
+            f"{source} changed while it was scored: {len(changed)} images came or went, such as "
+            f"{min(changed)}; run the same command again once it is whole"
+        )
+    write_choice_page(found, source, chosen.images, out)
+    yield f"{found.kept:,} of {len(found.why):,} images meet the condition"
+    for text, count, alone in left_out_by(found):
+        yield f"  {count:7,} do not meet {text}" + (f", {alone:,} of them nothing else" if count else "")
+    for key, reason in list(found.bad.items())[:10]:
+        yield f"cannot be read: {key}: {reason}"
+    yield f"{out}: histograms, and the images just below and above each threshold"
+    yield from where_lines(found, source)
+
+
+def _files(recipe: Recipe, root: Path) -> dict[str, ImageFile]:
+    return training_files(find_items(recipe.without_choice(), root))

@@ -1,0 +1,103 @@
+"""choice.parquet: what became of each image and tile that a set could have been made of.
+
+A row for each image of the training split and each tile that was looked at: whether it was taken, the first
+thing that it did not meet, and its scores.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+
+from srdata.common.conditions import number_text
+from srdata.errors import CorruptRecordError
+
+CHOICE_FILE = "choice.parquet"
+_WORDS = pa.dictionary(pa.int32(), pa.string())
+FACTS = pa.schema(
+    [
+        ("key", pa.string()),  # of the image, or of the tile
+        ("image", pa.string()),  # the key of the image that a tile is of; empty for an image itself
+        ("kept", pa.bool_()),
+        ("why", _WORDS),  # the part of the condition that is not met, or another reason; empty where kept
+        ("like", pa.string()),  # what it shows the same as, where that is why; else empty
+    ]
+)
+
+
+def choice_schema(scores: Iterable[str]) -> pa.Schema:
+    """The columns of a table with these scores."""
+    return pa.schema([*FACTS, *(pa.field(name, pa.float64()) for name in scores)])
+
+
+def read_choice_table(folder: Path) -> pa.Table | None:
+    """The table of the set in `folder`, None where it has none; raises CorruptRecordError."""
+    path = folder / CHOICE_FILE
+    if not path.is_file():
+        return None
+    try:
+        table = pq.read_table(path, use_threads=False)
+        table.validate(full=True)
+    except (pa.ArrowException, OSError) as error:
+        raise CorruptRecordError(f"{path} is damaged ({error}): prepare the set again") from error
+    if table.schema.names[: len(FACTS)] != FACTS.names:
+        raise CorruptRecordError(f"{path} is damaged (it has other columns): prepare the set again")
+    return table
+
+
+def not_taken(folder: Path) -> set[str]:
+    """The images of its source that are not in the set in `folder` as they are: left out, or cut to tiles."""
+    table = read_choice_table(folder)
+    if table is None:
+        return set()
+    whole = table.filter(pc.equal(table["image"], ""))
+    cut = set(table["image"].to_pylist())
+    rows = zip(whole["key"].to_pylist(), whole["kept"].to_pylist(), strict=True)
+    return {key for key, kept in rows if not kept or key in cut}
+
+
+def choice_of(folder: Path, key: str) -> list[dict[str, Any]]:
+    """What became of an image and its tiles, or of a tile, of the set in `folder`; none where it took all.
+
+    `line` says it in words, `cut` whether an image was taken as tiles.
+    """
+    table = read_choice_table(folder)
+    if table is None:
+        return []
+    rows = table.filter(pc.or_(pc.equal(table["key"], key), pc.equal(table["image"], key))).to_pylist()
+    cut = any(row["image"] for row in rows)
+    return [_told(row, cut=cut and not row["image"]) for row in rows]
+
+
+def _told(row: dict[str, Any], cut: bool) -> dict[str, Any]:
+    scores = scores_in(row)
+    numbers = ", ".join(f"{name} {number_text(value)}" for name, value in scores.items())
+    became = f"left out: {why_text(row)}" if row["why"] else "taken, as tiles" if cut else "taken"
+    line = f"{row['key']}: {became}" + (f" ({numbers})" if numbers else "")
+    told = {"key": row["key"], "kept": row["kept"], "cut": cut, "why": why_text(row)}
+    return {**told, "scores": scores, "line": line}
+
+
+def scores_in(row: dict[str, Any]) -> dict[str, float]:
+    """The scores that a row has."""
+    return {name: value for name, value in row.items() if name not in FACTS.names and value is not None}
+
+
+def why_text(row: dict[str, Any]) -> str:
+    """Why an image or tile was left out, with its scores: "blockiness 41.2, wanted blockiness < 30"."""
+    why = row["why"]
+    if not why:
+        return ""
+    named = set(re.findall(r"\w+", why))
+    scores = [f"{name} {number_text(value)}" for name, value in scores_in(row).items() if name in named]
+    if scores:
+        return f"{', '.join(scores)}, wanted {why}"
+    if not row["like"]:
+        return str(why)
+    return f"{why} of {row['like']}" if why == "duplicate" else f"{why}: it shows {row['like']}"
