@@ -78,6 +78,8 @@ def repair(
 def _keep_columns(folder: Path) -> None:
     """Declare again the columns that a damaged set.json named; CorruptRecordError for one that is damaged."""
     content = read_set(folder)
+    if INDEX_FILE not in content.named:
+        return  # basicsr, which has no columns
     index = Index.of_set(folder, content)
     for file in sorted(folder.glob(f"{COLUMNS_FOLDER}/*.parquet")):
         name = file.relative_to(folder).as_posix()

@@ -248,6 +248,25 @@ def test_two_plans_do_not_mix(lab: str) -> None:
     assert finish_plan(other).content.seed == 8
 
 
+@pytest.mark.parametrize("last", ["shards/00001.lmdb", ".records/00001.parquet", "index.parquet"])
+def test_what_dies_in_the_middle_goes_on(
+    lab: str, laptop: dict[str, bytes], monkeypatch: pytest.MonkeyPatch, last: str
+) -> None:
+    def die(self: RemoteFolder, path: Path, name: str) -> None:
+        if name == last:
+            raise KeyboardInterrupt
+        put(self, path, name)
+
+    put = RemoteFolder.put
+    with monkeypatch.context() as patch:
+        patch.setattr(RemoteFolder, "put", die)
+        with pytest.raises(KeyboardInterrupt):
+            prepare(recipe(f"{lab}/pictures"), root=lab, name="set", jobs=1)
+    assert "set.json" not in files_at(f"{lab}/set")
+    prepare(recipe(f"{lab}/pictures"), root=lab, name="set", jobs=1)
+    assert files_at(f"{lab}/set") == laptop
+
+
 def test_a_part_that_lost_its_claim_writes_no_record(lab: str, monkeypatch: pytest.MonkeyPatch) -> None:
     plan = f"{lab}/plan.parquet"
     write_plan(recipe(f"{lab}/pictures"), plan, root=lab, name="set", jobs=1)

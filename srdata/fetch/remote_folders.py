@@ -122,18 +122,14 @@ class RemoteFolder:
 
     def keep(self, name: str, as_name: str) -> None:
         """Copy one of the files within the store, without bringing it here."""
-        self.take(self.at(name), as_name)
-
-    def take(self, address: str, name: str) -> None:
-        """Copy a file of the same store to here, without bringing it to this machine."""
-        system, source = system_of(address)
-        target = system_of(self.at(name))[1]
+        system, source = system_of(self.at(name))
+        target = system_of(self.at(as_name))[1]
 
         def copy() -> None:
             _make_room(system, target)
             system.cp_file(source, target)
 
-        again(self.at(name), copy, "written")
+        again(self.at(as_name), copy, "written")
 
     def remove(self, name: str) -> None:
         """Delete a file that is there."""

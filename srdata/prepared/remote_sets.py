@@ -10,7 +10,7 @@ from typing import Any
 from srdata.common.files import write_file
 from srdata.common.processes.parallel import in_order
 from srdata.errors import DownloadError, HashMismatchError, SetError, UsageError
-from srdata.fetch.remote_files import RemoteFile, bring_file, joined, place_at, sha256_at, shown
+from srdata.fetch.remote_files import RemoteFile, bring_file, joined, look_at, place_at, sha256_at, shown
 from srdata.fetch.remote_folders import RemoteFolder
 from srdata.fetch.shard_cache import ShardCache, entry_name
 from srdata.store.reader import SetReader
@@ -53,16 +53,13 @@ class RemoteReader(SetReader):
 
     def _bring(self, name: str, entry: FileEntry, path: Path) -> None:
         """Bring a shard, or, where it is another now, the one that was kept for readers of before."""
+        kept = RemoteFile(joined(self._address, f"{BEFORE}/{entry.sha256}.lmdb"), entry.bytes, entry.sha256)
         try:
             bring_file(RemoteFile(joined(self._address, name), entry.bytes, entry.sha256), path)
         except (HashMismatchError, DownloadError):
-            kept = joined(self._address, f"{BEFORE}/{entry.sha256}.lmdb")
-            try:
-                bring_file(RemoteFile(kept, entry.bytes, entry.sha256), path)
-                return
-            except (HashMismatchError, DownloadError):
-                pass
-            raise
+            if look_at(kept.address) is None:
+                raise
+            bring_file(kept, path)
 
     def __reduce__(self) -> tuple[Any, ...]:
         return _reopen, (self._address, self.path, self._cache, self.verify)
