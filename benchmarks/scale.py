@@ -43,7 +43,7 @@ for folder in os.scandir(sys.argv[1]):
 # What a process and those that it started took; the high-water mark of memory is that of the largest.
 MEASURED = """
 import json, os, resource, subprocess, sys
-code = subprocess.call(sys.argv[1:], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+code = subprocess.call(sys.argv[1:], stdout=subprocess.DEVNULL)
 used = resource.getrusage(resource.RUSAGE_CHILDREN)
 print(json.dumps([code, used.ru_utime + used.ru_stime, used.ru_maxrss / 1024]))
 """
@@ -111,7 +111,7 @@ def _measured(commands: list[list[str]]) -> Iterator[str]:
         found = subprocess.run([sys.executable, "-c", MEASURED, *command], capture_output=True, check=True)
         code, used, most = json.loads(found.stdout)
         if code:
-            raise OSError(f"{' '.join(command[:6])} … failed: run it by itself to see why")
+            raise OSError(found.stderr.decode().strip().rpartition("\n")[2])
         cpu, memory = cpu + used, max(memory, most)
     yield f"{time.perf_counter() - start:,.1f} s"
     yield f"{cpu:,.1f} s"
