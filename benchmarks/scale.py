@@ -43,7 +43,7 @@ for folder in os.scandir(sys.argv[1]):
 # What a process and those that it started took; the high-water mark of memory is that of the largest.
 MEASURED = """
 import json, os, resource, subprocess, sys
-code = subprocess.call(sys.argv[1:], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+code = subprocess.call(sys.argv[1:], stdout=subprocess.DEVNULL)
 used = resource.getrusage(resource.RUSAGE_CHILDREN)
 print(json.dumps([code, used.ru_utime + used.ru_stime, used.ru_maxrss / 1024]))
 """
@@ -56,7 +56,7 @@ def run(folder: Path, peers: Path | None, images: int = IMAGES) -> Table:
     plan, target = str(folder / "plan.parquet"), folder / "sets" / "set"
     srdata, python = [sys.executable, "-m", "srdata", "prepare"], [sys.executable, "-c"]
     target.parent.mkdir()
-    recipe = [str(source), "--scale", "4", "--lmdb", "--root", str(target.parent), "--name", "set"]
+    recipe = [str(_recipe(folder, source, images)), "--root", str(target.parent), "--name", "set"]
     stages = {
         "os.scandir, and 64 bytes of each file": [[*python, LOOK, str(source)]],
         "plan": [[*srdata, *recipe, "--plan", plan]],
@@ -74,6 +74,14 @@ def run(folder: Path, peers: Path | None, images: int = IMAGES) -> Table:
         f"in each command. The set takes {size / 1e6:,.0f} MB. Memory is that of the largest process."
     )
     return Table(f"A set of {images:,} tiny images", ["", "time", "CPU time", "peak memory"], rows, note)
+
+
+def _recipe(folder: Path, source: Path, images: int) -> Path:
+    """A recipe that has two shards for each part."""
+    shard = max(1, images * SIDE * SIDE * 3 * 17 // 16 // (2 * PARTS))
+    path = folder / "recipe.yaml"
+    path.write_text(f"folder: {source}\nscales: [4]\nstore: {{layout: lmdb, shard_bytes: {shard}}}\n")
+    return path
 
 
 def write_tiny(folder: Path, images: int) -> Path:
@@ -103,7 +111,7 @@ def _measured(commands: list[list[str]]) -> Iterator[str]:
         found = subprocess.run([sys.executable, "-c", MEASURED, *command], capture_output=True, check=True)
         code, used, most = json.loads(found.stdout)
         if code:
-            raise OSError(f"{' '.join(command[:6])} … failed: run it by itself to see why")
+            raise OSError(found.stderr.decode().strip().rpartition("\n")[2])
         cpu, memory = cpu + used, max(memory, most)
     yield f"{time.perf_counter() - start:,.1f} s"
     yield f"{cpu:,.1f} s"

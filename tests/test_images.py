@@ -4,17 +4,21 @@ from __future__ import annotations
 
 import io
 import random
+import re
 import struct
 import zlib
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 import cv2
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from PIL import Image, ImageCms, ImageOps
 
 from srdata.errors import ImageError
 from srdata.images import ImagePolicy, decode_image, encode_png, list_images, probe, read_image, write_png
+from srdata.images.folder_listing import natural, suffix_of
 
 
 @pytest.fixture(scope="module")
@@ -225,3 +229,20 @@ def test_images_are_listed_in_natural_order(tmp_path: Path) -> None:
         (tmp_path / name).write_bytes(b"")
     names = [path.relative_to(tmp_path).as_posix() for path in list_images(tmp_path)]
     assert names == ["b/1.tif", "img2.JPG", "img10.png"]
+
+
+@given(st.lists(st.text("aZ019-_/. ٣é", max_size=9), max_size=12))
+def test_natural_order_is_that_of_texts_and_numbers_in_turn(names: list[str]) -> None:
+    def parts(text: str) -> list[tuple[bool, int, str]]:
+        found = re.split(r"(\d+)", text)
+        return [
+            (True, int(one), one) if one.isascii() and one.isdigit() else (False, 0, one) for one in found
+        ]
+
+    assert sorted(names, key=natural) == sorted(names, key=parts)
+
+
+@given(st.text("a.b/ ", max_size=9))
+def test_the_suffix_of_a_name_is_that_of_its_path(name: str) -> None:
+    if not name.endswith(("/", ".")):  # of these, releases of Python differ
+        assert suffix_of(name) == PurePosixPath(name).suffix
