@@ -288,12 +288,22 @@ def test_hostile_files_end_in_a_line(tmp_path: Path) -> None:
         "f.json": "{" + '"' * 9999,
         "g.toml": "a = 1979-05-27",
         "h.yml": "\0",
+        "i.yml": "a: " + "1:" * 300_000 + "1",  # these four would take minutes
+        "j.json": '"\\' * 400_000,
+        "k.toml": "a" + ".a" * 300_000 + " = 1",
+        "l.toml": "[" + ".".join("a" * 20_000) + "]\nx = 1\n",
     }
     for name, text in files.items():
         Path(name).write_text(text)
         with pytest.raises(SrdataError) as error:
             recipe_from(name, "my.yaml")
         assert name in str(error.value)
+
+
+def test_paths_that_cannot_be_are_not_there() -> None:
+    paper = converted(FULL.replace("dataroot_gt: a", f"dataroot_gt: {'a' * 5000}"))
+    assert paper.stages[0].data.sets[0].hr == "a" * 5000
+    assert "not there: aaa" in Path("my.yaml").read_text()
 
 
 def test_names_from_the_options_cannot_write_into_the_recipe(tmp_path: Path) -> None:
