@@ -139,6 +139,16 @@ def test_the_options_of_real_esrgan_x4plus_are_the_preset(tmp_path: Path) -> Non
     assert found["steps"] == preset["steps"]
 
 
+def test_reduxs_defaults_are_the_preset() -> None:
+    """The preset was written by hand too; it gives each way to resize the weight 1."""
+    Path("options.yml").write_text(re.sub("^(jpeg_prob|resize_mode).*\n", "", REDUX, flags=re.M))
+    recipe_from("options.yml", "my.yaml")
+    text = Path("my.yaml").read_text().replace(": 0.25", ": 1.0")
+    Path("weighted.yaml").write_text(text)
+    found = load_chain(load_recipe("weighted.yaml").stages[0].degradation)  # type: ignore[union-attr,arg-type]
+    assert found.resolved()["steps"] == load_chain("redux-otf-authors").resolved()["steps"]
+
+
 def test_neosrs_options_are_read_from_toml(tmp_path: Path) -> None:
     images([("data/gt", 300)], tmp_path)
     paper = converted(NEOSR, "options.toml")
