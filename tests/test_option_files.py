@@ -139,6 +139,16 @@ def test_the_options_of_real_esrgan_x4plus_are_the_preset(tmp_path: Path) -> Non
     assert found["steps"] == preset["steps"]
 
 
+def test_reduxs_defaults_are_the_preset() -> None:
+    """The preset was written by hand too; it gives each way to resize the weight 1."""
+    Path("options.yml").write_text(re.sub("^(jpeg_prob|resize_mode).*\n", "", REDUX, flags=re.M))
+    recipe_from("options.yml", "my.yaml")
+    text = Path("my.yaml").read_text().replace(": 0.25", ": 1.0")
+    Path("weighted.yaml").write_text(text)
+    found = load_chain(load_recipe("weighted.yaml").stages[0].degradation)  # type: ignore[union-attr,arg-type]
+    assert found.resolved()["steps"] == load_chain("redux-otf-authors").resolved()["steps"]
+
+
 def test_neosrs_options_are_read_from_toml(tmp_path: Path) -> None:
     images([("data/gt", 300)], tmp_path)
     paper = converted(NEOSR, "options.toml")
@@ -288,12 +298,22 @@ def test_hostile_files_end_in_a_line(tmp_path: Path) -> None:
         "f.json": "{" + '"' * 9999,
         "g.toml": "a = 1979-05-27",
         "h.yml": "\0",
+        "i.yml": "a: " + "1:" * 300_000 + "1",  # these four would take minutes
+        "j.json": '"\\' * 400_000,
+        "k.toml": "a" + ".a" * 300_000 + " = 1",
+        "l.toml": "[" + ".".join("a" * 20_000) + "]\nx = 1\n",
     }
     for name, text in files.items():
         Path(name).write_text(text)
         with pytest.raises(SrdataError) as error:
             recipe_from(name, "my.yaml")
         assert name in str(error.value)
+
+
+def test_paths_that_cannot_be_are_not_there() -> None:
+    paper = converted(FULL.replace("dataroot_gt: a", f"dataroot_gt: {'a' * 5000}"))
+    assert paper.stages[0].data.sets[0].hr == "a" * 5000
+    assert "not there: aaa" in Path("my.yaml").read_text()
 
 
 def test_names_from_the_options_cannot_write_into_the_recipe(tmp_path: Path) -> None:

@@ -75,6 +75,10 @@ def test_the_section_of_a_set_names_its_folders(form: Form, sets: Path) -> None:
 def test_of_several_scales_one_is_chosen(sets: Path) -> None:
     with pytest.raises(UsageError, match="bicubic x2, bicubic x4: choose one by --scale and --track"):
         options_for("basicsr", sets / "sample-x2x4-folder")
+    with pytest.raises(UsageError, match="bicubic x4, and not x3: choose one"):
+        options_for("basicsr", sets / "kair", like="hat-x3")
+    with pytest.raises(UsageError, match="nowhere is no folder of pairs, and no recipe that reads folders"):
+        options_for("basicsr", "nowhere")
     found = values(
         "basicsr", options_for("basicsr", sets / "sample-x2x4-folder", scale="2", track="bicubic").text
     )
@@ -106,6 +110,10 @@ def test_what_a_trainer_cannot_read_is_told(sets: Path) -> None:
         options_for("basicsr", "hat-x4")
     with pytest.raises(UsageError, match="is none that basicsr has options for"):
         options_for("basicsr", sets / "kair", like="bsrgan-x4")
+    Path("my.yml").write_text(PAIRED.replace("data/lq", "data/gt"))
+    recipe_from("my.yml", "together.yaml")
+    with pytest.raises(UsageError, match="two folders: give data/gt instead of this recipe"):
+        options_for("basicsr", "together.yaml")
     with pytest.raises(UsageError, match="holds no pairs"):
         options_for("basicsr", sets / "kair" / "trainsets" / "trainH")
 

@@ -179,7 +179,7 @@ def _methods(options: Options, which: str) -> Tree:
     modes = options.take("resize_mode_list", among(tuple(MODES)), which)
     odds = options.weights("resize_mode_prob", len(modes.value), which)
     method = {MODES[mode]: weight for mode, weight in zip(modes.value, odds.value, strict=True)}
-    return {"method": Said(method, f"{modes.origin}, {_last(odds)}"), "antialias": True, "clip": False}
+    return {"method": Said(method, f"{modes.origin}, {_last(odds)}"), "antialias": True}
 
 
 def _noisy(options: Options, second: str) -> list[Tree]:

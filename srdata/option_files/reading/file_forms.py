@@ -2,7 +2,7 @@
 
 YAML is read as PyYAML has it (`yes` is true, `!!float 2e-4` a number), but of tags only those of plain values
 are known: nothing is ever constructed. Anchors, aliases, keys that stand twice among the data sets, files
-over 1 MiB and nesting over 64 deep are refused.
+over 1 MiB (64 KiB of TOML) and nesting over 64 deep are refused.
 """
 
 from __future__ import annotations
@@ -21,8 +21,11 @@ from srdata.common.strict_yaml import DEEPEST, Document, Reading, parse_yaml, pl
 from srdata.common.validation_messages import Place, Value
 from srdata.errors import RecipeError, UsageError
 
+LARGEST_TOML_BYTES = 1 << 16  # names of many parts take tomllib a time by the square of their length
+LONGEST_NUMBER = 100  # characters; one such as 1:59:59 of many parts takes its time
 _CORE = "tag:yaml.org,2002:"
-_STRING_OR_COMMENT = re.compile(r'("(?:\\.|[^"\\])*")|//[^\n]*')
+# A string that does not end is taken to the end of the file, or each of its quotes would begin anew.
+_STRING_OR_COMMENT = re.compile(r'("(?:\\[\s\S]|[^"\\])*(?:"|\\?\Z))|//[^\n]*')
 
 
 def read_options(path: Path) -> Document:
@@ -70,6 +73,8 @@ class _AsPyYaml(Reading):
 
     def scalar(self, event: yaml.ScalarEvent, place: Place) -> Value:
         tag = event.tag
+        if len(event.value) > LONGEST_NUMBER:
+            return str(event.value)
         if tag is None or tag == "!":
             tag = self._resolver.resolve(yaml.ScalarNode, event.value, event.implicit)  # type: ignore[no-untyped-call]
         make = self._made.get(str(tag).removeprefix(_CORE))
@@ -96,6 +101,8 @@ def _json(content: bytes, path: Path) -> Document:
 
 
 def _toml(content: bytes, path: Path) -> Document:
+    if len(content) > LARGEST_TOML_BYTES:
+        raise RecipeError([f"{path}: is larger than {LARGEST_TOML_BYTES} bytes"])
     try:
         data = tomllib.loads(plain_text(content, path))
     except tomllib.TOMLDecodeError as error:

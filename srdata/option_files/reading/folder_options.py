@@ -68,11 +68,18 @@ def _by_order(sides: Tree) -> Tree:
     """How LR images are called where a trainer takes them in the order of HR: by the first ones, if here."""
     if "lr" not in sides:
         return {}
-    first = [next(iter(sorted(Path(sides[side].value).glob("*.*"))), None) for side in ("hr", "lr")]
-    high, low = (one.stem if one else "" for one in first)
+    high, low = (_first_name(sides[side].value) for side in ("hr", "lr"))
     if high and low != high and low.startswith(high) and "{" not in low:
         return {"template": Said("{key}" + low.removeprefix(high), "the names of the images")}
     return {}
+
+
+def _first_name(folder: str) -> str:
+    """The first image of a folder, without its suffix; nothing where it cannot be read."""
+    try:
+        return min((one.stem for one in Path(folder).iterdir() if one.suffix), default="")
+    except OSError:
+        return ""
 
 
 def _listed(section: Section) -> Tree:
@@ -94,4 +101,12 @@ def _path(given: str) -> str:
 def missing(sets: list[Tree]) -> list[Said]:
     """The paths of sets that are not there, each once."""
     said = [one[side] for one in sets for side in ("hr", "lr", "listed") if side in one]
-    return list({one.value: one for one in said if not Path(one.value).exists()}.values())
+    return list({one.value: one for one in said if not _is_there(one.value)}.values())
+
+
+def _is_there(path: str) -> bool:
+    """Whether there is such a file or folder that may be seen."""
+    try:
+        return Path(path).exists()
+    except OSError:  # it may not be seen, or its name is too long
+        return False

@@ -28,6 +28,8 @@ class Pairs(NamedTuple):
 
 def pairs_in(folder: Path, scale: Scale | None, track: str | None, form: str) -> tuple[Scale, list[Pairs]]:
     """The scale and the pairs of a prepared set, an export or any folder of pairs; raises UsageError."""
+    if not folder.is_dir():
+        raise UsageError(f"{folder} is no folder of pairs, and no recipe that reads folders")
     folder = folder.resolve()  # a trainer is run elsewhere
     if (folder / SET_FILE).is_file() and read_set(folder).layout == "lmdb":
         out, kind = shlex.quote(f"out/{folder.name}"), "basicsr" if form == "basicsr" else "kair"
@@ -44,7 +46,12 @@ def pairs_in(folder: Path, scale: Scale | None, track: str | None, form: str) ->
     chosen = [one for one in tracks if (scale is None or one.scale == scale) and track in (None, one.name)]
     if len(chosen) != 1:
         there = ", ".join(sorted(f"{one.name} {one.scale.label}" for one in tracks))
-        raise UsageError(f"{folder} has {there}: choose one by --scale and --track")
+        asked = (
+            f", and not {scale.label}"
+            if scale and all(one.scale != scale for one in chosen or tracks)
+            else ""
+        )
+        raise UsageError(f"{folder} has {there}{asked}: choose one by --scale and --track")
     return chosen[0].scale, [_pairs(folder, part, chosen[0]) for part in found.parts if chosen[0] in part.lr]
 
 

@@ -90,6 +90,9 @@ def _check_places(wanted: Wanted, sets: Sequence[Pairs], paired: bool) -> None:
     """Raise UsageError where a trainer reads no such thing."""
     title, folders = wanted.trainer.title, [one.folders for one in sets]
     template = folders[0].template
+    makes = wanted.form == "kair" and wanted.setting.made == "online"  # LR of HR alone
+    if paired and not makes and (both := next((one.hr for one in folders if one.lr is None), None)):
+        raise UsageError(f"{title} reads HR and LR images of two folders: give {both} instead of this recipe")
     if paired and template != "{key}" and wanted.form in ("neosr", "kair"):
         raise UsageError(f"{title} takes LR images of the names of HR, and here is {template}: {_AS_FILES}")
     if wanted.form in ("redux", "kair") and any(map(_is_lmdb, folders)):
