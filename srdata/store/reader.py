@@ -257,7 +257,7 @@ class _Job(NamedTuple):
     size: tuple[int, int]
 
     def part(self, some: slice) -> _Job:
-        return self._replace(plan=self.plan.part(some))
+        return _Job(self.blocks, self.plan.part(some), self.size)
 
 
 class PairPlan(NamedTuple):

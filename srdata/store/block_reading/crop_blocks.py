@@ -96,10 +96,10 @@ class LayerBlocks:
             for number, shard in enumerate(shards):
                 self.copy(shard, plan.crop(number), out[number])
             return
-        bases, beside = [], []
+        bases, beside, layer = [], [], self._name(0)
         for number, (shard, place) in enumerate(zip(shards, plan.rows.places.tolist(), strict=True)):
             image, first, last, edge, top = place
-            blocks = shard.kept.get(self._name(image))
+            blocks = shard.kept.get(image << 9 | layer)
             if blocks is None or not (blocks[first] and blocks[last]):
                 blocks = self._touched(shard, plan.crop(number), first, last)
             above, below = blocks[first], blocks[last]
@@ -127,7 +127,7 @@ class LayerBlocks:
         return blocks
 
     def _name(self, image: int) -> int:
-        return (image << 8 | self._level) << 1 | (self._hashes is not None)
+        return image << 9 | self._level << 1 | (self._hashes is not None)
 
     def copy(self, shard: Reading, crop: Crop, out: Pixels) -> None:
         """Fill `out` (height, width, 3) with a crop of that size; raises CorruptRecordError."""
