@@ -7,7 +7,21 @@ from pathlib import Path
 
 import click
 
-from benchmarks import crops, degrade, growth, imresize, index, loader, memory, pipeline, scale, streams
+from benchmarks import (
+    counts,
+    crops,
+    degrade,
+    growth,
+    imresize,
+    index,
+    loader,
+    memory,
+    peer_loaders,
+    pipeline,
+    scale,
+    scoring,
+    streams,
+)
 from benchmarks.comparison import one_thread
 from benchmarks.on_device.run import measured
 from benchmarks.on_device.where import DEVICES
@@ -28,6 +42,9 @@ BENCHMARKS = {
     "memory": memory.run,
     "streams": streams.run,
     "scale": scale.run,
+    "loaders": peer_loaders.run,
+    "evaluate": scoring.run,
+    "counts": counts.run,
 }
 
 
