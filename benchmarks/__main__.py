@@ -37,6 +37,7 @@ BENCHMARKS = {
     "startup": loader.run_startup,
     "realesrgan": degrade.run_real_esrgan,
     "bsrgan": degrade.run_bsrgan,
+    "bare": degrade.run_bare,
     "growth": growth.run,
     "index": index.run,
     "memory": memory.run,

@@ -23,33 +23,33 @@ Job = Callable[[], object]
 
 
 def prepare(folder: Path) -> Job:
-    """Four images into a set, x4, raw."""
-    images = write_mosaics(folder / "images", 4, SIZE)
+    """Two images into a set, x4, raw."""
+    images = write_mosaics(folder / "images", 2, SIZE)
     numbers = iter(range(9))
     return lambda: srdata.prepare(images, scale=4, lmdb=True, root=folder, name=f"{next(numbers)}", jobs=1)
 
 
 def load(folder: Path) -> Job:
-    """Thirty-two batches of 16 crops of 96 HR pixels, flipped and turned, as float32."""
-    images = write_mosaics(folder / "images", 4, SIZE)
+    """Eight batches of 16 crops of 96 HR pixels, flipped and turned, as float32."""
+    images = write_mosaics(folder / "images", 2, SIZE)
     srdata.prepare(images, scale=4, lmdb=True, root=folder, name="set", jobs=1)
     data = srdata.PairedDataset(folder / "set", patch_size=96)
-    batches = srdata.Loader(data, 16, augment=["dihedral"], workers=0, repeat=512).forever()
-    return lambda: [len(next(batches)) for _ in range(32)]
+    batches = srdata.Loader(data, 16, augment=["dihedral"], workers=0, repeat=256).forever()
+    return lambda: [len(next(batches)) for _ in range(8)]
 
 
 def degrade(folder: Path) -> Job:
-    """Eight images by BSRGAN."""
+    """Two images by BSRGAN."""
     chain, numbers = load_chain("bsrgan"), iter(range(99))
     hr = backend.from_levels(backend.to_batch([mosaic(0, SIZE)]))
-    return lambda: [chain.pair(hr, chain.sample_batch([next(numbers)], 0, 0), 4) for _ in range(8)]
+    return lambda: [chain.pair(hr, chain.sample_batch([next(numbers)], 0, 0), 4) for _ in range(2)]
 
 
 def score(folder: Path) -> Job:
-    """PSNR and SSIM of four images as BasicSR has them."""
+    """PSNR and SSIM of an image as BasicSR has them."""
     hr = mosaic(0, SIZE)
     sr = np.roll(hr, 1, axis=1)
-    return lambda: [(psnr(sr, hr, 4), ssim(sr, hr, 4)) for _ in range(4)]
+    return lambda: (psnr(sr, hr, 4), ssim(sr, hr, 4))
 
 
 JOBS: dict[str, Callable[[Path], Job]] = {one.__name__: one for one in (prepare, load, degrade, score)}

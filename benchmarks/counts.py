@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import json
 import os
 import platform
 import re
 import shutil
 import subprocess
 import sys
+import tempfile
 from importlib import metadata
 from pathlib import Path
 
@@ -15,9 +17,10 @@ from benchmarks.counted_jobs import JOBS
 from benchmarks.tables import LIBRARIES, Table
 
 LONGEST_S = 1800
+RECORD = Path(__file__).with_name("instruction_counts.json")
 _JOBS = Path(__file__).with_name("counted_jobs.py")
 _ONE_THREAD = {f"{name}_NUM_THREADS": "1" for name in ("OMP", "OPENBLAS", "MKL")}
-# Hashes of text decide how dictionaries lie; and tables of a job's own instructions begin and end at lfind.
+# What runs within lfind is counted, and told each time that it ends.
 _VALGRIND = ("valgrind", "--tool=callgrind", "--toggle-collect=lfind", "--dump-after=lfind")
 
 
@@ -59,3 +62,9 @@ def versions() -> dict[str, str]:
     """What else the counts depend on."""
     libraries = {name: metadata.version(name) for name in LIBRARIES if name != "srdata"}
     return {"python": platform.python_version(), "machine": platform.machine(), **libraries}
+
+
+if __name__ == "__main__":
+    with tempfile.TemporaryDirectory() as folder:
+        record = {"versions": versions(), "counts": counted(Path(folder))}
+    RECORD.write_text(json.dumps(record, indent=2) + "\n")

@@ -90,9 +90,9 @@ def run(folder: Path, peers: Path | None) -> Table:
     note = (
         f"{IMAGES} mosaics of 2040x1356 with LR x{SCALE}, as their 40 sub-images of 480 each (PNG by "
         "OpenCV), which every peer reads in its own form, from the page cache; batches of 16 random crops of "
-        "192 HR pixels as float32 in one process, one thread, flipped and turned unless it is said; medians of "
-        f"{ROUNDS} runs. To the first batch: CPU seconds, without importing torch and OpenCV. Memory: private, "
-        "libraries included. torchvision is left out: it has no build for this torch."
+        "192 HR pixels as float32 in one process, one thread, flipped and turned unless it is said; medians "
+        f"of {ROUNDS} runs. To the first batch: CPU seconds, without importing torch and OpenCV. Memory: "
+        "private, libraries included. torchvision is left out: it has no build for this torch."
     )
     return Table("Loaders of the field", columns, rows, note)
 
