@@ -65,7 +65,7 @@ def run_bare(folder: Path, peers: Path | None) -> Table:
         each = [f"{seconds[one] / len(deltas) * 1e3:.2f} ms" for one in works]
         rows.append([name, *each, f"{seconds['srdata'] / seconds['bare']:.2f}×"])
     note = (
-        f"CPU time for an image of {SIDE}x{SIDE}, one thread, HR not sharpened, the same {len(deltas)} draws. "
+        f"CPU time for an image of {SIDE}x{SIDE}, one thread, HR as it is, the same {len(deltas)} draws. "
         "Bare: `cv2.filter2D`, `cv2.resize` and `cv2.imencode`/`imdecode` in a loop, with nothing drawn, no "
         "noise, no checks. srdata draws, makes kernels and noise, and keeps δ; it is faster all the same, as "
         "it takes kernels apart where they are separable, and transforms for the large ones."

@@ -1,7 +1,7 @@
 """Small fixed jobs take no more instructions than when they were counted last; seconds are never compared.
 
-The counts stand in benchmarks/instruction_counts.json, with the versions that they hold for. Where a change is
-worth more instructions, write them anew: `python -m benchmarks.counts`, which takes minutes.
+The counts stand in benchmarks/instruction_counts.json, with the versions that they hold for. Where a change
+is worth more instructions, write them anew: `python -m benchmarks.counts`, which takes minutes.
 """
 
 from __future__ import annotations

@@ -86,7 +86,7 @@ def _blurred_by_opencv(planes: Tensor, weights: NDArray[Any]) -> Tensor:
     images = planes.flatten(0, 1).numpy()
     blurred = [cv2.sepFilter2D(image, -1, weights, weights)[edge:-edge, edge:-edge] for image in images]
     stacked = blurred[0][None] if len(blurred) == 1 else np.stack(blurred)
-    return torch.from_numpy(stacked).unflatten(0, planes.shape[:2])
+    return torch.from_numpy(stacked).view(*planes.shape[:2], *stacked.shape[1:])
 
 
 def _halved(planes: Tensor) -> Tensor:
