@@ -8,7 +8,6 @@ from pathlib import Path
 import click
 
 from benchmarks import (
-    counts,
     crops,
     degrade,
     growth,
@@ -45,7 +44,6 @@ BENCHMARKS = {
     "scale": scale.run,
     "loaders": peer_loaders.run,
     "evaluate": scoring.run,
-    "counts": counts.run,
 }
 
 
