@@ -16,9 +16,11 @@ from benchmarks import (
     index,
     loader,
     memory,
+    peer_loaders,
     pipeline,
     scale,
     scores,
+    scoring,
     streams,
     worth,
 )
@@ -38,6 +40,7 @@ BENCHMARKS = {
     "startup": loader.run_startup,
     "realesrgan": degrade.run_real_esrgan,
     "bsrgan": degrade.run_bsrgan,
+    "bare": degrade.run_bare,
     "growth": growth.run,
     "index": index.run,
     "memory": memory.run,
@@ -46,6 +49,8 @@ BENCHMARKS = {
     "scores": scores.run,
     "scoring": scores.run_growth,
     "worth": worth.run,
+    "loaders": peer_loaders.run,
+    "evaluate": scoring.run,
 }
 
 

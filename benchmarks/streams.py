@@ -22,6 +22,7 @@ import numpy as np
 
 import srdata
 from benchmarks import stream_readers
+from benchmarks.comparison import in_process
 from benchmarks.pictures import Image, mosaic
 from benchmarks.tables import Table, times
 from srdata import imresize
@@ -29,7 +30,6 @@ from srdata import imresize
 IMAGES, WINDOWS_OF = 8, 3
 ROUNDS = 3
 WINDOW = 480
-LONGEST_S = 300
 _SCRIPT = Path(stream_readers.__file__)
 
 
@@ -48,7 +48,7 @@ def run(folder: Path, peers: Path | None) -> Table:
     for name in ("whole", "windows"):
         _write_rows(folder / "rows" / name, name)
         for peer in ("litdata", "mosaicml") if found.exists() else ():
-            _process(found, f"write-{peer}", folder / "rows" / name, folder / peer / name)
+            in_process(found, _SCRIPT, f"write-{peer}", folder / "rows" / name, folder / peer / name)
     images = _pictures(folder / "png")
     srdata.prepare(images, scale=4, lmdb=True, root=folder / "set", name="whole", jobs=1)
     rows = []
@@ -101,23 +101,10 @@ def _figures(ways: list[Way], name: str, folder: Path, environment: dict[str, st
 
 def _figure(way: Way, name: str, cache: Path, environment: dict[str, str]) -> dict[str, float]:
     shutil.rmtree(cache, ignore_errors=True)
-    told = _process(way.python, way.reader, f"s3://bucket/{way.form}/{name}", cache, environment)
+    address = f"s3://bucket/{way.form}/{name}"
+    told = in_process(way.python, _SCRIPT, way.reader, address, cache, **environment)
     found: dict[str, float] = json.loads(told.splitlines()[-1])
     return found
-
-
-def _process(python: Path, *arguments: object) -> str:
-    *given, environment = arguments if isinstance(arguments[-1], dict) else (*arguments, {})
-    done = subprocess.run(
-        [python, str(_SCRIPT), *map(str, given)],
-        env={**os.environ, "PYTHONPATH": str(_SCRIPT.parents[1]), "HF_HUB_OFFLINE": "1", **environment},
-        capture_output=True,
-        text=True,
-        timeout=LONGEST_S,
-    )
-    if done.returncode:
-        raise RuntimeError(f"{given}: {done.stderr[-2000:]}")
-    return done.stdout
 
 
 @contextmanager
@@ -178,7 +165,7 @@ def _write_rows(folder: Path, name: str) -> None:
         for at, (top, left) in enumerate(places if name == "windows" else [(0, 0)]):
             part = low[top : top + side, left : left + side] if name == "windows" else low
             facing = high[top * 4 :, left * 4 :][: part.shape[0] * 4, : part.shape[1] * 4]
-            sides = {"lr": {"bytes": _png(part)}, "hr": {"bytes": _png(facing)}}
+            sides = {"lr": {"bytes": png(part)}, "hr": {"bytes": png(facing)}}
             rows.append({**sides, "key": f"{number:04d}_{at:03d}"})
     features = datasets.Features(
         {"lr": datasets.Image(), "hr": datasets.Image(), "key": datasets.Value("string")}
@@ -189,5 +176,5 @@ def _write_rows(folder: Path, name: str) -> None:
         table.to_parquet(str(folder / f"train-{number:05d}.parquet"))
 
 
-def _png(image: Image) -> bytes:
+def png(image: Image) -> bytes:
     return cv2.imencode(".png", np.ascontiguousarray(image[..., ::-1]))[1].tobytes()

@@ -22,6 +22,7 @@ _LIBRARIES = (
     "numpy",
     "opencv-python-headless",
     "pillow",
+    "kornia-rs",
     "lmdb",
     "torch",
     "joblib",

@@ -23,6 +23,7 @@ from srdata.errors import CorruptRecordError, SetError, UnknownNameError, UsageE
 from srdata.prepared.shard_check import check_shard
 from srdata.scale import Scale
 from srdata.store import lmdb_pool
+from srdata.store.block_reading import crop_blocks
 from srdata.store.codecs import CODECS
 from srdata.store.reader import SetReader
 from srdata.store.set_json import file_entry, read_set, write_set
@@ -78,6 +79,36 @@ def test_crops_at_random_places_are_slices_of_the_images(prepared: Prepared) -> 
             assert batch is out
             for crop, row, top, left in zip(batch, rows, tops, lefts, strict=True):
                 assert (crop == images[row][layer][top : top + height, left : left + width]).all()
+
+
+@pytest.mark.parametrize("lay", ["as LMDB lays them", "any way"])
+def test_crops_over_the_corners_of_blocks(folder: Path, monkeypatch: pytest.MonkeyPatch, lay: str) -> None:
+    """All that touch two or four blocks; also where no block follows the one at its left in memory."""
+    if lay == "any way":
+        monkeypatch.setattr(crop_blocks, "_follow", lambda bases, blocks: False)
+    reader, side = SetReader(folder), plan_of().layout.block
+    heights, widths = reader.sizes("hr")
+    rows = np.flatnonzero((heights > side + 9) & (widths > side + 9))
+    places = np.array(
+        [
+            (row, top, left)
+            for row in rows
+            for top in range(side - 9, side + 1, 3)
+            for left in range(side - 9, side + 1)
+        ]
+    )
+    images = [layers_of(row, plan_of().layout)["hr"] for row in range(12)]
+    for crop, (row, top, left) in zip(
+        reader.read_crops(places[:, 0], "hr", *places.T[1:], 9, 8), places, strict=True
+    ):
+        assert (crop == images[row][top : top + 9, left : left + 8]).all()
+
+
+def test_rows_that_may_not_be_read_on_are_noticed() -> None:
+    blocks = [crop_blocks._Block(np.empty(0, np.uint8), address) for address in (50, 70)]
+    assert crop_blocks._follow((40, 60), blocks)
+    assert not crop_blocks._follow((60, 60), blocks)
+    assert not crop_blocks._follow((40, 80), blocks)
 
 
 @pytest.mark.parametrize("layer", ["x4", "x1.5"])
@@ -258,14 +289,14 @@ def test_only_so_many_files_are_open(folder: Path, monkeypatch: pytest.MonkeyPat
     expected = checksum(reader)
     assert open_files(folder) == 2
     assert checksum(reader) == expected
-    assert lmdb_pool._most_open() == 2
+    assert lmdb_pool.most_open() == 2
     monkeypatch.setattr(lmdb_pool, "_MOST_OPEN", 10**9)
     import resource
 
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (64, hard))
     try:
-        assert lmdb_pool._most_open() == 32
+        assert lmdb_pool.most_open() == 32
     finally:
         resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
 

@@ -13,6 +13,7 @@ image_policy      `ImagePolicy`: what to do with images that are not plain 8-bit
 orientation       which way up an image is
 pair_orientation  whether HR and LR lie the same way
 pixels            decoded images as arrays, and PNG files of them
+plain_png         PNG files of 8-bit grey or RGB, which are most
 stripes           the pixels of a file, a few rows at a time
 to_rgb            from other modes to RGB: profile, then alpha
 """

@@ -15,6 +15,7 @@ from srdata.images.file_header import ImageInfo, admit, opened
 from srdata.images.image_policy import ImagePolicy
 from srdata.images.orientation import as_stored, upright
 from srdata.images.pixels import Pixels
+from srdata.images.plain_png import decode_plain_png
 from srdata.images.stripes import Rows, by_opencv, rows_of
 from srdata.images.to_rgb import ToRgb
 
@@ -39,8 +40,8 @@ def decode_image(data: bytes, name: str, policy: ImagePolicy | None = None) -> P
     with opened(data, name) as (image, info):
         admit(info, policy, name)
         if _is_ordinary(info) and not (info.icc and policy.icc == "srgb"):
-            pixels = by_opencv(data, cv2.IMREAD_COLOR, name)
-            cv2.cvtColor(pixels, cv2.COLOR_BGR2RGB, dst=pixels)
+            plain = decode_plain_png(data) if info.format == "PNG" else None
+            pixels = by_opencv(data, cv2.IMREAD_COLOR_RGB, name) if plain is None else plain
             return np.ascontiguousarray(upright(pixels, info.orientation))
         to_rgb = ToRgb(policy, name, image.info.get("icc_profile"))
         return _by_stripes(rows_of(image, info, data, name), to_rgb, info)

@@ -18,7 +18,7 @@ import os
 import threading
 import weakref
 from collections import OrderedDict, deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -44,6 +44,15 @@ class Reading(NamedTuple):
     keep: Callable[[int, list[Any]], None]  # put something there
 
 
+class Wanted(NamedTuple):
+    """A file to be read, see `Lease.reading`."""
+
+    path: Path
+    size: int | None = None
+    sound: bool = False
+    place: Callable[[], Path] | None = None
+
+
 class Lease:
     """What one reader has open; closing or forgetting it closes the files that no other reader uses."""
 
@@ -67,14 +76,25 @@ class Lease:
         known to be `sound`, as this run wrote it, is not walked through first. Raises
         CorruptRecordError when the file is missing, is no LMDB file, or has not `size` bytes.
         """
-        entry = self._entries.get(path)
-        if entry is None or not _pool.hold(entry):
-            entry = self._entries[path] = _pool.take(place() if place else path, size, self._number, sound)
-        transaction = entry.transaction()
+        with self.reading_all([Wanted(path, size, sound, place)]) as (reading,):
+            yield reading
+
+    @contextmanager
+    def reading_all(self, files: Sequence[Wanted]) -> Iterator[list[Reading]]:
+        """Read several files at once, see `reading`."""
+        entries = [self._entries.get(file.path) for file in files]
+        held = [entry for entry in entries if entry is not None]
+        if len(held) < len(entries) or not _pool.hold(held):
+            held = _pool.take(files, self._number)
+            self._entries.update(zip((file.path for file in files), held, strict=True))
+        transactions = [entry.transaction() for entry in held]
         try:
-            yield Reading(transaction.get, transaction.cursor, entry.kept, entry.keep)
+            yield [
+                Reading(transaction.get, transaction.cursor, entry.kept, entry.keep)
+                for entry, transaction in zip(held, transactions, strict=True)
+            ]
         finally:
-            _pool.give_back(entry, transaction)
+            _pool.give_back(held, transactions)
 
     def close(self) -> None:
         """Close the files that no other reader uses; the next reading opens them again."""
@@ -113,29 +133,44 @@ class _Pool:
         self._forking = False
         self._kept = 0  # views
 
-    def hold(self, entry: _Entry) -> bool:
-        """Count one more user of an open file; False where it was closed."""
+    def hold(self, entries: Sequence[_Entry]) -> bool:
+        """Count one more user of each of these open files; False, and none is, where one was closed."""
         with self._lock:
-            if entry.closed or self._forking:
+            if self._forking or any(entry.closed for entry in entries):
                 return False
-            entry.users += 1
+            for entry in entries:
+                entry.users += 1
         return True
 
-    def take(self, path: Path, size: int | None, lease: int, sound: bool) -> _Entry:
-        """Open the file unless it is open already, and count one more user."""
-        file = path / "data.mdb" if path.is_dir() else path
-        found = _stat(file, size)
-        if not sound:
-            self._walk(file, found)
+    def take(self, files: Sequence[Wanted], lease: int) -> list[_Entry]:
+        """Open the files that are not open already, and count one more user of each."""
+        paths = [file.place() if file.place else file.path for file in files]
+        places = [path / "data.mdb" if path.is_dir() else path for path in paths]
+        found = [_stat(place, file.size) for place, file in zip(places, files, strict=True)]
+        for place, state, file in zip(places, found, files, strict=True):
+            if not file.sound:
+                self._walk(place, state)
         with self._changed:
             self._changed.wait_for(lambda: not self._forking)
-            identity = (found.st_dev, found.st_ino)
-            if identity not in self._entries:
-                self._make_room()
-                self._entries[identity] = _Entry(_open(file, found.st_size))
-            entry = self._entries[identity]
-            entry.leases.add(lease)
-            entry.users += 1
+            opened: list[_Entry] = []
+            try:
+                for place, state in zip(places, found, strict=True):
+                    opened.append(self._opened(place, state, lease))
+            except CorruptRecordError:
+                for entry in opened:
+                    entry.users -= 1
+                raise
+        return opened
+
+    def _opened(self, file: Path, found: os.stat_result, lease: int) -> _Entry:
+        """The entry of a file, which is opened unless it is open, with one more user."""
+        identity = (found.st_dev, found.st_ino)
+        if identity not in self._entries:
+            self._make_room()
+            self._entries[identity] = _Entry(_open(file, found.st_size))
+        entry = self._entries[identity]
+        entry.leases.add(lease)
+        entry.users += 1
         return entry
 
     def _walk(self, file: Path, found: os.stat_result) -> None:
@@ -145,10 +180,11 @@ class _Pool:
             check_structure(file)
             self._walked.add(state)
 
-    def give_back(self, entry: _Entry, transaction: Any) -> None:
+    def give_back(self, entries: Sequence[_Entry], transactions: Sequence[Any]) -> None:
         with self._lock:
-            entry.idle.append(transaction)
-            entry.users -= 1
+            for entry, transaction in zip(entries, transactions, strict=True):
+                entry.idle.append(transaction)
+                entry.users -= 1
             if self._forking:
                 self._changed.notify_all()
 
@@ -191,7 +227,7 @@ class _Pool:
     def _make_room(self) -> None:
         self._sweep()
         for identity, entry in list(self._entries.items()):
-            if len(self._entries) < _most_open():
+            if len(self._entries) < most_open():
                 return
             if not entry.users:
                 self._close(identity)
@@ -234,7 +270,7 @@ def _open(file: Path, size: int) -> Any:
         raise CorruptRecordError(f"{file} cannot be opened ({error}): {_REMEDY}") from error
 
 
-def _most_open() -> int:
+def most_open() -> int:
     """How many files may be open: half of what the process may have, and no more than `_MOST_OPEN`."""
     allowed = limit("RLIMIT_NOFILE")
     return _MOST_OPEN if allowed is None else min(_MOST_OPEN, max(1, allowed // 2))

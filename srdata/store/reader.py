@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from contextlib import AbstractContextManager
 from functools import cached_property, partial
-from itertools import groupby
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -14,11 +14,11 @@ from numpy.typing import ArrayLike, NDArray
 from srdata.common.files import inside
 from srdata.errors import CorruptRecordError, UsageError
 from srdata.store.block_reading.block_hashes import BlockHashes
-from srdata.store.block_reading.crop_blocks import Crop, LayerBlocks
+from srdata.store.block_reading.crop_blocks import CropPlan, LayerBlocks
 from srdata.store.blocks import CHANNELS, HR, BlockLayout, Pixels
 from srdata.store.codecs import Codec, find_codec, is_kept_file
 from srdata.store.index import Index
-from srdata.store.lmdb_pool import Lease, Reading
+from srdata.store.lmdb_pool import Lease, Reading, Wanted, most_open
 from srdata.store.records import Record, Row, block_key, row_key, unpack_row
 from srdata.store.resume import read_record
 from srdata.store.set_json import SetFile, kept_version, read_set, repair_command, shard_name
@@ -95,9 +95,11 @@ class SetReader:
         tensor or a slice of a larger batch, in which the pixels of a row lie one after another. Raises
         UsageError for a crop that is not inside its image.
         """
-        job = self._job(np.asarray(rows), layer, np.asarray(tops), np.asarray(lefts), (height, width), out)
-        self._fill(np.asarray(rows), [job])
-        return job.out
+        rows = np.asarray(rows)
+        job = self._job(rows, layer, np.asarray(tops), np.asarray(lefts), (height, width))
+        filled = _checked(out, (len(rows), height, width, CHANNELS))
+        self._fill(self.index.shards[rows].tolist(), [(job, filled)])
+        return filled
 
     def read_pairs(
         self,
@@ -115,15 +117,26 @@ class SetReader:
         All numbers are in pixels of the LR `layer`; at a scale such as 3/2 they must be multiples of its
         denominator. The outputs are as in `read_crops`. Faster than two calls of it.
         """
+        plan = self.plan_pairs(rows, layer, tops, lefts, height, width)
+        lr, hr = (_checked(out, shape) for out, shape in zip((lr_out, hr_out), plan.shapes, strict=True))
+        plan.read(lr, hr)
+        return hr, lr
+
+    def plan_pairs(
+        self, rows: ArrayLike, layer: str, tops: ArrayLike, lefts: ArrayLike, height: int, width: int
+    ) -> PairPlan:
+        """What `read_pairs` does before it reads."""
         rows, tops, lefts = np.asarray(rows), np.asarray(tops), np.asarray(lefts)
         p, q = self._blocks(layer).scale.as_integer_ratio()
         if (tops % q).any() or (lefts % q).any() or height % q or width % q:
             raise UsageError(f"at scale {p}/{q} a crop begins and ends at multiples of {q} LR pixels")
         hr_size = height * p // q, width * p // q
-        hr = self._job(rows, HR, tops * p // q, lefts * p // q, hr_size, hr_out)
-        lr = self._job(rows, layer, tops, lefts, (height, width), lr_out)
-        self._fill(rows, [hr, lr])
-        return hr.out, lr.out
+        return PairPlan(
+            self,
+            self.index.shards[rows].tolist(),
+            self._job(rows, layer, tops, lefts, (height, width)),
+            self._job(rows, HR, tops * p // q, lefts * p // q, hr_size),
+        )
 
     def crop(
         self, row: int, layer: str, top: int, left: int, height: int, width: int, out: Pixels | None = None
@@ -191,9 +204,7 @@ class SetReader:
     def __reduce__(self) -> tuple[Any, ...]:
         return _reopen, (self.path, self.verify, version_of(self.set))
 
-    def _job(
-        self, rows: Any, layer: str, tops: Any, lefts: Any, size: tuple[int, int], out: Pixels | None
-    ) -> _Job:
+    def _job(self, rows: Any, layer: str, tops: Any, lefts: Any, size: tuple[int, int]) -> _Job:
         """Check that every crop lies in its image, and say where each is."""
         heights, widths = self.sizes(layer, rows)
         within = (tops >= 0) & (lefts >= 0) & (tops + size[0] <= heights) & (lefts + size[1] <= widths)
@@ -203,22 +214,31 @@ class SetReader:
                 f"a crop of {size[0]}x{size[1]} at ({tops[i]}, {lefts[i]}) does not lie in layer {layer} of "
                 f"image {self.index.key(int(rows[i]))!r}, which is {heights[i]}x{widths[i]} (height x width)"
             )
-        columns = (rows, self.index.numbers[rows], heights, widths, tops, lefts)
-        crops = list(zip(*(column.tolist() for column in columns), strict=True))
-        return _Job(self._blocks(layer), crops, _checked(out, (len(rows), *size, CHANNELS)))
+        crops = np.stack(
+            [rows, self.index.numbers[rows], heights, widths, tops, lefts], axis=1, dtype=np.int64
+        )
+        blocks = self._blocks(layer)
+        return _Job(blocks, blocks.plan(crops, *size), size)
 
-    def _fill(self, rows: Any, jobs: list[_Job]) -> None:
-        """Copy the crops of all jobs, shard by shard."""
-        shards = self.index.shards[rows].tolist()
-        for shard, members in groupby(sorted(range(len(shards)), key=shards.__getitem__), shards.__getitem__):
-            with self._reading(shard) as reading:
-                for i in members:
-                    for blocks, crops, out in jobs:
-                        blocks.copy(reading, crops[i], out[i])
+    def _fill(self, shards: list[int], jobs: Sequence[tuple[_Job, Pixels]]) -> None:
+        """Copy the crops of all jobs into their arrays."""
+        numbers = sorted(set(shards))
+        if len(numbers) > 1 and len(numbers) > most_open():
+            for one in (slice(i, i + 1) for i in range(len(shards))):
+                self._fill(shards[one], [(job.part(one), out[one]) for job, out in jobs])
+            return
+        with self._lease.reading_all([self._wanted(number) for number in numbers]) as found:
+            readings = dict(zip(numbers, found, strict=True))
+            for job, out in jobs:
+                job.blocks.copy_all([readings[shard] for shard in shards], job.plan, out)
 
     def _reading(self, shard: int) -> AbstractContextManager[Reading]:
+        path, size, _, place = self._wanted(shard)
+        return self._lease.reading(path, size, place=place)
+
+    def _wanted(self, shard: int) -> Wanted:
         path, size = self.shard_file(shard)
-        return self._lease.reading(path, size, place=partial(self._place, shard, path))
+        return Wanted(path, size, place=partial(self._place, shard, path))
 
     def _place(self, shard: int, path: Path) -> Path:
         """Where a shard is: at its path, or, if the set has grown since and the shard with it, kept."""
@@ -233,8 +253,34 @@ class SetReader:
 
 class _Job(NamedTuple):
     blocks: LayerBlocks
-    crops: list[Crop]
-    out: Pixels
+    plan: CropPlan
+    size: tuple[int, int]
+
+    def part(self, some: slice) -> _Job:
+        return _Job(self.blocks, self.plan.part(some), self.size)
+
+
+class PairPlan(NamedTuple):
+    """LR crops and the HR crops that they face, found in their shards and blocks but not read."""
+
+    reader: SetReader
+    shards: list[int]  # of each
+    lr: _Job
+    hr: _Job
+
+    @property
+    def shapes(self) -> tuple[tuple[int, ...], tuple[int, ...]]:
+        """Those of LR and HR."""
+        count = len(self.shards)
+        return (count, *self.lr.size, CHANNELS), (count, *self.hr.size, CHANNELS)
+
+    def read(self, lr: Pixels, hr: Pixels) -> None:
+        """Fill `lr` and `hr` with them, see `SetReader.read_pairs`."""
+        self.reader._fill(self.shards, [(self.lr, lr), (self.hr, hr)])
+
+    def part(self, some: slice) -> PairPlan:
+        """Some of them."""
+        return PairPlan(self.reader, self.shards[some], self.lr.part(some), self.hr.part(some))
 
 
 def _checked(out: Pixels | None, shape: tuple[int, ...]) -> Pixels:

@@ -8,11 +8,12 @@ from typing import Any, NamedTuple
 import numpy as np
 from torch import Tensor
 
-from srdata.data.crops.read_crops import Sides, cut, enlarges, shapes, stackable
+from srdata.data.crops.read_crops import Sides, cut, enlarges, shapes, stackable, within
 from srdata.data.crops.regions import Address, Crops
-from srdata.data.pair_sources.sources import PairSource
+from srdata.data.pair_sources.sources import PairSource, SetSource
 from srdata.degrade.numerics.backend import keep_memory
 from srdata.errors import UsageError
+from srdata.store.reader import PairPlan
 from srdata.store.windows import Regions, window_name
 from srdata.vocabulary import Only
 
@@ -37,6 +38,7 @@ class Drawn(NamedTuple):
         None  # what tells of images, by HR pixels of a cell
     )
     address: Address = (0, 0, np.zeros(0, np.int64))  # by which crops were drawn
+    found: PairPlan | None = None  # where they lie in a prepared set, once that was looked up
 
     @property
     def keys(self) -> list[str]:
@@ -62,7 +64,26 @@ class Drawn(NamedTuple):
         """LR and HR, as `cut` gives them; UsageError, CorruptRecordError or ImageError."""
         self.shapes()
         keep_memory()
-        return cut(self.source, self.crops, self.patch, self.pad, self.only, out, self.around)
+        return cut(self.source, self.crops, self.patch, self.pad, self.only, out, self.around, self.found)
+
+    def looked_up(self) -> Drawn:
+        """The same crops; where that can be done for many at once, it is known now where they lie."""
+        inside, known = self.crops.inside, self.patch is not None and self.only is None
+        if not (
+            isinstance(self.source, SetSource) and known and within(inside, self.patch or 0, self.around)
+        ):
+            return self
+        side = (self.patch or 0) + 2 * self.around
+        return self._replace(found=self.source.find_pairs(inside.images, inside.corners - self.around, side))
+
+    def at(self, some: slice) -> Drawn:
+        """Some of the crops."""
+        found = None if self.found is None else self.found.part(some)
+        crops, (seed, epochs, items) = self.crops.at(some), self.address
+        address = seed, epochs if isinstance(epochs, int) else epochs[some], items[some]
+        return Drawn(
+            self.source, crops, self.patch, self.pad, self.only, self.around, self.beside, address, found
+        )
 
     def told(self) -> Told:
         """What is told of the images beside their pixels; UsageError, CorruptRecordError."""
@@ -72,14 +93,7 @@ class Drawn(NamedTuple):
 
     def each(self) -> Iterator[Drawn]:
         """The crops one by one."""
-        seed, epochs, items = self.address
-        epochs = np.broadcast_to(epochs, items.shape)
-        return (
-            self._replace(
-                crops=self.crops.at(one), address=(seed, epochs[one : one + 1], items[one : one + 1])
-            )
-            for one in range(len(self.crops.inside.images))
-        )
+        return (self.at(slice(one, one + 1)) for one in range(len(self.crops.inside.images)))
 
 
 def names(source: PairSource, regions: Regions) -> list[str]:

@@ -13,6 +13,7 @@ from srdata.data.pair_sources.sources import PairSource
 from srdata.dihedral.array_turns import turn_all
 from srdata.errors import UsageError
 from srdata.images import TRANSPOSES
+from srdata.store.reader import PairPlan
 from srdata.store.windows import Regions
 from srdata.vocabulary import Only
 
@@ -37,13 +38,14 @@ def cut(
     only: Only | None = None,
     out: Sides | None = None,
     around: int = 0,
+    found: PairPlan | None = None,
 ) -> Sides:
     """LR and HR of stackable `crops`, padded to `patch` cells and turned: (count, height, width, channels).
 
     `around` cells on each side of a patch come with it, mirrored where they lie beyond the image. They are
     uint8, or float32 of 0 to 255 where pad="enlarge" enlarged one, or squares are reduced. A side that is not
     wanted has height and width 0. They are written into `out` when that is given, rounded if that is uint8;
-    raises UsageError when it does not fit.
+    raises UsageError when it does not fit. `found` says where they lie, if that is known.
     """
     inside = crops.inside
     height, width = inside.sizes[0].tolist() if patch is None else (patch + 2 * around,) * 2
@@ -56,7 +58,9 @@ def cut(
         raise UsageError(f"{resized} gives HR that no stored LR faces: give only='hr', or degrade=")
     dtype = np.float32 if enlarges(crops, patch, pad) else np.uint8
     lr, hr = _room(shapes(source, len(inside.images), height, width, only), out, dtype)
-    if lr.dtype == hr.dtype == np.uint8 and (patch is None or _within(inside, patch, around)):
+    if found is not None and lr.dtype == hr.dtype == np.uint8:
+        found.read(lr, hr)
+    elif lr.dtype == hr.dtype == np.uint8 and (patch is None or within(inside, patch, around)):
         source.read_pairs(inside.images, inside.corners - around, lr, hr)
     else:
         _read_each(source, crops, (lr, hr), patch or 0, pad, around)
@@ -96,7 +100,7 @@ def _room(
     return out
 
 
-def _within(inside: Regions, patch: int, around: int) -> bool:
+def within(inside: Regions, patch: int, around: int) -> bool:
     """Whether all crops have the size of a patch, and what is around them lies in their images."""
     if (inside.sizes != patch).any():
         return False

@@ -29,11 +29,10 @@ class Crops(NamedTuple):
     colours: Integers | None = None  # RGB as 24 bits, for pad="flat"
     take: Take = "random"  # by which larger ones are yet to be reduced to the patch
 
-    def at(self, place: int) -> Crops:
-        """One of them."""
-        one = slice(place, place + 1)
-        turns, colours = (None if part is None else part[one] for part in (self.turns, self.colours))
-        return Crops(self.inside.at(one), turns, self.within.at(one), colours, self.take)
+    def at(self, some: slice) -> Crops:
+        """Some of them."""
+        turns, colours = (None if part is None else part[some] for part in (self.turns, self.colours))
+        return Crops(self.inside.at(some), turns, self.within.at(some), colours, self.take)
 
     def spots(self, cell: int) -> list[Spot]:
         """Where each lies among its possible places, in pixels of which a cell has `cell` along a side."""

@@ -29,6 +29,13 @@ class Part(NamedTuple):
     visits: Integers  # the number by which the crop of each image was drawn
     label: int | None
     items: Integers  # numbered through all sets
+    places: Integers  # in what was asked for, rising
+    keys: Sequence[str]
+
+    def at(self, some: slice) -> Part:
+        """Some of them."""
+        cut = (self.items[some], self.places[some], self.keys[some])
+        return Part(self.drawn.at(some), self.visits[some], self.label, *cut)
 
 
 class Mixed:
@@ -112,18 +119,18 @@ class Mixed:
                 items[here] - start, visits[here], seed=key_of(seed, member), **options
             )
             label = self.labels[member] if self.labels else None
-            parts.append(Part(drawn, visits[here], label, items[here]))
+            parts.append(Part(drawn, visits[here], label, items[here], here, drawn.keys))
         return parts
 
-    def _found(self, items: Integers) -> Iterator[tuple[int, Any]]:
+    def _found(self, items: Integers) -> Iterator[tuple[int, Integers]]:
         """Each set that some of these items are of, and which they are."""
         if len(self.sets) == 1:
-            yield 0, slice(None)
+            yield 0, np.arange(len(items))
             return
         members = np.searchsorted(self._ends, items, side="right")
         for member in range(len(self.sets)):
-            here = members == member
-            if here.any():
+            here = np.flatnonzero(members == member)
+            if here.size:
                 yield member, here
 
 

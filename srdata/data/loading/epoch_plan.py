@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+import threading
+from collections import OrderedDict
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -19,7 +21,11 @@ from srdata.data.sampling.orders import Order
 from srdata.data.sampling.ranks import Share
 from srdata.data.sampling.schedule import Moment, Schedule, at, every
 from srdata.errors import UsageError
+from srdata.store.windows import Integers
 from srdata.vocabulary import Only
+
+_TOGETHER = 512  # crops that are drawn at once
+_KEPT = 4  # draws, each for as many crops: workers are some batches ahead of each other
 
 
 class Job(NamedTuple):
@@ -28,6 +34,8 @@ class Job(NamedTuple):
     first: int  # its first position in the epoch
     number: int  # in its epoch, counted over all ranks
     moment: Moment
+    together: tuple[int, ...]  # the first positions of the batches that may be drawn with it
+    place: int  # among these
 
 
 @dataclass(frozen=True)
@@ -81,27 +89,42 @@ class Plan:
 
     def jobs(self, epoch: int, start: int, share: Share, before: int) -> Iterator[Job]:
         """The batches of a rank in an epoch from a position on; `before` it took so many, in all epochs."""
-        size, left = self.size(epoch), self._batches(epoch, start)
-        for step in range(self.steps(epoch, start)):
-            number = step * share.ranks + share.rank
-            first = start + number * size if number < left else (number - left) % self._batches(epoch) * size
-            yield Job(first, first // size, Moment(epoch, before + step))
+        size, left, steps = self.size(epoch), self._batches(epoch, start), self.steps(epoch, start)
+        again = self._batches(epoch)
+        together = max(1, _TOGETHER // size)
+        for begin in range(0, steps, together):
+            numbers = range(begin * share.ranks + share.rank, steps * share.ranks, share.ranks)[:together]
+            firsts = tuple(
+                start + number * size if number < left else (number - left) % again * size
+                for number in numbers
+            )
+            for place, first in enumerate(firsts):
+                yield Job(first, first // size, Moment(epoch, before + begin + place), firsts, place)
 
-    def after(self, epoch: int, start: int, steps: int) -> int:
-        """The position in an epoch to which all ranks have come so many batches after another."""
-        return min(start + steps * self.ranks * self.size(epoch), self.length(epoch))
+    @property
+    def changes(self) -> bool:
+        """Whether what is drawn may depend on the moment, or on what was read before."""
+        settings = (self.order, self.patch_size, self.batch_size)
+        return any(isinstance(one, Schedule) for one in settings) or self.data.stream is not None
 
-    def parts(self, job: Job, *, dihedral: bool, only: Only | None) -> list[Part]:
-        """The crops of a batch, set by set."""
-        epoch = job.moment.epoch
-        last = min(job.first + self._share(at(self.batch_size, job.moment)), self.length(epoch))
-        positions = np.arange(job.first, last)
-        order = at(self.order, job.moment)
+    def parts(
+        self, moment: Moment, firsts: Sequence[int], *, dihedral: bool, only: Only | None
+    ) -> list[list[Part]]:
+        """The crops of batches that begin at these positions, set by set."""
+        end, size = self.length(moment.epoch), self._share(at(self.batch_size, moment))
+        batches = [np.arange(first, min(first + size, end)) for first in firsts]
+        found = self._parts(moment, np.concatenate(batches), dihedral=dihedral, only=only)
+        if len(batches) == 1:
+            return [found]
+        return _divided(found, np.cumsum([len(batch) for batch in batches]))
+
+    def _parts(self, moment: Moment, positions: Integers, *, dihedral: bool, only: Only | None) -> list[Part]:
+        epoch, order = moment.epoch, at(self.order, moment)
         places = order.places(self.seed, epoch, positions, len(self.data))
         return self.data.parts(
             *places,
             seed=self.seed,
-            patch_size=at(self.patch_size, job.moment),
+            patch_size=at(self.patch_size, moment),
             dihedral=dihedral,
             only=only,
             around=self.around,
@@ -132,6 +155,41 @@ class Plan:
         return left // size if self.drop_last else -(-left // size)
 
 
+def _divided(parts: Sequence[Part], ends: Integers) -> list[list[Part]]:
+    """The parts of several batches that end at these places, batch by batch."""
+    looked_up = [part._replace(drawn=part.drawn.looked_up()) for part in parts]
+    cuts = [[0, *np.searchsorted(part.places, ends).tolist()] for part in looked_up]
+    return [
+        [
+            part.at(slice(cut[batch], cut[batch + 1]))
+            for part, cut in zip(looked_up, cuts, strict=True)
+            if cut[batch] < cut[batch + 1]
+        ]
+        for batch in range(len(ends))
+    ]
+
+
+class DrawnLast:
+    """What was drawn last, for several batches at once, and is to be read by threads of this process."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._kept: OrderedDict[tuple[int, ...], list[list[Part]]] = OrderedDict()
+
+    def of(self, job: Job, draw: Callable[[Job], list[list[Part]]]) -> list[Part]:
+        """The parts of a batch, drawn now unless they were."""
+        name = (job.moment.epoch, *job.together)
+        with self._lock:
+            if name not in self._kept:
+                self._kept[name] = draw(job)
+                while len(self._kept) > _KEPT:
+                    self._kept.popitem(last=False)
+            return self._kept[name][job.place]
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return DrawnLast, ()
+
+
 @dataclass(frozen=True)
 class Reading:
     """Reads the batches of a plan into memory, or picks them where whole images live on a device."""
@@ -142,6 +200,7 @@ class Reading:
     only: Only | None
     placing: bool = False  # whether it is wanted where crops lie among their possible places
     difficulty: Tensor | None = None  # a number for each item
+    _last: DrawnLast = field(default_factory=DrawnLast, init=False, repr=False, compare=False)
 
     def __call__(self, job: Job) -> Raw:
         """A batch in memory, turned."""
@@ -160,14 +219,14 @@ class Reading:
 
     def draw(self, job: Job) -> tuple[Raw, list[Drawn]]:
         """All that is known of a batch but its sides, and the crops that these are."""
-        parts = self.plan.parts(job, dihedral=at(self.dihedral, job.moment), only=self.only)
+        parts = self._parts(job)
         drawn = [part.drawn for part in parts]
         turns = [turn for one in drawn if one.crops.turns is not None for turn in one.crops.turns.tolist()]
         labels = [part.label for part in parts for _ in part.visits if part.label is not None]
         raw = Raw(
             lr=(),
             hr=(),
-            keys=[key for one in drawn for key in one.keys],
+            keys=[key for part in parts for key in part.keys],
             visits=[visit for part in parts for visit in part.visits.tolist()],
             turns=turns or None,
             to_turn=False,
@@ -181,6 +240,17 @@ class Reading:
             **_told(drawn)._asdict(),
         )
         return raw, drawn
+
+    def _parts(self, job: Job) -> list[Part]:
+        """The crops of a batch, set by set, which are drawn with those of the next batches."""
+        if self.plan.changes or isinstance(self.dihedral, Schedule):
+            dihedral = at(self.dihedral, job.moment)
+            return self.plan.parts(job.moment, [job.first], dihedral=dihedral, only=self.only)[0]
+        return self._last.of(job, self._drawn_together)
+
+    def _drawn_together(self, job: Job) -> list[list[Part]]:
+        dihedral = at(self.dihedral, job.moment)
+        return self.plan.parts(job.moment, job.together, dihedral=dihedral, only=self.only)
 
     def _unread(self, drawn: Sequence[Drawn]) -> tuple[Any, Any]:
         """The shapes of LR and HR; or what is to be gathered of each data set."""

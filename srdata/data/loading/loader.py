@@ -295,14 +295,16 @@ class Loader(DataLoaderForm):
     def _counted(self, plan: Plan, share: Share) -> Iterator[Batch]:
         """What is left of an epoch, and a note of where that leads before each batch is given."""
         epoch, start, before = self._epoch, self._position, self._number(plan)
-        steps = plan.steps(epoch, start)
+        steps, done = plan.steps(epoch, start), 0
+        each, end = plan.ranks * plan.size(epoch), plan.length(epoch)
         batches = self._batches(plan.jobs(epoch, start, share, before), share.ranks)
         try:
-            for done, batch in enumerate(batches, 1):
+            for batch in batches:  # not by enumerate, which holds a batch while the next one is made
+                done += 1
                 self._begun = done < steps
                 self._iteration = before + done
                 self._epoch = epoch if self._begun else epoch + 1
-                self._position = plan.after(epoch, start, done) if self._begun else 0
+                self._position = min(start + done * each, end) if self._begun else 0
                 yield batch
                 del batch  # or it would take memory while the next one is made
         finally:

@@ -23,7 +23,7 @@ from srdata.images import ImageInfo, ImagePolicy, Pixels, check_same_way
 from srdata.scale import Scale
 from srdata.store.blocks import CHANNELS, HR
 from srdata.store.index import Index
-from srdata.store.reader import SetReader
+from srdata.store.reader import PairPlan, SetReader
 from srdata.store.windows import Integers
 
 
@@ -74,7 +74,8 @@ class SetSource:
         return sizes_in(self._reader.index, self._rows)
 
     def keys(self, images: Integers) -> list[str]:
-        return [self._keys[row].as_py() for row in self._rows[images].tolist()]
+        keys: list[str] = self._keys.take(self._rows[images]).to_pylist()
+        return keys
 
     def read_pairs(self, images: Integers, corners: Integers, lr: Pixels, hr: Pixels) -> None:
         rows, (p, q) = self._rows[images], self.scale.as_integer_ratio()
@@ -88,6 +89,12 @@ class SetSource:
                 tops, lefts = (corners * cell).T
                 height, width = out.shape[1:3]
                 self._reader.read_crops(rows, layer, tops, lefts, height, width, out)
+
+    def find_pairs(self, images: Integers, corners: Integers, side: int) -> PairPlan:
+        """Where crops of so many cells a side lie in the shards, to be read all or in parts."""
+        q = self.scale.denominator
+        tops, lefts = (corners * q).T
+        return self._reader.plan_pairs(self._rows[images], self._layer, tops, lefts, side * q, side * q)
 
     def __reduce__(self) -> tuple[Any, ...]:
         return SetSource, (self._reader, self._split, self.scale, self._shard)

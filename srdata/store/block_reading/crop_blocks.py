@@ -1,13 +1,16 @@
-"""Gathering: a crop of one layer, put together from the stored blocks that it touches."""
+"""Gathering: crops of one layer, put together from the stored blocks that they touch."""
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Sequence
+from typing import Any, NamedTuple
 
 import lmdb
 
 from srdata.errors import CorruptRecordError
 from srdata.store.block_reading.block_hashes import BlockHashes
+from srdata.store.block_reading.crop_rows import Crop, Integers, RowPlan, row_plan
+from srdata.store.block_reading.mapped_rows import address_of, copy_mapped_rows
 from srdata.store.blocks import BlockLayout, Pixels, copy_rows, pieces
 from srdata.store.codecs import Codec, Part
 from srdata.store.index import Index
@@ -16,10 +19,45 @@ from srdata.store.records import block_key
 from srdata.store.set_json import repair_command
 
 _MOST_DECODED = 256 << 20  # bytes of whole images that a layer holds
+_WORTHWHILE = 4  # crops at once
 
-# Row in the index, number in the shard, height and width of the image, top and left of the crop, in pixels of
-# the layer.
-Crop = tuple[int, int, int, int, int, int]
+
+class _Block(NamedTuple):
+    samples: Pixels
+    address: int
+
+
+class CropPlan(NamedTuple):
+    """Crops of one layer and one size."""
+
+    crops: Integers  # a `Crop` each, (crops, 6)
+    rows: RowPlan | None  # None where they are copied one by one
+
+    def crop(self, number: int) -> Crop:
+        """One of them."""
+        row, image, height, width, top, left = self.crops[number].tolist()
+        return row, image, height, width, top, left
+
+    def part(self, some: slice) -> CropPlan:
+        """The plan of some of them."""
+        return CropPlan(self.crops[some], None if self.rows is None else self.rows.part(some))
+
+
+def _follow(bases: tuple[int, int], blocks: Sequence[_Block]) -> bool:
+    """Whether blocks of the next column lie behind those that begin there, so that rows can be read on.
+
+    They do as LMDB lays them; otherwise what follows in memory may not be there.
+    """
+    return all(base < block.address for base, block in zip(bases, blocks, strict=True))
+
+
+def _copy_beside(out: Pixels, top: int, above: Pixels, below: Pixels) -> None:
+    """Fill the part of a crop that lies in a second column of blocks, from row `top` of it on."""
+    height, width = out.shape[:2]
+    rows = min(height, len(above) - top)
+    copy_rows(above[top : top + rows, :width], out[:rows])
+    if rows < height:
+        copy_rows(below[: height - rows, :width], out[rows:])
 
 
 class LayerBlocks:
@@ -43,26 +81,65 @@ class LayerBlocks:
         self._decoded: dict[tuple[int, int], Pixels] = {}  # by row and block, of a codec that keeps files
         self._held = 0  # bytes of them
 
+    def plan(self, crops: Integers, height: int, width: int) -> CropPlan:
+        """How `copy_all` copies crops of that size, for as many as there are: (crops, 6), see `Crop`."""
+        by_rows = self._codec.view and len(crops) >= _WORTHWHILE and max(height, width) <= self._side
+        return CropPlan(crops, row_plan(crops, height, width, self._side) if by_rows else None)
+
+    def copy_all(self, shards: Sequence[Reading], plan: CropPlan, out: Pixels) -> None:
+        """Fill `out` (count, height, width, 3) with crops that were planned; raises CorruptRecordError.
+
+        Where blocks are plain samples, one call copies all rows, and what of them lies in a second column of
+        blocks is written over them.
+        """
+        if plan.rows is None:
+            for number, shard in enumerate(shards):
+                self.copy(shard, plan.crop(number), out[number])
+            return
+        bases, beside, layer = [], [], self._name(0)
+        for number, (shard, place) in enumerate(zip(shards, plan.rows.places.tolist(), strict=True)):
+            image, first, last, edge, top = place
+            blocks = shard.kept.get(image << 9 | layer)
+            if blocks is None or not (blocks[first] and blocks[last]):
+                blocks = self._touched(shard, plan.crop(number), first, last)
+            above, below = blocks[first], blocks[last]
+            bases.append((above.address, below.address))
+            if edge:
+                if not (blocks[first + 1] and blocks[last + 1]):
+                    blocks = self._touched(shard, plan.crop(number), first + 1, last + 1)
+                beside.append((number, edge, top, blocks[first + 1], blocks[last + 1]))
+        addresses = plan.rows.addresses(bases)
+        apart = [number for number, _, _, *blocks in beside if not _follow(bases[number], blocks)]
+        for number in apart:
+            addresses[number] = bases[number][0]
+        copy_mapped_rows(addresses, out)
+        for number, edge, top, above, below in beside:
+            _copy_beside(out[number, :, edge:], top, above.samples, below.samples)
+        for number in apart:
+            self.copy(shards[number], plan.crop(number), out[number])
+
+    def _touched(self, shard: Reading, crop: Crop, *numbers: int) -> list[Any]:
+        """The blocks of an image, these of them read."""
+        blocks = self._kept(shard, crop)
+        for number in numbers:
+            if blocks[number] is None:
+                self._keep(blocks, shard, crop, number)
+        return blocks
+
+    def _name(self, image: int) -> int:
+        return image << 9 | self._level << 1 | (self._hashes is not None)
+
     def copy(self, shard: Reading, crop: Crop, out: Pixels) -> None:
         """Fill `out` (height, width, 3) with a crop of that size; raises CorruptRecordError."""
         if self._codec.decode_part is not None:
             return self._copy_parts(shard, crop, out)
         _, _, _, image_width, top, left = crop
-        side = self._side
-        columns = -(-image_width // side)
         height, width, _ = out.shape
-        blocks = self._kept(shard, crop, columns)
-        y, x = top % side, left % side
-        if y + height <= side and x + width <= side:  # most LR crops, and a good part of HR's
-            number = top // side * columns + left // side
-            if blocks[number] is None:
-                blocks[number] = self._block(shard, crop, number, columns)
-            copy_rows(blocks[number][y : y + height, x : x + width], out)
-            return
-        for number, part, place in pieces(top, left, height, width, columns, side):
-            block = blocks[number]
-            if block is None:
-                block = blocks[number] = self._block(shard, crop, number, columns)
+        blocks = self._kept(shard, crop)
+        for number, part, place in pieces(
+            top, left, height, width, -(-image_width // self._side), self._side
+        ):
+            block, _ = blocks[number] or self._keep(blocks, shard, crop, number)
             copy_rows(block[part], out[place])
 
     def _copy_parts(self, shard: Reading, crop: Crop, out: Pixels) -> None:
@@ -71,24 +148,29 @@ class LayerBlocks:
         columns = -(-image_width // self._side)
         height, width, _ = out.shape
         for number, part, place in pieces(top, left, height, width, columns, self._side):
-            copy_rows(self._block(shard, crop, number, columns, part), out[place])
+            copy_rows(self._block(shard, crop, number, part), out[place])
 
-    def _kept(self, shard: Reading, crop: Crop, columns: int) -> list[Any]:
-        """A place for every block of an image; blocks that are views stay there while the shard is open."""
-        _, image, height, *_ = crop
-        name = (image << 8 | self._level) << 1 | (self._hashes is not None)
+    def _keep(self, blocks: list[Any], shard: Reading, crop: Crop, number: int) -> _Block:
+        """A block, in its place among those of its image."""
+        samples = self._block(shard, crop, number)
+        block = blocks[number] = _Block(samples, address_of(samples))
+        return block
+
+    def _kept(self, shard: Reading, crop: Crop) -> list[Any]:
+        """A place for every block of an image; those that are views stay there while the shard is open."""
+        _, image, height, width, *_ = crop
+        name = self._name(image)
         kept = shard.kept.get(name)
         if kept is None:
-            kept = [None] * (columns * -(-height // self._side))
+            kept = [None] * (-(-width // self._side) * -(-height // self._side))
             if self._codec.view:
                 shard.keep(name, kept)
         return kept
 
-    def _block(
-        self, shard: Reading, crop: Crop, number: int, columns: int, part: Part | None = None
-    ) -> Pixels:
+    def _block(self, shard: Reading, crop: Crop, number: int, part: Part | None = None) -> Pixels:
         """A block, or a part of it."""
         row, image, image_height, image_width, *_ = crop
+        columns = -(-image_width // self._side)
         if (decoded := self._decoded.get((row, number))) is not None:
             return decoded
         height = min(self._side, image_height - number // columns * self._side)
