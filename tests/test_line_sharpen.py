@@ -12,7 +12,7 @@ import pytest
 
 from srdata import Loader, PairedDataset, degrade, prepare
 from srdata.degrade.chain import load_chain
-from srdata.degrade.ops.line_sharpen import LineSharpen
+from srdata.degrade.ops.sharpen import LineSharpen
 from srdata.degrade.whole_images import replay
 from srdata.errors import UsageError
 from srdata.images import read_image, write_png

@@ -8,14 +8,13 @@ compression         JPEG, WebP, AVIF, JPEG XL, video
 dither              ordered, error diffusion, Hilbert curve
 halftone            screens of printed pictures
 imresize            MATLAB's, to the LR size
-line_sharpen        of drawn lines, as in anime
 network_downscale   by a network
 noise               Gaussian, speckle, salt and pepper, uniform
 pillow_resize       Pillow's
 poisson_noise       of counting photons
 rain                rain streaks
 resizing            resize, and every n-th pixel
-sharpen             unsharp mask, halo, pixelate
+sharpen             unsharp mask, drawn lines, halo, pixelate
 tone                levels, gamma, saturation, banding
 """
 
@@ -35,14 +34,13 @@ from srdata.degrade.ops.compression import Avif, Jpeg, Jxl, Video, Webp
 from srdata.degrade.ops.dither import ErrorDiffusion, OrderedDither, RiemersmaDither
 from srdata.degrade.ops.halftone import Halftone
 from srdata.degrade.ops.imresize import Imresize
-from srdata.degrade.ops.line_sharpen import LineSharpen
 from srdata.degrade.ops.network_downscale import Car, Network
 from srdata.degrade.ops.noise import GaussianNoise, SaltPepper, SpeckleNoise, UniformNoise
 from srdata.degrade.ops.pillow_resize import PillowResize
 from srdata.degrade.ops.poisson_noise import PoissonNoise
 from srdata.degrade.ops.rain import RainStreaks
 from srdata.degrade.ops.resizing import Resize, Subsample
-from srdata.degrade.ops.sharpen import Halo, Pixelate, UnsharpMask
+from srdata.degrade.ops.sharpen import Halo, LineSharpen, Pixelate, UnsharpMask
 from srdata.degrade.ops.tone import Banding, Gamma, Levels, Saturation
 
 # By what they do; a family is a chapter of docs/degradations.md.
