@@ -77,11 +77,11 @@ def repair(
 
 def _keep_columns(folder: Path) -> None:
     """Declare again the columns that a damaged set.json named; CorruptRecordError for one that is damaged."""
-    content = read_set(folder)
-    if INDEX_FILE not in content.named:
-        return  # basicsr, which has no columns
+    content, files = read_set(folder), sorted(folder.glob(f"{COLUMNS_FOLDER}/*.parquet"))
+    if not files and not column_names(content):
+        return
     index = Index.of_set(folder, content)
-    for file in sorted(folder.glob(f"{COLUMNS_FOLDER}/*.parquet")):
+    for file in files:
         name = file.relative_to(folder).as_posix()
         if name not in content.named and has_keys(file, index.keys):
             add_file(folder, name)

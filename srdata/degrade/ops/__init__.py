@@ -14,7 +14,7 @@ pillow_resize       Pillow's
 poisson_noise       of counting photons
 rain                rain streaks
 resizing            resize, and every n-th pixel
-sharpen             unsharp mask, of drawn lines alone, halo, pixelate
+sharpen             unsharp mask, drawn lines, halo, pixelate
 tone                levels, gamma, saturation, banding
 """
 
