@@ -28,7 +28,7 @@ SHOWN = {
         "some: 1/1",
         "others: 1/1 images",
     ],
-    "join data/set damaged --name both --root joined": ["both: 4/4 images"],
+    "join data/set again --name both --root joined": ["both: 4/4 images"],
     "classify data/set --windows 32 32 --jobs 1": ["psnr at x2: 2/2 images"],
     "evaluate photos --hr photos --scale 1": ["2/2 images"],
     "export data/set --to kair --out exported --whole --jobs 1": ["2/2 images"],
@@ -59,7 +59,8 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
             run(["prepare", "photos", "--scale", "2", "--lmdb", "--name", "set", "--windows", "64", "32"])
             == 0
         )
-    shutil.copytree(folder / "data/set", folder / "damaged")
+    for copy in ("again", "damaged"):
+        shutil.copytree(folder / "data/set", folder / copy)
     (folder / "damaged/shards/00000.lmdb").write_bytes(b"")
     return folder
 
