@@ -20,10 +20,15 @@ SHOWN = {
     "degrade photos degraded --scale 2": ["degrade: 2/2 images"],
     "inspect photos": ["inspect: 2/2 images"],
     "verify data/set --replay 2": ["hashes: 3/3 files", "verify: 2/2 images", "replay: 2/2 images"],
-    "verify damaged --repair --from photos": ["hashes: 3/3 files", "photos-custom-x2: 2/2 images"],
+    "verify damaged --repair --from photos": ["hashes: 3/3 files", "damaged: 2/2 images"],
     "preview realesrgan-x4 --seed 1": ["draws: 1000/1000 images"],
     "report data/set --jobs 1": ["perceptual hashes of data/set: 2/2 images", "pictures: 2/2 images"],
     "doctor --leakage --train photos --test photos --jobs 1": ["perceptual hashes of photos: 2/2 images"],
+    "split data/set --name some --keys astro* --rest others --root parts": [
+        "some: 1/1",
+        "others: 1/1 images",
+    ],
+    "join data/set again --name both --root joined": ["both: 4/4 images"],
     "classify data/set --windows 32 32 --jobs 1": ["psnr at x2: 2/2 images"],
     "evaluate photos --hr photos --scale 1": ["2/2 images"],
     "export data/set --to kair --out exported --whole --jobs 1": ["2/2 images"],
@@ -33,6 +38,7 @@ OTHERWISE = {
     "train-resampler": "counts steps: tests/test_car_training.py",
     "upscale": "counts images: tests/test_upscale.py",
     "annotate": "reads small files",
+    "recipe": "reads one file",
     "list": "looks at names",
     "show": "reads one file",
     "explain": "reads one row",
@@ -53,7 +59,8 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
             run(["prepare", "photos", "--scale", "2", "--lmdb", "--name", "set", "--windows", "64", "32"])
             == 0
         )
-    shutil.copytree(folder / "data/set", folder / "damaged")
+    for copy in ("again", "damaged"):
+        shutil.copytree(folder / "data/set", folder / copy)
     (folder / "damaged/shards/00000.lmdb").write_bytes(b"")
     return folder
 

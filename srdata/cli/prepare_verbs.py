@@ -123,8 +123,7 @@ def prepare(
     `benchmarks` stands for Set5, Set14, B100, Urban100 and Manga109 (--from your copy of that one), as
     prepared sets and in the folders that EDSR, BasicSR and RCAN read.
     """
-    from srdata import preparation, testsets
-    from srdata.papers.prepare_all import prepare_sets
+    from srdata import preparation
     from srdata.recipes.name_meaning import Kind, meaning
 
     see_modules_here()
@@ -137,16 +136,20 @@ def prepare(
     kind = meaning(recipe).kind
     how = {"jobs": jobs, "backend": backend, "skip_bad": skip_bad, "log": note}
     if styles and kind is not Kind.BENCHMARKS:
-        raise click.UsageError(f"--style says how the files of {testsets.NAME} are called: leave it out")
+        raise click.UsageError("--style says how the files of benchmarks are called: leave it out")
     if plan and (dry_run or kind in (Kind.BENCHMARKS, Kind.PAPER)):
         raise click.UsageError("--plan is for one set: give the name of one, without --dry-run")
     if isinstance(options["root"], str) and kind in (Kind.BENCHMARKS, Kind.PAPER):
         raise click.UsageError(f"{recipe} stands for several sets: give a folder of this machine as --root")
     if kind is Kind.BENCHMARKS:
+        from srdata import testsets
+
         for line in testsets.prepare_given(options, styles, dry_run, **how):
             click.echo(line)
         return
     if kind is Kind.PAPER:
+        from srdata.papers.prepare_all import prepare_sets
+
         root = options.pop("root")
         for line in prepare_sets(recipe, root, options | {"lmdb": None}, dry_run, **how):
             click.echo(line)

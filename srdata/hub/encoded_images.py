@@ -14,7 +14,6 @@ from pathlib import PurePosixPath
 from typing import Any, BinaryIO, overload
 
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from srdata.errors import ImageError
 from srdata.images import ImageInfo, probe
@@ -56,6 +55,8 @@ class EncodedColumn:
 
     def files(self) -> pa.StructArray:
         """Bytes and path of each image file: its bytes also where the table has but its path below a root."""
+        import pyarrow.compute as pc  # takes long, and reading needs it not
+
         column = self.table.column(self.column)
         plain = not pa.types.is_struct(column.type)
         data = column if plain else pc.struct_field(column, "bytes")

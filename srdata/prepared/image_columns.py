@@ -14,12 +14,11 @@ from pathlib import Path
 
 import pyarrow as pa
 import pyarrow.compute as pc
-import pyarrow.parquet as pq
 
 from srdata.errors import CorruptRecordError, UnknownNameError, UsageError
 from srdata.store.index import Index
 from srdata.store.set_json import SetFile, add_file, problem_of, read_set
-from srdata.store.tables.parquet_file import write_tables
+from srdata.store.tables.parquet_file import rows_of, write_tables
 
 COLUMNS_FOLDER = "columns"
 COLUMN_NAME = r"[A-Za-z][A-Za-z0-9_-]*"
@@ -58,7 +57,7 @@ def carry_columns(folder: Path) -> None:
     index = Index.of_set(folder, content)
     for file in sorted((folder / COLUMNS_FOLDER).glob("*.parquet")):
         if f"{COLUMNS_FOLDER}/{file.name}" not in content.named:
-            table = pq.read_table(file)
+            table = rows_of(file)
             places = pc.index_in(index.keys, table["key"].combine_chunks())
             write_column(folder, file.stem, index.keys, table[file.stem].combine_chunks().take(places))
 
@@ -76,7 +75,7 @@ def kind_of(values: pa.Array) -> str:
 def has_keys(file: Path, keys: pa.StringArray) -> bool:
     """Whether a column is of the images with these keys, in their order."""
     try:
-        return pq.read_table(file, columns=["key"]).column(0).combine_chunks().equals(keys)  # type: ignore[no-any-return]  # of Arrow
+        return rows_of(file, ["key"]).column(0).combine_chunks().equals(keys)  # type: ignore[no-any-return]  # of Arrow
     except (pa.ArrowException, OSError, KeyError):
         return False
 
@@ -91,7 +90,7 @@ def read_column(folder: Path, content: SetFile, name: str, rows: int) -> pa.Arra
     path = folder / COLUMNS_FOLDER / f"{name}.parquet"
     problem = problem_of(path, content.named[f"{COLUMNS_FOLDER}/{name}.parquet"])
     try:
-        values = None if problem else pq.read_table(path, columns=[name]).column(0).combine_chunks()
+        values = None if problem else rows_of(path, [name]).column(0).combine_chunks()
     except (pa.ArrowException, OSError, KeyError) as error:
         problem = f"cannot be read ({error})"
     if problem or values is None or len(values) != rows or values.type not in KINDS.values():

@@ -21,6 +21,7 @@ import pyarrow.parquet as pq
 
 from srdata.common.files import storage_errors
 from srdata.common.processes.one_at_a_time import only_one_at
+from srdata.common.progress import Advance, progress
 from srdata.errors import UsageError
 from srdata.exporting.export_set import new_folder
 from srdata.prepared.image_columns import COLUMNS_FOLDER, column_names, read_column
@@ -163,10 +164,11 @@ def _written(
     digest = digest_of(recipe)
     plan = ShardPlan(first.store_layout, first.codec or "", digest)
     (part / "shards").mkdir()
-    entries = {
-        shard_name(number): _taken(part / shard_name(number), member, shard, plan)
-        for number, (member, shard) in enumerate(shards)
-    }
+    with progress(name, sum(len(shard.rows) for _, shard in shards), "images") as advance:
+        entries = {
+            shard_name(number): _taken(part / shard_name(number), member, shard, plan, advance)
+            for number, (member, shard) in enumerate(shards)
+        }
     counts = join_rows(part / INDEX_FILE, [_rows_of(*one, number) for number, one in enumerate(shards)])
     files = {INDEX_FILE: file_entry(part / INDEX_FILE), **entries, **_columns(part, shards)}
     members = list({id(member): member.content for member, _ in shards}.values())
@@ -191,7 +193,7 @@ def _versions(members: Sequence[SetFile]) -> dict[str, str]:
     }
 
 
-def _taken(path: Path, member: Member, shard: Shard, plan: ShardPlan) -> FileEntry:
+def _taken(path: Path, member: Member, shard: Shard, plan: ShardPlan, advance: Advance) -> FileEntry:
     """Put a shard of the new set at its path."""
     if isinstance(shard, Whole):
         name = shard_name(shard.number)
@@ -200,11 +202,13 @@ def _taken(path: Path, member: Member, shard: Shard, plan: ShardPlan) -> FileEnt
                 os.link(member.place / name, path)
             except OSError:  # another disk, or one without links
                 shutil.copyfile(member.place / name, path)
+        advance(len(shard.rows))
         return member.content.files[name]
     with ShardWriter(path, plan) as writer:
         for row in shard.rows:
             record = member.reader.record(row)
             writer.add(replace(record, row=record.row.model_copy(update={"key": member.keys[row]})))
+            advance(1)
         info = writer.seal()
     return FileEntry(bytes=info.bytes, sha256=info.sha256)
 

@@ -18,7 +18,6 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 from pydantic import ValidationError
@@ -109,6 +108,8 @@ def _regrouped(tables: Iterable[pa.Table], counts: Counter[str]) -> Iterator[pa.
 
 
 def _refuse_twins(keys: pa.ChunkedArray) -> None:
+    import pyarrow.compute as pc  # takes long, and reading needs it not
+
     if pc.count_distinct(keys).as_py() < len(keys):
         counts = keys.value_counts()
         twin = counts.field("values")[pc.index(pc.greater(counts.field("counts"), 1), True).as_py()]
@@ -220,7 +221,7 @@ class Index:
 
     def row(self, key: str) -> int:
         """The number of the image `key`; raises UnknownNameError with the nearest key."""
-        found = pc.index(self.keys, column_of([key], pa.string())[0]).as_py()
+        found = self.keys.index(column_of([key], pa.string())[0]).as_py()
         if found < 0:
             near = nearest(key, self.keys[:_FEW].to_pylist()) or _some(self.keys[:3].to_pylist(), len(self))
             raise UnknownNameError(f"no image {key!r} among the {len(self)} of {self.path.parent}{near}")

@@ -12,14 +12,13 @@ from itertools import groupby
 from pathlib import Path
 
 import pyarrow as pa
-import pyarrow.parquet as pq
 
 from srdata.errors import CorruptRecordError
 from srdata.preparation.source_items import Item
 from srdata.recipes.set_recipe import Recipe
 from srdata.store.index import Index
 from srdata.store.set_json import SetFile
-from srdata.store.tables.parquet_file import write_tables
+from srdata.store.tables.parquet_file import rows_of, write_tables
 
 GROWN_FILE = ".grown.parquet"
 _SCHEMA = pa.schema([("shard", pa.int32()), ("key", pa.string())])
@@ -78,7 +77,7 @@ def note_shards(path: Path, before: Keys, digest: str) -> None:
 def noted_shards(path: Path, digest: str) -> Keys:
     """What `note_shards` wrote; nothing where that was of another recipe, or nothing was."""
     with suppress(OSError, pa.ArrowException):
-        table = pq.read_table(path)
+        table = rows_of(path)
         if (table.schema.metadata or {}).get(_DIGEST) == digest.encode():
             pairs = zip(table["shard"].to_pylist(), table["key"].to_pylist(), strict=True)
             return [[key for _, key in some] for _, some in groupby(pairs, lambda one: one[0])]

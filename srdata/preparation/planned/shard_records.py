@@ -18,7 +18,7 @@ from srdata.common.strict_model import StrictModel
 from srdata.store.index import SCHEMA, tables_of
 from srdata.store.records import Row
 from srdata.store.set_json import FileEntry, Quarantined, shard_name
-from srdata.store.tables.parquet_file import write_tables
+from srdata.store.tables.parquet_file import rows_of, write_tables
 
 RECORDS = ".records"
 _KEY = b"srdata"
@@ -71,12 +71,11 @@ def _read_record(
 
 def recorded_sources(target: Path, number: int) -> list[tuple[str, str]]:
     """The key and the SHA-256 of the source of every image of a shard, as they were recorded."""
-    found = pq.read_table(record_path(target, number), columns=["key", "source_sha256"])
+    found = rows_of(record_path(target, number), ["key", "source_sha256"])
     return list(zip(*(column.to_pylist() for column in found.columns), strict=True))
 
 
 def recorded_rows(target: Path, shards: int) -> Iterator[pa.Table]:
     """The rows of the index of all shards, as they were recorded."""
     for number in range(shards):
-        with pq.ParquetFile(record_path(target, number)) as file:
-            yield file.read().replace_schema_metadata(None)
+        yield rows_of(record_path(target, number)).replace_schema_metadata(None)

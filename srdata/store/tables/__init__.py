@@ -2,6 +2,6 @@
 
 arrow_columns  columns from plain values, and back to numpy
 choice_table   choice.parquet: what became of images and tiles that were chosen from
-parquet_file   writing them, whole or not at all
+parquet_file   writing them whole or not at all, and reading them
 shard_table    shards.parquet: the size and hash of every shard
 """

@@ -1,8 +1,8 @@
-"""Writing a Parquet file of a set: whole or not at all, in row groups of one size."""
+"""Parquet files of a set: written whole or not at all, in row groups of one size; and read."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from contextlib import nullcontext
 from pathlib import Path
 
@@ -31,3 +31,13 @@ def write_tables(
         finally:
             part.unlink(missing_ok=True)
     return rows
+
+
+def rows_of(path: Path, columns: Sequence[str] | None = None) -> pa.Table:
+    """The rows of a file, all columns or some; KeyError for one that is not there.
+
+    What pyarrow has for that imports its data sets, and pandas with them.
+    """
+    with pq.ParquetFile(path) as file:
+        table = file.read(columns)
+    return table if columns is None else table.select(columns)
