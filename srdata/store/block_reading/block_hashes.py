@@ -24,7 +24,8 @@ class BlockHashes:
         self._side = layout.block
         self._ratios = [layout.scale(layer).as_integer_ratio() for layer in layout.layers]
         self._firsts, self._hashes = index.all_block_hashes()  # where those of an image begin, in bytes
-        counts = self._before(index.heights, index.widths, len(layout.layers))
+        sizes = index.heights.astype(np.int64), index.widths.astype(np.int64)
+        counts = self._before(*sizes, len(layout.layers))
         wrong = np.flatnonzero(np.diff(self._firsts) != counts * HASH_BYTES)
         if wrong.size:
             raise CorruptRecordError(
