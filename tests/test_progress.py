@@ -29,6 +29,8 @@ SHOWN = {
         "others: 1/1 images",
     ],
     "join data/set again --name both --root joined": ["both: 4/4 images"],
+    "curate photos --jobs 1": ["2/2 images"],
+    "hashes data/set --out known.csv --jobs 1": ["perceptual hashes of data/set: 2/2 images"],
     "classify data/set --windows 32 32 --jobs 1": ["psnr at x2: 2/2 images"],
     "evaluate photos --hr photos --scale 1": ["2/2 images"],
     "export data/set --to kair --out exported --whole --jobs 1": ["2/2 images"],

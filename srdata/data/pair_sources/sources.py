@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any, NamedTuple, Protocol, Self
 
 import numpy as np
+import pyarrow as pa
 
 from srdata.discovery.forms.lmdb_folders import lmdb_images
 from srdata.discovery.image_bytes import ImageFile, pixels_of, told_header
@@ -24,6 +25,7 @@ from srdata.scale import Scale
 from srdata.store.blocks import CHANNELS, HR
 from srdata.store.index import Index
 from srdata.store.reader import PairPlan, SetReader
+from srdata.store.tables.arrow_columns import column_of
 from srdata.store.windows import Integers
 
 
@@ -74,7 +76,8 @@ class SetSource:
         return sizes_in(self._reader.index, self._rows)
 
     def keys(self, images: Integers) -> list[str]:
-        keys: list[str] = self._keys.take(self._rows[images]).to_pylist()
+        rows = column_of(self._rows[images], pa.int64())  # an array as it is would import pandas
+        keys: list[str] = self._keys.take(rows).to_pylist()
         return keys
 
     def read_pairs(self, images: Integers, corners: Integers, lr: Pixels, hr: Pixels) -> None:

@@ -13,7 +13,7 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 
-def column_of(values: Sequence[Any], kind: pa.DataType) -> pa.Array:
+def column_of(values: Sequence[Any] | NDArray[Any], kind: pa.DataType) -> pa.Array:
     """Numbers, texts or bytes as a column of this type; none of them is missing."""
     if pa.types.is_dictionary(kind):
         return column_of(values, kind.value_type).dictionary_encode()
