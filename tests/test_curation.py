@@ -14,7 +14,7 @@ import pytest
 from click.testing import CliRunner
 from PIL import Image
 
-from srdata.cli import cli
+from srdata.cli import cli, run
 from srdata.curation import scored_files
 from srdata.curation.best_tiles import judge_tiles
 from srdata.curation.no_network import NetworkRefusedError, without_network
@@ -318,12 +318,23 @@ def test_what_cannot_be_chosen_by_is_said_in_a_line(
 
 def test_scores_are_kept_where_they_can_be(pictures: Path, tmp_path: Path) -> None:
     with pytest.raises(StoreError, match=r"cannot hold scores \(.*\): give another folder by --scores"):
-        made(pictures, "entropy > 1", scores_folder=str(pictures / "coffee.png" / "scores"))
+        (tmp_path / "file").touch()
+        made(pictures, "entropy > 1", scores_folder=str(tmp_path / "file" / "scores"))
     command = ["prepare", str(pictures), "--scale", "4", "--where", "entropy > 1", "--root", str(tmp_path)]
     done = CliRunner().invoke(cli, [*command, "--jobs", "1", "--scores", str(tmp_path / "scores")])
     assert done.exit_code == 0, done.output
     assert (tmp_path / "scores" / "images.parquet").is_file()
     assert not (pictures / SCORES_HOME).exists()
+
+
+def test_scores_do_not_turn_images_into_a_table(pictures: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """A folder with Parquet files is a table, whoever wrote them."""
+    command = ["prepare", str(pictures), "--scale", "4", "--where", "entropy > 1", "--scores"]
+    assert run([*command, str(pictures / "scores")]) == 2
+    assert (
+        "lies among the images: give another folder as --scores, or leave it out" in capsys.readouterr().err
+    )
+    assert not (pictures / "scores").exists()
 
 
 def test_niqe_is_a_score_with_a_model(pictures: Path, tmp_path: Path) -> None:

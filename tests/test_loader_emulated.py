@@ -36,7 +36,7 @@ from srdata.common.tensors.shapes_alone import ShapesAlone
 from srdata.data import ArbitraryScale
 from srdata.data.crops import indexed_crops
 from srdata.data.loading.device_stream import StagedReading
-from srdata.data.loading.epoch_plan import Job, Plan
+from srdata.data.loading.epoch_plan import Job, Reading
 from srdata.degrade import replay
 from srdata.degrade.chain import load_chain, load_device_chain
 from srdata.degrade.numerics import backend
@@ -338,14 +338,14 @@ def test_close_gives_the_memory_of_a_device_back(device: Emulated, data: PairedD
 def test_a_batch_that_was_made_is_given_before_the_next_one_fails(
     device: Emulated, data: PairedDataset, monkeypatch: pytest.MonkeyPatch, workers: int
 ) -> None:
-    plain = Plan.parts
+    plain = Reading.draw
 
-    def third_fails(self: Plan, job: Job, **settings: Any) -> Any:
+    def third_fails(self: Reading, job: Job) -> Any:
         if job.number == 2:
             raise CorruptRecordError("0003 is damaged")
-        return plain(self, job, **settings)
+        return plain(self, job)
 
-    monkeypatch.setattr(Plan, "parts", third_fails)
+    monkeypatch.setattr(Reading, "draw", third_fails)
     loader, given = Loader(data, 4, device="cuda", workers=workers, residency="mapped", repeat=8), []
 
     def take() -> None:

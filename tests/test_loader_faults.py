@@ -92,10 +92,10 @@ def test_a_damaged_image_file_is_named(tmp_path: Path, settings: dict[str, Any])
 
 
 class Deadly(Sequential):
-    """An order whose fourth batch kills the process that reads it."""
+    """An order of which the fourth batch kills the process that draws it."""
 
     def places(self, seed: int, epoch: int, positions: Any, items: int) -> Places:
-        if positions[0] >= 12 and multiprocessing.parent_process() is not None:
+        if positions[-1] >= 12 and multiprocessing.parent_process() is not None:
             os.kill(os.getpid(), signal.SIGKILL)
         return super().places(seed, epoch, positions, items)
 
@@ -193,7 +193,7 @@ def test_a_device_without_room_is_said(folder: Path, monkeypatch: pytest.MonkeyP
 
     images = torch.zeros(1, 4, 4, 3, dtype=torch.uint8)
     raw = Raw(images, images, ["0001"], [0], None, False, [], None, None, 0, Moment(0, 0))
-    staged = Staged(raw, Parameters(None, None), Staging.of([], pin=False))
+    staged = Staged(raw, Parameters(None, None), Staging.of([], pin=False), [])
     with pytest.raises(
         StorageFullError, match="the memory of cpu has no room for another batch: take a smaller"
     ):

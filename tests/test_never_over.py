@@ -23,6 +23,8 @@ COMMANDS: dict[str, list[str] | None] = {
     "prepare": ["prepare", "{photos}", "--scale", "2", "--root", "{out.parent}", "--name", "{out.name}"],
     "join": None,  # as split: a set has a folder of its own
     "split": [*("split", "{set}", "--root", "{out.parent}", "--name", "{out.name}"), "--keys", "*"],
+    "curate": ["curate", "{photos}", "--out", "{out}", "--scores", "{out.parent}/scores"],
+    "hashes": ["hashes", "{photos}", "--out", "{out}"],
     "degrade": None,  # below: its outputs lie in a folder
     "annotate": None,  # into the set, over a column only with --replace: tests/test_beside.py
     "recipe": None,  # of two commands: tests/test_option_files.py, tests/test_written_options.py
@@ -54,6 +56,7 @@ SAID = (
     "is not empty",
     "is there already",
     "is a file",
+    "lies among the images",
     "File exists",
     "no prepared set",
 )

@@ -313,6 +313,7 @@ def test_the_page_shows_what_runs(pictures: Path, tmp_path: Path) -> None:
     options = ["--lmdb", "--root", str(tmp_path), "--jobs", "1"]
     done = CliRunner().invoke(cli, ["prepare", str(tmp_path / "mine.yaml"), *options])
     assert f"{tmp_path}/mine-copies-x4: 12 train images" in done.stdout
-    assert set(re.findall(r"^\| `(\w+)` \| [01]\.", PAGE, re.MULTILINE)) == set(COPIES)
+    part = PAGE.partition("# Copies\n")[2]
+    assert set(re.findall(r"^\| `(\w+)` \| [01]\.", part, re.MULTILINE)) == set(COPIES)
     done = CliRunner().invoke(cli, ["prepare", str(pictures), "--copies", "classsr", *options])
     assert "-classsr-copies-x4: 15 train images" in done.stdout

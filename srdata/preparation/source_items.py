@@ -107,9 +107,19 @@ def training_files(items: Iterable[Item]) -> dict[str, ImageFile]:
 
 
 def scoring_of(recipe: Recipe, root: Path, jobs: int, backend: Backend) -> Scoring:
-    """How the images of a recipe are scored, and where that is kept: beside a folder, else below `root`."""
+    """How the images of a recipe are scored, and where that is kept: beside a folder, else below `root`.
+
+    Raises UsageError for a folder of scores among the images, which would be read as a table of them.
+    """
     home = root / SCORES_HOME / recipe.name if recipe.folder is None else home_beside(Path(recipe.folder))
-    return Scoring(Path(recipe.scores_folder or home), recipe.images, jobs, backend)
+    given = Path(recipe.scores_folder or home)
+    if recipe.folder is not None and recipe.scores_folder is not None:
+        folder, place = Path(recipe.folder).resolve(), given.resolve()
+        if place.is_relative_to(folder) and not place.relative_to(folder).as_posix().startswith("."):
+            raise UsageError(
+                f"{given} lies among the images: give another folder as --scores, or leave it out"
+            )
+    return Scoring(given, recipe.images, jobs, backend)
 
 
 def _chosen(item: Item, chosen: Chosen | None) -> Iterator[Item]:

@@ -31,9 +31,14 @@ _PAIRS = 24  # of images that show the same
 _CLOSE = frozenset({"laplacian", "blockiness", "block_steps", "noise", "aliasing", "jpeg_quality", "niqe"})
 
 
+def check_choice_page(out: Path) -> None:
+    """Raise UsageError where `out` is something else than such a page."""
+    check_output(out, ours=_is_page)
+
+
 def write_choice_page(found: Survey, source: str, policy: ImagePolicy, out: Path) -> Path:
     """Write the page of a survey to `out`; raises UsageError for a file that is not such a page."""
-    check_output(out, ours=_is_page)
+    check_choice_page(out)
     write_file(out, choice_page(found, source, policy).encode())
     return out
 

@@ -10,7 +10,7 @@ from srdata.discovery.image_bytes import ImageFile
 from srdata.errors import SourceError, UsageError
 from srdata.preparation.source_items import find_items, scoring_of, training_files
 from srdata.recipes.set_recipe import Recipe
-from srdata.report.choice_page import left_out_by, where_lines, write_choice_page
+from srdata.report.choice_page import check_choice_page, left_out_by, where_lines, write_choice_page
 
 
 def curate(
@@ -21,6 +21,7 @@ def curate(
     `recipe` says by `where` what to begin with, else it is `START`. Raises SourceError where images come or
     go meanwhile, UsageError where there are none, and what scoring raises.
     """
+    check_choice_page(out)  # before any work
     chosen = recipe if recipe.choice.where is not None else recipe.changed(where=START)
     files = _files(chosen, root)
     if not files:

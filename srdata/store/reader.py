@@ -276,7 +276,7 @@ class PairPlan(NamedTuple):
 
     def read(self, lr: Pixels, hr: Pixels) -> None:
         """Fill `lr` and `hr` with them, see `SetReader.read_pairs`."""
-        self.reader._fill(self.shards, [(self.lr, lr), (self.hr, hr)])
+        self.reader._fill(self.shards, [(self.hr, hr), (self.lr, lr)])
 
     def part(self, some: slice) -> PairPlan:
         """Some of them."""
