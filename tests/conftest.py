@@ -36,6 +36,19 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
                 item.add_marker(pytest.mark.skip(reason="needs Linux"))
 
 
+def pytest_xdist_auto_num_workers() -> int:
+    """One process more than cores: many tests wait for processes and servers of their own."""
+    return (os.cpu_count() or 1) + 1
+
+
+@pytest.fixture(scope="session", autouse=True)
+def workers_end_soon() -> None:
+    """torch waits five seconds for a worker of an iterator that an error ended, and then ends it by force."""
+    import torch.utils.data._utils as torch_utils
+
+    torch_utils.MP_STATUS_CHECK_INTERVAL = 1.0
+
+
 @pytest.fixture(scope="session", autouse=True)
 def shard_cache(tmp_path_factory: pytest.TempPathFactory) -> None:
     """The shards of streams, of this process and those that it starts, beside what tests write."""

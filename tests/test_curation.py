@@ -317,8 +317,8 @@ def test_what_cannot_be_chosen_by_is_said_in_a_line(
 
 
 def test_scores_are_kept_where_they_can_be(pictures: Path, tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
     with pytest.raises(StoreError, match=r"cannot hold scores \(.*\): give another folder by --scores"):
-        (tmp_path / "file").touch()
         made(pictures, "entropy > 1", scores_folder=str(tmp_path / "file" / "scores"))
     command = ["prepare", str(pictures), "--scale", "4", "--where", "entropy > 1", "--root", str(tmp_path)]
     done = CliRunner().invoke(cli, [*command, "--jobs", "1", "--scores", str(tmp_path / "scores")])
