@@ -29,7 +29,12 @@ def join(sets: tuple[Path, ...], name: str, root: Path) -> None:
 @click.command()
 @SET
 @click.option("--name", required=True, help="Name of the folder of the chosen images' set.")
-@click.option("--keys", multiple=True, metavar="PATTERN", help="Take keys as 'city/*'; may be repeated.")
+@click.option(
+    "--keys",
+    multiple=True,
+    metavar="PATTERN",
+    help="Take keys by a pattern with the wildcards of a shell; repeat for several.",
+)
 @click.option(
     "--list",
     "listed",
