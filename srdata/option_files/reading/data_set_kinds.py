@@ -104,6 +104,17 @@ def _of_bsrgan(told: Described) -> Tree:
     }
 
 
+def _of_srmd(told: Described) -> Tree:
+    """KAIR's SRMD: crops of HR are blurred, reduced and given noise, by default of 0 to 50."""
+    if told.train.has("sigma"):
+        told.train.refuse("sigma", "only the default, noise of 0 to 50, has a counterpart here")
+    return {
+        "made": Said("online", told.kind.origin),
+        "degradation": Said("srmd", told.kind.origin),
+        "crop": {"size": told.train.take("H_size", whole), "side": "hr"},
+    }
+
+
 KINDS: dict[str, Callable[[Described], Tree]] = {
     "pairedimagedataset": _paired,
     "pairedimagedadataset": _paired,
@@ -118,6 +129,7 @@ KINDS: dict[str, Callable[[Described], Tree]] = {
     "realesrgandataset": _random,
     "otf": _random,
     "blindsr": _of_bsrgan,
+    "srmd": _of_srmd,
 }
 _OTHER = {
     "is of stereo pairs, which are laid out in too many ways": ("stereo",),
