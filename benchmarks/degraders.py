@@ -104,8 +104,8 @@ def redux(peers: Path) -> Any:
         _stand_in(name).__path__ = [str(peers.joinpath("traiNNer-redux", *name.split(".")))]
     utils, rng = sys.modules["traiNNer.utils"], np.random.default_rng(1)
     utils.RNG = SimpleNamespace(get_rng=lambda: rng)  # type: ignore[attr-defined]  # a stand-in
-    utils.DiffJPEG = importlib.import_module("traiNNer.utils.diffjpeg").DiffJPEG  # type: ignore[attr-defined]
-    utils.get_root_logger = None  # type: ignore[attr-defined]
+    utils.DiffJPEG = importlib.import_module("traiNNer.utils.diffjpeg").DiffJPEG  # type: ignore[attr-defined]  # likewise
+    utils.get_root_logger = None  # type: ignore[attr-defined]  # likewise
     _stand_in("traiNNer.data.transforms", paired_random_crop=lambda gt, lq, *_: (gt, lq))
     _stand_in("traiNNer.models.sr_model", SRModel=object)
     _stand_in("traiNNer.utils.types", DataFeed=dict)

@@ -11,8 +11,8 @@ from sphinx.application import Sphinx
 DOCS = Path(__file__).parent
 sys.path.insert(0, str(DOCS.parent))  # where `docs` lies: Sphinx starts elsewhere, so this comes before
 
-from docs.copied import linked, write_copies  # noqa: E402
-from docs.reference import about, as_rst, without_bounds, write_reference  # noqa: E402
+from docs.copied import linked, write_copies  # noqa: E402  # found by that path
+from docs.reference import about, as_rst, without_bounds, write_reference  # noqa: E402  # likewise
 
 project = "srdata"
 author = copyright = "the authors of srdata"  # a name of Sphinx
