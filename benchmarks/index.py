@@ -13,8 +13,9 @@ from benchmarks.tables import Table
 from srdata import PairedDataset
 from srdata.store.index import SCHEMA
 from srdata.store.reader import SetReader
-from srdata.store.set_json import INDEX_FILE, SetFile, file_entry, write_set
+from srdata.store.set_json import SetFile, write_set
 from srdata.store.tables.parquet_file import write_tables
+from srdata.store.tables.set_files import INDEX_FILE, file_entry
 from srdata.store.windows import Windows
 
 IMAGES = 1_000_000

@@ -20,18 +20,16 @@ from srdata.recipes.set_recipe import Recipe
 from srdata.store.index import Index, write_index
 from srdata.store.set_json import (
     ADDED,
-    INDEX_FILE,
     SET_FILE,
     SetFile,
     add_file,
     changed_files,
     check_files,
     digest_of,
-    file_entry,
-    problem_of,
     read_set,
     write_set,
 )
+from srdata.store.tables.set_files import INDEX_FILE, file_entry, problem_of
 from srdata.store.tables.shard_table import SHARDS_FILE, write_shard_table
 from srdata.store.window_scores import kinds_in
 

@@ -13,8 +13,9 @@ from srdata.store.basicsr_lmdb import BasicsrWriter
 from srdata.store.blocks import HR, BlockLayout
 from srdata.store.codecs import CODECS
 from srdata.store.records import Facts, make_record
-from srdata.store.set_json import digest_of, shard_name
+from srdata.store.set_json import digest_of
 from srdata.store.shards import ShardPlan, ShardWriter
+from srdata.store.tables.set_files import shard_name
 from srdata.store.windows import Windows
 
 Pair = tuple[Pixels, Pixels]  # LR and HR

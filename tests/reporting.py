@@ -16,8 +16,9 @@ from srdata.scale import Scale
 from srdata.store.blocks import HR, BlockLayout
 from srdata.store.codecs import CODECS
 from srdata.store.records import Facts, make_record
-from srdata.store.set_json import Quarantined, shard_name
+from srdata.store.set_json import Quarantined
 from srdata.store.shards import ShardPlan, ShardWriter
+from srdata.store.tables.set_files import shard_name
 from srdata.store.windows import Windows
 
 VOID = {"img", "meta", "input"}

@@ -14,8 +14,9 @@ from srdata.store.blocks import HR, BlockLayout
 from srdata.store.codecs import CODECS
 from srdata.store.index import write_index
 from srdata.store.records import Facts, Record, make_record
-from srdata.store.set_json import INDEX_FILE, SetFile, digest_of, file_entry, shard_name, write_set
+from srdata.store.set_json import SetFile, digest_of, write_set
 from srdata.store.shards import ShardPlan, ShardWriter
+from srdata.store.tables.set_files import INDEX_FILE, file_entry, shard_name
 from srdata.store.windows import Windows
 
 PHOTOGRAPHS = Path(__file__).parents[1] / "manifests" / "sample"

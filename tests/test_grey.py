@@ -23,8 +23,9 @@ from srdata.store.codecs import find_codec
 from srdata.store.index import Index
 from srdata.store.records import HASH_BYTES, block_hash, make_record, pack_row, unpack_row
 from srdata.store.resume import Salvage
-from srdata.store.set_json import INDEX_FILE, SET_FILE
+from srdata.store.set_json import SET_FILE
 from srdata.store.shards import ShardWriter
+from srdata.store.tables.set_files import INDEX_FILE
 from srdata.testsets.styles import STYLES, folders
 from srdata.testsets.write_folder import write_folder
 

@@ -18,7 +18,8 @@ from srdata.data.loading.loader import Loader
 from srdata.errors import CorruptRecordError, SrdataError
 from srdata.prepared.verification import verify
 from srdata.store.reader import SetReader
-from srdata.store.set_json import INDEX_FILE, file_entry, read_set, write_set
+from srdata.store.set_json import read_set, write_set
+from srdata.store.tables.set_files import INDEX_FILE, file_entry
 
 Forge = Callable[[Path], None]
 

@@ -18,15 +18,8 @@ import pytest
 from srdata.errors import DamagedSetError, SetError
 from srdata.prepared.verification import verify
 from srdata.store.reader import SetReader
-from srdata.store.set_json import (
-    SET_FILE,
-    FileEntry,
-    add_file,
-    file_entry,
-    read_set,
-    shard_name,
-    write_set,
-)
+from srdata.store.set_json import SET_FILE, add_file, read_set, write_set
+from srdata.store.tables.set_files import FileEntry, file_entry, shard_name
 from srdata.store.tables.shard_table import SHARDS_FILE, write_shard_table
 
 

@@ -26,8 +26,9 @@ from srdata.store import lmdb_pool
 from srdata.store.block_reading import crop_blocks
 from srdata.store.codecs import CODECS
 from srdata.store.reader import SetReader
-from srdata.store.set_json import file_entry, read_set, write_set
+from srdata.store.set_json import read_set, write_set
 from srdata.store.shards import ShardPlan
+from srdata.store.tables.set_files import file_entry
 
 SCALES = ("4", "1.5")
 Prepared = tuple[Path, ShardPlan]

@@ -13,8 +13,9 @@ import pytest
 from srdata.images import read_image, write_png
 from srdata.preparation import prepare
 from srdata.prepared.verification import verify
-from srdata.store.set_json import INDEX_FILE, file_entry, read_set, write_set
+from srdata.store.set_json import read_set, write_set
 from srdata.store.tables.parquet_file import write_tables
+from srdata.store.tables.set_files import INDEX_FILE, file_entry
 from tests.storing import PHOTOGRAPHS
 
 

@@ -201,7 +201,7 @@ def curate(source: str, out: Path | None, root: Path, jobs: int, **settings: Any
 
     Prints the condition for `where:` of a recipe, or --where of prepare. Scores are computed once, and kept.
     """
-    from srdata.preparation.prepare_set import adjusted
+    from srdata.preparation.beforehand.given_settings import adjusted
     from srdata.report.curate_source import curate
 
     see_modules_here()

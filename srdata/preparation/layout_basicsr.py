@@ -24,7 +24,8 @@ from srdata.preparation.layouts import Built, Job, build_lmdb
 from srdata.preparation.source_items import Item, stored_sizes
 from srdata.prepared.set_images import PreparedImages
 from srdata.recipes.set_recipe import Recipe, Store
-from srdata.store.set_json import FileEntry, file_entry, write_set
+from srdata.store.set_json import write_set
+from srdata.store.tables.set_files import FileEntry, file_entry
 
 STAGE = ".shards"
 _STAGED = Store(layout="lmdb", codec="raw")

@@ -23,7 +23,7 @@ from srdata.recipes.set_recipe import Recipe
 from srdata.store.folder_names import Names
 from srdata.store.index import Index
 from srdata.store.records import Row, make_row
-from srdata.store.set_json import INDEX_FILE, FileEntry, file_entry, problem_of
+from srdata.store.tables.set_files import INDEX_FILE, FileEntry, file_entry, problem_of
 
 JOURNAL = ".journal"
 

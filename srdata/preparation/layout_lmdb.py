@@ -22,8 +22,9 @@ from srdata.store.blocks import BlockLayout
 from srdata.store.codecs import find_codec
 from srdata.store.records import Record, Row, make_record
 from srdata.store.resume import Salvage, sealed_shard, shard_rows
-from srdata.store.set_json import FileEntry, Quarantined, shard_name
+from srdata.store.set_json import Quarantined
 from srdata.store.shards import ShardInfo, ShardPlan, ShardWriter
+from srdata.store.tables.set_files import FileEntry, shard_name
 
 
 @dataclass(frozen=True)

@@ -35,7 +35,8 @@ from srdata.preparation.spread_shards import images_in_piece, pieces, write_shar
 from srdata.preparation.standing_sets import Standing
 from srdata.recipes.set_recipe import Recipe
 from srdata.store.index import join_rows, write_rows
-from srdata.store.set_json import ADDED, INDEX_FILE, FileEntry, Quarantined, SetFile, file_entry, shard_name
+from srdata.store.set_json import ADDED, Quarantined, SetFile
+from srdata.store.tables.set_files import INDEX_FILE, FileEntry, file_entry, shard_name
 from srdata.store.tables.shard_table import SHARDS_FILE
 from srdata.vocabulary import Backend
 

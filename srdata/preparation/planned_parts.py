@@ -31,6 +31,7 @@ from srdata.discovery.image_addresses import image_at
 from srdata.errors import UsageError
 from srdata.fetch.remote_files import look_at, place_at
 from srdata.fetch.remote_folders import RemoteFolder
+from srdata.preparation.beforehand.given_settings import Settings, looked_up
 from srdata.preparation.beforehand.plan import licence_text
 from srdata.preparation.layouts import Job, content_of, declare_shards, images_in_group, pixel_versions
 from srdata.preparation.planned.grown_sets import Keys, grouped
@@ -47,11 +48,9 @@ from srdata.preparation.prepare_set import (
     Log,
     Prepared,
     Request,
-    Settings,
     choice_files,
     downloads_below,
     items_to_prepare,
-    looked_up,
     reached_from,
     target_of,
     whole_set,
@@ -61,7 +60,8 @@ from srdata.preparation.set_targets import Target, target_at
 from srdata.preparation.source_items import Item, source_size
 from srdata.recipes.hub_commit import pinned
 from srdata.recipes.set_recipe import Recipe
-from srdata.store.set_json import UNFINISHED, repair_command
+from srdata.store.set_json import UNFINISHED
+from srdata.store.tables.set_files import repair_command
 from srdata.vocabulary import Backend
 
 _SHOWN = 8  # shards named in an error

@@ -14,6 +14,7 @@ from srdata.common.processes.one_at_a_time import only_one_at
 from srdata.curation.choice_versions import with_versions
 from srdata.discovery.found_parts import Found
 from srdata.fetch.remote_files import place_at
+from srdata.preparation.beforehand.given_settings import Settings, adjusted, looked_up
 from srdata.preparation.beforehand.plan import licence_text, plan_text
 from srdata.preparation.planned.plan_file import TOKEN
 from srdata.preparation.planned_parts import finish_plan, make_part, plan_set
@@ -21,10 +22,7 @@ from srdata.preparation.prepare_set import (
     Log,
     Prepared,
     Request,
-    Settings,
-    adjusted,
     downloads_below,
-    looked_up,
     make,
     reached_from,
     target_of,

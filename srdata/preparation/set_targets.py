@@ -31,14 +31,8 @@ from srdata.preparation.standing_sets import Standing, refuse_other, stale_keys,
 from srdata.prepared.image_columns import COLUMNS_FOLDER
 from srdata.prepared.remote_sets import described_here
 from srdata.recipes.set_recipe import Recipe
-from srdata.store.set_json import (
-    BEFORE,
-    SET_FILE,
-    UNFINISHED,
-    SetFile,
-    read_set,
-    shard_name,
-)
+from srdata.store.set_json import SET_FILE, UNFINISHED, SetFile, read_set
+from srdata.store.tables.set_files import BEFORE, shard_name
 
 _AT_ONCE = 16  # files that are brought
 

@@ -17,17 +17,8 @@ from srdata.preparation.source_items import Item, find_items
 from srdata.recipes.set_recipe import Recipe
 from srdata.store.index import Index
 from srdata.store.resume import made_by
-from srdata.store.set_json import (
-    INDEX_FILE,
-    SET_FILE,
-    UNFINISHED,
-    FileEntry,
-    SetFile,
-    check_files,
-    read_set,
-    trusted_files,
-    with_shards,
-)
+from srdata.store.set_json import SET_FILE, UNFINISHED, SetFile, check_files, read_set
+from srdata.store.tables.set_files import INDEX_FILE, FileEntry, trusted_files, with_shards
 
 _ENTRY = re.compile(rb'"([^"\n]+)": \{\s*"bytes": (\d{1,18}),\s*"sha256": "([0-9a-f]{64})"\s*\}')
 

@@ -17,8 +17,9 @@ import pyarrow.compute as pc
 
 from srdata.errors import CorruptRecordError, UnknownNameError, UsageError
 from srdata.store.index import Index
-from srdata.store.set_json import SetFile, add_file, problem_of, read_set
+from srdata.store.set_json import SetFile, add_file, read_set
 from srdata.store.tables.parquet_file import rows_of, write_tables
+from srdata.store.tables.set_files import problem_of
 
 COLUMNS_FOLDER = "columns"
 COLUMN_NAME = r"[A-Za-z][A-Za-z0-9_-]*"

@@ -14,16 +14,8 @@ from srdata.fetch.remote_files import RemoteFile, bring_file, joined, look_at, p
 from srdata.fetch.remote_folders import RemoteFolder
 from srdata.fetch.shard_cache import ShardCache, entry_name
 from srdata.store.reader import SetReader
-from srdata.store.set_json import (
-    BEFORE,
-    SET_FILE,
-    UNFINISHED,
-    FileCheck,
-    FileEntry,
-    SetFile,
-    read_set,
-    shard_name,
-)
+from srdata.store.set_json import SET_FILE, UNFINISHED, FileCheck, SetFile, read_set
+from srdata.store.tables.set_files import BEFORE, FileEntry, shard_name
 
 _AT_ONCE = 8  # files that are read to be checked
 

@@ -10,8 +10,9 @@ import numpy as np
 from srdata.errors import CorruptRecordError
 from srdata.store.reader import SetReader
 from srdata.store.records import Row, pixel_hash
-from srdata.store.set_json import SET_FILE, shard_name
+from srdata.store.set_json import SET_FILE
 from srdata.store.shards import ShardPlan
+from srdata.store.tables.set_files import shard_name
 
 
 class ImageCheck(NamedTuple):

@@ -22,16 +22,9 @@ from srdata.store.blocks import HR
 from srdata.store.index import Index
 from srdata.store.reader import SetReader
 from srdata.store.records import pixel_hash
-from srdata.store.set_json import (
-    INDEX_FILE,
-    SET_FILE,
-    FileCheck,
-    SetFile,
-    check_files,
-    digest_of,
-    read_set,
-)
+from srdata.store.set_json import SET_FILE, FileCheck, SetFile, check_files, digest_of, read_set
 from srdata.store.tables.choice_table import not_taken
+from srdata.store.tables.set_files import INDEX_FILE
 
 
 @dataclass

@@ -53,7 +53,7 @@ from srdata.report import contact_sheet
 from srdata.scale import Scale
 from srdata.store.blocks import HR
 from srdata.store.index import Index
-from srdata.store.set_json import INDEX_FILE, FileEntry, file_entry
+from srdata.store.tables.set_files import INDEX_FILE, FileEntry, file_entry
 
 _DONE = ".written"  # the list of what is written, while the rest is
 

@@ -22,7 +22,7 @@ from huggingface_hub.utils.tqdm import are_progress_bars_disabled, disable_progr
 from srdata import __version__
 from srdata.errors import HubError, UsageError
 from srdata.fetch.http import retry_after
-from srdata.store.set_json import FileEntry
+from srdata.store.tables.set_files import FileEntry
 
 _SECRET = re.compile(r"hf_[A-Za-z0-9]{6,}|Bearer [^\s'\"]+")
 _TEMPORARY = {

@@ -13,7 +13,7 @@ from pydantic import ValidationError
 
 from srdata.common.files import PUBLISHED_FILE
 from srdata.common.strict_model import StrictModel
-from srdata.store.set_json import FileEntry
+from srdata.store.tables.set_files import FileEntry
 
 FORMAT: Final = 1
 POINTER = PUBLISHED_FILE

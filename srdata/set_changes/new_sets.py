@@ -27,20 +27,10 @@ from srdata.exporting.export_set import new_folder
 from srdata.prepared.image_columns import COLUMNS_FOLDER, column_names, read_column
 from srdata.store.index import Index, join_rows
 from srdata.store.reader import SetReader
-from srdata.store.set_json import (
-    INDEX_FILE,
-    SET_FILE,
-    FileEntry,
-    Quarantined,
-    SetFile,
-    digest_of,
-    file_entry,
-    read_set,
-    shard_name,
-    write_set,
-)
+from srdata.store.set_json import SET_FILE, Quarantined, SetFile, digest_of, read_set, write_set
 from srdata.store.shards import ShardPlan, ShardWriter
 from srdata.store.tables.parquet_file import write_tables
+from srdata.store.tables.set_files import INDEX_FILE, FileEntry, file_entry, shard_name
 
 _OF_DERIVED = ("from", "made", "through")
 _NAME = r"[A-Za-z0-9][A-Za-z0-9._-]*"

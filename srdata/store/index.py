@@ -27,9 +27,10 @@ from srdata.errors import CorruptRecordError, SetError, StoreError, UnknownNameE
 from srdata.images.image_policy import MOST_PIXELS
 from srdata.store.records import Row
 from srdata.store.resume import shard_rows
-from srdata.store.set_json import INDEX_FILE, SetFile, kept_version, problem_of, repair_command
+from srdata.store.set_json import SetFile
 from srdata.store.tables.arrow_columns import column_of, numbers_of
 from srdata.store.tables.parquet_file import ROW_GROUP, write_tables
+from srdata.store.tables.set_files import INDEX_FILE, kept_version, problem_of, repair_command
 
 SCHEMA = pa.schema(
     [

@@ -21,9 +21,10 @@ from srdata.store.index import Index
 from srdata.store.lmdb_pool import Lease, Reading, Wanted, most_open
 from srdata.store.records import Record, Row, block_key, row_key, unpack_row
 from srdata.store.resume import read_record
-from srdata.store.set_json import SetFile, kept_version, read_set, repair_command, shard_name
+from srdata.store.set_json import SetFile, read_set
 from srdata.store.set_versions import kept_shard, version_of
 from srdata.store.shards import HEADER_KEY
+from srdata.store.tables.set_files import kept_version, repair_command, shard_name
 
 Integers = NDArray[np.int64]
 

@@ -14,7 +14,8 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from srdata.common.files import part_name, storage_errors
-from srdata.store.set_json import BEFORE, INDEX_FILE, SET_FILE, SetFile, kept_version, shard_name
+from srdata.store.set_json import SET_FILE, SetFile
+from srdata.store.tables.set_files import BEFORE, INDEX_FILE, kept_version, shard_name
 
 
 def version_of(content: SetFile) -> str | None:

@@ -12,7 +12,8 @@ from srdata.scale import Scale
 from srdata.store.blocks import HR
 from srdata.store.index import Index
 from srdata.store.records import pixel_hash
-from srdata.store.set_json import read_set, repair_command
+from srdata.store.set_json import read_set
+from srdata.store.tables.set_files import repair_command
 from srdata.store.windows import Integers
 
 

@@ -25,7 +25,8 @@ from srdata.prepared.remote_sets import RemoteReader, described_here, refuse_oth
 from srdata.scale import Scale
 from srdata.store.index import Index
 from srdata.store.reader import SetReader
-from srdata.store.set_json import read_set, shard_name
+from srdata.store.set_json import read_set
+from srdata.store.tables.set_files import shard_name
 from srdata.vocabulary import Only
 
 

@@ -17,8 +17,9 @@ from srdata.common.files import Guard
 from srdata.common.strict_model import StrictModel
 from srdata.store.index import SCHEMA, tables_of
 from srdata.store.records import Row
-from srdata.store.set_json import FileEntry, Quarantined, shard_name
+from srdata.store.set_json import Quarantined
 from srdata.store.tables.parquet_file import rows_of, write_tables
+from srdata.store.tables.set_files import FileEntry, shard_name
 
 RECORDS = ".records"
 _KEY = b"srdata"

@@ -16,7 +16,7 @@ from srdata.store.codecs import Codec, Part
 from srdata.store.index import Index
 from srdata.store.lmdb_pool import Reading
 from srdata.store.records import block_key
-from srdata.store.set_json import repair_command
+from srdata.store.tables.set_files import repair_command
 
 _MOST_DECODED = 256 << 20  # bytes of whole images that a layer holds
 _WORTHWHILE = 4  # crops at once

@@ -1,0 +1,119 @@
+"""What a call sets in place of the settings of a recipe."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TypedDict, Unpack
+
+from srdata.discovery.found_parts import Found
+from srdata.errors import UsageError
+from srdata.images import ImagePolicy
+from srdata.preparation.existing_pairs import as_found, find_pairs
+from srdata.recipes.set_recipe import PUBLISHED, HubSource, Pairs, Recipe, read_set_recipe
+from srdata.scale import OneScale, Scale, scales_of
+from srdata.store.windows import Windows
+from srdata.vocabulary import CodecName, Layout
+
+
+class Settings(TypedDict, total=False):
+    """What a call may set in place of the recipe's own setting."""
+
+    scale: OneScale | Sequence[OneScale] | None  # HR size over LR size, one or several
+    lmdb: bool  # shards instead of image folders
+    layout: Layout | None
+    codec: CodecName | None  # of the blocks in shards
+    degradation: str | None  # a name, a YAML file, or published:TRACK
+    copies: str | None  # of training images at other sizes: realesrgan, classsr or lapsrn
+    splits: Sequence[str]
+    windows: Windows | tuple[int, int, int] | None  # sub-images: size, step and threshold in HR pixels
+    escape: bool  # spell keys that the layout cannot hold in a way that it can
+    exclude: Sequence[str]  # keys of images that are left out, besides those that the recipe leaves out
+    seed: int | None
+    images: ImagePolicy | None  # how images that are not plain 8-bit RGB are read, where it says so
+    hr: str | None  # how the images of a folder are called: "HR/{key}.png"
+    lr: str | None  # and their LR images: "X{scale}/{key}.png"
+    config: str | None  # of a data set of the Hub
+    column: str | None  # of its HR images
+    where: str | None  # what training images have to meet: a condition over their scores, or a known choice
+    scores: Mapping[str, str] | None  # own scores by name: MODULE:FUNCTION, or pyiqa:METRIC
+    weights: Mapping[str, str] | None  # files of weights, by the name of the score
+    test_images: str | None  # the table of hashes of what must not be trained on
+    scores_folder: str | None  # where scores are kept; none: beside the images
+
+
+def adjusted(recipe: str | Path | Recipe, **settings: Unpack[Settings]) -> Recipe:
+    """The recipe of that name (or YAML file, path to images, hf://ORG/NAME) with other settings."""
+    return looked_up(recipe, settings)[0]
+
+
+def looked_up(recipe: str | Path | Recipe, settings: Settings) -> tuple[Recipe, Found | None]:
+    """The same, and what there is in its folder where that was looked through to tell the recipe."""
+    scales = scales_of(settings.get("scale"))
+    found = None
+    if not isinstance(recipe, Recipe):
+        recipe, found = _loaded(recipe, scales, settings)
+    layout = settings.get("layout") or ("lmdb" if settings.get("lmdb") else recipe.store.layout)
+    codec = settings.get("codec") or recipe.store.codec
+    changed = recipe.changed(
+        scales=scales or None,
+        degradation=settings.get("degradation"),
+        copies=settings.get("copies"),
+        splits=tuple(settings.get("splits", ())) or None,
+        exclude=(*(recipe.exclude or ()), *settings.get("exclude", ())),
+        seed=settings.get("seed"),
+        windows=_windows(settings.get("windows")),
+        escape=True if settings.get("escape") else None,
+        images=_policy(recipe.images, settings.get("images")),
+        hub=_hub(recipe, config=settings.get("config"), column=settings.get("column")),
+        store={**dict(recipe.store), "layout": layout, "codec": codec},
+        where=settings.get("where"),
+        scores=_joined(recipe.scores, settings.get("scores")),
+        weights=_joined(recipe.weights, settings.get("weights")),
+        test_images=settings.get("test_images"),
+        scores_folder=settings.get("scores_folder"),
+    )
+    fits = changed.windows_fit or "windows" in changed.model_fields_set
+    return changed if fits else changed.without_windows(), found
+
+
+def _loaded(name: str | Path, scales: tuple[Scale, ...], settings: Settings) -> tuple[Recipe, Found | None]:
+    """A recipe by its name; that of a folder takes the LR images in it, unless they are to be made."""
+    recipe = read_set_recipe(name)
+    hr, lr = settings.get("hr"), settings.get("lr")
+    if hr is not None:
+        recipe = recipe.changed(pairs=Pairs(hr=hr, lr=lr), scales=scales or None)
+    elif lr is not None:
+        raise UsageError("--lr says how the LR images are called: say by --hr how those of HR are")
+    degradation = settings.get("degradation")
+    if recipe.folder is None or Path(name).suffix in {".yaml", ".yml"}:
+        return recipe, None
+    if degradation is not None and not degradation.startswith(PUBLISHED):
+        return recipe, None
+    splits = tuple(settings.get("splits", ())) or None
+    found = find_pairs(recipe)
+    recipe = as_found(recipe.changed(degradation=degradation, splits=splits), scales, found)
+    return recipe, found if recipe.pairs is None else None  # templates are filled in at its scales
+
+
+def _windows(given: Windows | tuple[int, int, int] | None) -> Windows | None:
+    if given is None or isinstance(given, Windows):
+        return given
+    size, step, threshold = given
+    return Windows(size=size, step=step, threshold=threshold)
+
+
+def _joined(own: Mapping[str, str] | None, given: Mapping[str, str] | None) -> dict[str, str] | None:
+    return {**(own or {}), **(given or {})} or None
+
+
+def _policy(own: ImagePolicy, given: ImagePolicy | None) -> ImagePolicy:
+    return own if given is None else own.model_copy(update=given.model_dump(exclude_unset=True))
+
+
+def _hub(recipe: Recipe, **settings: str | None) -> HubSource | None:
+    """What a recipe takes of the Hub, with other settings; raises UsageError where it takes nothing of it."""
+    given = {name: value for name, value in settings.items() if value is not None}
+    if recipe.hub is None and given:
+        raise UsageError(f"{' and '.join(given)} choose in a data set of the Hub: prepare hf://ORG/NAME")
+    return None if recipe.hub is None else recipe.hub.model_copy(update=given)
