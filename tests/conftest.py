@@ -116,12 +116,18 @@ def peers() -> Path:
     return folder
 
 
+def checkout(name: str) -> Path:
+    """The checkout of a peer below the folder that SRDATA_PEERS names; skips where it is not there."""
+    path = Path(os.environ.get("SRDATA_PEERS", "/nowhere"), name)
+    if not path.is_dir():
+        pytest.skip(f"SRDATA_PEERS names no folder that holds a checkout {name}")
+    return path
+
+
 @pytest.fixture(scope="session")
-def basicsr(peers: Path) -> Path:
+def basicsr() -> Path:
     """A checkout of BasicSR."""
-    if not (peers / "BasicSR").is_dir():
-        pytest.skip(f"{peers} holds no checkout BasicSR")
-    return peers / "BasicSR"
+    return checkout("BasicSR")
 
 
 @pytest.fixture

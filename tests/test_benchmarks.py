@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import json
-import os
 import re
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+from conftest import checkout
 
 REPOSITORY = Path(__file__).parents[1]
 
@@ -72,10 +72,7 @@ def test_all_that_is_measured_on_a_device_runs(tmp_path: Path, device: str) -> N
 
 @pytest.mark.peers
 def test_imresize_is_faster_than_that_of_basicsr():
-    peers = os.environ.get("SRDATA_PEERS")
-    if not peers or not (Path(peers) / "BasicSR").is_dir():
-        pytest.skip("SRDATA_PEERS names no folder that holds a checkout BasicSR")
-    printed = benchmark("imresize", "--peers", peers)
+    printed = benchmark("imresize", "--peers", str(checkout("BasicSR").parent))
     ratios = re.findall(r"\| BasicSR.*?\| (?:[\d.]+) ms \| ([\d.]+)×", printed)
     assert len(ratios) == 2
     assert min(map(float, ratios)) > 1.8

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import importlib.util
 import math
-import os
 import sys
 import types
 from collections.abc import Iterator
@@ -13,6 +12,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from conftest import checkout
 from numpy.typing import NDArray
 from torch import Tensor
 from torch.autograd.gradcheck import GradcheckError
@@ -246,9 +246,7 @@ def test_cuda_gives_the_image_of_the_cpu(scale: int) -> None:
 @pytest.fixture(scope="module")
 def release() -> Iterator[dict[str, types.ModuleType]]:
     """The authors' Python modules; their CUDA extension is replaced by the plain loops above."""
-    folder = Path(os.environ.get("SRDATA_PEERS", "/nowhere")) / "CAR"
-    if not folder.is_dir():
-        pytest.skip("SRDATA_PEERS names no folder that holds a checkout CAR")
+    folder = checkout("CAR")
     cuda = types.ModuleType("car_release.adaptive_gridsampler_cuda")
 
     def forward(image: Tensor, *arguments: Tensor | int) -> None:

@@ -17,6 +17,7 @@ import numpy as np
 import pytest
 import torch
 import yaml
+from conftest import checkout
 from scipy import stats
 
 from srdata import imresize
@@ -138,9 +139,8 @@ def test_lr_has_the_statistics_of_the_authors(
     name: str, peers: Path, photographs: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     degraders = pytest.importorskip("benchmarks.degraders", reason="run python -m pytest in the repository")
-    model, checkout = PEERS[name]
-    if not (peers / checkout).is_dir():
-        pytest.skip(f"SRDATA_PEERS names no folder that holds a checkout {checkout}")
+    model, needed = PEERS[name]
+    checkout(needed)
     theirs, chain = model(name, peers, degraders, monkeypatch), load_chain(f"{name}-authors")
     random.seed(1)
     np.random.seed(1)  # noqa: NPY002  # the peers draw from numpy's global generator

@@ -15,6 +15,7 @@ import h5py
 import lmdb
 import numpy as np
 import pytest
+from conftest import checkout
 from test_basicsr_layout import READ_WITH_BASICSR
 
 from srdata.cli import run
@@ -310,11 +311,11 @@ print(json.dumps([
 @pytest.mark.peers
 @pytest.mark.parametrize("scale", [2, 4])
 def test_kair_reads_what_is_written(
-    peers: Path, prepared: Path, images: dict[str, Layers], tmp_path: Path, scale: int
+    prepared: Path, images: dict[str, Layers], tmp_path: Path, scale: int
 ) -> None:
     export(prepared, "kair", tmp_path / "out", windows=False, jobs=1)
     folders = [tmp_path / f"out/trainsets/{name}" for name in ("trainH", f"trainL_X{scale}")]
-    command = [sys.executable, "-c", READ_WITH_KAIR, peers / "KAIR", *folders, str(scale)]
+    command = [sys.executable, "-c", READ_WITH_KAIR, checkout("KAIR"), *folders, str(scale)]
     items = json.loads(
         subprocess.run(command, check=True, capture_output=True, text=True).stdout.splitlines()[-1]
     )
@@ -329,24 +330,16 @@ def test_kair_reads_what_is_written(
 
 
 @pytest.mark.peers
-def test_basicsr_reads_what_is_exported(
-    peers: Path, prepared: Path, images: dict[str, Layers], tmp_path: Path
-) -> None:
+def test_basicsr_reads_what_is_exported(prepared: Path, images: dict[str, Layers], tmp_path: Path) -> None:
     """By its LMDB backend and from folders of files."""
     export(prepared, "basicsr", tmp_path / "lmdb", windows=False, jobs=1)
     folders = [tmp_path / f"lmdb/sample_train_{name}.lmdb" for name in ("HR", "LR_bicubic_X4")]
-    command = [sys.executable, "-c", READ_WITH_BASICSR, peers / "BasicSR", *folders]
+    command = [sys.executable, "-c", READ_WITH_BASICSR, checkout("BasicSR"), *folders]
     items = json.loads(subprocess.run(command, check=True, capture_output=True, text=True).stdout)
     assert [key for key, *_ in items] == sorted(images)
     for key, _, _, _, gt_sum, lq_sum in items:
         hr, lr = images[key]["hr"], images[key]["x4"]
         assert (gt_sum, lq_sum) == (hr[: lr.shape[0] * 4, : lr.shape[1] * 4].sum(), lr.sum())
-
-
-def checkout(peers: Path, name: str) -> Path:
-    if not (peers / name).is_dir():
-        pytest.skip(f"SRDATA_PEERS names no folder that holds a checkout {name}")
-    return peers / name
 
 
 # Only the modules that read are wanted, unmodified: MMagic's packages import all of its models.
@@ -374,16 +367,14 @@ print(json.dumps([[item["key"], int(item["gt"].sum()), int(item["img"].sum())] f
 
 
 @pytest.mark.peers
-def test_mmagic_reads_what_is_exported(
-    peers: Path, prepared: Path, images: dict[str, Layers], tmp_path: Path
-) -> None:
+def test_mmagic_reads_what_is_exported(prepared: Path, images: dict[str, Layers], tmp_path: Path) -> None:
     """Needs mmengine and mmcv (mmcv-lite will do) beside the checkout."""
     for needed in ("mmengine", "mmcv"):
         if importlib.util.find_spec(needed) is None:
             pytest.skip(f"{needed} is not installed")
     export(prepared, "basicsr", tmp_path / "out", windows=False, jobs=1)
     folders = [tmp_path / f"out/sample_train_{name}.lmdb" for name in ("HR", "LR_bicubic_X4")]
-    command = [sys.executable, "-c", READ_WITH_MMAGIC, checkout(peers, "mmagic"), *folders]
+    command = [sys.executable, "-c", READ_WITH_MMAGIC, checkout("mmagic"), *folders]
     said = subprocess.run(command, check=True, capture_output=True, text=True).stdout
     assert json.loads(said.splitlines()[-1]) == [
         [key, layers["hr"].sum(), layers["x4"].sum()] for key, layers in images.items()
@@ -409,11 +400,11 @@ print(json.dumps([[total(hr), total(lr)] for lr, hr in (dataset[i] for i in rang
 
 @pytest.mark.peers
 def test_super_image_reads_what_is_exported(
-    peers: Path, prepared: Path, images: dict[str, Layers], tmp_path: Path
+    prepared: Path, images: dict[str, Layers], tmp_path: Path
 ) -> None:
     export(prepared, "hdf5", tmp_path / "out", jobs=1)
     path = tmp_path / "out/sample_train_bicubic_X2.h5"
-    command = [sys.executable, "-c", READ_WITH_SUPER_IMAGE, checkout(peers, "super-image"), path]
+    command = [sys.executable, "-c", READ_WITH_SUPER_IMAGE, checkout("super-image"), path]
     said = subprocess.run(command, check=True, capture_output=True, text=True).stdout
     assert json.loads(said) == [[layers["hr"].sum(), layers["x2"].sum()] for layers in images.values()]
 

@@ -17,6 +17,7 @@ import lmdb
 import numpy as np
 import pytest
 import torch
+from conftest import checkout
 from pairs import Pair, write_folders, write_lmdbs, write_shards
 
 from srdata.cli import run
@@ -551,9 +552,7 @@ def test_inspect_of_a_prepared_set_and_of_nothing(
 
 @pytest.mark.peers
 def test_lmdb_folders_that_basicsr_ships(tmp_path: Path) -> None:
-    source = Path(os.environ.get("SRDATA_PEERS", "/nowhere")) / "BasicSR/tests/data"
-    if not source.is_dir():
-        pytest.skip("SRDATA_PEERS names no folder that holds a checkout BasicSR")
+    source = checkout("BasicSR") / "tests/data"
     built = take(source, tmp_path, hr="gt.lmdb", lr="lq.lmdb")
     assert {key: (lr.shape, hr.shape) for key, (lr, hr) in pairs_in(built).items()} == {
         "baboon": ((120, 123, 3), (480, 492, 3)),

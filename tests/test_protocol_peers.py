@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import importlib
 import importlib.util
-import os
 import sys
 from pathlib import Path
 from types import ModuleType
@@ -13,6 +12,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from conftest import checkout
 
 from benchmarks.basicsr import find_basicsr
 from srdata.images import read_image
@@ -27,9 +27,7 @@ Image = np.ndarray[Any, np.dtype[np.uint8]]
 
 @pytest.fixture(scope="module")
 def peers() -> Path:
-    folder = Path(os.environ.get("SRDATA_PEERS", "/nowhere"))
-    if not (folder / "BasicSR").is_dir():
-        pytest.skip("SRDATA_PEERS names no folder that holds a checkout BasicSR")
+    folder = checkout("BasicSR").parent
     find_basicsr(folder)
     package = ModuleType("basicsr.metrics")
     package.__path__ = [str(folder / "BasicSR" / "basicsr" / "metrics")]
@@ -77,10 +75,7 @@ def test_basicsr_on_tensors(peers: Path, pair: tuple[Image, Image]) -> None:
 
 def test_kair_psnrb(peers: Path, pair: tuple[Image, Image]) -> None:
     """Their module imports torchvision and more; the two functions need none of it."""
-    path = peers / "KAIR" / "utils" / "utils_image.py"
-    if not path.is_file():
-        pytest.skip("SRDATA_PEERS holds no checkout KAIR")
-    source = path.read_text()
+    source = (checkout("KAIR") / "utils" / "utils_image.py").read_text()
     start, end = source.index("def _blocking_effect_factor"), source.index("# matlab's bicubic imresize")
     scope: dict[str, Any] = {"np": np, "torch": torch}
     exec(source[start : source.rindex("'''", start, end)], scope)  # a checkout that the user trusts

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import math
-import os
 from pathlib import Path
 
 import numpy as np
 import pytest
+from conftest import checkout
 
 from srdata.images import read_image, write_png
 from srdata.metrics import evaluate_bicubic
@@ -63,10 +63,7 @@ def assert_published(result: Evaluation, name: str, scale: int) -> None:
 
 def selfexsr(name: str, scale: int) -> Path:
     """The HR images of SelfExSR; those of Urban100 are whole only in the folder of x4."""
-    folder = Path(os.environ.get("SRDATA_PEERS", "/nowhere")) / "SelfExSR" / "data" / name
-    if not folder.is_dir():
-        pytest.skip("SRDATA_PEERS names no folder that holds a checkout SelfExSR")
-    return folder / f"image_SRF_{4 if name == 'Urban100' else scale}"
+    return checkout("SelfExSR") / "data" / name / f"image_SRF_{4 if name == 'Urban100' else scale}"
 
 
 def test_other_protocols_do_not_give_the_published_bicubic(golden: Path, tmp_path: Path) -> None:

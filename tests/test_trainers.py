@@ -20,6 +20,7 @@ import run_data_set
 import run_trainer
 import torch
 import yaml
+from conftest import checkout
 from numpy.lib.stride_tricks import sliding_window_view
 from pairs import write_shards
 from tables import noise_pairs
@@ -199,13 +200,12 @@ def copied(checkout: Path, name: str, folder: Path) -> Path:
 
 @pytest.mark.peers
 @pytest.mark.parametrize("name", sorted(PACKAGES))
-def test_their_own_train_loop_trains_on_it(peers: Path, tmp_path: Path, name: str) -> None:
+def test_their_own_train_loop_trains_on_it(tmp_path: Path, name: str) -> None:
     """And validates to the same PSNR as on the files of the same pairs, which its own data set reads."""
-    if not (peers / name).is_dir():
-        pytest.skip(f"SRDATA_PEERS names no folder that holds a checkout {name}")
+    theirs = checkout(name)
     ours = prepare("sample", scale=4, lmdb=True, root=tmp_path, jobs=1).path
     export(ours, "kair", tmp_path / "files", windows=False, jobs=1)
-    said = trained(copied(peers / name, name, tmp_path), ours, tmp_path / "files" / "trainsets")
+    said = trained(copied(theirs, name, tmp_path), ours, tmp_path / "files" / "trainsets")
     assert re.search(r"iter: +8\b", said), "it logs after four steps and after eight"
     found = re.findall(r"Validation (ours|theirs).*?psnr.*?([\d.]+)", said, re.S)
     assert dict(found).keys() == {"ours", "theirs"}
@@ -265,10 +265,9 @@ def with_section(text: str, section: str, suffix: str) -> str:
 
 @pytest.mark.peers
 @pytest.mark.parametrize("name", sorted(PACKAGES))
-def test_their_own_data_sets_read_what_recipe_to_writes(peers: Path, tmp_path: Path, name: str) -> None:
+def test_their_own_data_sets_read_what_recipe_to_writes(tmp_path: Path, name: str) -> None:
     """Their parsers, data sets and train loops: they train and validate."""
-    if not (peers / name).is_dir():
-        pytest.skip(f"SRDATA_PEERS names no folder that holds a checkout {name}")
+    theirs = checkout(name)
     ours = prepare("sample", scale=4, lmdb=True, root=tmp_path, jobs=1).path
     export(ours, "kair", tmp_path / "files", windows=False, jobs=1)
     export(ours, "basicsr", tmp_path / "lmdbs", jobs=1)
@@ -281,7 +280,7 @@ def test_their_own_data_sets_read_what_recipe_to_writes(peers: Path, tmp_path: P
     source = tmp_path / ("lmdbs" if name == "BasicSR" else "files")
     section = options_for(form, source, like=str(like))  # type: ignore[arg-type]
     assert section.told == []
-    said = trained(copied(peers / name, name, tmp_path), ours, tmp_path / "files" / "trainsets", section.text)
+    said = trained(copied(theirs, name, tmp_path), ours, tmp_path / "files" / "trainsets", section.text)
     assert re.search(r"iter: +8\b", said), "it logs after four steps and after eight"
 
 
@@ -295,18 +294,17 @@ ONLINE = {
 
 @pytest.mark.peers
 @pytest.mark.parametrize("name", sorted(ONLINE))
-def test_their_parsers_and_data_sets_take_degradations_too(peers: Path, tmp_path: Path, name: str) -> None:
+def test_their_parsers_and_data_sets_take_degradations_too(tmp_path: Path, name: str) -> None:
     """An item of the data set that their own code builds."""
-    if not (peers / name).is_dir():
-        pytest.skip(f"SRDATA_PEERS names no folder that holds a checkout {name}")
+    theirs = checkout(name)
     ours = prepare("sample", scale=4, lmdb=True, root=tmp_path, jobs=1).path
     form, like, shapes = ONLINE[name]
     export(ours, "basicsr" if form == "basicsr" else "kair", tmp_path / "files", jobs=1)
     section = options_for(form, tmp_path / "files", like=like).text  # type: ignore[arg-type]
-    checkout = peers / name if name == "KAIR" else copied(peers / name, name, tmp_path)
-    options = tmp_path / f"options{'.json' if name == 'KAIR' else template_of(checkout).suffix}"
-    options.write_text(whole_file(checkout, section))
-    said = run_there(checkout, run_data_set.__file__, checkout, options)
+    there = theirs if name == "KAIR" else copied(theirs, name, tmp_path)
+    options = tmp_path / f"options{'.json' if name == 'KAIR' else template_of(there).suffix}"
+    options.write_text(whole_file(there, section))
+    said = run_there(there, run_data_set.__file__, there, options)
     [line] = (line for line in said.splitlines() if line.startswith("{"))
     assert json.loads(line).items() >= shapes.items()
 
