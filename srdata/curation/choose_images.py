@@ -14,7 +14,7 @@ from srdata.curation.best_tiles import judge_tiles
 from srdata.curation.choice_versions import scores_of
 from srdata.curation.judge_images import Columns, Scoring, judge_images
 from srdata.curation.score_store import How
-from srdata.curation.scored_files import ScoredFile
+from srdata.discovery.image_bytes import ImageFile
 from srdata.errors import UsageError
 from srdata.recipes.image_choice import Choice, ChoiceSettings, Tile, Tiles
 from srdata.store.tables.choice_table import choice_schema
@@ -42,7 +42,7 @@ class Chosen:
         return told
 
 
-def choose(files: Mapping[str, ScoredFile], settings: ChoiceSettings, scoring: Scoring) -> Chosen:
+def choose(files: Mapping[str, ImageFile], settings: ChoiceSettings, scoring: Scoring) -> Chosen:
     """Which of these images meet the conditions of `settings`, and which tiles of them.
 
     An image that cannot be read is taken, so that preparing it says so. Raises UsageError where none is left.
@@ -71,7 +71,7 @@ def _schema(choice: Choice) -> pa.Schema:
 
 
 def _judge_tiles(
-    files: Mapping[str, ScoredFile],
+    files: Mapping[str, ImageFile],
     settings: ChoiceSettings,
     tiles: Tiles,
     scoring: Scoring,

@@ -21,7 +21,8 @@ from srdata.curation.likeness import (
 )
 from srdata.curation.missed_parts import missed_parts
 from srdata.curation.score_store import SKETCH, How
-from srdata.curation.scored_files import ScoredFile, ScoredImages, score_files
+from srdata.curation.scored_files import ScoredImages, score_files
+from srdata.discovery.image_bytes import ImageFile
 from srdata.duplicates.known_images import find_known, read_known
 from srdata.images import ImagePolicy
 from srdata.recipes.image_choice import Choice, ChoiceSettings
@@ -39,12 +40,12 @@ class Scoring:
     jobs: int = -1
     backend: Backend = "loky"
 
-    def of(self, files: Mapping[str, ScoredFile], how: How) -> ScoredImages:
+    def of(self, files: Mapping[str, ImageFile], how: How) -> ScoredImages:
         """The images with their scores; raises as `score_files`."""
         return score_files(files, how, self.home, jobs=self.jobs, backend=self.backend)
 
 
-def judge_images(files: Mapping[str, ScoredFile], settings: ChoiceSettings, scoring: Scoring) -> Columns:
+def judge_images(files: Mapping[str, ImageFile], settings: ChoiceSettings, scoring: Scoring) -> Columns:
     """Why each image is left out, what it is like where that is why, and its scores."""
     count, choice = len(files), settings.choice
     if choice.condition is None:

@@ -10,7 +10,6 @@ import hashlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Protocol
 
 import pyarrow as pa
 
@@ -20,6 +19,7 @@ from srdata.common.processes.parallel import results
 from srdata.common.progress import Advance, progress
 from srdata.curation.score_store import How, KnownScores, Row, ScoreTable, check_home, rows_at
 from srdata.curation.source_scores import Seen
+from srdata.discovery.image_bytes import ImageFile
 from srdata.errors import ImageError
 from srdata.images import Pixels, decode_image
 from srdata.recipes.image_choice import Tiles
@@ -28,21 +28,11 @@ from srdata.vocabulary import Backend
 _TASK = 8  # images
 
 
-class ScoredFile(Protocol):
-    """An image file; `srdata.discovery.image_bytes.ImageFile`."""
-
-    @property
-    def name(self) -> str: ...
-
-    def read_bytes(self) -> bytes:
-        """Its bytes; raises ImageError or OSError."""
-
-
 @dataclass(frozen=True)
 class ScoreTask:
     """Some images, each with its key and with what is known of it."""
 
-    files: Sequence[tuple[str, ScoredFile, Row]]
+    files: Sequence[tuple[str, ImageFile, Row]]
     how: How
 
 
@@ -61,7 +51,7 @@ class ScoredImages:
 
 
 def score_files(
-    files: Mapping[str, ScoredFile],
+    files: Mapping[str, ImageFile],
     how: How,
     home: Path,
     *,
@@ -88,14 +78,14 @@ def score_files(
     return ScoredImages(rows_at(known.table, rows), bad)
 
 
-def _is_known(known: KnownScores, key: str, file: ScoredFile) -> bool:
+def _is_known(known: KnownScores, key: str, file: ImageFile) -> bool:
     row = known.places.get(key)
     if row is None or not known.whole[row] or not isinstance(file, Path):
         return False
     return bool((known.stamps[row] == _stamp(file)).all())
 
 
-def _stamp(file: ScoredFile) -> tuple[int, int]:
+def _stamp(file: ImageFile) -> tuple[int, int]:
     """Size and time of a file; of what lies in another file there are none."""
     if not isinstance(file, Path):
         return 0, 0
@@ -107,7 +97,7 @@ def _stamp(file: ScoredFile) -> tuple[int, int]:
 
 
 def _tasks(
-    files: Mapping[str, ScoredFile], missing: Sequence[str], known: KnownScores, how: How
+    files: Mapping[str, ImageFile], missing: Sequence[str], known: KnownScores, how: How
 ) -> Iterator[ScoreTask]:
     for start in range(0, len(missing), _TASK):
         some = missing[start : start + _TASK]
@@ -138,7 +128,7 @@ def score_some(task: ScoreTask) -> list[tuple[str, Row | str]]:
     return [(key, _scored(file, row | {"key": key}, task.how)) for key, file, row in task.files]
 
 
-def _scored(file: ScoredFile, row: Row, how: How) -> Row | str:
+def _scored(file: ImageFile, row: Row, how: How) -> Row | str:
     stamp = _stamp(file)
     try:
         data = file.read_bytes()
@@ -155,7 +145,7 @@ def _scored(file: ScoredFile, row: Row, how: How) -> Row | str:
     return known | facts | values
 
 
-def _missing_values(data: bytes, file: ScoredFile, known: Row, how: How) -> Row:
+def _missing_values(data: bytes, file: ImageFile, known: Row, how: How) -> Row:
     """The columns that a row does not have yet."""
     wanted = [one for one in how.scores if known.get(one.column) is None]
     marks = [one for one in how.marks if known.get(one) is None]

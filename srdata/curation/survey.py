@@ -13,8 +13,8 @@ from srdata.common.conditions import Condition
 from srdata.curation.choice_versions import embedding_of, scores_of
 from srdata.curation.judge_images import Scoring, judge_images
 from srdata.curation.score_store import How
-from srdata.curation.scored_files import ScoredFile
 from srdata.curation.source_scores import CHEAP
+from srdata.discovery.image_bytes import ImageFile
 from srdata.recipes.image_choice import ChoiceSettings
 from srdata.store.tables.arrow_columns import numbers_of
 
@@ -29,7 +29,7 @@ START = (
 class Survey:
     """Images with their scores, NaN where there is none, and why a condition leaves them out."""
 
-    files: Mapping[str, ScoredFile]
+    files: Mapping[str, ImageFile]
     scores: Mapping[str, NDArray[np.float64]]
     condition: Condition
     why: list[str]  # empty where it does not
@@ -43,7 +43,7 @@ class Survey:
         return self.why.count("")
 
 
-def survey(files: Mapping[str, ScoredFile], settings: ChoiceSettings, scoring: Scoring) -> Survey:
+def survey(files: Mapping[str, ImageFile], settings: ChoiceSettings, scoring: Scoring) -> Survey:
     """Score images by all that costs little and all that is asked for, and judge them by `settings.where`.
 
     Raises what `score_files` and `judge_images` do.

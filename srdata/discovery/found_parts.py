@@ -119,5 +119,4 @@ def scale_between(hr: Pile, lr: Pile) -> Scale:
 def _size(pile: Pile, key: str) -> tuple[int, int]:
     if key not in pile.images:
         raise UsageError(f"{pile.where} has no HR image {key!r}, of which there is an LR image")
-    info = header_of(pile.images[key])
-    return info.height, info.width
+    return header_of(pile.images[key]).size

@@ -59,8 +59,7 @@ def size_of(file: ImageFile | str) -> tuple[int, int]:
     """Height and width of an image file, by its first bytes where these tell them; raises ImageError."""
     if isinstance(file, Path | str):
         return image_size(str(file))
-    info = header_of(file)
-    return info.height, info.width
+    return header_of(file).size
 
 
 def told_header(file: ImageFile) -> tuple[int, int, int]:
@@ -71,7 +70,7 @@ def told_header(file: ImageFile) -> tuple[int, int, int]:
     if isinstance(file, LmdbImage) and file.holds_samples():
         return file.height, file.width, 1
     info = header_of(file)
-    return info.height, info.width, info.orientation
+    return *info.size, info.orientation
 
 
 def pixels_of(file: ImageFile, policy: ImagePolicy | None = None) -> Pixels:

@@ -120,7 +120,7 @@ def _inspect_pile(pile: Pile, what: str, told: Inspection, how: How, advance: Ad
     for key, file in pile.images.items():
         try:
             infos[key] = info = header_of(file)
-            sizes[key] = info.height, info.width
+            sizes[key] = info.size
             problems += _listed_otherwise(file, sizes[key])
             if how.full:
                 pixels_of(file, how.policy)

@@ -8,7 +8,7 @@ from __future__ import annotations
 import io
 import os
 import zipfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import PurePosixPath
 from typing import Any, BinaryIO, overload
@@ -16,13 +16,12 @@ from typing import Any, BinaryIO, overload
 import pyarrow as pa
 
 from srdata.errors import ImageError
-from srdata.images import ImageInfo, probe
 
 Table = Any  # of pyarrow or of `datasets`: both have column(name)
 
 
 @dataclass(frozen=True)
-class EncodedColumn:
+class EncodedColumn(Sequence["EncodedImage"]):
     """The image files in a column: their bytes, or their paths below one of `roots`."""
 
     table: Table
@@ -33,6 +32,17 @@ class EncodedColumn:
 
     def __len__(self) -> int:
         return int(self.table.num_rows)
+
+    @overload
+    def __getitem__(self, row: int) -> EncodedImage: ...
+    @overload
+    def __getitem__(self, row: slice) -> list[EncodedImage]: ...
+    def __getitem__(self, row: int | slice) -> EncodedImage | list[EncodedImage]:
+        if isinstance(row, slice):
+            return [self[one] for one in range(*row.indices(len(self)))]
+        if not 0 <= row < len(self):
+            raise IndexError(row)
+        return EncodedImage(self, row)
 
     def name(self, row: int) -> str:
         """What an image is called in errors."""
@@ -70,12 +80,6 @@ class EncodedColumn:
         data = data.combine_chunks() if isinstance(data, pa.ChunkedArray) else data
         fields = [data.cast(pa.binary()), pa.array(paths, pa.string())]
         return pa.StructArray.from_arrays(fields, ["bytes", "path"])
-
-    def headers(self) -> Iterator[ImageInfo]:
-        """What the header of every image says; raises ImageError."""
-        for row in range(len(self)):
-            with self.open(row) as file:
-                yield probe(file, self.name(row))
 
     def path(self, row: int) -> str | None:
         """The path or name of an image file, where the table has it."""

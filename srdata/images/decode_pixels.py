@@ -54,7 +54,7 @@ def _is_ordinary(info: ImageInfo) -> bool:
 
 
 def _by_stripes(rows: Rows, to_rgb: ToRgb, info: ImageInfo) -> Pixels:
-    pixels = np.empty((info.height, info.width, 3), np.uint8)
+    pixels = np.empty((*info.size, 3), np.uint8)
     stored = as_stored(pixels, info.orientation)
     height, width = stored.shape[:2]
     step = max(1, _STRIPE // width)

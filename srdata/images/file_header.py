@@ -62,6 +62,11 @@ class ImageInfo:
     unread: str | None = None  # why no setting lets it be read
 
     @property
+    def size(self) -> tuple[int, int]:
+        """Height and width."""
+        return self.height, self.width
+
+    @property
     def channels(self) -> Channels:
         """1 for grey, of any depth; else 3, for a palette of greys too."""
         return 1 if self.grey else 3

@@ -34,8 +34,7 @@ def image_size(path: str) -> tuple[int, int]:
         raise ImageError(f"{path}: cannot be read: {error.strerror}") from error
     if (size := told_size(head)) is not None:
         return size
-    info = probe(Path(path))
-    return info.height, info.width
+    return probe(Path(path)).size
 
 
 def told_size(head: bytes) -> tuple[int, int] | None:

@@ -16,7 +16,7 @@ from srdata.metrics.measures.measure_table import Task, find_measures
 from srdata.metrics.pair_scores import Pair, Protocols, score
 from srdata.metrics.protocols import DEFAULT, Protocol
 from srdata.metrics.psnr_ssim import AnyScale
-from srdata.metrics.references import References, find_references, read_as_stored, size_of
+from srdata.metrics.references import References, find_references, read_as_stored
 from srdata.metrics.result import Evaluation
 from srdata.metrics.sr_names import match_sr
 from srdata.resize import imresize
@@ -122,7 +122,7 @@ def _stored_pair(key: str, path: Path, images: ImagePolicy | None, found: Refere
     if info.orientation != turn:
         sr, hr = read(None)
         check_same_way(hr, sr, (turn, info.orientation), (f"HR image {key}", path))
-    return Pair(key, size_of(info), found.size(key), read)
+    return Pair(key, info.size, found.size(key), read)
 
 
 def _stored(

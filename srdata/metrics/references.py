@@ -15,7 +15,7 @@ from srdata.discovery.known_forms import find_parts
 from srdata.errors import UsageError
 from srdata.fetch import obtain
 from srdata.fetch.manifest import Bicubic, ImageSet, Manifest, load_manifest
-from srdata.images import ImageInfo, ImagePolicy, Pixels, check_same_way
+from srdata.images import ImagePolicy, Pixels, check_same_way
 from srdata.prepared.set_images import PreparedImages
 from srdata.recipes.name_meaning import Kind, meaning
 from srdata.resize import imresize
@@ -140,16 +140,11 @@ def _of_files(
     return References(
         name=name,
         keys=tuple(files),
-        size=lambda key: size_of(header_of(files[key])),
+        size=lambda key: header_of(files[key]).size,
         read=lambda key: read_as_stored(files[key], policy),
         turn=lambda key: header_of(files[key]).orientation,
         bicubic=bicubic,
     )
-
-
-def size_of(info: ImageInfo) -> tuple[int, int]:
-    """Height and width by the header of a file."""
-    return info.height, info.width
 
 
 def _prepared(folder: Path, scale: Scale, split: str | None) -> References:

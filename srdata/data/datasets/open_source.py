@@ -16,9 +16,7 @@ from srdata.data.pair_sources.sources import (
     PairSource,
     SetSource,
     file_source,
-    folder_source,
-    lmdb_source,
-    single_source,
+    two_folders,
 )
 from srdata.data.pair_sources.table_pairs import TableColumns, table_source
 from srdata.discovery.by_name.name_marks import marks_of_folder
@@ -27,6 +25,7 @@ from srdata.discovery.forms.table_columns import Given
 from srdata.discovery.forms.table_parts import is_table
 from srdata.discovery.found_parts import Found
 from srdata.discovery.known_forms import look_for_parts
+from srdata.discovery.named_files import images_by_name
 from srdata.errors import UnknownNameError, UsageError
 from srdata.hub.address import HubName
 from srdata.hub.open_table import holds_tables
@@ -88,7 +87,7 @@ def open_given(path: Path | HubName | str | None, hr: Path | None, lr: Path | No
         return _open_two(hr, lr, choice)
     if path is None and (folder := hr or lr) is not None:
         scale = choice.scale if hr and choice.scale else Scale(1)
-        return Opened(single_source(_folder(folder), scale, choice.images))
+        return Opened(file_source(images_by_name(_folder(folder)), scale, choice.images))
     raise UsageError("give either the path of a prepared set or a folder, or hr=, lr= or both")
 
 
@@ -172,8 +171,7 @@ def _open_two(hr: Path, lr: Path, choice: Choice) -> Opened:
     hr, lr = _folder(hr), _folder(lr)
     if is_lmdb(hr) != is_lmdb(lr):
         raise UsageError(f"{hr} and {lr}: one is an LMDB and the other is not; give two of a kind")
-    open_pair = lmdb_source if is_lmdb(hr) else folder_source
-    source = open_pair(hr, lr, choice.template, choice.scale, choice.images)
+    source = two_folders(hr, lr, choice.template, choice.scale, choice.images)
     return Opened(source, subimages=hr.stem.endswith("_sub"))
 
 

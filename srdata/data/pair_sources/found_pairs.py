@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from srdata.common.only_choice import pick
-from srdata.data.pair_sources.sources import FileImages, PairSource, paired_source
+from srdata.data.pair_sources.sources import PairSource, file_pairs
 from srdata.discovery.found_parts import Found
 from srdata.discovery.image_bytes import ImageFile
 from srdata.images import ImagePolicy
@@ -27,8 +27,7 @@ class FoundPairs:
 
     def source(self, policy: ImagePolicy | None) -> PairSource:
         """The pairs as a source; raises UsageError when their sizes do not match."""
-        hr, lr = (FileImages([files[key] for key in self.hr], policy) for files in (self.hr, self.lr))
-        return paired_source(list(self.hr), hr, lr, self.scale)
+        return file_pairs(self.hr, self.lr, self.scale, policy)
 
 
 def choose_pairs(

@@ -7,20 +7,20 @@ the other has no pixels, and nothing is read for it.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, NamedTuple, Protocol, Self
+from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 import pyarrow as pa
 
-from srdata.discovery.forms.lmdb_folders import lmdb_images
+from srdata.discovery.forms.lmdb_folders import is_lmdb, lmdb_images
 from srdata.discovery.image_bytes import ImageFile, pixels_of, told_header
 from srdata.discovery.named_files import images_by_name
 from srdata.discovery.pairing import Sizes, check_sizes, guess_scale, match_names
 from srdata.errors import ImageError
-from srdata.images import ImageInfo, ImagePolicy, Pixels, check_same_way
+from srdata.images import ImagePolicy, Pixels, check_same_way
 from srdata.scale import Scale
 from srdata.store.blocks import CHANNELS, HR
 from srdata.store.index import Index
@@ -132,17 +132,6 @@ class Headers(NamedTuple):
     sizes: Sizes
     turns: Integers  # EXIF orientations, (images,)
 
-    @classmethod
-    def of(cls, infos: Iterable[ImageInfo]) -> Self:
-        """Those of some images."""
-        return cls.of_rows((one.height, one.width, one.orientation) for one in infos)
-
-    @classmethod
-    def of_rows(cls, rows: Iterable[tuple[int, int, int]]) -> Self:
-        """Of height, width and orientation of each."""
-        found = np.array(list(rows), np.int64).reshape(-1, 3)
-        return cls(found[:, :2], found[:, 2])
-
 
 class Images(Protocol):
     """Encoded images, numbered from 0."""
@@ -156,32 +145,32 @@ class Images(Protocol):
 
 @dataclass(frozen=True)
 class FileImages:
-    """Image files, wherever they lie."""
+    """Image files, wherever they lie: in a folder, an LMDB, an archive or a column of a table."""
 
     files: Sequence[ImageFile]
     policy: ImagePolicy | None
 
     def headers(self) -> Headers:
         """What the list of an LMDB says, or else the files."""
-        return Headers.of_rows(map(told_header, self.files))
+        told = np.array([told_header(file) for file in self.files], np.int64).reshape(-1, 3)
+        return Headers(told[:, :2], told[:, 2])
 
     def image(self, number: int) -> Pixels:
         return pixels_of(self.files[number], self.policy)
 
 
-def folder_source(
+def two_folders(
     hr: Path, lr: Path, template: str, scale: Scale | None, policy: ImagePolicy | None
 ) -> PairSource:
-    """The pairs of two folders of image files; raises UsageError when they do not match."""
-    high, low = images_by_name(hr), images_by_name(lr)
+    """The pairs of two folders of image files, or of two LMDBs; raises UsageError when they do not match."""
+    high, low = _images_in(hr), _images_in(lr)
     names = match_names(list(high), low, template, (hr, lr))
-    lr_images = FileImages([low[name] for name in names], policy)
-    return paired_source(list(high), FileImages(list(high.values()), policy), lr_images, scale)
+    return file_pairs(high, {key: low[name] for key, name in zip(high, names, strict=True)}, scale, policy)
 
 
-def single_source(folder: Path, scale: Scale, policy: ImagePolicy | None) -> PairSource:
-    """The images of one folder, to be read as HR, or as LR at scale 1."""
-    return file_source(images_by_name(folder), scale, policy)
+def _images_in(folder: Path) -> Mapping[str, ImageFile]:
+    """The images of a folder in natural order, or of an LMDB in BasicSR's."""
+    return dict(sorted(lmdb_images(folder).items())) if is_lmdb(folder) else images_by_name(folder)
 
 
 def file_source(files: Mapping[str, ImageFile], scale: Scale, policy: ImagePolicy | None) -> PairSource:
@@ -190,19 +179,12 @@ def file_source(files: Mapping[str, ImageFile], scale: Scale, policy: ImagePolic
     return DecodedSource(list(files), images.headers().sizes, scale, images, images)
 
 
-def lmdb_source(
-    hr: Path, lr: Path, template: str, scale: Scale | None, policy: ImagePolicy | None
+def file_pairs(
+    hr: Mapping[str, ImageFile], lr: Mapping[str, ImageFile], scale: Scale | None, policy: ImagePolicy | None
 ) -> PairSource:
-    """The pairs of two LMDBs, in BasicSR's order; raises UsageError when they do not match."""
-    high, low = lmdb_images(hr), lmdb_images(lr)
-    keys = sorted(high)
-    names = match_names(keys, low, template, (hr, lr))
-    return paired_source(
-        keys,
-        FileImages([high[key] for key in keys], policy),
-        FileImages([low[name] for name in names], policy),
-        scale,
-    )
+    """The pairs of image files that have one key; raises UsageError when their sizes do not match."""
+    high, low = (FileImages([files[key] for key in hr], policy) for files in (hr, lr))
+    return paired_source(list(hr), high, low, scale)
 
 
 def paired_source(keys: Sequence[str], hr: Images, lr: Images, scale: Scale | None) -> PairSource:

@@ -9,34 +9,19 @@ from typing import Any
 
 import pyarrow as pa
 
-from srdata.data.pair_sources.sources import DecodedSource, Headers, PairSource, paired_source
+from srdata.data.pair_sources.sources import DecodedSource, FileImages, PairSource, paired_source
 from srdata.discovery.forms.table_columns import Columns, Given, SizeOf, choose_columns
 from srdata.discovery.forms.table_parts import first_size
 from srdata.errors import UnknownNameError, UsageError
 from srdata.hub.address import HubName
 from srdata.hub.encoded_images import EncodedColumn, Keys, Table
 from srdata.hub.open_table import load
-from srdata.images import ImagePolicy, Pixels, decode_image
+from srdata.images import ImagePolicy
 from srdata.scale import Scale
 from srdata.vocabulary import Only
 
 _SIDES: tuple[Only, ...] = ("hr", "lr")
 _SCALE = "scale"  # the column in which `srdata publish` says it
-
-
-@dataclass(frozen=True)
-class TableImages:
-    """The images in a column of a table."""
-
-    column: EncodedColumn
-    policy: ImagePolicy | None
-
-    def headers(self) -> Headers:
-        """What the files say."""
-        return Headers.of(self.column.headers())
-
-    def image(self, number: int) -> Pixels:
-        return decode_image(self.column.data(number), self.column.name(number), self.policy)
 
 
 @dataclass(frozen=True)
@@ -75,12 +60,13 @@ class TableReading:
 
         `first` is the number of its first row, and `prefix` comes before numbers that stand for names.
         """
-        images, *more = (
-            TableImages(EncodedColumn(table, name, self.where, self.roots, first), self.policy)
+        columns = [
+            EncodedColumn(table, name, self.where, self.roots, first)
             for name in (self.columns.hr, self.columns.lr)
             if name is not None
-        )
-        keys = Keys(images.column, self.columns.key, prefix)
+        ]
+        keys = Keys(columns[0], self.columns.key, prefix)
+        images, *more = (FileImages(column, self.policy) for column in columns)
         if more:
             return paired_source(keys, images, more[0], scale)
         scale = scale if scale and self.columns.hr else Scale(1)

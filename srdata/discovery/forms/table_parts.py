@@ -94,9 +94,8 @@ def first_size(table: Table, where: str, roots: tuple[str, ...]) -> SizeOf:
         encoded = EncodedColumn(table, column, where, roots)
         try:
             with encoded.open(0) as file:
-                info = probe(file, encoded.name(0))
+                return probe(file, encoded.name(0)).size
         except (SrdataError, OSError, IndexError):
             return None
-        return info.height, info.width
 
     return size

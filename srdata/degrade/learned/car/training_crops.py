@@ -61,7 +61,7 @@ class Photographs:
                 f"when {self.held_out:.0%} of its width is held out: choose a smaller patch_size, "
                 "or move it away"
             )
-        return info.height, info.width
+        return info.size
 
     def _trained(self, number: int) -> int:
         return int(self._sizes[number][1] * (1 - self.held_out))
