@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from srdata.common.conditions import Condition, read_condition
-from srdata.curation.missed_parts import missed_parts
+from srdata.curation.unmet_parts import unmet_parts
 from srdata.errors import UsageError
 
 NUMBERS, FLAGS = ("blockiness", "laplacian", "noise"), ("duplicate", "leaked")
@@ -45,7 +45,7 @@ def test_a_condition_holds_where_python_says_so(seed: int) -> None:
     expected = [bool(eval(text, {}, row)) for row in rows]  # noqa: S307  # of a text that is made here
     condition = read(text)
     assert condition.holds(columns).tolist() == expected
-    assert [not why for why in missed_parts(condition, columns, len(rows))] == expected
+    assert [not why for why in unmet_parts(condition, columns, len(rows))] == expected
     again = read(condition.text)  # the one spelling means the same, and is its own
     assert again.text == condition.text
     assert again.holds(columns).tolist() == expected
@@ -95,5 +95,5 @@ def test_what_is_not_of_the_language_is_refused_where_it_stands(text: str, told:
 
 def test_a_row_without_a_number_is_left_out_and_says_which() -> None:
     columns = {"laplacian": np.array([1.0, math.nan]), "duplicate": np.array([True, False])}
-    why = missed_parts(read("not (laplacian > 2) and not duplicate"), columns, 2)
+    why = unmet_parts(read("not (laplacian > 2) and not duplicate"), columns, 2)
     assert why == ["duplicate", "laplacian cannot be told"]

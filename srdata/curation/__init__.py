@@ -6,7 +6,6 @@ choose_images    `choose`: which images are taken, and which tiles of them
 jpeg_quality     the quality that a JPEG file was saved with
 judge_images     why images are left out
 likeness         images that show the same, and which of them is best
-missed_parts     what images do not meet of a condition
 no_network       a piece of work that reaches no network
 pixel_scores     scores of one image by its pixels
 pyiqa_metrics    no-reference metrics of pyiqa
@@ -14,5 +13,6 @@ score_store      tables of scores, beside the images
 scored_files     `score_files`: the scores of files, computed once
 source_scores    `SCORES`: the scores by name
 survey           all scores of a source, and what a condition makes of them
+unmet_parts      what images do not meet of a condition
 wanted_scores    scores by name, with their functions and weights
 """

@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from srdata.curation.missed_parts import CANNOT_TELL, missed_parts
+from srdata.curation.unmet_parts import CANNOT_TELL, unmet_parts
 from srdata.recipes.image_choice import Choice, Tile, Tiles
 
 OVERLAPS = "overlaps a better tile"
@@ -22,7 +22,7 @@ def judge_tiles(
     Those that meet the condition are gone through from the best to the worst, equal ones row by row, and
     taken unless one that is taken covers more of them than may be.
     """
-    why = missed_parts(choice.tile_condition, scores, len(tiles))
+    why = unmet_parts(choice.tile_condition, scores, len(tiles))
     taken: list[Tile] = []
     for place in _best_first(scores, settings, len(tiles)):
         if why[place]:

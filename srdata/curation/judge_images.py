@@ -19,9 +19,9 @@ from srdata.curation.likeness import (
     sketches_in,
     vectors_in,
 )
-from srdata.curation.missed_parts import missed_parts
 from srdata.curation.score_store import SKETCH, How
 from srdata.curation.scored_files import ScoredImages, score_files
+from srdata.curation.unmet_parts import unmet_parts
 from srdata.discovery.image_bytes import ImageFile
 from srdata.duplicates.known_images import find_known, read_known
 from srdata.images import ImagePolicy
@@ -62,13 +62,13 @@ def judge_images(files: Mapping[str, ImageFile], settings: ChoiceSettings, scori
     flags = {"leaked": _flags(leaked, len(keys)), "duplicate": np.zeros(len(keys), bool)}
     like = dict(leaked)
     if choice.by_likeness:
-        alone = missed_parts(choice.condition, columns | flags, len(keys))
+        alone = unmet_parts(choice.condition, columns | flags, len(keys))
         same = _duplicates(
             found.table, columns, [place for place, why in enumerate(alone) if not why], choice
         )
         flags["duplicate"] = _flags(same, len(keys))
         like |= {place: keys[other] for place, other in same.items()}
-    why = missed_parts(choice.condition, columns | flags, len(keys))
+    why = unmet_parts(choice.condition, columns | flags, len(keys))
     places = {key: place for place, key in enumerate(keys)}
     rows = [places.get(key, -1) for key in files]  # -1: it could not be read
     return {

@@ -4,5 +4,5 @@ address         hf://ORG/NAME@REVISION
 encoded_images  image files in a column, row by row
 open_table      a config and split as a table on this disk
 repository      commit, card and files before anything is downloaded
-streams         blocks of rows as they are asked for
+streamed_rows   blocks of rows as they are asked for
 """

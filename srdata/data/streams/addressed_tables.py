@@ -6,7 +6,7 @@ from srdata.common.only_choice import pick
 from srdata.errors import SourceError
 from srdata.fetch.remote_files import RemoteFile, files_below, look_at, shown
 from srdata.hub.open_table import reading_errors
-from srdata.hub.streams import Stream, form_of, of_files
+from srdata.hub.streamed_rows import Stream, form_of, of_files
 
 _NOTHING = "is no prepared set, and no Parquet or tar file, nor are there such below it: check the address"
 _SPLITS = ("train", "validation", "valid", "val", "test")

@@ -20,7 +20,7 @@ from srdata.discovery.known_forms import look_for_parts
 from srdata.fetch.remote_files import joined, look_at
 from srdata.fetch.shard_cache import ShardCache
 from srdata.hub.address import HubName
-from srdata.hub.streams import Stream, form_of, open_stream
+from srdata.hub.streamed_rows import Stream, form_of, open_stream
 from srdata.images import ImagePolicy
 from srdata.scale import Scale
 from srdata.store.set_json import SET_FILE, read_set

@@ -18,7 +18,7 @@ from srdata.data.streams.kept_pixels import decoded_once
 from srdata.errors import UsageError
 from srdata.fetch.remote_files import shown
 from srdata.fetch.shard_cache import ShardCache, entry_name
-from srdata.hub.streams import stamp_of
+from srdata.hub.streamed_rows import stamp_of
 from srdata.images import ImagePolicy
 from srdata.prepared.image_columns import read_column
 from srdata.prepared.remote_sets import RemoteReader, described_here, refuse_other_layouts

@@ -22,7 +22,7 @@ from srdata.fetch.remote_files import bring_file, is_address, look_at, opened_at
 from srdata.fetch.shard_cache import ShardCache, entry_name
 from srdata.hub.encoded_images import EncodedColumn
 from srdata.hub.open_table import reading_errors
-from srdata.hub.streams import Stream
+from srdata.hub.streamed_rows import Stream
 from srdata.scale import Scale
 
 _ROWS = 64  # that are written at a time

@@ -8,7 +8,7 @@ from typing import Any
 
 from srdata.option_files.degradation_options import Options, Tree, second_order
 from srdata.option_files.option_section import Said, text, truth, whole
-from srdata.option_files.reading.described import Described
+from srdata.option_files.reading.training_options import Described
 from srdata.scale import Scale
 
 

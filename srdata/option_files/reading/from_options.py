@@ -14,10 +14,10 @@ from srdata.degrade.chain import load_chain
 from srdata.errors import RecipeError, UsageError
 from srdata.option_files.commented_yaml import as_yaml, comment
 from srdata.option_files.option_section import Said, Section, word
-from srdata.option_files.reading.described import Described
 from srdata.option_files.reading.file_forms import read_options
 from srdata.option_files.reading.folder_options import missing
 from srdata.option_files.reading.training_data import settings_of
+from srdata.option_files.reading.training_options import Described
 from srdata.option_files.reading.validation_data import evaluations
 from srdata.option_files.trainers import trainer_of
 from srdata.papers.load import read_paper

@@ -8,8 +8,8 @@ from typing import Any
 from srdata.option_files.degradation_options import Tree
 from srdata.option_files.option_section import Said, Section, numbers, text, texts, truth, whole
 from srdata.option_files.reading.data_set_kinds import KINDS, other_kind
-from srdata.option_files.reading.described import Described
 from srdata.option_files.reading.folder_options import corpora
+from srdata.option_files.reading.training_options import Described
 from srdata.vocabulary import Color
 
 GIVEN = "published:given"  # LR is what the folder holds, however it was made

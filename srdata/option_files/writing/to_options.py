@@ -11,9 +11,9 @@ from srdata.common.files import write_file
 from srdata.common.output_paths import check_output, starts_with
 from srdata.errors import UsageError
 from srdata.option_files.commented_yaml import as_yaml, comment
+from srdata.option_files.writing.option_request import Form, Wanted
 from srdata.option_files.writing.pairs_of_source import Pairs, pairs_in, pairs_of
 from srdata.option_files.writing.toml_text import as_toml
-from srdata.option_files.writing.wanted import Form, Wanted
 from srdata.option_files.writing.written_sets import degraded, kind, places, test_set
 from srdata.option_files.writing.written_use import gpus, use
 from srdata.papers.load import load_paper

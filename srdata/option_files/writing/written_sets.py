@@ -9,8 +9,8 @@ from srdata.degrade.chain import Chain, load_chain
 from srdata.errors import UsageError
 from srdata.option_files.degradation_options import IN_DATA_SET
 from srdata.option_files.writing.chain_options import options_of
+from srdata.option_files.writing.option_request import Wanted
 from srdata.option_files.writing.pairs_of_source import Pairs
-from srdata.option_files.writing.wanted import Wanted
 from srdata.papers.schema import Folders, Setting
 
 Tree = dict[str, Any]

@@ -6,7 +6,7 @@ from typing import Any
 
 from srdata.augment import load_augment
 from srdata.errors import UsageError
-from srdata.option_files.writing.wanted import Wanted
+from srdata.option_files.writing.option_request import Wanted
 
 Tree = dict[str, Any]
 Used = tuple[Tree, list[str]]  # options, and what has none

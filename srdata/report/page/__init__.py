@@ -1,7 +1,6 @@
 """One HTML file that shows a person what a prepared set is; it loads nothing from anywhere.
 
 about             what a set is, its licence, what was left out, how to load it
-both_sides        what was taken and what was left out, by the scores that chose
 charts            histograms as SVG
 counts            images, windows and sizes by split
 drawn_parameters  what was drawn for the images
@@ -11,6 +10,7 @@ hardest_windows   how hard the windows are, and which are at either end
 html              HTML from values, escaped
 pair_tiles        tiles of HR beside LR, and their viewer
 pictures          pictures inside the page
+taken_and_left    what was taken and what was left out, by the scores that chose
 """
 
 from __future__ import annotations
@@ -24,12 +24,12 @@ from srdata.common.progress import counted
 from srdata.prepared.set_images import PreparedImages
 from srdata.report.page import (
     about,
-    both_sides,
     counts,
     drawn_parameters,
     duplicate_images,
     hardest_windows,
     pair_tiles,
+    taken_and_left,
 )
 from srdata.report.page.frame import Section, section, whole_page
 from srdata.report.page.html import el
@@ -81,7 +81,7 @@ def report_page(
             "copies", "Duplicates and leakage", *duplicate_images.same(prepared, [*map(Path, against)], jobs)
         ),
         section("recipe", "Recipe and files", *about.identity(prepared), about.recipe(prepared.content)),
-        section("choice", "Choice", *both_sides.choice(prepared)),
+        section("choice", "Choice", *taken_and_left.choice(prepared)),
         section("quarantine", "Left out", *about.quarantine(prepared.content)),
         section("licence", "Licence", *about.licence(prepared.content)),
         section("load", "Loading it", *about.loading(prepared)),

@@ -13,7 +13,7 @@ from srdata.common.conditions import Condition
 CANNOT_TELL = "cannot be told"  # of an image that is too small for a score
 
 
-def missed_parts(condition: Condition | None, columns: Mapping[str, NDArray[Any]], count: int) -> list[str]:
+def unmet_parts(condition: Condition | None, columns: Mapping[str, NDArray[Any]], count: int) -> list[str]:
     """The first part of a condition that each row does not meet, as text; "" where it meets all.
 
     A row without one of the numbers, where it is too small for that, does not meet the condition.
