@@ -7,8 +7,6 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from tqdm import tqdm
-
 from srdata.common.files import PART
 from srdata.errors import StorageFullError
 
@@ -59,4 +57,6 @@ def free_bytes(path: Path) -> int:
 
 def readable_bytes(count: int | None) -> str:
     """A number of bytes for people: 3.53 GB."""
+    from tqdm import tqdm  # takes long, and is needed where there is something to tell
+
     return "unknown size" if count is None else tqdm.format_sizeof(count, "B", 1000)

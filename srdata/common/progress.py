@@ -8,8 +8,6 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from typing import TextIO, TypeVar
 
-from tqdm import tqdm
-
 SECONDS_BETWEEN_LINES = 10.0
 
 Advance = Callable[[int], None]
@@ -33,6 +31,8 @@ def progress(what: str, total: int | None, unit: str, scaled: bool = False) -> I
     """
     stream = sys.stderr
     if stream.isatty():
+        from tqdm import tqdm  # takes long, and lines of text need it not
+
         with tqdm(total=total, desc=what, unit=unit, unit_scale=scaled, file=stream) as bar:
 
             def advance(amount: int) -> None:
@@ -60,7 +60,13 @@ class _Lines:
 
     def show(self) -> None:
         self.shown = time.monotonic()
-        number = tqdm.format_sizeof if self.scaled else str
-        of = "" if self.total is None else f"/{number(self.total)}"
-        self.stream.write(f"{self.what}: {number(self.done)}{of} {self.unit}\n")
+        of = "" if self.total is None else f"/{self._text(self.total)}"
+        self.stream.write(f"{self.what}: {self._text(self.done)}{of} {self.unit}\n")
         self.stream.flush()
+
+    def _text(self, number: int) -> str:
+        if not self.scaled:
+            return str(number)
+        from tqdm import tqdm  # as above
+
+        return str(tqdm.format_sizeof(number))

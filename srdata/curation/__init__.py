@@ -16,3 +16,25 @@ survey           all scores of a source, and what a condition makes of them
 unmet_parts      what images do not meet of a condition
 wanted_scores    scores by name, with their functions and weights
 """
+
+from typing import TYPE_CHECKING
+
+from srdata.common.lazy_names import lazy_names
+
+if TYPE_CHECKING:
+    from srdata.curation.choice_versions import with_versions as with_versions
+    from srdata.curation.choose_images import Chosen as Chosen
+    from srdata.curation.choose_images import choose as choose
+    from srdata.curation.judge_images import Scoring as Scoring
+    from srdata.curation.score_store import SCORES_HOME as SCORES_HOME
+    from srdata.curation.score_store import home_beside as home_beside
+else:
+    __all__, __getattr__, __dir__ = lazy_names(
+        __name__,
+        {
+            "srdata.curation.choice_versions": "with_versions",
+            "srdata.curation.choose_images": "Chosen choose",
+            "srdata.curation.judge_images": "Scoring",
+            "srdata.curation.score_store": "SCORES_HOME home_beside",
+        },
+    )

@@ -14,3 +14,17 @@ templates        images that the user names
 told_columns     captions and other columns, in text files and tables
 unused_files     what of a folder is not used
 """
+
+from typing import TYPE_CHECKING
+
+from srdata.common.lazy_names import lazy_names
+
+if TYPE_CHECKING:
+    from srdata.discovery.known_forms import by_template as by_template
+    from srdata.discovery.known_forms import by_template_at as by_template_at
+    from srdata.discovery.known_forms import find_parts as find_parts
+    from srdata.discovery.known_forms import find_parts_at as find_parts_at
+else:
+    __all__, __getattr__, __dir__ = lazy_names(
+        __name__, {"srdata.discovery.known_forms": "by_template by_template_at find_parts find_parts_at"}
+    )

@@ -8,6 +8,7 @@ image_sets        from an image set to image files
 local_files       what of a data set is on this disk
 manifest          what a data set holds, and what is known of its bytes
 match_files       which files are the images of a set
+of_manifest       what a manifest names, downloaded
 partial_download  what has come so far, to go on with
 remote_files      where bytes at an address live: s3://, https:// and the like, brought here verified
 remote_folders    folders at addresses: what is written there is compared with what the store has

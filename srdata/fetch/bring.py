@@ -2,15 +2,11 @@
 
 from __future__ import annotations
 
-import urllib.parse
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from srdata.common.files import inside
-from srdata.common.progress import progress
-from srdata.errors import ArchiveError, DownloadError, LicenceError, SourceError
-from srdata.fetch.download import Fetched, Remote, download
-from srdata.fetch.http import Patience, Session, Token, open_session
+from srdata.errors import ArchiveError, SourceError
 from srdata.fetch.local_files import (
     Receipt,
     archive_path,
@@ -24,8 +20,11 @@ from srdata.fetch.local_files import (
     write_receipt,
     wrong_files,
 )
-from srdata.fetch.manifest import Digest, ListedFile, Listing, Manifest
+from srdata.fetch.manifest import Manifest
 from srdata.fetch.unpack import extract
+
+if TYPE_CHECKING:
+    from srdata.fetch.http import Patience
 
 
 def bring_archive(manifest: Manifest, name: str, root: Path, patience: Patience | None = None) -> Path:
@@ -66,9 +65,9 @@ def _bring_download(manifest: Manifest, name: str, root: Path, patience: Patienc
         if not has_receipt(archive):
             write_receipt(archive, check_archive(archive, digests))
         return
-    remote = Remote(name, manifest.archives[name].urls, digests)
-    with open_session(patience, _token(manifest)) as session:
-        fetched = _download(manifest, remote, archive, session)
+    from srdata.fetch.of_manifest import download_archive  # with a client of HTTP, which files here need not
+
+    fetched = download_archive(manifest, name, digests, archive, patience)
     known = bool(manifest.archives[name].digests)
     write_receipt(archive, Receipt(url=fetched.url, bytes=fetched.bytes, sha256=fetched.sha256, known=known))
 
@@ -82,37 +81,8 @@ def bring_listed(
         return folder
     if listing.packaged is not None:
         raise SourceError(f"{folder} is not as it was packaged: install srdata again")
-    with one_at_a_time(folder), open_session(patience) as session:
-        wrong = wrong_files(listing, folder, paths)
-        with progress(manifest.title, len(wrong), "files") as advance:
-            for file in wrong:
-                _download(manifest, _remote(listing, file), inside(folder, file.path), session)
-                advance(1)
+    from srdata.fetch.of_manifest import download_listed  # as above
+
+    with one_at_a_time(folder):
+        download_listed(manifest, listing, wrong_files(listing, folder, paths), folder, patience)
     return folder
-
-
-def _remote(listing: Listing, file: ListedFile) -> Remote:
-    urls = tuple(url + urllib.parse.quote(file.path) for url in listing.urls)
-    digest = Digest(sha256=file.sha256, bytes=file.bytes, evidence=(listing.evidence,))
-    return Remote(file.path, urls, (digest,))
-
-
-def _download(manifest: Manifest, remote: Remote, target: Path, session: Session) -> Fetched:
-    try:
-        return download(remote, target, session)
-    except DownloadError as error:
-        if manifest.gate is None:
-            raise
-        raise DownloadError(f"{error}; {manifest.title} is gated: {manifest.gate}") from error
-
-
-def _token(manifest: Manifest) -> Token | None:
-    """The user's own token for a gated data set, from the environment or the Hugging Face login."""
-    if manifest.gate is None:
-        return None
-    import huggingface_hub
-
-    secret = huggingface_hub.get_token()
-    if secret is None:
-        raise LicenceError(f"{manifest.title} is gated: {manifest.gate}")
-    return Token(secret, huggingface_hub.constants.ENDPOINT)

@@ -35,7 +35,7 @@ class Remote:
 
     def accepts(self, part: Part) -> bool:
         """Whether the bytes are those of a known version; any bytes are where none is known."""
-        return not self.digests or any(agrees(one, part.sha256, part.md5, part.size) for one in self.digests)
+        return not self.digests or any(one.agrees(part.sha256, part.md5, part.size) for one in self.digests)
 
     def lacks(self, size: int) -> bool:
         """Whether `size` bytes are fewer than every known version has."""
@@ -54,12 +54,6 @@ class Fetched:
     url: str
     bytes: int
     sha256: str
-
-
-def agrees(digest: Digest, sha256: str, md5: str, size: int) -> bool:
-    """Whether a file is the version that `digest` describes."""
-    found = {"sha256": sha256, "md5": md5, "bytes": size}
-    return all(getattr(digest, name) in (None, value) for name, value in found.items())
 
 
 def download(remote: Remote, target: Path, session: Session) -> Fetched:
@@ -110,16 +104,10 @@ def _download_from(url: str, remote: Remote, part: Part, session: Session) -> Fe
 
 
 def _mismatch(remote: Remote, part: Part) -> HashMismatchError:
-    expected = " or ".join(describe(digest) for digest in remote.digests)
+    expected = " or ".join(digest.text for digest in remote.digests)
     return HashMismatchError(
         f"sent other bytes: sha256 {part.sha256}, md5 {part.md5}, {part.size} bytes; expected {expected}"
     )
-
-
-def describe(digest: Digest) -> str:
-    """A digest in words: `sha256 9d0b…, 3530603713 bytes`."""
-    hashes = [f"{name} {value}" for name, value in (("sha256", digest.sha256), ("md5", digest.md5)) if value]
-    return ", ".join([*hashes, *([f"{digest.bytes} bytes"] if digest.bytes is not None else [])])
 
 
 def _complete(url: str, remote: Remote, part: Part, session: Session) -> None:

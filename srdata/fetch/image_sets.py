@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from srdata.errors import DownloadError, LicenceError, SourceError
 from srdata.fetch.bring import bring_archive, bring_listed, unpack_given
-from srdata.fetch.http import Patience
 from srdata.fetch.local_files import absent_files, archive_path, has_receipt, listed_folder, unpacked_path
 from srdata.fetch.manifest import ImageSet, Manifest, Source
 from srdata.fetch.match_files import (
@@ -22,6 +22,9 @@ from srdata.fetch.match_files import (
     match_names,
     match_paths,
 )
+
+if TYPE_CHECKING:
+    from srdata.fetch.http import Patience
 
 
 def obtain(

@@ -17,7 +17,6 @@ from srdata.common.files import inside, sha256_of, write_file
 from srdata.common.processes.one_at_a_time import locked
 from srdata.common.strict_model import StrictModel
 from srdata.errors import HashMismatchError
-from srdata.fetch.download import agrees, describe
 from srdata.fetch.manifest import Digest, ListedFile, Listing, Manifest
 
 _log = logging.getLogger(__name__)
@@ -119,8 +118,8 @@ def check_archive(archive: Path, digests: Sequence[Digest]) -> Receipt:
             sha256.update(chunk)
             md5.update(chunk)
             size += len(chunk)
-    if digests and not any(agrees(one, sha256.hexdigest(), md5.hexdigest(), size) for one in digests):
-        expected = " or ".join(describe(digest) for digest in digests)
+    if digests and not any(one.agrees(sha256.hexdigest(), md5.hexdigest(), size) for one in digests):
+        expected = " or ".join(digest.text for digest in digests)
         found = f"sha256 {sha256.hexdigest()}, md5 {md5.hexdigest()}, {size} bytes"
         raise HashMismatchError(f"{archive} has {found}; expected {expected}: remove it, and get it again")
     return Receipt(url=None, bytes=size, sha256=sha256.hexdigest(), known=bool(digests))

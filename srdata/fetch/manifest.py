@@ -49,6 +49,17 @@ class Digest(StrictModel):
             raise ValueError("needs sha256 or md5")
         return self
 
+    def agrees(self, sha256: str, md5: str, size: int) -> bool:
+        """Whether a file is this version."""
+        found = {"sha256": sha256, "md5": md5, "bytes": size}
+        return all(getattr(self, name) in (None, value) for name, value in found.items())
+
+    @property
+    def text(self) -> str:
+        """It in words: `sha256 9d0b…, 3530603713 bytes`."""
+        hashes = [f"{name} {value}" for name in ("sha256", "md5") if (value := getattr(self, name))]
+        return ", ".join([*hashes, *([f"{self.bytes} bytes"] if self.bytes is not None else [])])
+
 
 class Archive(StrictModel):
     """A zip or tar file: `urls` in the order to try them, and the versions of it known to be right."""

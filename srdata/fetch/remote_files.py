@@ -17,7 +17,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, BinaryIO, TypeVar
 from urllib.parse import urlsplit
-from urllib.request import url2pathname
 
 from srdata.errors import DownloadError, HashMismatchError, MissingExtraError, SrdataError, UsageError
 
@@ -76,6 +75,8 @@ def place_at(given: str | os.PathLike[str]) -> Path | str:
     parts = urlsplit(text)
     text = parts.scheme + text[len(parts.scheme) :]  # in small letters
     if parts.scheme in ("file", "local"):
+        from urllib.request import url2pathname  # with ssl, which a path needs not
+
         return Path(url2pathname(parts.path))
     if not (parts.netloc or parts.path.strip("/")):
         raise UsageError(

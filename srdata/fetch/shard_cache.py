@@ -13,12 +13,15 @@ import time
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import xxhash
-from filelock import FileLock
 
 from srdata.common.files import PART, part_name, publish, storage_errors, sync_file
 from srdata.errors import UsageError
+
+if TYPE_CHECKING:
+    from filelock import FileLock
 
 FOLDER_VARIABLE = "SRDATA_CACHE"
 USUAL_BYTES = 20 * 10**9
@@ -54,7 +57,7 @@ class ShardCache:
         path = self.folder / name
         with storage_errors(path):
             self.folder.mkdir(parents=True, exist_ok=True)
-            lock = FileLock(self.folder / f"lock-{int(_digest(name), 16) % _LOCKS:02d}")
+            lock = self._lock(f"{int(_digest(name), 16) % _LOCKS:02d}")
         with lock:
             if not self._whole(path):
                 self._make(path, write)
@@ -68,8 +71,13 @@ class ShardCache:
         path = self.folder / name
         with storage_errors(path):
             self.folder.mkdir(parents=True, exist_ok=True)
-            with FileLock(self.folder / "lock-place"):
+            with self._lock("place"):
                 return self._placed(path, size)
+
+    def _lock(self, name: str) -> FileLock:
+        from filelock import FileLock  # with asyncio, which sets that are here need not
+
+        return FileLock(self.folder / f"lock-{name}")
 
     def _placed(self, path: Path, size: int) -> int:
         with suppress(FileNotFoundError):
@@ -88,7 +96,7 @@ class ShardCache:
     def shrink(self, keep: Path) -> None:
         """Remove what was not used for the longest time, until the rest is no larger than it may be."""
         now = time.time()
-        with FileLock(self.folder / "lock-shrink"):
+        with self._lock("shrink"):
             files = sorted((one for one in map(_entry, self.folder.iterdir()) if one), reverse=True)
             total = 0
             for used, size, path in files:

@@ -18,19 +18,27 @@ spread_shards   shards on many workers
 standing_sets   what stands where a set is to be made
 """
 
-from srdata.preparation.degrade_folder import degrade_files
-from srdata.preparation.planned_parts import finish_plan, make_part, write_plan
-from srdata.preparation.prepare_recipe import plan, prepare
-from srdata.preparation.prepare_set import Prepared
-from srdata.set_changes.annotate_set import annotate
+from typing import TYPE_CHECKING
 
-__all__ = [
-    "Prepared",
-    "annotate",
-    "degrade_files",
-    "finish_plan",
-    "make_part",
-    "plan",
-    "prepare",
-    "write_plan",
-]
+from srdata.common.lazy_names import lazy_names
+
+if TYPE_CHECKING:
+    from srdata.preparation.degrade_folder import degrade_files as degrade_files
+    from srdata.preparation.planned_parts import finish_plan as finish_plan
+    from srdata.preparation.planned_parts import make_part as make_part
+    from srdata.preparation.planned_parts import write_plan as write_plan
+    from srdata.preparation.prepare_recipe import plan as plan
+    from srdata.preparation.prepare_recipe import prepare as prepare
+    from srdata.preparation.prepare_set import Prepared as Prepared
+    from srdata.set_changes.annotate_set import annotate as annotate
+else:
+    __all__, __getattr__, __dir__ = lazy_names(
+        __name__,
+        {
+            "srdata.preparation.degrade_folder": "degrade_files",
+            "srdata.preparation.planned_parts": "finish_plan make_part write_plan",
+            "srdata.preparation.prepare_recipe": "plan prepare",
+            "srdata.preparation.prepare_set": "Prepared",
+            "srdata.set_changes.annotate_set": "annotate",
+        },
+    )

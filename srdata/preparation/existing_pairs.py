@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
+from srdata import discovery
 from srdata.discovery.by_name.image_sizes import size_or_none
 from srdata.discovery.by_name.refusals import text
 from srdata.discovery.found_parts import Found, Part, Track, key_problem
 from srdata.discovery.image_bytes import ImageFile
-from srdata.discovery.known_forms import by_template, by_template_at, find_parts, find_parts_at
 from srdata.discovery.pairing import listed
 from srdata.discovery.unused_files import unused_files
 from srdata.errors import SourceError, UsageError
@@ -27,8 +27,13 @@ def find_pairs(recipe: Recipe) -> Found:
     """
     path, pairs = place_at(recipe.folder or ""), recipe.pairs
     if isinstance(path, str):
-        return by_template_at(path, pairs.hr, pairs.lr, recipe.scales) if pairs else find_parts_at(path)
-    found = by_template(path, pairs.hr, pairs.lr, recipe.scales) if pairs else find_parts(path)
+        if pairs is None:
+            return discovery.find_parts_at(path)
+        return discovery.by_template_at(path, pairs.hr, pairs.lr, recipe.scales)
+    if pairs is None:
+        found = discovery.find_parts(path)
+    else:
+        found = discovery.by_template(path, pairs.hr, pairs.lr, recipe.scales)
     for part in found.parts:
         if problem := key_problem(part.hr):
             raise SourceError(problem)

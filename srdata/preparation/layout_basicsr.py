@@ -17,12 +17,11 @@ from pathlib import Path
 
 import numpy as np
 
+from srdata import exporting
 from srdata.common.files import part_name, storage_errors, sync_folder
-from srdata.exporting.export_set import FORMS, Export, check_same_windows
 from srdata.preparation.layout_folder import names_of
 from srdata.preparation.layouts import Built, Job, build_lmdb
 from srdata.preparation.source_items import Item, stored_sizes
-from srdata.prepared.set_images import PreparedImages
 from srdata.recipes.set_recipe import Recipe, Store
 from srdata.store.set_json import write_set
 from srdata.store.tables.set_files import FileEntry, file_entry
@@ -37,19 +36,21 @@ def check_scales(items: Sequence[Item], recipe: Recipe) -> None:
         train = [item for item in items if item.split == "train"]
         sizes = np.array(stored_sizes(train, recipe), np.int64).reshape(-1, 2)
         remedy = f"prepare one, as --scale {recipe.scales[-1]}, or shards, with --lmdb in place of --layout"
-        check_same_windows(recipe.windows, sizes, recipe.scales, remedy)
+        exporting.check_same_windows(recipe.windows, sizes, recipe.scales, remedy)
 
 
 def build_basicsr(job: Job) -> Built:
     """LMDB folders of sub-images, by way of a set of shards within the target."""
     stage = job.target / STAGE
     staged = replace(job, target=stage, recipe=job.recipe.changed(store=_STAGED), earlier=None)
+    from srdata.prepared.set_images import PreparedImages  # with what reads sets, which making them needs not
+
     built = build_lmdb(staged)
     write_set(stage, staged.content(built), job.claim.held)
     images = PreparedImages(stage)
-    export = Export(
+    export = exporting.Export(
         images,
-        FORMS["basicsr"],
+        exporting.FORMS["basicsr"],
         names_of(job.recipe),
         job.recipe.scales,
         job.recipe.windows,

@@ -25,13 +25,12 @@ from srdata.common.processes.engines import check_jobs
 from srdata.common.processes.one_at_a_time import only_one_at
 from srdata.common.processes.parallel import in_order
 from srdata.common.progress import progress
-from srdata.curation.choice_versions import with_versions
 from srdata.discovery.found_parts import Found
 from srdata.discovery.image_addresses import image_at
 from srdata.errors import UsageError
 from srdata.fetch.remote_files import look_at, place_at
 from srdata.fetch.remote_folders import RemoteFolder
-from srdata.preparation.beforehand.given_settings import Settings, looked_up
+from srdata.preparation.beforehand.given_settings import Settings, looked_up, settled
 from srdata.preparation.beforehand.plan import licence_text
 from srdata.preparation.layouts import Job, content_of, declare_shards, images_in_group, pixel_versions
 from srdata.preparation.planned.grown_sets import Keys, grouped
@@ -58,7 +57,6 @@ from srdata.preparation.prepare_set import (
 )
 from srdata.preparation.set_targets import Target, target_at
 from srdata.preparation.source_items import Item, source_size
-from srdata.recipes.hub_commit import pinned
 from srdata.recipes.set_recipe import Recipe
 from srdata.store.set_json import UNFINISHED
 from srdata.store.tables.set_files import repair_command
@@ -87,7 +85,7 @@ def write_plan(
     """
     check_jobs(jobs)
     chosen, in_folder = looked_up(recipe, settings)
-    chosen = with_versions(pinned(chosen))
+    chosen = settled(chosen)
     if chosen.store.layout != "lmdb":
         raise UsageError(f"a plan is for shards, not for the layout {chosen.store.layout}: add --lmdb")
     place, file = place_at(root), place_at(plan)

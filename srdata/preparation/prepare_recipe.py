@@ -11,10 +11,9 @@ from typing import Unpack
 
 from srdata.common.processes.engines import check_jobs
 from srdata.common.processes.one_at_a_time import only_one_at
-from srdata.curation.choice_versions import with_versions
 from srdata.discovery.found_parts import Found
 from srdata.fetch.remote_files import place_at
-from srdata.preparation.beforehand.given_settings import Settings, adjusted, looked_up
+from srdata.preparation.beforehand.given_settings import Settings, adjusted, looked_up, settled
 from srdata.preparation.beforehand.plan import licence_text, plan_text
 from srdata.preparation.planned.plan_file import TOKEN
 from srdata.preparation.planned_parts import finish_plan, make_part, plan_set
@@ -29,7 +28,6 @@ from srdata.preparation.prepare_set import (
     whole_set,
 )
 from srdata.preparation.set_targets import RemoteTarget, working_folder
-from srdata.recipes.hub_commit import pinned
 from srdata.recipes.set_recipe import Recipe
 from srdata.vocabulary import Backend
 
@@ -65,7 +63,7 @@ def prepare(
     """
     check_jobs(jobs)
     chosen, found = looked_up(recipe, settings)
-    chosen = with_versions(pinned(chosen))
+    chosen = settled(chosen)
     place = place_at(root)
     target = target_of(chosen, place, name)
     log(licence_text(chosen))
@@ -85,7 +83,7 @@ def plan(
     **settings: Unpack[Settings],
 ) -> str:
     """What `prepare` would do with the same arguments: terms, downloads, images, windows, bytes on disk."""
-    chosen = with_versions(pinned(adjusted(recipe, **settings)))
+    chosen = settled(adjusted(recipe, **settings))
     place = place_at(root)
     target = target_of(chosen, place, name)
     return plan_text(chosen, downloads_below(place), target, Path(from_dir) if from_dir else None)

@@ -10,13 +10,13 @@ from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from srdata import curation
 from srdata.common.files import PART, storage_errors
 from srdata.common.output_paths import check_folder
 from srdata.common.processes.engines import CLUSTERS
 from srdata.common.processes.file_systems import lock_problem
 from srdata.common.processes.one_at_a_time import only_one_at
 from srdata.common.processes.run_claims import Claim
-from srdata.curation.choose_images import Chosen
 from srdata.discovery.found_parts import Found
 from srdata.errors import UsageError
 from srdata.fetch.remote_files import joined
@@ -167,7 +167,7 @@ def tell_growth(
 
 def items_to_prepare(
     recipe: Recipe, how: Request, log: Log, found: Found | None
-) -> tuple[Iterator[Item], Chosen | None]:
+) -> tuple[Iterator[Item], curation.Chosen | None]:
     """The images of the source, downloaded where they have to be; what is taken and what not is logged."""
     if found is None and recipe.folder is not None:
         found = find_pairs(recipe)
@@ -181,7 +181,7 @@ def items_to_prepare(
     return items, chosen
 
 
-def write_choice(target: Path, chosen: Chosen | None, claim: Claim) -> None:
+def write_choice(target: Path, chosen: curation.Chosen | None, claim: Claim) -> None:
     """Keep what became of the images that a recipe chooses from."""
     if chosen is not None:
         write_tables(target / CHOICE_FILE, [chosen.table], chosen.table.schema, claim.held)

@@ -7,11 +7,9 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import NamedTuple
 
+from srdata import curation
 from srdata.common.only_choice import pick
 from srdata.common.safe_names import why_unsafe
-from srdata.curation.choose_images import Chosen, choose
-from srdata.curation.judge_images import Scoring
-from srdata.curation.score_store import SCORES_HOME, home_beside
 from srdata.discovery.forms.table_columns import choose_columns
 from srdata.discovery.forms.table_parts import first_size
 from srdata.discovery.found_parts import Found, Part
@@ -73,7 +71,7 @@ def choose_items(
     found: Found | None = None,
     jobs: int = -1,
     backend: Backend = "loky",
-) -> tuple[Iterator[Item], Chosen | None]:
+) -> tuple[Iterator[Item], curation.Chosen | None]:
     """The same, and what became of the images that the recipe chooses from; None where it takes all.
 
     Their scores are computed by `jobs` workers where they are not there yet.
@@ -84,7 +82,7 @@ def choose_items(
         source = _told_apart(source)
     excluded = _excluded({key for key, _ in source.names()} if recipe.exclude else set(), recipe)
 
-    def items(chosen: Chosen | None = None) -> Iterator[Item]:
+    def items(chosen: curation.Chosen | None = None) -> Iterator[Item]:
         for item in source.items():
             if item.key not in excluded:
                 for taken in _chosen(item, chosen):
@@ -95,7 +93,7 @@ def choose_items(
     if not recipe.choice:
         return items(), None
     whole = (item for item in source.items() if item.key not in excluded)
-    chosen = choose(training_files(whole), recipe, scoring_of(recipe, root, jobs, backend))
+    chosen = curation.choose(training_files(whole), recipe, scoring_of(recipe, root, jobs, backend))
     if recipe.choice.tiles:
         _refuse_twins((item.key for item in items(chosen)), lambda: items(chosen))
     return items(chosen), chosen
@@ -106,12 +104,16 @@ def training_files(items: Iterable[Item]) -> dict[str, ImageFile]:
     return {item.key: absolute(item.hr) for item in items if item.split == "train"}
 
 
-def scoring_of(recipe: Recipe, root: Path, jobs: int, backend: Backend) -> Scoring:
+def scoring_of(recipe: Recipe, root: Path, jobs: int, backend: Backend) -> curation.Scoring:
     """How the images of a recipe are scored, and where that is kept: beside a folder, else below `root`.
 
     Raises UsageError for a folder of scores among the images, which would be read as a table of them.
     """
-    home = root / SCORES_HOME / recipe.name if recipe.folder is None else home_beside(Path(recipe.folder))
+    home = (
+        root / curation.SCORES_HOME / recipe.name
+        if recipe.folder is None
+        else curation.home_beside(Path(recipe.folder))
+    )
     given = Path(recipe.scores_folder or home)
     if recipe.folder is not None and recipe.scores_folder is not None:
         folder, place = Path(recipe.folder).resolve(), given.resolve()
@@ -119,10 +121,10 @@ def scoring_of(recipe: Recipe, root: Path, jobs: int, backend: Backend) -> Scori
             raise UsageError(
                 f"{given} lies among the images: give another folder as --scores, or leave it out"
             )
-    return Scoring(given, recipe.images, jobs, backend)
+    return curation.Scoring(given, recipe.images, jobs, backend)
 
 
-def _chosen(item: Item, chosen: Chosen | None) -> Iterator[Item]:
+def _chosen(item: Item, chosen: curation.Chosen | None) -> Iterator[Item]:
     """An image, or its tiles, if they are chosen."""
     if chosen is None or item.split != "train":
         yield item

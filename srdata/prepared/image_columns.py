@@ -13,7 +13,6 @@ from collections.abc import Mapping
 from pathlib import Path
 
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from srdata.errors import CorruptRecordError, UnknownNameError, UsageError
 from srdata.store.index import Index
@@ -54,6 +53,8 @@ def write_column(folder: Path, name: str, keys: pa.StringArray, values: pa.Array
 
 def carry_columns(folder: Path) -> None:
     """Add again the columns that a set had before it grew, by the keys of its images; null for new ones."""
+    import pyarrow.compute as pc  # takes long, and few sets have columns
+
     content = read_set(folder)
     index = Index.of_set(folder, content)
     for file in sorted((folder / COLUMNS_FOLDER).glob("*.parquet")):

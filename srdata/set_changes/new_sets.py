@@ -16,7 +16,6 @@ from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
-import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from srdata.common.files import storage_errors
@@ -82,6 +81,8 @@ class Member:
             table = file.read()
         if not self.prefix:
             return table
+        import pyarrow.compute as pc  # takes long
+
         keys = pc.binary_join_element_wise(self.prefix, table["key"], "")
         return table.set_column(0, table.schema.field(0), keys)
 

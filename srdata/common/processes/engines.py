@@ -8,20 +8,15 @@ from __future__ import annotations
 import importlib.util
 import os
 import signal
-import sys
 import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
-from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
 from dataclasses import dataclass
-from multiprocessing import resource_tracker
 from pathlib import Path
 from typing import Any
 
 import cv2
-import joblib
-from joblib.externals.loky import get_reusable_executor
 
 from srdata.common.processes.worker_lifetime import end_with_parent
 from srdata.errors import MissingExtraError, SrdataError, UsageError
@@ -56,7 +51,7 @@ def workers(jobs: int = -1, backend: Backend = "loky", *, most: int | None = Non
     that of its processes. Raises SrdataError where a process was ended from outside.
     """
     check_jobs(jobs)
-    jobs = min(joblib.effective_n_jobs(jobs), most if most is not None else sys.maxsize) or 1
+    jobs = _fitting(jobs, most)
     if backend in CLUSTERS:
         engine = CLUSTERS[backend](jobs)
     elif jobs == 1:
@@ -65,6 +60,16 @@ def workers(jobs: int = -1, backend: Backend = "loky", *, most: int | None = Non
         engine = _threads(jobs) if backend == "threading" else _processes(jobs)
     with engine as pool:
         yield pool
+
+
+def _fitting(jobs: int, most: int | None) -> int:
+    """How many jobs there are cores and calls for."""
+    if jobs == 1 or most in (0, 1):
+        return 1
+    import joblib  # takes long, and this process alone needs it not
+
+    cores = int(joblib.effective_n_jobs(jobs))
+    return cores if most is None else min(cores, most)
 
 
 def check_jobs(jobs: int) -> None:
@@ -109,6 +114,11 @@ def _threads(jobs: int) -> Iterator[Workers]:
 
 @contextmanager
 def _processes(jobs: int) -> Iterator[Workers]:
+    from concurrent.futures.process import BrokenProcessPool
+
+    import joblib
+    from joblib.externals.loky import get_reusable_executor  # as above
+
     lasting = threading.current_thread() is threading.main_thread()
     with _deaf_processes():  # among them one that looks after what the others share
         executor = get_reusable_executor(
@@ -141,6 +151,8 @@ def _deaf_processes() -> Iterator[None]:
     if not hasattr(signal, "pthread_sigmask"):  # as on Windows
         yield
         return
+    from multiprocessing import resource_tracker
+
     resource_tracker.ensure_running()  # else it is started within, and then unblocks what is blocked here
     before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT, signal.SIGTERM, signal.SIGHUP})
     try:

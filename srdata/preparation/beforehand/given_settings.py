@@ -6,10 +6,12 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TypedDict, Unpack
 
+from srdata import curation
 from srdata.discovery.found_parts import Found
 from srdata.errors import UsageError
 from srdata.images import ImagePolicy
 from srdata.preparation.existing_pairs import as_found, find_pairs
+from srdata.recipes.hub_commit import pinned
 from srdata.recipes.set_recipe import PUBLISHED, HubSource, Pairs, Recipe, read_set_recipe
 from srdata.scale import OneScale, Scale, scales_of
 from srdata.store.windows import Windows
@@ -75,6 +77,15 @@ def looked_up(recipe: str | Path | Recipe, settings: Settings) -> tuple[Recipe, 
     )
     fits = changed.windows_fit or "windows" in changed.model_fields_set
     return changed if fits else changed.without_windows(), found
+
+
+def settled(recipe: Recipe) -> Recipe:
+    """The same, which says all that its digest is to depend on: the commit of the Hub, versions of scores.
+
+    Raises what `pinned` and `with_versions` raise.
+    """
+    recipe = pinned(recipe)
+    return curation.with_versions(recipe) if recipe.choice else recipe
 
 
 def _loaded(name: str | Path, scales: tuple[Scale, ...], settings: Settings) -> tuple[Recipe, Found | None]:

@@ -16,7 +16,6 @@ from typing import Any, Literal
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 from pydantic import Field, ValidationError
@@ -187,7 +186,7 @@ class PlanFile:
 
     def groups(self, first: int, last: int) -> dict[int, list[Item]]:
         """The images of the shards from `first` to before `last`."""
-        rows = pq.read_table(self.path, filters=(pc.field("shard") >= first) & (pc.field("shard") < last))
+        rows = pq.read_table(self.path, filters=[("shard", ">=", first), ("shard", "<", last)])
         groups: dict[int, list[Item]] = {}
         for shard, item in zip(rows["shard"].to_pylist(), items_of(rows, self.recipe), strict=True):
             groups.setdefault(shard, []).append(item)

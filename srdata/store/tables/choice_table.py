@@ -12,7 +12,6 @@ from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
-import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from srdata.common.conditions import number_text
@@ -56,10 +55,10 @@ def not_taken(folder: Path) -> set[str]:
     table = read_choice_table(folder)
     if table is None:
         return set()
-    whole = table.filter(pc.equal(table["image"], ""))
-    cut = set(table["image"].to_pylist())
-    rows = zip(whole["key"].to_pylist(), whole["kept"].to_pylist(), strict=True)
-    return {key for key, kept in rows if not kept or key in cut}
+    keys, images, kept = (table[name].to_pylist() for name in ("key", "image", "kept"))
+    cut = set(images)
+    rows = zip(keys, images, kept, strict=True)
+    return {key for key, image, taken in rows if not image and (not taken or key in cut)}
 
 
 def choice_of(folder: Path, key: str) -> list[dict[str, Any]]:
@@ -70,6 +69,8 @@ def choice_of(folder: Path, key: str) -> list[dict[str, Any]]:
     table = read_choice_table(folder)
     if table is None:
         return []
+    import pyarrow.compute as pc  # takes long, and most sets take all images
+
     rows = table.filter(pc.or_(pc.equal(table["key"], key), pc.equal(table["image"], key))).to_pylist()
     cut = any(row["image"] for row in rows)
     return [_told(row, cut=cut and not row["image"]) for row in rows]
