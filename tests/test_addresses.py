@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import pickle
+import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -15,16 +16,20 @@ from torch.utils.data import DataLoader
 
 from srdata import Loader, PairedDataset, export, publish
 from srdata.cli import run
+from srdata.difficulty import classify
 from srdata.errors import DownloadError, HashMismatchError, SetError, StoreError, UsageError
 from srdata.fetch import remote_files
 from srdata.fetch.remote_files import place_at
 from srdata.fetch.remote_folders import RemoteFolder
 from srdata.images import read_image, write_png
-from srdata.preparation import Prepared, finish_plan, make_part, prepare, write_plan
+from srdata.preparation import Prepared, annotate, finish_plan, make_part, prepare, write_plan
+from srdata.prepared.remote_sets import RemoteReader
 from srdata.prepared.set_images import explain, replay
 from srdata.prepared.verification import verify
 from srdata.recipes.set_recipe import Recipe, Store
 from srdata.scale import Scale
+from srdata.set_changes import join, split
+from srdata.store.windows import Windows
 from tests.storing import PHOTOGRAPHS
 
 pytestmark = pytest.mark.filterwarnings("ignore")  # of the server and its libraries
@@ -360,6 +365,131 @@ def test_other_files_at_the_target_are_left_alone(lab: str) -> None:
     assert set(RemoteFolder(f"{lab}/set").files()) == {"mine.txt"}
 
 
+@pytest.fixture(scope="module")
+def parts(pictures: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
+    """Two sets here, one of which has a column, and with both of which they can be joined and split."""
+    root = tmp_path_factory.mktemp("parts")
+    paths = []
+    for name, numbers in (("one", range(5)), ("two", range(5, 8))):
+        for number in numbers:
+            write_picture(root / name / f"{number:04d}.png", number)
+        path = prepare(recipe(root / name, name=name), root=root / "data", name=name, jobs=1).path
+        paths.append(Path(path))
+    texts = root / "captions.csv"
+    texts.write_text("key,caption\n0000,a cat\n0003,another\n")
+    annotate(paths[0], texts)
+    return paths[0], paths[1]
+
+
+def put_set(path: Path, address: str) -> str:
+    """The set at an address, as any program would copy it there."""
+    for one in path.rglob("*"):
+        if one.is_file():
+            RemoteFolder(address).put(one, one.relative_to(path).as_posix())
+    return address
+
+
+def files_in(folder: Path) -> dict[str, bytes]:
+    return {
+        one.relative_to(folder).as_posix(): one.read_bytes() for one in folder.rglob("*") if one.is_file()
+    }
+
+
+def test_sets_are_joined_in_a_store_by_the_store(
+    lab: str, parts: tuple[Path, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    local = files_in(Path(join(parts, "both", root=tmp_path)))
+    there = [put_set(path, f"{lab}/{path.name}") for path in parts]
+    with monkeypatch.context() as patch:
+        patch.setattr(RemoteReader, "_bring", lambda *_: pytest.fail("a shard was brought here"))
+        joined = join(there, "both", root=lab)
+        assert join(there, "both", root=lab) == joined, "it is there"
+    assert joined == f"{lab}/both"
+    assert files_at(f"{lab}/both") == local
+    assert ".unfinished" not in RemoteFolder(f"{lab}/both").files()
+    for one in there:
+        system, path = remote_files.system_of(one)
+        system.rm(path, recursive=True)
+    assert verify(joined, replay=8).ok
+
+
+@pytest.mark.parametrize("places", ["here remote remote", "remote remote here"])
+def test_sets_are_joined_wherever_they_are(
+    lab: str, parts: tuple[Path, Path], tmp_path: Path, places: str
+) -> None:
+    *sets, root = places.split()
+    given = [
+        put_set(path, f"{lab}/{path.name}") if place == "remote" else path
+        for path, place in zip(parts, sets, strict=True)
+    ]
+    joined = join(given, "both", root=lab if root == "remote" else tmp_path / "out")
+    local = files_in(Path(join(parts, "both", root=tmp_path / "local")))
+    assert (files_at(joined) if isinstance(joined, str) else files_in(joined)) == local
+
+
+def test_a_set_in_a_store_is_split(lab: str, parts: tuple[Path, Path], tmp_path: Path) -> None:
+    there = put_set(parts[0], f"{lab}/one")
+    (tmp_path / "keys.txt").write_text("0000\n0001\n0004\n")
+    how = {"listed": tmp_path / "keys.txt", "rest": "rest"}
+    local = split(parts[0], "some", root=tmp_path, **how)
+    assert split(there, "some", root=lab, **how) == [f"{lab}/some", f"{lab}/rest"]
+    assert [files_at(f"{lab}/{one.name}") for one in map(Path, local)] == [
+        files_in(Path(one)) for one in local
+    ]
+    with pytest.raises(UsageError, match="has no scores deviation: choose by keys or a list"):
+        split(there, "hard", score="deviation", above=1, root=lab)
+    scored = Path(shutil.copytree(parts[0], tmp_path / "scored"))
+    classify(scored, "deviation", jobs=1, windows=Windows(size=32, step=16))
+    above = [
+        split(one, "all", score="deviation", above=1, root=root)
+        for one, root in ((scored, tmp_path), (put_set(scored, f"{lab}/scored"), lab))
+    ]
+    assert PairedDataset(above[0][0]).keys == PairedDataset(above[1][0]).keys
+
+
+def test_a_join_that_ended_goes_on_and_nothing_is_written_over(
+    lab: str, parts: tuple[Path, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    there = [put_set(path, f"{lab}/{path.name}") for path in parts]
+
+    def die(self: RemoteFolder, address: str, name: str) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(RemoteFolder, "take", die)
+        with pytest.raises(KeyboardInterrupt):
+            join(there, "both", root=lab)
+    with pytest.raises(SetError, match="is not finished"):
+        PairedDataset(f"{lab}/both")
+    with pytest.raises(UsageError, match="is being made by another plan or run"):
+        split(there[0], "both", keys=["0000"], root=lab)
+    with pytest.raises(UsageError, match="is being made by another plan or run"):
+        prepare(recipe(f"{lab}/pictures"), root=lab, name="both", jobs=1)
+    joined = join(there, "both", root=lab)
+    assert files_at(str(joined)) == files_in(Path(join(parts, "both", root=tmp_path)))
+    with pytest.raises(UsageError, match="both is there already: give another --name"):
+        split(there[0], "both", keys=["0000"], root=lab)
+    RemoteFolder(lab).put_bytes(b"mine", "mine/file")
+    with pytest.raises(UsageError, match="is not empty and no prepared set"):
+        join(there, "mine", root=lab)
+
+
+def test_a_set_that_grows_while_it_is_joined_is_not_mixed(
+    lab: str, parts: tuple[Path, Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    there = [put_set(path, f"{lab}/{path.name}") for path in parts]
+    take = RemoteFolder.take
+
+    def grow(self: RemoteFolder, address: str, name: str) -> None:
+        take(self, address, name)
+        RemoteFolder(there[1]).put_bytes(b"another", "set.json")
+
+    monkeypatch.setattr(RemoteFolder, "take", grow)
+    with pytest.raises(SetError, match="two was changed meanwhile: run the same command again"):
+        join(there, "both", root=lab)
+    assert not RemoteFolder(f"{lab}/both").has("set.json")
+
+
 @pytest.mark.parametrize(
     ("given", "place"),
     [
@@ -402,7 +532,7 @@ def test_what_is_no_place(given: Any, said: str | None) -> None:
         "prepare benchmarks --root s3://lab/out",
         "prepare hat-x4 --root s3://lab/out",
         "inspect s3://lab/pictures",
-        "join {set} s3://lab/set --name both",
+        "annotate s3://lab/set captions.csv",
     ],
 )
 def test_where_only_paths_are_taken_an_address_is_refused(

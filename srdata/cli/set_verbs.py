@@ -7,19 +7,20 @@ from typing import Any
 
 import click
 
-from srdata.cli.options import ROOT, SCALE, SET, SetFolder, local_path
+from srdata.cli.options import ROOT_ANYWHERE, SCALE, SET_ANYWHERE, SetFolder, local_path
 
 
 @click.command()
 @click.argument(
-    "sets", metavar="SET...", nargs=-1, required=True, type=SetFolder(False, exists=True, file_okay=False)
+    "sets", metavar="SET...", nargs=-1, required=True, type=SetFolder(exists=True, file_okay=False)
 )
 @click.option("--name", required=True, help="Name of the new set's folder.")
-@ROOT
-def join(sets: tuple[Path, ...], name: str, root: Path) -> None:
+@ROOT_ANYWHERE
+def join(sets: tuple[Path | str, ...], name: str, root: Path | str) -> None:
     """Make one set of several, of one degradation and scales, without their sources.
 
     Shards are linked, so that they take no more room; the new set stays whole when the others are deleted.
+    SETs and --root may be addresses, as s3://BUCKET/SET: a store copies its own shards by itself.
     """
     from srdata.set_changes import join
 
@@ -27,7 +28,7 @@ def join(sets: tuple[Path, ...], name: str, root: Path) -> None:
 
 
 @click.command()
-@SET
+@SET_ANYWHERE
 @click.option("--name", required=True, help="Name of the folder of the chosen images' set.")
 @click.option(
     "--keys",
@@ -46,8 +47,8 @@ def join(sets: tuple[Path, ...], name: str, root: Path) -> None:
 @click.option("--below", type=float, help="Take those with a --score below this.")
 @click.option("--scale", type=SCALE, help="Scale of the --score; not needed where there is one.")
 @click.option("--rest", help="Name of the folder of a set of all others, if there is to be one.")
-@ROOT
-def split(prepared: Path, name: str, **options: Any) -> None:
+@ROOT_ANYWHERE
+def split(prepared: Path | str, name: str, **options: Any) -> None:
     """Make a set of some images of SET, and one of the rest, without their source; SET stays as it is."""
     from srdata.set_changes import split
 
@@ -55,8 +56,9 @@ def split(prepared: Path, name: str, **options: Any) -> None:
         click.echo(_told(folder))
 
 
-def _told(folder: Path) -> str:
+def _told(place: Path | str) -> str:
+    from srdata.prepared.remote_sets import folder_of
     from srdata.store.set_json import read_set
 
-    counts = ", ".join(f"{count} {split}" for split, count in read_set(folder).counts.items())
-    return f"{folder}: {counts} images"
+    counts = ", ".join(f"{count} {split}" for split, count in read_set(folder_of(place)[0]).counts.items())
+    return f"{place}: {counts} images"

@@ -23,6 +23,7 @@ from srdata.fetch.remote_files import (
     look_at,
     opened_at,
     read_small,
+    remote_errors,
     shown,
     system_of,
 )
@@ -120,21 +121,27 @@ class RemoteFolder:
                 raise
         return read_small(address)
 
-    def keep(self, name: str, as_name: str) -> None:
-        """Copy one of the files within the store, without bringing it here."""
-        system, source = system_of(self.at(name))
-        target = system_of(self.at(as_name))[1]
+    def take(self, address: str, name: str) -> None:
+        """Copy a file of the same storage to here, which the store does without bringing it here."""
+        system, source = system_of(address)
+        target = system_of(self.at(name))[1]
 
         def copy() -> None:
             _make_room(system, target)
-            system.cp_file(source, target)
+            with remote_errors(address, (Exception,)):  # a file that is not there is that one
+                system.cp_file(source, target)
 
-        again(self.at(as_name), copy, "written")
+        again(self.at(name), copy, "written")
 
     def remove(self, name: str) -> None:
         """Delete a file that is there."""
         system, target = system_of(self.at(name))
         again(self.at(name), lambda: system.rm_file(target), "written")
+
+
+def same_storage(one: str, other: str) -> bool:
+    """Whether a store can copy files from one address to the other by itself."""
+    return bool(system_of(one)[0] == system_of(other)[0])
 
 
 def _make_room(system: Any, target: str) -> None:

@@ -27,7 +27,8 @@ from srdata.preparation.prepare_set import (
     target_of,
     whole_set,
 )
-from srdata.preparation.set_targets import RemoteTarget, working_folder
+from srdata.preparation.set_targets import RemoteTarget
+from srdata.prepared.remote_claims import working_folder
 from srdata.recipes.set_recipe import Recipe
 from srdata.vocabulary import Backend
 

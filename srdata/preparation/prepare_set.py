@@ -20,7 +20,6 @@ from srdata.common.processes.run_claims import Claim
 from srdata.discovery.found_parts import Found
 from srdata.errors import UsageError
 from srdata.fetch.remote_files import joined
-from srdata.hub.address import is_hub_name
 from srdata.preparation.beforehand.disk_need import check_download_room, check_set_room
 from srdata.preparation.beforehand.plan import check_request
 from srdata.preparation.existing_pairs import find_pairs, found_lines
@@ -33,6 +32,7 @@ from srdata.preparation.planned.shard_records import RECORDS
 from srdata.preparation.source_items import Item, Size, choose_items, found_anywhere, stored_sizes
 from srdata.preparation.standing_sets import Standing, standing
 from srdata.prepared.image_columns import carry_columns
+from srdata.prepared.remote_claims import refuse_hub
 from srdata.recipes.set_recipe import NAME, Recipe
 from srdata.store.set_json import SET_FILE, UNFINISHED, SetFile, read_set, write_set
 from srdata.store.set_versions import keep_version
@@ -223,10 +223,7 @@ def target_of(recipe: Recipe, root: Path | str, name: str | None) -> Path | str:
     check_request(recipe)
     if name is not None and re.fullmatch(NAME, name) is None:
         raise UsageError(f"{name!r} is no name for a folder: take letters, digits, dots, dashes, underscores")
-    if is_hub_name(root):
-        raise UsageError(
-            f"{root} is no --root: prepare the set in a folder, and put it there by `srdata publish`"
-        )
+    refuse_hub(root)
     if isinstance(root, str):
         if recipe.choice:
             raise UsageError(f"{root} takes no set that is chosen by where or tiles: give a folder as --root")

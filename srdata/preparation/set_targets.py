@@ -20,7 +20,7 @@ from srdata.common.processes.run_claims import Claim
 from srdata.errors import DamagedSetError, StoreError, UsageError
 from srdata.fetch.remote_files import RemoteFile, bring_file
 from srdata.fetch.remote_folders import RemoteFolder
-from srdata.fetch.shard_cache import ShardCache, entry_name, usual_folder
+from srdata.fetch.shard_cache import ShardCache
 from srdata.preparation.layout_lmdb import is_of
 from srdata.preparation.planned.grown_sets import GROWN_FILE, Keys, note_shards, shards_before
 from srdata.preparation.planned.sent_files import SentClaim
@@ -29,6 +29,7 @@ from srdata.preparation.prepare_set import Log, Prepared, begin, claim_folder, d
 from srdata.preparation.source_items import Item
 from srdata.preparation.standing_sets import Standing, refuse_other, stale_keys, standing
 from srdata.prepared.image_columns import COLUMNS_FOLDER
+from srdata.prepared.remote_claims import RemoteClaim, working_folder
 from srdata.prepared.remote_sets import described_here
 from srdata.recipes.set_recipe import Recipe
 from srdata.store.set_json import SET_FILE, UNFINISHED, SetFile, read_set
@@ -171,16 +172,7 @@ class RemoteTarget:
         return shards_before(self.here, None, recipe)
 
     def take(self, token: str) -> Claim:
-        there = self._folder.names()
-        if there and not there & {SET_FILE, UNFINISHED}:
-            raise UsageError(
-                f"{self._folder} is not empty and no prepared set: give another --name or --root"
-            )
-        if self._folder.put_first(token.encode(), UNFINISHED) != token.encode():
-            raise UsageError(
-                f"{self._folder} is being made by another plan or run: go on with that one, give another "
-                f"--name, or delete {self._folder}/{UNFINISHED} once nothing of it runs"
-            )
+        RemoteClaim(self.address, token).take()
         return SentClaim(self.here / UNFINISHED, token, self.address)
 
     def begin(
@@ -194,7 +186,7 @@ class RemoteTarget:
             records = self._folder.files(RECORDS)
             for number in changed:
                 sha256 = content.files[shard_name(number)].sha256
-                self._folder.keep(shard_name(number), f"{BEFORE}/{sha256}.lmdb")
+                self._folder.take(self._folder.at(shard_name(number)), f"{BEFORE}/{sha256}.lmdb")
                 if (record := _record_name(number)) in records:
                     self._folder.remove(record)
         if there:
@@ -248,37 +240,14 @@ class RemoteTarget:
         return self.send(declare(self.here, content, claim).content, claim)
 
     def send(self, content: SetFile, claim: Claim) -> Prepared:
-        """Send what `here` has of a set, set.json last; the rest of it is there."""
-        send = partial(_send, self._folder, self.here)
-        names = [name for name in content.named if (self.here / name).exists()]
-        for _ in in_order(send, names, jobs=_AT_ONCE, backend="threading"):
-            pass
-        SentClaim(claim.file, claim.token, self.address).check_there()
-        self._folder.put(self.here / SET_FILE, SET_FILE)
-        self._clear(content)
+        """Declare the set finished of which `here` has what is not there yet."""
+        declared = RemoteClaim(self.address, claim.token).declare(self.here, content, [GROWN_FILE])
         shutil.rmtree(self.here.parent)
-        return Prepared(self.address, read_set(described_here(self.address, ShardCache())))
-
-    def _clear(self, content: SetFile) -> None:
-        """Delete what is left of making the set; the records stay, for when it grows."""
-        for name in self._folder.files("shards"):
-            if name not in content.files:
-                self._folder.remove(name)
-        for name in self._folder.names() & {GROWN_FILE, UNFINISHED}:
-            self._folder.remove(name)
-
-
-def working_folder(address: str) -> Path:
-    """Where the files of a set at an address are made; it has the name of the set."""
-    return usual_folder() / "making" / entry_name("", address) / address.rpartition("/")[2]
+        return Prepared(self.address, declared)
 
 
 def _record_name(number: int) -> str:
     return record_path(Path(), number).as_posix()
-
-
-def _send(folder: RemoteFolder, here: Path, name: str) -> None:
-    folder.put(here / name, name)
 
 
 def _bring_below(folder: Path, file: RemoteFile) -> None:

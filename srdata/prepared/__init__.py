@@ -3,6 +3,7 @@
 image_columns  captions and other columns that were added to it
 licence_names  licences by the names of the Hub and of SPDX
 licences       whether its images may be passed on
+remote_claims  whose a set at an address is while it is made
 remote_sets    sets at addresses: their shards are brought here at first use
 set_images     `PreparedImages` of any layout; `explain` and `replay` what made LR
 shard_check    every record of a shard against its hash

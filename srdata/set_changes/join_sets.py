@@ -10,22 +10,25 @@ from typing import Any
 import numpy as np
 
 from srdata.errors import UsageError
-from srdata.set_changes.new_sets import Member, Shard, Whole, new_target, recipe_of, write_new_set
+from srdata.set_changes.new_places import new_target
+from srdata.set_changes.new_sets import Member, Shard, Whole, recipe_of, write_new_set
 
 
-def join(sets: Sequence[str | Path], name: str, *, root: str | Path = "data") -> Path:
-    """Make the set `name` below `root` of all images of several sets; gives its folder.
+def join(sets: Sequence[str | Path], name: str, *, root: str | Path = "data") -> Path | str:
+    """Make the set `name` below `root` of all images of several sets; gives its folder or address.
 
     The sets are of one degradation, scales, codec, block size and windows. Their shards are linked, or copied
     where they lie on another disk: the new set stays whole when they are deleted. Where two have a key in
     common, the keys of all get the name of their set before them, as `a/0001`. Columns that were added stay.
+    Sets and `root` may be addresses, as s3://lab/sets: a store copies shards that lie on it by itself, those
+    of others are brought here or sent. The set has the same bytes wherever it and the others are.
 
-    Raises UsageError, SetError, and CorruptRecordError where an index is damaged.
+    Raises UsageError, SetError, DownloadError, and CorruptRecordError where an index is damaged.
     """
     if len(sets) < 2:
         raise UsageError("give two sets or more to join")
     target = new_target(root, name)
-    members = [Member.opened(Path(one)) for one in sets]
+    members = [Member.opened(one) for one in sets]
     for other in members[1:]:
         _refuse_difference(members[0], other)
     members = _told_apart(members)
@@ -67,7 +70,7 @@ def _told_apart(members: list[Member]) -> list[Member]:
     keys = [set(member.keys) for member in members]
     if len(set().union(*keys)) == sum(map(len, keys)):
         return members
-    names = [member.place.resolve().name for member in members]
+    names = [member.name for member in members]
     if len(set(names)) < len(names):
         raise UsageError(
             f"two sets are called {max(names, key=names.count)} and hold the same keys: rename one"

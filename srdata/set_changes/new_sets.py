@@ -7,23 +7,24 @@ Its recipe says by what it was made, and has the recipes of the sets whose image
 from __future__ import annotations
 
 import os
-import re
-import shutil
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from srdata.common.files import storage_errors
 from srdata.common.processes.one_at_a_time import only_one_at
-from srdata.common.progress import Advance, progress
-from srdata.errors import UsageError
-from srdata.exporting.export_set import new_folder
+from srdata.common.processes.parallel import in_order
+from srdata.common.progress import progress
+from srdata.errors import SetError, UsageError
+from srdata.fetch.remote_files import place_at
 from srdata.prepared.image_columns import COLUMNS_FOLDER, column_names, read_column
+from srdata.prepared.remote_claims import working_folder
+from srdata.prepared.remote_sets import folder_of, set_reader, set_text
+from srdata.set_changes.new_places import Place, described_at, made_in
 from srdata.store.index import Index, join_rows
 from srdata.store.reader import SetReader
 from srdata.store.set_json import SET_FILE, Quarantined, SetFile, digest_of, read_set, write_set
@@ -32,7 +33,7 @@ from srdata.store.tables.parquet_file import write_tables
 from srdata.store.tables.set_files import INDEX_FILE, FileEntry, file_entry, shard_name
 
 _OF_DERIVED = ("from", "made", "through")
-_NAME = r"[A-Za-z0-9][A-Za-z0-9._-]*"
+_AT_ONCE = 16  # shards that a store is asked for
 
 
 @dataclass(frozen=True)
@@ -57,17 +58,23 @@ Shard = Whole | Packed
 class Member:
     """A set that is taken from, and what is put before the keys of its images."""
 
-    place: Path
+    place: Path | str  # or its address
     reader: SetReader
     prefix: str = ""
 
     @classmethod
-    def opened(cls, place: Path) -> Member:
-        """Raises SetError, UsageError for a set without shards."""
-        content = read_set(place)
+    def opened(cls, given: str | Path) -> Member:
+        """Raises SetError, UsageError for a set without shards, DownloadError."""
+        place = place_at(given)
+        content = read_set(folder_of(given)[0])
         if content.layout != "lmdb":
             raise UsageError(f"{place} keeps {content.layout} files, no shards: prepare it with --lmdb")
-        return cls(place, SetReader(place))
+        return cls(place, set_reader(place))
+
+    @property
+    def name(self) -> str:
+        """That of its folder."""
+        return self.place.rpartition("/")[2] if isinstance(self.place, str) else self.place.resolve().name
 
     @property
     def content(self) -> SetFile:
@@ -97,7 +104,13 @@ class Member:
         """What was added to it, by column."""
         count = len(self.reader)
         names = column_names(self.content)
-        return {name: read_column(self.place, self.content, name, count) for name in names}
+        return {name: read_column(self.reader.path, self.content, name, count) for name in names}
+
+    def check_unchanged(self) -> None:
+        """Raise SetError where a set at an address, whose shards the store copied, is another by now."""
+        here = (self.reader.path / SET_FILE).read_bytes()
+        if isinstance(self.place, str) and set_text(self.place) != here:
+            raise SetError(f"{self.place} was changed meanwhile: run the same command again")
 
     @property
     def left_out(self) -> list[Quarantined]:
@@ -105,20 +118,14 @@ class Member:
         return [one.model_copy(update={"key": self.prefix + one.key}) for one in self.content.left_out]
 
 
-def new_target(root: str | Path, name: str) -> Path:
-    """The folder of a new set; raises UsageError for a name that is none."""
-    if not re.fullmatch(_NAME, name):
-        raise UsageError(f"{name!r} is no name for a folder: take letters, digits, dots, dashes, underscores")
-    return Path(root) / name
-
-
-def is_made(target: Path, shards: Sequence[tuple[Member, Shard]], recipe: Mapping[str, Any]) -> bool:
+def is_made(target: Path | str, shards: Sequence[tuple[Member, Shard]], recipe: Mapping[str, Any]) -> bool:
     """Whether just this set is at the target; raises UsageError where something else is."""
-    if not os.path.lexists(target):
+    described = described_at(target)
+    if described is None and (isinstance(target, str) or not os.path.lexists(target)):
         return False
-    if (target / SET_FILE).is_file() and (content := read_set(target)).digest == digest_of(dict(recipe)):
+    if described is not None and (content := read_set(described)).digest == digest_of(dict(recipe)):
         wanted = pa.concat_tables([member.table.take(pa.array(shard.rows)) for member, shard in shards])
-        with pq.ParquetFile(Index.of_set(target, content).path) as file:
+        with pq.ParquetFile(Index.of_set(described, content).path) as file:
             there = file.read(["key", "pixels"])
         if there.equals(wanted.select(["key", "pixels"])):
             return True
@@ -126,53 +133,74 @@ def is_made(target: Path, shards: Sequence[tuple[Member, Shard]], recipe: Mappin
 
 
 def write_new_set(
-    target: Path,
+    target: Path | str,
     shards: Sequence[tuple[Member, Shard]],
     recipe: Mapping[str, Any],
     left_out: Sequence[Quarantined],
-) -> SetFile:
-    """Write a set of these shards to a folder, whole or not at all; one that is there just so stays.
+) -> None:
+    """Write a set of these shards to a folder or address, whole or not at all; one that is just so stays.
 
-    Raises UsageError where something is there, StoreError, StorageFullError, CorruptRecordError.
+    Raises UsageError where something is there, StoreError, StorageFullError, CorruptRecordError,
+    DownloadError.
     """
-    with only_one_at(target):
+    here = target if isinstance(target, Path) else working_folder(target)
+    with only_one_at(here):
         if is_made(target, shards, recipe):
-            return read_set(target)
-        with new_folder(target) as part:
-            content = _written(part, target.name, shards, dict(recipe), left_out)
+            return
+        with made_in(target) as part:
+            counts = join_rows(
+                part / INDEX_FILE, [_rows_of(*one, number) for number, one in enumerate(shards)]
+            )
+            index = file_entry(part / INDEX_FILE)
+            place = Place.claimed(part, target, f"made-{digest_of(dict(recipe))[:32]}-{index.sha256[:32]}")
+            files = {
+                INDEX_FILE: index,
+                **_taken_all(place, here.name, shards, recipe),
+                **_columns(part, shards),
+            }
+            content = _content(here.name, shards, recipe, left_out, counts, files)
             write_set(part, content)
-    return read_set(target)
+            for member in {id(member): member for member, _ in shards}.values():
+                member.check_unchanged()
+            place.declare()
 
 
-def _written(
-    part: Path,
+def _taken_all(
+    place: Place, name: str, shards: Sequence[tuple[Member, Shard]], recipe: Mapping[str, Any]
+) -> dict[str, FileEntry]:
+    """Put all shards in their place; gives their sizes and hashes."""
+    first = shards[0][0].content
+    plan = ShardPlan(first.store_layout, first.codec or "", digest_of(dict(recipe)))
+    (place.here / "shards").mkdir()
+    jobs = _AT_ONCE if place.there is not None else 1
+    taken = in_order(partial(_taken, place, plan), list(enumerate(shards)), jobs=jobs, backend="threading")
+    files = {}
+    with progress(name, sum(len(shard.rows) for _, shard in shards), "images") as advance:
+        for number, ((_, shard), entry) in enumerate(zip(shards, taken, strict=True)):
+            files[shard_name(number)] = entry
+            advance(len(shard.rows))
+    return files
+
+
+def _content(
     name: str,
     shards: Sequence[tuple[Member, Shard]],
-    recipe: dict[str, Any],
+    recipe: Mapping[str, Any],
     left_out: Sequence[Quarantined],
+    counts: dict[str, int],
+    files: dict[str, FileEntry],
 ) -> SetFile:
-    first = shards[0][0].content
-    digest = digest_of(recipe)
-    plan = ShardPlan(first.store_layout, first.codec or "", digest)
-    (part / "shards").mkdir()
-    with progress(name, sum(len(shard.rows) for _, shard in shards), "images") as advance:
-        entries = {
-            shard_name(number): _taken(part / shard_name(number), member, shard, plan, advance)
-            for number, (member, shard) in enumerate(shards)
-        }
-    counts = join_rows(part / INDEX_FILE, [_rows_of(*one, number) for number, one in enumerate(shards)])
-    files = {INDEX_FILE: file_entry(part / INDEX_FILE), **entries, **_columns(part, shards)}
-    members = list({id(member): member.content for member, _ in shards}.values())
+    """What set.json says of the new set."""
     changed = {
         "name": name,
-        "recipe": recipe,
-        "digest": digest,
+        "recipe": dict(recipe),
+        "digest": digest_of(dict(recipe)),
         "counts": counts,
         "files": files,
         "quarantine": tuple(left_out),
-        "versions": _versions(members),
+        "versions": _versions(list({id(member): member.content for member, _ in shards}.values())),
     }
-    return first.model_copy(update=changed)
+    return shards[0][0].content.model_copy(update=changed)
 
 
 def _versions(members: Sequence[SetFile]) -> dict[str, str]:
@@ -184,23 +212,19 @@ def _versions(members: Sequence[SetFile]) -> dict[str, str]:
     }
 
 
-def _taken(path: Path, member: Member, shard: Shard, plan: ShardPlan, advance: Advance) -> FileEntry:
-    """Put a shard of the new set at its path."""
+def _taken(place: Place, plan: ShardPlan, one: tuple[int, tuple[Member, Shard]]) -> FileEntry:
+    """Put a shard of the new set in its place."""
+    number, (member, shard) = one
+    name = shard_name(number)
     if isinstance(shard, Whole):
-        name = shard_name(shard.number)
-        with storage_errors(path):
-            try:
-                os.link(member.place / name, path)
-            except OSError:  # another disk, or one without links
-                shutil.copyfile(member.place / name, path)
-        advance(len(shard.rows))
-        return member.content.files[name]
-    with ShardWriter(path, plan) as writer:
+        place.take(member.place, member.reader, shard.number, name)
+        return member.content.files[shard_name(shard.number)]
+    with ShardWriter(place.here / name, plan) as writer:
         for row in shard.rows:
             record = member.reader.record(row)
             writer.add(replace(record, row=record.row.model_copy(update={"key": member.keys[row]})))
-            advance(1)
         info = writer.seal()
+    place.send(name)
     return FileEntry(bytes=info.bytes, sha256=info.sha256)
 
 

@@ -12,13 +12,13 @@ from numpy.typing import NDArray
 from srdata.common.only_choice import pick
 from srdata.errors import UnknownNameError, UsageError
 from srdata.scale import OneScale, Scale
+from srdata.set_changes.new_places import new_target
 from srdata.set_changes.new_sets import (
     Member,
     Packed,
     Shard,
     Whole,
     is_made,
-    new_target,
     recipe_of,
     write_new_set,
 )
@@ -39,7 +39,7 @@ def split(
     scale: OneScale | None = None,
     rest: str | None = None,
     root: str | Path = "data",
-) -> list[Path]:
+) -> list[Path | str]:
     """Make the set `name` below `root` of some images of the set at `path`, and `rest` of all others.
 
     Images are chosen by one of
@@ -49,15 +49,16 @@ def split(
                   mean: `above` a number, `below` one, or both
 
     Shards of which all images are chosen are linked; the images of others are copied, as they are stored,
-    into new ones. The same choice gives the same bytes. Columns that were added stay.
+    into new ones. The same choice gives the same bytes. Columns that were added stay. `path` and `root` may
+    be addresses, see `join`.
 
     Raises UsageError where nothing is chosen or left, UnknownNameError for keys that are not there, SetError,
-    and CorruptRecordError.
+    DownloadError and CorruptRecordError.
     """
     targets = [new_target(root, one) for one in (name, rest) if one is not None]
     if len(set(targets)) < len(targets):
         raise UsageError(f"the chosen images and the rest are both to be called {name}: give two names")
-    member = Member.opened(Path(path))
+    member = Member.opened(path)
     if sum([bool(keys), listed is not None, score is not None]) != 1:
         raise UsageError("say by one of keys, list and score which images to take")
     if score is None and (above, below) != (None, None):
@@ -73,9 +74,11 @@ def split(
     if rest is not None and chosen.all():
         raise UsageError(f"{how} chooses all {len(chosen)} images of {path}: leave the rest out")
     parts = []
-    for target, which, told in zip(targets, (chosen, ~chosen), (how, f"not {how}"), strict=False):
+    for target, one, which, told in zip(
+        targets, (name, rest), (chosen, ~chosen), (how, f"not {how}"), strict=False
+    ):
         shards: list[tuple[Member, Shard]] = [(member, shard) for shard in _shards(member, which)]
-        parts.append((target, shards, recipe_of(target.name, [member], f"split: {told}")))
+        parts.append((target, shards, recipe_of(one or "", [member], f"split: {told}")))
         is_made(*parts[-1])  # before any is written
     for part in parts:
         write_new_set(*part, member.left_out)
@@ -119,6 +122,8 @@ def _by_score(
 def _means(member: Member, score: str, scale: str | None) -> NDArray[np.float64]:
     """The mean score of the windows of each image; of several kinds of windows, those of the set."""
     kinds = [kind for kind in kinds_of(member.content) if kind.by == score]
+    if not kinds and isinstance(member.place, str):
+        raise UsageError(f"{member.place} has no scores {score}: choose by keys or a list")
     if not kinds:
         raise UsageError(
             f"{member.place} has no scores {score}: run `srdata classify {member.place} --by {score}` first"
@@ -126,7 +131,7 @@ def _means(member: Member, score: str, scale: str | None) -> NDArray[np.float64]
     chosen = pick("scale", scale, sorted({str(kind.scale) for kind in kinds}), member.place)
     kinds = [kind for kind in kinds if str(kind.scale) == chosen]
     kind = next((kind for kind in kinds if kind.windows == member.content.windows), kinds[0])
-    table = read_table(member.place, kind)
+    table = read_table(member.reader.path, kind)
     place = {key: row for row, key in enumerate(member.keys)}
     rows = np.array([place[key] for key in table["key"].to_pylist()], np.int64)
     count = len(place)

@@ -6,9 +6,7 @@ from dataclasses import dataclass
 
 from srdata.common.files import storage_errors
 from srdata.common.processes.run_claims import Claim
-from srdata.errors import StoreError
-from srdata.fetch.remote_folders import RemoteFolder
-from srdata.store.set_json import UNFINISHED
+from srdata.prepared.remote_claims import RemoteClaim
 
 
 @dataclass(frozen=True)
@@ -26,17 +24,11 @@ class SentClaim(Claim):
             self.file.parent.mkdir(parents=True, exist_ok=True)
             Claim.take(self.file, self.token)
 
-    def check_there(self) -> None:
-        """Raise StoreError where the set has another claim by now; DownloadError."""
-        folder = RemoteFolder(self.address)
-        if folder.read(UNFINISHED) != self.token.encode():
-            raise StoreError(f"another run took {folder} over: this one leaves it alone")
-
     def send(self, *names: str) -> None:
         """Send files in this order and delete them here; the last says that the others are whole."""
-        folder = RemoteFolder(self.address)
+        there = RemoteClaim(self.address, self.token)
         for name in names:
-            self.check_there()
-            folder.put(self.file.parent / name, name)
+            there.check()
+            there.folder.put(self.file.parent / name, name)
         for name in names:
             (self.file.parent / name).unlink()
