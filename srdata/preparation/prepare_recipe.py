@@ -13,7 +13,7 @@ from srdata.common.processes.engines import check_jobs
 from srdata.common.processes.one_at_a_time import only_one_at
 from srdata.discovery.found_parts import Found
 from srdata.fetch.remote_files import place_at
-from srdata.preparation.beforehand.given_settings import Settings, adjusted, looked_up, settled
+from srdata.preparation.beforehand.given_settings import GivenSettings, adjusted, looked_up, settled
 from srdata.preparation.beforehand.plan import licence_text, plan_text
 from srdata.preparation.planned.plan_file import TOKEN
 from srdata.preparation.planned_parts import finish_plan, make_part, plan_set
@@ -42,7 +42,7 @@ def prepare(
     backend: Backend = "loky",
     skip_bad: bool = False,
     log: Log = lambda line: None,
-    **settings: Unpack[Settings],
+    **settings: Unpack[GivenSettings],
 ) -> Prepared:
     """Prepare the set of a recipe below `root`, or go on with it; each may be an address, as s3://lab/set.
 
@@ -80,7 +80,7 @@ def plan(
     root: str | Path = "data",
     name: str | None = None,
     from_dir: str | Path | None = None,
-    **settings: Unpack[Settings],
+    **settings: Unpack[GivenSettings],
 ) -> str:
     """What `prepare` would do with the same arguments: terms, downloads, images, windows, bytes on disk."""
     chosen = settled(adjusted(recipe, **settings))
