@@ -52,11 +52,11 @@ def prepare(
     are taken as they are, unless `degradation` is given.
 
     `name` is that of the set's folder; `from_dir` holds archives or images that need not be downloaded; for
-    `settings`, such as scale=4 and lmdb=True, see `Settings`. The same recipe and seed give the same bytes
-    for any number of `jobs`, however often the work was interrupted. A set that is already there is left as
-    it is; where the folder of images has grown, or others are in it, those shards alone are made again that
-    have to be. What is downloaded for a set at an address goes to data/. `log` is called with a line on each
-    stage, the licence first.
+    `settings`, such as scale=4 and lmdb=True, see `GivenSettings`. The same recipe and seed give the same
+    bytes for any number of `jobs`, however often the work was interrupted. A set that is already there is
+    left as it is; where the folder of images has grown, or others are in it, those shards alone are made
+    again that have to be. What is downloaded for a set at an address goes to data/. `log` is called with a
+    line on each stage, the licence first.
 
     Raises UsageError for a wrong request, SourceError for bad files (see `skip_bad`) and StoreError for a
     disk that is full or cannot be written; what is finished is kept, and the same call goes on from there.

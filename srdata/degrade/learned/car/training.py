@@ -80,9 +80,9 @@ def train_resampler(
 ) -> Trained:
     """Train a resampler for `scale` on the images below `folder`; `out` is the safetensors file of weights.
 
-    `options` are the other fields of `Plan`. Beside `out` stand the upscaler (….upscaler.safetensors) and,
-    while training goes on, its state (….training.safetensors, written every `checkpoint_every` steps), from
-    which the same call goes on unless `resume` is false. `report` is told in lines of text how it goes.
+    `options` are the other fields of `TrainingPlan`. Beside `out` stand the upscaler (….upscaler.safetensors)
+    and, while training goes on, its state (….training.safetensors, written every `checkpoint_every` steps),
+    from which the same call goes on unless `resume` is false. `report` is told in lines of text how it goes.
     Raises UsageError for settings that make no sense, or that are not those of what is already there, and
     where a file would be written over that no training run wrote.
     """
