@@ -19,8 +19,8 @@ from srdata.papers.schema import (
     Crop,
     Data,
     Difficulty,
-    Evaluation,
     Look,
+    PaperEvaluation,
     Setting,
     StageSettings,
     Status,
@@ -54,7 +54,7 @@ PAPER = {
     "batch": BatchRule,
     "difficulty": Difficulty,
     "status": Status,
-    "evaluation": Evaluation,
+    "evaluation": PaperEvaluation,
 }
 _HEADINGS = {model: heading for heading, model in {**SET, **PAPER}.items()}
 _BOUNDS = {"ge": "from {}", "gt": "above {}", "le": "to {}", "lt": "below {}"}

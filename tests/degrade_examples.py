@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from docs.shown import needed
 from srdata.degrade.model.op import Op, Params
-from srdata.degrade.model.op_generators import Draws
+from srdata.degrade.model.op_generators import OpGenerators
 from srdata.degrade.numerics import backend
 from srdata.degrade.ops import OPS
 
@@ -196,7 +196,7 @@ def op_of(case: tuple[str, int]) -> Op:
 
 def drawn(op: Op, count: int, height: int, width: int, seed: int = 0) -> list[Params]:
     """What an op draws for each of `count` images, sizes shared, as it comes back out of JSON."""
-    groups = [Draws((seed, "group" if op.sets_size else place)) for place in range(count)]
+    groups = [OpGenerators((seed, "group" if op.sets_size else place)) for place in range(count)]
     params = [op.sample(draws.of(op)) for draws in groups]
     if op.sets_size:
         params = [{**one, "lr_size": [height // PARTS, width // PARTS]} for one in params]

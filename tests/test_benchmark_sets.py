@@ -23,7 +23,7 @@ from srdata import PairedDataset, catalog, evaluate, imresize, prepare
 from srdata.cli import run
 from srdata.errors import UsageError
 from srdata.images import Pixels, encode_png, read_image
-from srdata.papers.requirements import Need, find_set
+from srdata.papers.requirements import NeededSet, find_set
 from srdata.prepared.set_images import PreparedImages
 from srdata.prepared.verification import verify
 from srdata.scale import Scale
@@ -181,14 +181,14 @@ def test_all_sets_are_prepared_sets_with_their_kinds(data: Path) -> None:
     for name in SMALL.keys() - {"set5"}:
         assert len(PairedDataset(data / f"{name}-x2x3x4", split="test", scale=2)) == len(SMALL[name][1])
         assert verify(data / f"{name}-bicubic-noise-x3", replay=3).ok
-    assert find_set(data, Need("set5", "test", Scale(4), "bicubic")) == data / "set5-x2x3x4"
+    assert find_set(data, NeededSet("set5", "test", Scale(4), "bicubic")) == data / "set5-x2x3x4"
 
 
 def test_hr_that_was_cut_to_a_multiple_is_not_taken_for_hr(data: Path, tmp_path: Path) -> None:
     (tmp_path / "set5-mod12-x2x3x4").symlink_to(data / "set5-mod12-x2x3x4")
     for degradation in (None, "bicubic"):
         with pytest.raises(UsageError, match="has no test images of set5"):
-            find_set(tmp_path, Need("set5", "test", Scale(4), degradation))
+            find_set(tmp_path, NeededSet("set5", "test", Scale(4), degradation))
 
 
 def test_every_style_has_every_set(data: Path) -> None:

@@ -23,7 +23,7 @@ from srdata.degrade.learned.car.gather import adaptive_gather, reflect
 from srdata.degrade.learned.car.network import (
     SCALES,
     KernelNetwork,
-    Taps,
+    PixelTaps,
     empty_network,
     kernel_size,
     shapes,
@@ -46,13 +46,13 @@ def random_network(scale: int, width: int = 8, seed: int = 0) -> KernelNetwork:
     return network
 
 
-def random_taps(scale: int, shape: tuple[int, int, int], seed: int, reach: float = 1.0) -> Taps:
+def random_taps(scale: int, shape: tuple[int, int, int], seed: int, reach: float = 1.0) -> PixelTaps:
     batch, height, width = shape
     weights, across, down = torch.rand(3, batch, tap_count(scale), height, width, generator=seeded(seed))
-    return Taps(weights / weights.sum(1, keepdim=True), reach * (2 * across - 1), reach * (2 * down - 1))
+    return PixelTaps(weights / weights.sum(1, keepdim=True), reach * (2 * across - 1), reach * (2 * down - 1))
 
 
-def plain_loops(padded: Tensor, taps: Taps, unit: int, padding: int) -> Tensor:
+def plain_loops(padded: Tensor, taps: PixelTaps, unit: int, padding: int) -> Tensor:
     """What the authors' CUDA kernel computes, one output sample and one tap after the other, in float32."""
     image, weights, across, down = (np.asarray(value.detach(), np.float32) for value in (padded, *taps))
     size = math.isqrt(weights.shape[1])
@@ -118,8 +118,8 @@ def test_gather_without_displacement_is_a_weighted_mean_by_hand() -> None:
     weights[:, 3 * 7 + 3] = 1  # the middle tap: halfway between the two HR columns of an LR column
     none = torch.zeros_like(weights)
     expected = torch.tensor([[0.5, 2.5], [0.5, 2.5]])
-    assert torch.equal(adaptive_gather(image, Taps(weights, none, none), 2)[0, 0], expected)
-    shifted = Taps(weights, none + 0.25, none - 1)  # half a pixel to the right; rows are alike
+    assert torch.equal(adaptive_gather(image, PixelTaps(weights, none, none), 2)[0, 0], expected)
+    shifted = PixelTaps(weights, none + 0.25, none - 1)  # half a pixel to the right; rows are alike
     assert torch.equal(adaptive_gather(image, shifted, 2)[0, 0], expected + 0.5)
 
 
@@ -132,7 +132,7 @@ def test_gradients_of_the_gather_are_right_on_images_that_are_not_square(
     taps = [field.double().requires_grad_() for field in random_taps(scale, cells, 4)]
 
     def call(image: Tensor, *fields: Tensor) -> Tensor:
-        return adaptive_gather(image, Taps(*fields), scale)
+        return adaptive_gather(image, PixelTaps(*fields), scale)
 
     assert torch.autograd.gradcheck(call, (image, *taps), fast_mode=scale == 4)
 
@@ -140,7 +140,7 @@ def test_gradients_of_the_gather_are_right_on_images_that_are_not_square(
 def test_the_gradient_check_would_see_the_fault_of_the_released_backward() -> None:
     """The release compares columns with the height, so no gradient arrives beyond it: that is refused."""
     image = torch.rand(1, 1, 2, 8, dtype=torch.float64, generator=seeded(5))
-    taps = Taps(*(field.double() for field in random_taps(2, (1, 1, 4), 6)))
+    taps = PixelTaps(*(field.double() for field in random_taps(2, (1, 1, 4), 6)))
 
     def faulty(weights: Tensor) -> Tensor:
         reached = torch.cat([weights[..., :1], weights[..., 1:].detach()], -1)
@@ -251,7 +251,7 @@ def release() -> Iterator[dict[str, types.ModuleType]]:
 
     def forward(image: Tensor, *arguments: Tensor | int) -> None:
         weights, across, down, unit, padding, output = arguments
-        output.copy_(plain_loops(image, Taps(weights, across, down), unit, padding))  # type: ignore[union-attr, arg-type]
+        output.copy_(plain_loops(image, PixelTaps(weights, across, down), unit, padding))  # type: ignore[union-attr, arg-type]
 
     cuda.forward = forward  # type: ignore[attr-defined]
     package = types.ModuleType("car_release")

@@ -18,11 +18,11 @@ from srdata.degrade.learned.car import training_crops
 from srdata.degrade.learned.car.any_size import downscale
 from srdata.degrade.learned.car.initial_weights import fresh_network, fresh_upscaler
 from srdata.degrade.learned.car.losses import difference, displacement, quantised, roughness
-from srdata.degrade.learned.car.network import Taps, tap_count
+from srdata.degrade.learned.car.network import PixelTaps, tap_count
 from srdata.degrade.learned.car.safetensors_file import notes_of, tensors_of, write_tensors
 from srdata.degrade.learned.car.training import Joint, Trained, plan_of, train_resampler
 from srdata.degrade.learned.car.training_crops import Photographs
-from srdata.degrade.learned.car.training_run import Plan, Run, rate
+from srdata.degrade.learned.car.training_run import Run, TrainingPlan, rate
 from srdata.degrade.learned.car.weights import load_network
 from srdata.errors import UsageError
 from srdata.images import read_image, write_png
@@ -72,11 +72,11 @@ def test_the_difference_is_a_mean_of_absolute_or_squared_errors() -> None:
     assert float(difference(error, "squared")) == 3.5
 
 
-def taps_of(seed: int) -> Taps:
+def taps_of(seed: int) -> PixelTaps:
     weights, across, down = torch.rand(
         3, 2, tap_count(2), 3, 5, generator=torch.Generator().manual_seed(seed)
     )
-    return Taps(weights, across, down)
+    return PixelTaps(weights, across, down)
 
 
 def test_displacement_is_the_distance_weighted_by_the_place_in_the_kernel() -> None:
@@ -91,7 +91,7 @@ def test_displacement_is_the_distance_weighted_by_the_place_in_the_kernel() -> N
 
 def test_displacement_of_taps_at_rest_is_nothing_and_has_a_gradient() -> None:
     rest = torch.zeros(1, tap_count(2), 2, 2, requires_grad=True)
-    loss = displacement(Taps(rest, rest, rest))
+    loss = displacement(PixelTaps(rest, rest, rest))
     loss.backward()
     assert float(loss.detach()) < 1e-6
     assert rest.grad is not None
@@ -107,7 +107,7 @@ def test_roughness_is_the_weighted_change_from_pixel_to_pixel() -> None:
         down = np.abs(field[..., 1:, :] - field[..., :-1, :]) * weights[..., 1:, :]
         wanted += right.sum() / (2 * 3 * 4) + down.sum() / (2 * 2 * 5)
     assert float(roughness(taps)) == pytest.approx(wanted, rel=1e-5)
-    assert float(roughness(Taps(taps.weights, torch.ones(2, 49, 3, 5), torch.zeros(2, 49, 3, 5)))) == 0
+    assert float(roughness(PixelTaps(taps.weights, torch.ones(2, 49, 3, 5), torch.zeros(2, 49, 3, 5)))) == 0
 
 
 # --- crops ---
@@ -361,7 +361,7 @@ def test_settings_that_make_no_sense_are_named(options: dict[str, Any], message:
 class Bicubic(nn.Module):
     """What the resampler must beat: MATLAB's bicubic, then the same upscaler from the same start."""
 
-    def __init__(self, plan: Plan) -> None:
+    def __init__(self, plan: TrainingPlan) -> None:
         super().__init__()
         self.plan = plan
         self.up = fresh_upscaler(plan.scale, plan.upscaler_width, plan.upscaler_blocks, plan.seed)
@@ -385,12 +385,12 @@ SMALL = {
 }
 
 
-def joint(plan: Plan) -> Joint:
+def joint(plan: TrainingPlan) -> Joint:
     upscaler = fresh_upscaler(plan.scale, plan.upscaler_width, plan.upscaler_blocks, plan.seed)
     return Joint(fresh_network(plan.scale, plan.width, plan.seed), upscaler, plan)
 
 
-def trained_psnr(model: nn.Module, folder: Path, plan: Plan) -> float:
+def trained_psnr(model: nn.Module, folder: Path, plan: TrainingPlan) -> float:
     run = Run(model, Photographs(folder, plan.patch_size, plan.held_out), plan)
     while run.done < plan.steps:
         run.step()

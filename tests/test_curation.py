@@ -28,7 +28,7 @@ from srdata.niqe import load_natural, naturalness
 from srdata.preparation import finish_plan, make_part, plan, prepare, write_plan
 from srdata.prepared.set_images import PreparedImages, explain
 from srdata.prepared.verification import verify
-from srdata.recipes.image_choice import Choice, Likeness, Tile, Tiles
+from srdata.recipes.image_choice import ImageChoice, Likeness, Tile, Tiles
 from srdata.recipes.set_recipe import Recipe, read_set_recipe
 from srdata.resize import imresize
 from srdata.set_repair import repair
@@ -269,7 +269,7 @@ def test_tiles_are_cut_where_it_is_worth_it(pictures: Path) -> None:
 def test_tiles_overlap_no_more_than_they_may() -> None:
     settings = Tiles(size=10, step=5, by="-noise", overlap=0.25)
     tiles = list(settings.of(10, 40))
-    choice = Choice(None, {}, settings, Likeness())
+    choice = ImageChoice(None, {}, settings, Likeness())
     noise = np.array([3.0, 1, 1, 2, 5, 0, float("nan")])
     why = judge_tiles(tiles, {"noise": noise}, choice, settings)
     taken = [tile.left for tile, reason in zip(tiles, why, strict=True) if not reason]

@@ -14,7 +14,7 @@ from srdata.cli import cli, run
 from srdata.describe import describe
 from srdata.errors import RecipeError, UnknownNameError, UsageError
 from srdata.images import read_image, write_png
-from srdata.papers.requirements import Need, find_set
+from srdata.papers.requirements import NeededSet, find_set
 from srdata.preparation import plan, prepare
 from srdata.prepared.set_images import PreparedImages
 from srdata.prepared.verification import verify
@@ -96,7 +96,7 @@ def test_sets_with_and_without_stand_side_by_side(pictures: Path, tmp_path: Path
 
 def test_a_paper_takes_no_set_without_some_images(pictures: Path, tmp_path: Path) -> None:
     prepare(pictures, scale=4, lmdb=True, root=tmp_path, jobs=1, exclude=["302003"])
-    need = Need("pictures", "train", Scale(4), "bicubic")
+    need = NeededSet("pictures", "train", Scale(4), "bicubic")
     with pytest.raises(UsageError, match="has no train images of pictures at x4"):
         find_set(tmp_path, need)
     whole = prepare(pictures, scale=4, lmdb=True, root=tmp_path, jobs=1)

@@ -36,7 +36,7 @@ from srdata.common.tensors.shapes_alone import ShapesAlone
 from srdata.data import ArbitraryScale
 from srdata.data.crops import indexed_crops
 from srdata.data.loading.device_stream import StagedReading
-from srdata.data.loading.epoch_plan import Job, Reading
+from srdata.data.loading.epoch_plan import BatchJob, Reading
 from srdata.degrade import replay
 from srdata.degrade.chain import load_chain, load_device_chain
 from srdata.degrade.numerics import backend
@@ -340,7 +340,7 @@ def test_a_batch_that_was_made_is_given_before_the_next_one_fails(
 ) -> None:
     plain = Reading.draw
 
-    def third_fails(self: Reading, job: Job) -> Any:
+    def third_fails(self: Reading, job: BatchJob) -> Any:
         if job.number == 2:
             raise CorruptRecordError("0003 is damaged")
         return plain(self, job)

@@ -33,7 +33,7 @@ from srdata.metrics.protocols import PROTOCOLS
 from srdata.papers import Paper, Stage, load_paper, load_recipe, paper_names
 from srdata.papers.as_text import GROUPS
 from srdata.papers.load import names_in
-from srdata.papers.requirements import Need, find_set, need_of, needs
+from srdata.papers.requirements import NeededSet, find_set, need_of, needs
 from srdata.papers.schema import Corpus, Setting, Status
 from srdata.preparation import annotate
 from srdata.prepared.image_columns import column_names
@@ -64,7 +64,7 @@ class Corpora:
         self.root.mkdir()
         self._made: set[tuple[str, ...]] = set()
 
-    def give(self, need: Need) -> None:
+    def give(self, need: NeededSet) -> None:
         degradation = need.degradation or "bicubic"
         pairs = degradation.startswith("published:")
         scales = (
@@ -89,12 +89,12 @@ class Corpora:
                 jobs=1,
             )
 
-    def classify(self, name: str, need: Need) -> None:
+    def classify(self, name: str, need: NeededSet) -> None:
         for stem, (by, windows) in SCORED.items():
             if name.startswith(stem):
                 classify(find_set(self.root, need), by, windows=windows, scales=[need.scale], jobs=1)
 
-    def tell(self, paper: Paper, need: Need) -> None:
+    def tell(self, paper: Paper, need: NeededSet) -> None:
         """The texts that prompts are drawn of, where they are not there yet."""
         prompts = [stage.prompt for stage in paper.stages if stage.prompt]
         for column in {name for prompt in prompts for name in prompt.columns}:
@@ -123,7 +123,7 @@ class Corpora:
             path.unlink()
         return folder
 
-    def _pairs(self, need: Need) -> None:
+    def _pairs(self, need: NeededSet) -> None:
         pairs = {}
         wanted = BIG if need.corpus in CUT else None
         for path in list_images(self.photographs):
@@ -443,7 +443,7 @@ def test_a_set_of_another_degradation_is_not_taken(corpora: Corpora, tmp_path: P
 
 
 def test_a_set_with_copies_is_for_those_that_ask_for_them(corpora: Corpora) -> None:
-    plain = Need("div2k", "train", Scale(4), "bicubic")
+    plain = NeededSet("div2k", "train", Scale(4), "bicubic")
     copied = plain._replace(copies="classsr")
     for need in (plain, copied):
         corpora.give(need)
@@ -452,7 +452,7 @@ def test_a_set_with_copies_is_for_those_that_ask_for_them(corpora: Corpora) -> N
 
 
 def test_a_length_draws_so_many_images_once(corpora: Corpora) -> None:
-    need = Need("div2k", "train", Scale(4), "bicubic")
+    need = NeededSet("div2k", "train", Scale(4), "bicubic")
     corpora.give(need)
     paper = load_paper("edsr-baseline-x4")
     data = {"sets": ({"set": "div2k", "length": 2},)}
@@ -490,14 +490,14 @@ def test_the_batch_is_shared_by_the_ranks(corpora: Corpora) -> None:
 def test_validation_gives_whole_images(corpora: Corpora) -> None:
     paper = load_paper("imdn-x4")
     for split in ("train", "validation"):
-        corpora.give(Need("div2k", split, Scale(4), "bicubic"))
+        corpora.give(NeededSet("div2k", split, Scale(4), "bicubic"))
     sizes = [tuple(batch.hr.shape[2:]) for batch in paper.loader(corpora.root, "validation", workers=0)]
     assert sorted(sizes) == [(424, 640), (512, 512), (872, 1000)]  # what LR covers
 
 
 def test_whole_images_are_degraded_without_the_margin_of_crops(corpora: Corpora) -> None:
     """As far as LR covers them; neither cropped nor padded."""
-    corpora.give(Need("lsdir", "validation", Scale(4), None))
+    corpora.give(NeededSet("lsdir", "validation", Scale(4), None))
     stage = load_paper("safmn-real-x2").stage("1")
     loader: Any = stage.loader(corpora.root, "validation", workers=0)
     batch = next(iter(loader))
@@ -508,7 +508,7 @@ def test_whole_images_are_degraded_without_the_margin_of_crops(corpora: Corpora)
 
 def test_lr_in_floats_is_that_of_whole_images(corpora: Corpora) -> None:
     stage = load_paper("hat-imagenet-x4").stage("imagenet")
-    for need in (Need("imagenet", split, Scale(4), None) for split in ("train", "validation")):
+    for need in (NeededSet("imagenet", split, Scale(4), None) for split in ("train", "validation")):
         corpora.give(need)
     whole = {}
     for batch in stage.loader(corpora.root, "validation", workers=0):
@@ -527,7 +527,7 @@ def test_lr_in_floats_is_that_of_whole_images(corpora: Corpora) -> None:
 
 
 def test_lr_of_prosr_is_pillows(corpora: Corpora) -> None:
-    corpora.give(Need("set14", "test", Scale(4), None))
+    corpora.give(NeededSet("set14", "test", Scale(4), None))
     [batch] = load_paper("prosr").test_loader(corpora.root, "set14", workers=0, task="x4")
     assert batch.hr.shape[2:] == (300, 448)
     image = Image.fromarray(read_image(corpora.photographs / "chelsea.png")[:300, :448])
@@ -548,7 +548,7 @@ def test_progress_changes_patch_and_batch_by_epoch(corpora: Corpora) -> None:
 
 
 def test_crops_of_one_image_stand_together(corpora: Corpora) -> None:
-    corpora.give(Need("div2k", "train", Scale(4), "bicubic"))
+    corpora.give(NeededSet("div2k", "train", Scale(4), "bicubic"))
     batch = next(iter(load_paper("sr-lut-x4").loader(corpora.root, workers=0)))
     runs = [set(batch.keys[start : start + 8]) for start in range(0, 32, 8)]
     assert [len(run) for run in runs] == [1, 1, 1, 1]
@@ -557,7 +557,7 @@ def test_crops_of_one_image_stand_together(corpora: Corpora) -> None:
 
 def test_each_step_of_carn_has_one_scale_drawn_at_random(corpora: Corpora) -> None:
     for scale in (2, 3, 4):
-        corpora.give(Need("div2k", "train", Scale(scale), "bicubic"))
+        corpora.give(NeededSet("div2k", "train", Scale(scale), "bicubic"))
     loader = load_paper("carn").loader(corpora.root, workers=0, batch_size=2)
     batches = list(islice(endless(loader), 24))
     assert {(batch.task, batch.hr.shape[2]) for batch in batches} == {("x2", 128), ("x3", 192), ("x4", 256)}
@@ -567,12 +567,12 @@ def test_each_step_of_carn_has_one_scale_drawn_at_random(corpora: Corpora) -> No
 def test_an_epoch_of_tasks_is_as_long_as_that_of_one(corpora: Corpora) -> None:
     """EDSR-PyTorch takes 1000 steps an epoch, for MDSR each of one scale drawn at random."""
     for scale in (2, 3, 4):
-        corpora.give(Need("div2k", "train", Scale(scale), "bicubic"))
+        corpora.give(NeededSet("div2k", "train", Scale(scale), "bicubic"))
     assert len(load_paper("mdsr").loader(corpora.root, workers=0)) in (999, 1000)
 
 
 def test_hard_windows_come_more_often(corpora: Corpora) -> None:
-    need = Need("div2k", "train", Scale(4), "bicubic")
+    need = NeededSet("div2k", "train", Scale(4), "bicubic")
     corpora.give(need)
     corpora.classify("wbsr-x4", need)
     path = find_set(corpora.root, need)
@@ -599,7 +599,7 @@ def test_with_replacement_images_come_by_chance(name: str, all_alike: bool, corp
 
 
 def test_a_mask_is_where_cutout_took_lr(corpora: Corpora) -> None:
-    corpora.give(Need("div2k", "train", Scale(4), "bicubic"))
+    corpora.give(NeededSet("div2k", "train", Scale(4), "bicubic"))
     loader = load_paper("cutblur-x4").loader(corpora.root, workers=0, seed=2)
     taken = 0
     for batch in islice(endless(loader), 30):
@@ -888,7 +888,7 @@ def test_the_page_has_a_row_for_every_recipe() -> None:
 def test_the_example_of_the_page_runs(
     corpora: Corpora, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    corpora.give(Need("df2k", "train", Scale(4), "bicubic"))
+    corpora.give(NeededSet("df2k", "train", Scale(4), "bicubic"))
     (tmp_path / "data").symlink_to(corpora.root)
     monkeypatch.chdir(tmp_path)
     [python] = re.findall(r"^```python\n(.*?)^```", PAGE, re.DOTALL | re.MULTILINE)

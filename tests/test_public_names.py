@@ -7,7 +7,8 @@ import importlib
 import re
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 import pytest
@@ -153,8 +154,30 @@ def test_a_room_says_what_each_of_its_modules_is_for(room: Path) -> None:
     )
 
 
+def names_of(path: Path) -> Iterator[str]:
+    """What a file adds to the package: a module (or the room that it begins), and the classes in it."""
+    yield path.parent.name if path.name == "__init__.py" else path.stem
+    for node in ast.parse(path.read_text()).body:
+        if isinstance(node, ast.ClassDef) and not node.name.startswith("_"):
+            yield node.name
+
+
+def twice(files: Iterable[Path]) -> set[str]:
+    counts = Counter(name for path in files for name in names_of(path))
+    return {name for name, count in counts.items() if count > 1}
+
+
+def test_a_module_and_a_class_have_a_name_of_their_own() -> None:
+    """But for those that are public in two packages, or stand in the schema of recipes."""
+    assert twice(PACKAGE.rglob("*.py")) == {"Network", "Pair", "Pairs", "Shuffled"}
+
+
 def test_the_checks_of_rooms_can_fail(tmp_path: Path) -> None:
     (tmp_path / "__init__.py").write_text('"""Things.\n\nhere  what is here\n"""\n')
     (tmp_path / "there.py").touch()
     assert (told(tmp_path), modules(tmp_path)) == ({"here"}, {"there"})
     assert clashes(tmp_path, {"there"}) == {"there"}
+    (tmp_path / "here.py").write_text("class Job:\n    pass\n\n\nclass _Own:\n    pass\n")
+    (tmp_path / "below").mkdir()
+    (tmp_path / "below" / "there.py").write_text("class Job:\n    pass\n\n\nclass _Own:\n    pass\n")
+    assert twice(tmp_path.rglob("*.py")) == {"Job", "there"}

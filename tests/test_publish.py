@@ -29,14 +29,14 @@ from srdata.common.chunks import chunked
 from srdata.degrade.chain import load_chain
 from srdata.errors import CorruptRecordError, LicenceError, SetError, StorageFullError, UsageError
 from srdata.exporting.escaped_keys import file_stem
-from srdata.exporting.samples import Picture, Sample
+from srdata.exporting.samples import EncodedLayer, Sample
 from srdata.exporting.set_names import chain_name
 from srdata.fetch.manifest import load_manifest
 from srdata.images import decode_image, write_png
 from srdata.prepared.licences import Terms, refuse_unless_allowed
 from srdata.prepared.set_images import PreparedImages
 from srdata.publishing import build_repository, publish
-from srdata.publishing.formats import FORMS, Config, Place, write_imagefolder, write_parquet
+from srdata.publishing.formats import FORMS, Config, PiecePlace, write_imagefolder, write_parquet
 from srdata.publishing.written_pieces import Piece, WrittenPieces
 from srdata.recipes.set_recipe import read_set_recipe
 from srdata.scale import Scale
@@ -126,13 +126,13 @@ def test_png_files_are_published_as_they_are(in_folders: Path, tmp_path: Path) -
 
 
 def pair(key: str, lr: bytes = b"", hr: bytes = b"") -> Sample:
-    return Sample(key, key, "train", {"x4": Picture(lr, 0, 0), "hr": Picture(hr, 0, 0)}, "", {})
+    return Sample(key, key, "train", {"x4": EncodedLayer(lr, 0, 0), "hr": EncodedLayer(hr, 0, 0)}, "", {})
 
 
 def test_tables_have_the_types_and_sizes_that_the_hub_takes(tmp_path: Path) -> None:
     data = np.random.default_rng(0).bytes(4800)
     entries = [pair(f"{number:04d}", data[:400], data) for number in range(250)]
-    write_parquet(Place(tmp_path, "train", 0, 0), iter(entries[:200]), X4)
+    write_parquet(PiecePlace(tmp_path, "train", 0, 0), iter(entries[:200]), X4)
     [path] = tmp_path.iterdir()
     first = pq.ParquetFile(path)
     kinds = datasets.Features(
@@ -152,13 +152,13 @@ def test_tables_have_the_types_and_sizes_that_the_hub_takes(tmp_path: Path) -> N
 
 def test_a_group_of_rows_stays_small_in_memory(tmp_path: Path) -> None:
     entries = (pair(str(number), hr=bytes(30 << 20)) for number in range(5))
-    write_parquet(Place(tmp_path, "train", 0, 0), entries, X4)
+    write_parquet(PiecePlace(tmp_path, "train", 0, 0), entries, X4)
     [path] = tmp_path.iterdir()
     assert [pq.ParquetFile(path).metadata.row_group(i).num_rows for i in range(2)] == [3, 2]
 
 
 def test_folders_hold_no_more_files_than_the_hub_takes(tmp_path: Path) -> None:
-    write_imagefolder(Place(tmp_path, "train", 0, 0), (pair(str(i)) for i in range(5001)), X4)
+    write_imagefolder(PiecePlace(tmp_path, "train", 0, 0), (pair(str(i)) for i in range(5001)), X4)
     folders = [path for path in (tmp_path / "train").iterdir() if path.is_dir()]
     assert {path.name: len(list(path.iterdir())) for path in folders} == {
         "hr": 5000,

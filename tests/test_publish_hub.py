@@ -39,11 +39,11 @@ from srdata.prepared.set_images import PreparedImages
 from srdata.publishing import hub_client as client
 from srdata.publishing import publish
 from srdata.publishing.published_file import Published
-from srdata.publishing.upload import UNFINISHED_CARD, Local, Patience, push, there_already
+from srdata.publishing.upload import UNFINISHED_CARD, Local, UploadPatience, push, there_already
 
 TOKEN = "hf_rightTokenForTests"
 NAME = "lab/noise"
-SOON = Patience(tries=3, backoff_s=0)
+SOON = UploadPatience(tries=3, backoff_s=0)
 
 
 @pytest.fixture(scope="module")

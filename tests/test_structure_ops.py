@@ -12,7 +12,7 @@ import torch
 from degrade_examples import hwc
 from scipy import ndimage
 
-from srdata.degrade.numerics.gaussian import Kernel, filling, gaussian, reaching
+from srdata.degrade.numerics.gaussian import GaussianKernel, filling, gaussian, reaching
 from srdata.degrade.ops.sharpen import Halo, Pixelate, UnsharpMask
 from srdata.rng import generator
 
@@ -20,8 +20,8 @@ USM = UnsharpMask()
 USUAL = USM.sample(generator(0))
 
 
-@pytest.mark.parametrize("kernel", [Kernel(51, 8.0), Kernel(7, 0.4), Kernel(1, 0.01)])
-def test_the_gaussian_is_scipys(batch: np.ndarray, kernel: Kernel) -> None:
+@pytest.mark.parametrize("kernel", [GaussianKernel(51, 8.0), GaussianKernel(7, 0.4), GaussianKernel(1, 0.01)])
+def test_the_gaussian_is_scipys(batch: np.ndarray, kernel: GaussianKernel) -> None:
     expected = ndimage.gaussian_filter(
         batch.astype(np.float64), kernel.sigma, mode="mirror", radius=kernel.size // 2, axes=(2, 3)
     )

@@ -14,7 +14,7 @@ from srdata.errors import nearest
 from srdata.scale import Scale
 
 
-class Place(click.Path):
+class PathOrAddress(click.Path):
     """A path, or, where `addresses` are taken, an address, which is text; file:// is a path."""
 
     def __init__(self, addresses: bool = True, **options: Any) -> None:
@@ -34,12 +34,12 @@ class Place(click.Path):
         return super().convert(value, param, ctx)
 
 
-def local_path(**options: Any) -> Place:
+def local_path(**options: Any) -> PathOrAddress:
     """A path of this machine."""
-    return Place(addresses=False, **options)
+    return PathOrAddress(addresses=False, **options)
 
 
-class SetFolder(Place):
+class SetFolder(PathOrAddress):
     """The folder of a prepared set; one that lies in data/ is named for who left that out."""
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
@@ -149,7 +149,7 @@ ROOT = click.option(
 )
 ROOT_ANYWHERE = click.option(
     "--root",
-    type=Place(file_okay=False),
+    type=PathOrAddress(file_okay=False),
     default=Path("data"),
     show_default=True,
     help="Folder for downloads and prepared sets; or an address for sets, as s3://BUCKET/FOLDER.",

@@ -25,7 +25,7 @@ from srdata.cli.options import (
     WEIGHTS,
     WHERE,
     WINDOWS,
-    Place,
+    PathOrAddress,
     local_path,
     note,
     see_modules_here,
@@ -94,7 +94,7 @@ _TYPED = click.core.ParameterSource.COMMANDLINE
 @click.option("--dry-run", is_flag=True, help="Print what would be done, and do nothing.")
 @click.option(
     "--plan",
-    type=Place(dir_okay=False),
+    type=PathOrAddress(dir_okay=False),
     help="With a NAME: write what is to be done to this file or address, for --part on any machine. "
     "Without: do it.",
 )

@@ -103,9 +103,9 @@ def read_bytes(path: Path) -> bytes:
         raise RecipeError([f"{path}: cannot be read: {error.strerror}"]) from error
 
 
-def parse_yaml(content: bytes, path: Path, kind: type[Reading] | None = None) -> Document:
+def parse_yaml(content: bytes, path: Path, kind: type[YamlWalk] | None = None) -> Document:
     """The document that `content` holds, read by `kind`; `path` is only named in errors."""
-    reading = (kind or Reading)(path)
+    reading = (kind or YamlWalk)(path)
     try:
         data = reading.whole(yaml.parse(plain_text(content, path), Loader=yaml.CSafeLoader))
     except yaml.YAMLError as error:
@@ -138,7 +138,7 @@ def _line(event: yaml.Event) -> int:
     return event.start_mark.line + 1 if event.start_mark else 1
 
 
-class Reading:
+class YamlWalk:
     """One walk over the events of a YAML file: collects lines and problems on its way."""
 
     def __init__(self, path: Path) -> None:

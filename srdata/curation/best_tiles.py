@@ -9,13 +9,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from srdata.curation.unmet_parts import CANNOT_TELL, unmet_parts
-from srdata.recipes.image_choice import Choice, Tile, Tiles
+from srdata.recipes.image_choice import ImageChoice, Tile, Tiles
 
 OVERLAPS = "overlaps a better tile"
 
 
 def judge_tiles(
-    tiles: Sequence[Tile], scores: Mapping[str, NDArray[np.float64]], choice: Choice, settings: Tiles
+    tiles: Sequence[Tile], scores: Mapping[str, NDArray[np.float64]], choice: ImageChoice, settings: Tiles
 ) -> list[str]:
     """Why each tile of an image is not taken, "" of those that are; `scores` has a number for each by name.
 

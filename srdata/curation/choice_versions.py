@@ -10,7 +10,7 @@ from srdata.curation.likeness import Embedding
 from srdata.curation.wanted_scores import WantedScore, find_scores, version_of
 from srdata.duplicates.known_images import read_known, shipped
 from srdata.errors import UsageError
-from srdata.recipes.image_choice import Choice, ChoiceSettings
+from srdata.recipes.image_choice import ChoiceSettings, ImageChoice
 from srdata.recipes.set_recipe import Recipe
 
 
@@ -30,7 +30,7 @@ def scores_of(settings: ChoiceSettings, names: Sequence[str]) -> tuple[WantedSco
     return found
 
 
-def embedding_of(choice: Choice) -> Embedding | None:
+def embedding_of(choice: ImageChoice) -> Embedding | None:
     """The function of the user's that says when images show the same, if there is one."""
     if choice.likeness.by is None:
         return None

@@ -16,7 +16,7 @@ from srdata.curation.judge_images import Columns, Scoring, judge_images
 from srdata.curation.score_store import How
 from srdata.discovery.image_bytes import ImageFile
 from srdata.errors import UsageError
-from srdata.recipes.image_choice import Choice, ChoiceSettings, Tile, Tiles
+from srdata.recipes.image_choice import ChoiceSettings, ImageChoice, Tile, Tiles
 from srdata.store.tables.choice_table import choice_schema
 
 _CHUNK = 1024  # images whose tiles are judged together
@@ -66,7 +66,7 @@ def choose(files: Mapping[str, ImageFile], settings: ChoiceSettings, scoring: Sc
     return Chosen(taken, table)
 
 
-def _schema(choice: Choice) -> pa.Schema:
+def _schema(choice: ImageChoice) -> pa.Schema:
     return choice_schema(dict.fromkeys((*choice.image_scores, *choice.tile_scores)))
 
 

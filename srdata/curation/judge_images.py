@@ -25,7 +25,7 @@ from srdata.curation.unmet_parts import unmet_parts
 from srdata.discovery.image_bytes import ImageFile
 from srdata.duplicates.known_images import find_known, read_known
 from srdata.images import ImagePolicy
-from srdata.recipes.image_choice import Choice, ChoiceSettings
+from srdata.recipes.image_choice import ChoiceSettings, ImageChoice
 from srdata.vocabulary import Backend
 
 Columns = dict[str, Any]  # of numbers or flags, by name
@@ -89,7 +89,9 @@ def _leaked(table: pa.Table, settings: ChoiceSettings) -> dict[int, str]:
     return find_known(sketches_in(table[SKETCH].to_pylist()), read_known(table_of_tests(settings)))
 
 
-def _duplicates(table: pa.Table, columns: Columns, among: Sequence[int], choice: Choice) -> dict[int, int]:
+def _duplicates(
+    table: pa.Table, columns: Columns, among: Sequence[int], choice: ImageChoice
+) -> dict[int, int]:
     """Which of some images show the same as a better one of them."""
     likeness, some = choice.likeness, table.take(pa.array(among, pa.int64()))
     if (embedding := embedding_of(choice)) is None:

@@ -24,7 +24,7 @@ from srdata.common.strict_yaml import Document, check, every_mapping, read_yaml
 from srdata.degrade.execute import Size, as_bytes, last, run_batch, walk
 from srdata.degrade.model.composite import Step, Way, draw_steps, way_of
 from srdata.degrade.model.op import BytesOp, Op, Params, Settings
-from srdata.degrade.model.op_generators import Draws
+from srdata.degrade.model.op_generators import OpGenerators
 from srdata.degrade.model.ranges import between
 from srdata.degrade.numerics import backend
 from srdata.degrade.numerics.backend import Array, Image
@@ -51,7 +51,7 @@ class Ways(NamedTuple):
     target: Way
 
 
-class Source(Settings):
+class Reproduced(Settings):
     """What a degradation reproduces."""
 
     paper: str = ""
@@ -69,7 +69,7 @@ class Chain(Settings):
     """
 
     title: str = ""
-    source: Source = Source()
+    source: Reproduced = Reproduced()
     scales: tuple[Annotated[float, between(1, LARGEST)], ...] = ()
     rounds: bool = True
     hr: tuple[AnyOp, ...] = ()
@@ -100,7 +100,7 @@ class Chain(Settings):
 
         What decides sizes is drawn from `group` where given, so that the images of a group can form a batch.
         """
-        return draw_steps((*self.hr, *self.steps, *self.target), Draws(address, group))
+        return draw_steps((*self.hr, *self.steps, *self.target), OpGenerators(address, group))
 
     def sample_batch(self, keys: Sequence[Address], *address: Address, group: int = 1) -> list[Delta]:
         """Draw δ for each image of a batch; each `group` in turn share the draws that decide sizes."""

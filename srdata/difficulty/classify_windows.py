@@ -29,7 +29,7 @@ _TASK = 4  # images: enough for the index, which each task opens, to cost little
 
 
 @dataclass(frozen=True)
-class ScoreTask:
+class WindowsTask:
     """Some images of a set whose windows are to be scored."""
 
     folder: Path
@@ -90,7 +90,9 @@ def _windows(images: PreparedImages, windows: Windows | tuple[int, int, int] | N
 
 
 def _scored(folder: Path, kind: ScoreKind, images: int, jobs: int, backend: Backend) -> Iterator[Scores]:
-    tasks = [ScoreTask(folder, kind, first, min(first + _TASK, images)) for first in range(0, images, _TASK)]
+    tasks = [
+        WindowsTask(folder, kind, first, min(first + _TASK, images)) for first in range(0, images, _TASK)
+    ]
     with progress(f"{kind.by} at {kind.scale.label}", images, "images") as advance:
         results = in_order(score_images, tasks, jobs=jobs, backend=backend)
         for task, scores in zip(tasks, results, strict=True):
@@ -98,7 +100,7 @@ def _scored(folder: Path, kind: ScoreKind, images: int, jobs: int, backend: Back
             advance(task.last - task.first)
 
 
-def score_images(task: ScoreTask) -> Scores:
+def score_images(task: WindowsTask) -> Scores:
     """The scores of all windows of some images, in order; raises CorruptRecordError or ImageError."""
     images = PreparedImages(task.folder)
     regions = _regions(images.index, task.kind, slice(task.first, task.last))

@@ -22,7 +22,7 @@ from srdata.scale import Scale
 Floats = NDArray[np.floating[Any]]
 
 
-class Measure(NamedTuple):
+class Scorer(NamedTuple):
     """A way to score a window from LR, HR and the scale."""
 
     score: Callable[[Pixels, Pixels, Scale], float]
@@ -72,11 +72,11 @@ def deviation(lr: Pixels, hr: Pixels, scale: Scale) -> float:
 
 
 MEASURES = {
-    "psnr": Measure(psnr, "dB", hard_is_low=True),
-    "psnr-y": Measure(psnr_y, "dB", hard_is_low=True),
-    "edges": Measure(edges, "8-bit levels", hard_is_low=False),
-    "gradients": Measure(gradients, "8-bit levels a pixel", hard_is_low=False),
-    "deviation": Measure(deviation, "8-bit levels", hard_is_low=False),
+    "psnr": Scorer(psnr, "dB", hard_is_low=True),
+    "psnr-y": Scorer(psnr_y, "dB", hard_is_low=True),
+    "edges": Scorer(edges, "8-bit levels", hard_is_low=False),
+    "gradients": Scorer(gradients, "8-bit levels a pixel", hard_is_low=False),
+    "deviation": Scorer(deviation, "8-bit levels", hard_is_low=False),
 }
 
 

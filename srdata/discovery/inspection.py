@@ -37,7 +37,7 @@ class Inspection:
         return "\n".join([*self.lines, *(f"PROBLEM {one}" for one in self.problems)])
 
 
-class How(NamedTuple):
+class CheckSettings(NamedTuple):
     """How images are looked at: by their pixels or only by their headers, and what they may be."""
 
     full: bool
@@ -53,13 +53,13 @@ def inspect(path: str | Path, *, full: bool = False, images: ImagePolicy | None 
     """
     told = Inspection()
     try:
-        _inspect(Path(path), told, How(full, images or ImagePolicy()))
+        _inspect(Path(path), told, CheckSettings(full, images or ImagePolicy()))
     except (SrdataError, OSError) as error:
         told.problems.append(str(error))
     return told
 
 
-def _inspect(path: Path, told: Inspection, how: How) -> None:
+def _inspect(path: Path, told: Inspection, how: CheckSettings) -> None:
     if (path / SET_FILE).is_file():
         _inspect_set(path, told)
         return
@@ -105,14 +105,16 @@ def _inspect_set(path: Path, told: Inspection) -> None:
     ]
 
 
-def _inspect_part(part: Part, told: Inspection, how: How, advance: Advance) -> None:
+def _inspect_part(part: Part, told: Inspection, how: CheckSettings, advance: Advance) -> None:
     high = _inspect_pile(part.hr, f"HR ({part.split or 'split not told'})", told, how, advance)
     for track, lr in part.lr.items():
         low = _inspect_pile(lr.pile, f"LR {track.name} {track.scale.label}", told, how, advance)
         _compare(part, track, lr, high, low, told)
 
 
-def _inspect_pile(pile: Pile, what: str, told: Inspection, how: How, advance: Advance) -> dict[str, Size]:
+def _inspect_pile(
+    pile: Pile, what: str, told: Inspection, how: CheckSettings, advance: Advance
+) -> dict[str, Size]:
     """Describe a pile; gives the size of each image that has one."""
     infos: dict[str, ImageInfo] = {}
     sizes: dict[str, Size] = {}

@@ -27,7 +27,7 @@ Layers = Mapping[str, Pixels]
 _LOOKED_AT = 4  # images that are encoded to tell how small all of them will be
 
 
-class Picture(NamedTuple):
+class EncodedLayer(NamedTuple):
     """One layer of a sample: a PNG file, RGB or grey, or the samples as they are (height, width, RGB)."""
 
     data: bytes
@@ -42,7 +42,7 @@ class Sample:
     key: str
     image: str  # the key of the whole image
     split: str
-    layers: Mapping[str, Picture]
+    layers: Mapping[str, EncodedLayer]
     source_sha256: str
     params: dict[str, Any]  # by layer: the δ of the whole image
     told: dict[str, Any] = field(default_factory=dict)  # of the whole image, by column
@@ -65,7 +65,7 @@ class Cut:
 
 
 @dataclass(frozen=True)
-class Task:
+class SampleTask:
     """One image of a prepared set, to be cut and encoded."""
 
     place: Path | str  # of the set
@@ -90,7 +90,7 @@ def samples(
     """
     place = images.place.resolve() if isinstance(images.place, Path) else images.place
     stamp = stamp_of(images)
-    tasks = [Task(place, stamp, row, cut) for row in rows]
+    tasks = [SampleTask(place, stamp, row, cut) for row in rows]
     with progress(label, len(tasks), "images") as advance:
         skipped, within = _place(images, rows, cut, first)
         advance(skipped)
@@ -134,7 +134,7 @@ def stamp_of(images: PreparedImages) -> str:
     return hashlib.sha256(hashes.encode()).hexdigest()
 
 
-def cut_samples(task: Task) -> list[Sample]:
+def cut_samples(task: SampleTask) -> list[Sample]:
     """What a task asks for."""
     with opened(task.place, task.stamp) as images:
         return samples_of(images, task.row, task.cut)
@@ -160,19 +160,21 @@ def samples_of(images: PreparedImages, row: int, cut: Cut) -> list[Sample]:
     ]
 
 
-def _encoder(images: PreparedImages, row: int, layers: Layers, cut: Cut) -> Callable[[str, Pixels], Picture]:
+def _encoder(
+    images: PreparedImages, row: int, layers: Layers, cut: Cut
+) -> Callable[[str, Pixels], EncodedLayer]:
     """What encodes part of a layer; all of it is the PNG file that the set has, if it has one in RGB."""
     grey = images.index.channels(row) == 1
 
-    def encoded(name: str, part: Pixels) -> Picture:
+    def encoded(name: str, part: Pixels) -> EncodedLayer:
         height, width = part.shape[:2]
         if not cut.png:
-            return Picture(part.tobytes(), height, width)
+            return EncodedLayer(part.tobytes(), height, width)
         stored = None if grey or part.shape != layers[name].shape else images.file(row, name)
         if stored is not None:
-            return Picture(stored.read_bytes(), height, width)
+            return EncodedLayer(stored.read_bytes(), height, width)
         plane = grey_plane(part) if grey and cut.grey else part
-        return Picture(encode_png(np.ascontiguousarray(plane)), height, width)
+        return EncodedLayer(encode_png(np.ascontiguousarray(plane)), height, width)
 
     return encoded
 

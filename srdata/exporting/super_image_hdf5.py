@@ -16,7 +16,7 @@ import numpy as np
 from srdata.common.array_files.hdf5_file import GROUPS, open_hdf5
 from srdata.common.files import sync_file
 from srdata.exporting.folder_forms import Keyed, Where
-from srdata.exporting.samples import Picture
+from srdata.exporting.samples import EncodedLayer
 from srdata.store.blocks import CHANNELS, HR
 
 
@@ -51,5 +51,5 @@ def _new_file(path: Path) -> Iterator[Any]:
             file.close()
 
 
-def _array(picture: Picture) -> np.ndarray[Any, np.dtype[np.uint8]]:
+def _array(picture: EncodedLayer) -> np.ndarray[Any, np.dtype[np.uint8]]:
     return np.frombuffer(picture.data, np.uint8).reshape(picture.height, picture.width, CHANNELS)

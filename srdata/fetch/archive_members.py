@@ -33,7 +33,7 @@ _DAMAGE = (
 
 
 @dataclass(frozen=True)
-class Member:
+class ArchiveMember:
     """A file in an archive: its name, its compressed size where that is known, how to read it."""
 
     name: str
@@ -42,7 +42,7 @@ class Member:
     piece_bytes: int = 1 << 20  # to be read at a time
 
 
-def members(archive: Path) -> Iterator[Member]:
+def members(archive: Path) -> Iterator[ArchiveMember]:
     """Each file of `archive`, to be read whole before the next is asked for; raises ArchiveError."""
     with archive.open("rb") as file:
         head = file.read(4)
@@ -113,7 +113,7 @@ def _remedy(why: str) -> str:
     return "delete it and run the same command again to download it, or give another copy with --from"
 
 
-def _zip_members(archive: Path) -> Iterator[Member]:
+def _zip_members(archive: Path) -> Iterator[ArchiveMember]:
     with zipfile.ZipFile(archive) as opened:
         infos = opened.infolist()
         if sum(info.compress_size for info in infos) > archive.stat().st_size:
@@ -122,8 +122,8 @@ def _zip_members(archive: Path) -> Iterator[Member]:
             _check_zip_member(archive, info)
             if not info.is_dir():
                 bounded = info.compress_type in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
-                piece = Member.piece_bytes if bounded else _UNBOUNDED_PIECE
-                yield Member(info.orig_filename, info.compress_size, partial(opened.open, info), piece)
+                piece = ArchiveMember.piece_bytes if bounded else _UNBOUNDED_PIECE
+                yield ArchiveMember(info.orig_filename, info.compress_size, partial(opened.open, info), piece)
 
 
 def _check_zip_member(archive: Path, info: zipfile.ZipInfo) -> None:
@@ -136,7 +136,7 @@ def _check_zip_member(archive: Path, info: zipfile.ZipInfo) -> None:
         raise refuse(archive, info.orig_filename, problem)
 
 
-def _tar_members(archive: Path, packed: bool) -> Iterator[Member]:
+def _tar_members(archive: Path, packed: bool) -> Iterator[ArchiveMember]:
     with gzip.open(archive) if packed else archive.open("rb") as file:
         stream = _Watched(archive, file)
         with tarfile.open(fileobj=stream, mode="r|") as opened:  # type: ignore[call-overload]
@@ -144,7 +144,7 @@ def _tar_members(archive: Path, packed: bool) -> Iterator[Member]:
                 _check_tar_member(archive, info)
                 if info.isfile():
                     stream.unlimited = True
-                    yield Member(info.name.removeprefix("./"), None, partial(_content, opened, info))
+                    yield ArchiveMember(info.name.removeprefix("./"), None, partial(_content, opened, info))
                 stream.next_header()
         stream.check_end()
 

@@ -17,7 +17,7 @@ from srdata.common.progress import progress
 from srdata.errors import DownloadError, HashMismatchError
 from srdata.fetch.http import Patience, Session, TemporaryError, body, get
 from srdata.fetch.manifest import Digest
-from srdata.fetch.partial_download import Mark, Part
+from srdata.fetch.partial_download import Mark, PartialFile
 
 MOST_ROUNDS = 3  # for one address
 SHOWN_BYTES = 8 << 20  # larger files get a progress bar of their own
@@ -33,7 +33,7 @@ class Remote:
     urls: tuple[str, ...]
     digests: tuple[Digest, ...] = ()
 
-    def accepts(self, part: Part) -> bool:
+    def accepts(self, part: PartialFile) -> bool:
         """Whether the bytes are those of a known version; any bytes are where none is known."""
         return not self.digests or any(one.agrees(part.sha256, part.md5, part.size) for one in self.digests)
 
@@ -63,7 +63,7 @@ def download(remote: Remote, target: Path, session: Session) -> Fetched:
     HashMismatchError with both hashes if one gave other bytes, StorageFullError or StoreError.
     """
     failures: dict[str, DownloadError | HashMismatchError] = {}
-    with closing(Part(target)) as part:
+    with closing(PartialFile(target)) as part:
         for url in remote.urls:
             try:
                 return _download_from(url, remote, part, session)
@@ -85,7 +85,7 @@ def _no_address(
     )
 
 
-def _download_from(url: str, remote: Remote, part: Part, session: Session) -> Fetched:
+def _download_from(url: str, remote: Remote, part: PartialFile, session: Session) -> Fetched:
     """The file from one address; a wrong one that came in pieces or earlier is fetched again in one go."""
     for _ in range(MOST_ROUNDS):
         _complete(url, remote, part, session)
@@ -103,14 +103,14 @@ def _download_from(url: str, remote: Remote, part: Part, session: Session) -> Fe
     raise problem
 
 
-def _mismatch(remote: Remote, part: Part) -> HashMismatchError:
+def _mismatch(remote: Remote, part: PartialFile) -> HashMismatchError:
     expected = " or ".join(digest.text for digest in remote.digests)
     return HashMismatchError(
         f"sent other bytes: sha256 {part.sha256}, md5 {part.md5}, {part.size} bytes; expected {expected}"
     )
 
 
-def _complete(url: str, remote: Remote, part: Part, session: Session) -> None:
+def _complete(url: str, remote: Remote, part: PartialFile, session: Session) -> None:
     """All the bytes that `url` has, asking again as long as that brings new ones."""
     most, tries = part.size, 0
     while True:
@@ -136,7 +136,7 @@ def _wait(url: str, error: TemporaryError, tries: int, patience: Patience) -> No
     time.sleep(seconds)
 
 
-def _transfer(url: str, remote: Remote, part: Part, session: Session) -> None:
+def _transfer(url: str, remote: Remote, part: PartialFile, session: Session) -> None:
     """One request for what is missing."""
     if not _may_go_on(url, remote, part):
         part.drop()
@@ -156,14 +156,14 @@ def _transfer(url: str, remote: Remote, part: Part, session: Session) -> None:
         _receive(itertools.chain([first], chunks), mark, remote, part)
 
 
-def _may_go_on(url: str, remote: Remote, part: Part) -> bool:
+def _may_go_on(url: str, remote: Remote, part: PartialFile) -> bool:
     """Whether the rest may come from `url`: by the server's word, or because the hash will tell."""
     if part.mark is None:
         return False
     return bool(remote.digests) or (part.mark.url == url and part.mark.validator is not None)
 
 
-def _range_headers(url: str, part: Part) -> dict[str, str]:
+def _range_headers(url: str, part: PartialFile) -> dict[str, str]:
     if part.mark is None or part.size == 0:
         return {}
     headers = {"Range": f"bytes={part.size}-"}
@@ -172,7 +172,7 @@ def _range_headers(url: str, part: Part) -> dict[str, str]:
     return headers
 
 
-def _range_refused(response: httpx2.Response, part: Part) -> None:
+def _range_refused(response: httpx2.Response, part: PartialFile) -> None:
     """Nothing lies beyond what is here: either that is all, or it is of another version."""
     if response.headers.get("Content-Range") == f"bytes */{part.size}":
         return
@@ -190,7 +190,7 @@ def _mark_of(url: str, response: httpx2.Response) -> Mark:
     return Mark(url=url, validator=strong or response.headers.get("Last-Modified"), total_bytes=total)
 
 
-def _continues(response: httpx2.Response, mark: Mark, part: Part) -> bool:
+def _continues(response: httpx2.Response, mark: Mark, part: PartialFile) -> bool:
     """Whether the answer goes on exactly where the part ends, with the same version of the file."""
     if part.mark is None or response.status_code != 206:
         return False
@@ -204,7 +204,7 @@ def _continues(response: httpx2.Response, mark: Mark, part: Part) -> bool:
     return True
 
 
-def _receive(chunks: Iterable[bytes], mark: Mark, remote: Remote, part: Part) -> None:
+def _receive(chunks: Iterable[bytes], mark: Mark, remote: Remote, part: PartialFile) -> None:
     shown = mark.total_bytes is None or mark.total_bytes > SHOWN_BYTES
     bar = (
         progress(remote.name, mark.total_bytes, "B", scaled=True)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from srdata.errors import DownloadError, LicenceError, SourceError
 from srdata.fetch.bring import bring_archive, bring_listed, unpack_given
 from srdata.fetch.local_files import absent_files, archive_path, has_receipt, listed_folder, unpacked_path
-from srdata.fetch.manifest import ImageSet, Manifest, Source
+from srdata.fetch.manifest import ImageSet, ImageSource, Manifest
 from srdata.fetch.match_files import (
     Matched,
     SourceImage,
@@ -57,7 +57,7 @@ def obtain(
 
 
 def _from_source(
-    manifest: Manifest, image_set: ImageSet, source: Source, root: Path, patience: Patience | None
+    manifest: Manifest, image_set: ImageSet, source: ImageSource, root: Path, patience: Patience | None
 ) -> list[SourceImage]:
     if source.listing is not None:
         names = listed_by(manifest, source)
@@ -69,7 +69,9 @@ def _from_source(
     return checked(_in_folders(manifest, image_set, source, folders), manifest, image_set, folders[0])
 
 
-def _in_folders(manifest: Manifest, image_set: ImageSet, source: Source, folders: Sequence[Path]) -> Matched:
+def _in_folders(
+    manifest: Manifest, image_set: ImageSet, source: ImageSource, folders: Sequence[Path]
+) -> Matched:
     found = {name: path for folder in folders for name, path in images_below(folder).items()}
     return match_paths(found, source.paths, image_set, expected_keys(manifest, image_set))
 
@@ -118,17 +120,17 @@ def have(manifest: Manifest, image_set: ImageSet, root: Path) -> bool:
     return bool(planned) and all(one.here for one in planned)
 
 
-def _is_here(manifest: Manifest, source: Source, root: Path) -> bool:
+def _is_here(manifest: Manifest, source: ImageSource, root: Path) -> bool:
     return all(one.here for one in _planned(manifest, source, root))
 
 
-def _planned(manifest: Manifest, source: Source, root: Path) -> list[Planned]:
+def _planned(manifest: Manifest, source: ImageSource, root: Path) -> list[Planned]:
     if source.listing is not None:
         return [_planned_listing(manifest, source, source.listing, root)]
     return [_planned_archive(manifest, name, root) for name in source.archives]
 
 
-def _planned_listing(manifest: Manifest, source: Source, name: str, root: Path) -> Planned:
+def _planned_listing(manifest: Manifest, source: ImageSource, name: str, root: Path) -> Planned:
     listing, names = manifest.listings[name], listed_by(manifest, source)
     absent = absent_files(listing, listed_folder(manifest, name, root), names)
     url = listing.urls[0] if listing.urls else "packaged with srdata"

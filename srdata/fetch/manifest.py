@@ -108,7 +108,7 @@ class Listing(StrictModel):
     files: Annotated[tuple[ListedFile, ...], BeforeValidator(_listed, json_schema_input_type=str)]
 
 
-class Source(StrictModel):
+class ImageSource(StrictModel):
     """One way to get an image set: unpack all of `archives`, or take files of `listing`.
 
     `paths` says which of the files: `*` stands for any part of a name, `**/` for any folders, `{key}` for the
@@ -142,7 +142,7 @@ class ImageSet(StrictModel):
     scale: int | None = None
     count: int | None = None
     keys: Annotated[str, Field(pattern=r"^\d+-\d+$")] | None = None  # first and last number, as in the names
-    sources: tuple[Source, ...] = ()  # the first that works is taken
+    sources: tuple[ImageSource, ...] = ()  # the first that works is taken
     layouts: tuple[str, ...] = ()  # `paths` of other copies in circulation, for files that the user has
     bicubic: Bicubic | None = None
 
@@ -173,7 +173,7 @@ class ImageSet(StrictModel):
         return tuple(f"{number:0{len(first)}d}" for number in range(int(first), int(last) + 1))
 
 
-class Member(StrictModel):
+class MemberSet(StrictModel):
     """Splits of another data set that a composed one is made of."""
 
     manifest: str
@@ -192,7 +192,7 @@ class Manifest(StrictModel):
     by_hand: str | None = None  # what the user has to do where nothing may or can be fetched
     gate: str | None = None  # what to accept where before the files can be fetched with a Hugging Face token
     evidence: dict[str, str] = Field(default={})  # the texts that digests name
-    members: tuple[Member, ...] = ()
+    members: tuple[MemberSet, ...] = ()
     sets: tuple[ImageSet, ...] = ()
     archives: dict[FileName, Archive] = Field(default={})
     listings: dict[str, Listing] = Field(default={})

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
 from srdata.errors import SourceError
-from srdata.fetch.manifest import ImageSet, Listing, Manifest, Source, path_pattern
+from srdata.fetch.manifest import ImageSet, ImageSource, Listing, Manifest, path_pattern
 from srdata.images import list_folder, natural
 
 SHOWN = 5  # names in an error
@@ -54,7 +54,7 @@ def expected_keys(manifest: Manifest, image_set: ImageSet) -> frozenset[str]:
     return frozenset(image_set.key_range) or frozenset(keys)
 
 
-def listed_by(manifest: Manifest, source: Source) -> dict[str, str]:
+def listed_by(manifest: Manifest, source: ImageSource) -> dict[str, str]:
     """The paths of a listed source, with their keys."""
     return listed(manifest.listings[str(source.listing)], source.paths)
 

@@ -24,7 +24,7 @@ class Mark(StrictModel):
     total_bytes: int | None = None
 
 
-class Part:
+class PartialFile:
     """The bytes of `target` that have come, in `target.part`, hashed as they come. Close it after use.
 
     Safe without locks: a file is never cut back, starting over makes a new one, and only the file that this

@@ -10,7 +10,7 @@ from pathlib import Path
 from srdata.common.files import part_name, publish_folder, storage_errors
 from srdata.common.safe_names import NewNames
 from srdata.errors import ArchiveError
-from srdata.fetch.archive_members import Member, damage_named, members, refuse
+from srdata.fetch.archive_members import ArchiveMember, damage_named, members, refuse
 
 
 @dataclass(frozen=True)
@@ -61,7 +61,7 @@ def _budget(limits: Limits, written: int, packed: int, member_packed: int) -> in
     return min(limits.member_bytes, limits.total_bytes - written, by_whole, by_member)
 
 
-def _write(archive: Path, member: Member, path: Path, budget: int) -> int:
+def _write(archive: Path, member: ArchiveMember, path: Path, budget: int) -> int:
     """Write one member and return its bytes."""
     path.parent.mkdir(parents=True, exist_ok=True)
     written = 0

@@ -13,7 +13,7 @@ from srdata.discovery.named_files import images_by_name
 from srdata.errors import UsageError
 from srdata.images import ImagePolicy, Pixels, check_same_way, probe
 from srdata.metrics.measures.measure_table import Task, find_measures
-from srdata.metrics.pair_scores import Pair, Protocols, score
+from srdata.metrics.pair_scores import ComparedPair, Protocols, score
 from srdata.metrics.protocols import DEFAULT, Protocol
 from srdata.metrics.psnr_ssim import AnyScale
 from srdata.metrics.references import References, find_references, read_as_stored
@@ -99,7 +99,7 @@ def evaluate_alone(
     if needing:
         raise UsageError(f"HR images are missing for {', '.join(needing)}: give --set or --hr")
     paths = images_by_name(Path(sr_dir))
-    pairs = [Pair(key, (0, 0), (0, 0), partial(_alone, path, images)) for key, path in paths.items()]
+    pairs = [ComparedPair(key, (0, 0), (0, 0), partial(_alone, path, images)) for key, path in paths.items()]
     return score(str(sr_dir), pairs, Scale(1), (), wanted)
 
 
@@ -115,14 +115,14 @@ def sr_files(sr_dir: str | Path, keys: Sequence[str], name: str | None = None) -
         raise UsageError(f"{folder}: {error}") from error
 
 
-def _stored_pair(key: str, path: Path, images: ImagePolicy | None, found: References) -> Pair:
+def _stored_pair(key: str, path: Path, images: ImagePolicy | None, found: References) -> ComparedPair:
     """SR of a file with its HR; raises ImageError where the two fit only if one is not turned."""
     info, turn = probe(path), found.turn(key)
     read = partial(_stored, path, images, found, key)
     if info.orientation != turn:
         sr, hr = read(None)
         check_same_way(hr, sr, (turn, info.orientation), (f"HR image {key}", path))
-    return Pair(key, info.size, found.size(key), read)
+    return ComparedPair(key, info.size, found.size(key), read)
 
 
 def _stored(
@@ -136,9 +136,9 @@ def _alone(path: Path, images: ImagePolicy | None, rules: Protocol | None) -> tu
     return pixels, pixels
 
 
-def _bicubic_pair(found: References, key: str, scale: Scale) -> Pair:
+def _bicubic_pair(found: References, key: str, scale: Scale) -> ComparedPair:
     height, width = map(scale.crop, found.size(key))
-    return Pair(key, (height, width), (height, width), partial(_bicubic, found, key, scale))
+    return ComparedPair(key, (height, width), (height, width), partial(_bicubic, found, key, scale))
 
 
 def _bicubic(found: References, key: str, scale: Scale, rules: Protocol | None) -> tuple[Pixels, Pixels]:

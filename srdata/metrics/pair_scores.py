@@ -12,7 +12,7 @@ from srdata.common.progress import counted
 from srdata.errors import UsageError
 from srdata.images import Pixels
 from srdata.metrics.compared_planes import compared, corner
-from srdata.metrics.measures.measure_table import Wanted
+from srdata.metrics.measures.measure_table import WantedMeasure
 from srdata.metrics.measures.ssim import structural_similarity
 from srdata.metrics.protocols import PROTOCOLS, Protocol, find_protocol
 from srdata.metrics.psnr_ssim import peak_ratio
@@ -27,7 +27,7 @@ Numbers = dict[tuple[str, str], list[float]]  # by definition and quantity
 
 
 @dataclass(frozen=True)
-class Pair:
+class ComparedPair:
     """An SR image and its HR image, read when they are needed; a protocol may want them made its own way."""
 
     key: str
@@ -37,7 +37,11 @@ class Pair:
 
 
 def score(
-    title: str, pairs: Sequence[Pair], scale: Scale, protocol: Protocols, measures: Sequence[Wanted]
+    title: str,
+    pairs: Sequence[ComparedPair],
+    scale: Scale,
+    protocol: Protocols,
+    measures: Sequence[WantedMeasure],
 ) -> Evaluation:
     """The numbers of all pairs; raises UsageError with every pair whose sizes do not fit."""
     protocols, notes = _fitting(pairs, scale, protocol)
@@ -53,7 +57,11 @@ def score(
 
 
 def _score_pair(
-    pair: Pair, scale: Scale, protocols: Iterable[Protocol], measures: Sequence[Wanted], numbers: Numbers
+    pair: ComparedPair,
+    scale: Scale,
+    protocols: Iterable[Protocol],
+    measures: Sequence[WantedMeasure],
+    numbers: Numbers,
 ) -> None:
     known: dict[Protocol, tuple[float, float | None]] = {}  # many protocols see one file in the same way
     for rules in protocols:
@@ -85,7 +93,9 @@ def _column(by: str, quantity: str, values: Sequence[float]) -> Column:
     return Column(by, quantity, "", _SHARES, tuple(values))
 
 
-def _fitting(pairs: Sequence[Pair], scale: Scale, wanted: Protocols) -> tuple[list[Protocol], list[str]]:
+def _fitting(
+    pairs: Sequence[ComparedPair], scale: Scale, wanted: Protocols
+) -> tuple[list[Protocol], list[str]]:
     """The protocols to score under, and notes on those that "all" does not reach."""
     if wanted != ALL:
         several = [wanted] if isinstance(wanted, str | Protocol) else wanted
@@ -114,7 +124,7 @@ def _refuse_twins(names: Iterable[str]) -> None:
         )
 
 
-def _problems(pairs: Iterable[Pair], rules: Protocol, scale: Scale) -> list[str]:
+def _problems(pairs: Iterable[ComparedPair], rules: Protocol, scale: Scale) -> list[str]:
     problems = []
     for pair in pairs:
         try:

@@ -48,7 +48,7 @@ class Border:
 
 
 @dataclass(frozen=True)
-class Tiles:
+class PatchGrid:
     """Patches that an image is cut into, in LR pixels; what they do not cover is left out."""
 
     size: int
@@ -71,7 +71,7 @@ class Protocol:
     rounding: Rounding = "round"  # of float SR in 0–1 to 8 bits; images in files have them already
     ssim: bool = True  # whether its source states SSIM
     blocking: bool = False  # PSNR-B: the block effect counts as an error
-    tiles: Tiles | None = None
+    tiles: PatchGrid | None = None
     place: Literal["corner", "centre"] = "corner"  # where in a larger HR the SR image lies
     spare: int = 0  # HR may be larger by fewer pixels than this; 0 is the scale
     grey_as_is: bool = False  # a grey file is taken for Y, not for RGB with equal channels
@@ -213,7 +213,7 @@ PROTOCOLS: dict[str, Protocol] = {
             colour="rgb",
             border=_SCALE,
             ssim=False,
-            tiles=Tiles(size=32, step=28),
+            tiles=PatchGrid(size=32, step=28),
             what="8-bit RGB, cropped to whole patches of 32 LR pixels every 28, border of the scale cut.",
             source="3587jjh/PCSR: test_pcsr.py; XPixelGroup/ClassSR: codes/test_ClassSR.py (also ARM)",
         ),

@@ -10,7 +10,7 @@ from pydantic import Field, model_validator
 from srdata.common.strict_model import StrictModel
 from srdata.errors import UnknownNameError
 from srdata.papers.evidence import ByGroup, unfounded
-from srdata.papers.schema import Evaluation, StageSettings, Status
+from srdata.papers.schema import PaperEvaluation, StageSettings, Status
 from srdata.recipes.set_recipe import ScaleField
 from srdata.vocabulary import Split
 
@@ -43,7 +43,7 @@ class Paper(StrictModel):
     notes: tuple[str, ...] = ()
     scale: ScaleField | None = None  # none where there are several
     stages: Annotated[tuple[Stage, ...], Field(min_length=1)]
-    evaluation: tuple[Evaluation, ...] = ()
+    evaluation: tuple[PaperEvaluation, ...] = ()
 
     @model_validator(mode="after")
     def _evident(self) -> Self:

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from srdata.papers.load import load_paper
-from srdata.papers.requirements import Need, folders_of, known_set, needs
+from srdata.papers.requirements import NeededSet, folders_of, known_set, needs
 from srdata.preparation import plan, prepare
 from srdata.preparation.beforehand.plan import refuse
 from srdata.recipes.set_recipe import known_recipe
@@ -36,5 +36,5 @@ def prepare_sets(name: str, root: Path, given: dict[str, Any], dry_run: bool, **
             yield f"{built.path}: {built.summary}"
 
 
-def _settings(need: Need) -> dict[str, Any]:
+def _settings(need: NeededSet) -> dict[str, Any]:
     return {"scale": need.scale, "lmdb": True, "degradation": need.degradation, "copies": need.copies}

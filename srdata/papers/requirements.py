@@ -23,7 +23,7 @@ from srdata.vocabulary import Split
 HR_ALONE = Scale(4)  # of the set that is prepared where HR alone is read: LR takes a sixteenth of it
 
 
-class Need(NamedTuple):
+class NeededSet(NamedTuple):
     """A prepared set that a recipe reads. `degradation` is None where HR alone is read."""
 
     corpus: str
@@ -58,14 +58,14 @@ class Need(NamedTuple):
         return str(self.degradation or "bicubic").removeprefix(PUBLISHED)
 
 
-def needs(stages: Iterable[StageSettings]) -> list[Need]:
+def needs(stages: Iterable[StageSettings]) -> list[NeededSet]:
     """The prepared sets that stages read."""
     read = [one for stage in stages for one in stage.settings.values() if one.one_image is None]
     found = [need for one in read for need in _needs(one)]
     return [need for place, need in enumerate(found) if need not in found[:place]]
 
 
-def _needs(setting: Setting) -> Iterator[Need]:
+def _needs(setting: Setting) -> Iterator[NeededSet]:
     for data, hr_alone in ((setting.data, reads_hr_alone(setting)), (setting.lr_data, False)):
         for corpus in data.sets if data else ():
             if corpus.hr is not None:
@@ -89,14 +89,14 @@ def reads_hr_alone(setting: Setting) -> bool:
     return setting.made != "stored" or bool(setting.any_scale or setting.one_image or setting.lr_data)
 
 
-def need_of(setting: Setting, corpus: Corpus, hr_alone: bool) -> Need:
+def need_of(setting: Setting, corpus: Corpus, hr_alone: bool) -> NeededSet:
     """The prepared set of a corpus."""
     if not hr_alone:
-        return Need(corpus.set, corpus.split, setting.scale, setting.degradation, corpus.copies)
-    return Need(corpus.set, corpus.split, HR_ALONE, None, corpus.copies)
+        return NeededSet(corpus.set, corpus.split, setting.scale, setting.degradation, corpus.copies)
+    return NeededSet(corpus.set, corpus.split, HR_ALONE, None, corpus.copies)
 
 
-def find_set(root: Path, need: Need) -> Path:
+def find_set(root: Path, need: NeededSet) -> Path:
     """The folder below `root` with that set, or a folder of that name in EDSR's layout.
 
     Raises UsageError with the command that prepares it.
@@ -108,7 +108,7 @@ def find_set(root: Path, need: Need) -> Path:
     )
 
 
-def known_set(root: Path, need: Need) -> Path | None:
+def known_set(root: Path, need: NeededSet) -> Path | None:
     """The same; None where there is none."""
     for path in sorted(root.glob(f"*/{SET_FILE}")):
         if _holds(read_set(path.parent), need):
@@ -117,7 +117,7 @@ def known_set(root: Path, need: Need) -> Path | None:
     return own if own.is_dir() and not (own / SET_FILE).is_file() else None
 
 
-def _holds(content: SetFile, need: Need) -> bool:
+def _holds(content: SetFile, need: NeededSet) -> bool:
     recipe = content.recipe
     named = (recipe.get("source"), recipe.get("name"), None if need.known else content.name)
     if need.corpus not in named:
@@ -135,7 +135,7 @@ def _holds(content: SetFile, need: Need) -> bool:
     return (made if isinstance(made, str) else (made or {}).get(str(need.scale))) in _accepted(need)
 
 
-def _accepted(need: Need) -> Iterable[Any]:
+def _accepted(need: NeededSet) -> Iterable[Any]:
     """The forms in which the degradation may stand in the resolved recipe of a set."""
     if isinstance(need.degradation, str) and need.degradation.startswith(PUBLISHED):
         return [need.degradation] if need.known else [need.degradation, f"{PUBLISHED}{GIVEN}"]

@@ -251,7 +251,7 @@ class Status(StrictModel):
         return next(word for word in _WEAKEST if word in words)
 
 
-class Evaluation(Folders):
+class PaperEvaluation(Folders):
     """Test sets, and how the paper's table measures them; or one whose images lie in folders."""
 
     sets: tuple[str, ...]  # their names

@@ -29,7 +29,7 @@ from srdata.store.blocks import CHANNELS
 from srdata.store.export_json import DELTAS_FILE
 
 
-class Job(NamedTuple):
+class HrFile(NamedTuple):
     """An HR image, and the key that names it in draws and results."""
 
     key: str
@@ -91,7 +91,7 @@ def taken_by(source: Path, target: Path, paths: Sequence[Path]) -> str:
     )
 
 
-def _remove_halves(target: Path, jobs: Sequence[Job]) -> None:
+def _remove_halves(target: Path, jobs: Sequence[HrFile]) -> None:
     """Delete the files that a killed run was writing."""
     results = {_path(target, side, job.key) for side in ("hr", "lr") for job in jobs}
     for half in target.rglob(f"*{PART}*"):
@@ -103,15 +103,15 @@ def _note(target: Path, facts: list[dict[str, Any]]) -> None:
     write_file(target / DELTAS_FILE, "".join(json.dumps(one) + "\n" for one in facts).encode())
 
 
-def _jobs(source: Path, scale: Scale) -> list[Job]:
+def _jobs(source: Path, scale: Scale) -> list[HrFile]:
     """The HR images of a folder (or the one file) with keys; raises UsageError for none, and for twins."""
     if source.is_file() and source.suffix not in (".tar", ".h5", ".hdf5", ".parquet"):
-        return [Job(source.stem, source)]
-    jobs: list[Job] = []
+        return [HrFile(source.stem, source)]
+    jobs: list[HrFile] = []
     for part in parts_at(find_parts(source).parts, [scale]):
         if problem := key_problem(part.hr):
             raise SourceError(problem)
-        jobs += [Job(key, file) for key, file in part.hr.images.items()]
+        jobs += [HrFile(key, file) for key, file in part.hr.images.items()]
     if not jobs:
         raise UsageError(f"{source}: has HR images of its own for each scale, and none for {scale.label}")
     first: dict[str, ImageFile] = {}
@@ -121,7 +121,7 @@ def _jobs(source: Path, scale: Scale) -> list[Job]:
     return jobs
 
 
-def _need(jobs: Sequence[Job], scale: Scale, with_hr: bool, policy: ImagePolicy | None) -> Need:
+def _need(jobs: Sequence[HrFile], scale: Scale, with_hr: bool, policy: ImagePolicy | None) -> Need:
     """What the files take on disk."""
     sizes = [size for job in jobs if (size := size_or_none(job.source)) is not None]
     scales = (Scale(1), scale) if with_hr else (scale,)
@@ -129,13 +129,13 @@ def _need(jobs: Sequence[Job], scale: Scale, with_hr: bool, policy: ImagePolicy 
     return Need(raw, partial(share_of, [job.source for job in jobs], policy))
 
 
-def _is_cut(job: Job, scale: Scale) -> bool:
+def _is_cut(job: HrFile, scale: Scale) -> bool:
     """Whether LR does not cover all of an image."""
     size = size_or_none(job.source)
     return size is not None and any(side != scale.crop(side) for side in size)
 
 
-def _refuse_overwriting(target: Path, jobs: Sequence[Job], with_hr: bool) -> None:
+def _refuse_overwriting(target: Path, jobs: Sequence[HrFile], with_hr: bool) -> None:
     """Raise UsageError where a result has the path of a file of the user's, or old HR would face new LR."""
     check_folder(target, "OUT")
     read = file_ids(job.source for job in jobs if isinstance(job.source, Path))
@@ -163,7 +163,7 @@ def _path(target: Path, side: str, key: str) -> Path:
     return target / side / f"{key}.png"
 
 
-def _made(job: Job, chain: Chain, scale: Scale, seed: int, policy: ImagePolicy | None) -> Degraded:
+def _made(job: HrFile, chain: Chain, scale: Scale, seed: int, policy: ImagePolicy | None) -> Degraded:
     image = pixels_of(job.source, policy)
     height, width = image.shape[:2]
     if not scale.crop(height) or not scale.crop(width):
@@ -172,7 +172,7 @@ def _made(job: Job, chain: Chain, scale: Scale, seed: int, policy: ImagePolicy |
     return degrade(image, chain, scale, seed, job.key)
 
 
-def _write(target: Path, job: Job, made: Degraded, with_hr: bool) -> Path:
+def _write(target: Path, job: HrFile, made: Degraded, with_hr: bool) -> Path:
     path = _path(target, "lr", job.key)
     write_png(path, made.lr)
     if with_hr:

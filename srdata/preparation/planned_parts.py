@@ -30,7 +30,7 @@ from srdata.discovery.image_addresses import image_at
 from srdata.errors import UsageError
 from srdata.fetch.remote_files import look_at, place_at
 from srdata.fetch.remote_folders import RemoteFolder
-from srdata.preparation.beforehand.given_settings import Settings, looked_up, settled
+from srdata.preparation.beforehand.given_settings import GivenSettings, looked_up, settled
 from srdata.preparation.beforehand.plan import licence_text
 from srdata.preparation.layouts import Job, content_of, declare_shards, images_in_group, pixel_versions
 from srdata.preparation.planned.grown_sets import Keys, grouped
@@ -76,7 +76,7 @@ def write_plan(
     backend: Backend = "loky",
     skip_bad: bool = False,
     log: Log = lambda line: None,
-    **settings: Unpack[Settings],
+    **settings: Unpack[GivenSettings],
 ) -> PlanFile | Prepared:
     """Write to the file `plan` what `srdata.prepare` would do with the same arguments, and claim the folder.
 

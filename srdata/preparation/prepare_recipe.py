@@ -13,7 +13,7 @@ from srdata.common.processes.engines import check_jobs
 from srdata.common.processes.one_at_a_time import only_one_at
 from srdata.discovery.found_parts import Found
 from srdata.fetch.remote_files import place_at
-from srdata.preparation.beforehand.given_settings import Settings, adjusted, looked_up, settled
+from srdata.preparation.beforehand.given_settings import GivenSettings, adjusted, looked_up, settled
 from srdata.preparation.beforehand.plan import licence_text, plan_text
 from srdata.preparation.planned.plan_file import TOKEN
 from srdata.preparation.planned_parts import finish_plan, make_part, plan_set
@@ -43,7 +43,7 @@ def prepare(
     backend: Backend = "loky",
     skip_bad: bool = False,
     log: Log = lambda line: None,
-    **settings: Unpack[Settings],
+    **settings: Unpack[GivenSettings],
 ) -> Prepared:
     """Prepare the set of a recipe below `root`, or go on with it; each may be an address, as s3://lab/set.
 
@@ -53,11 +53,11 @@ def prepare(
     are taken as they are, unless `degradation` is given.
 
     `name` is that of the set's folder; `from_dir` holds archives or images that need not be downloaded; for
-    `settings`, such as scale=4 and lmdb=True, see `Settings`. The same recipe and seed give the same bytes
-    for any number of `jobs`, however often the work was interrupted. A set that is already there is left as
-    it is; where the folder of images has grown, or others are in it, those shards alone are made again that
-    have to be. What is downloaded for a set at an address goes to data/. `log` is called with a line on each
-    stage, the licence first.
+    `settings`, such as scale=4 and lmdb=True, see `GivenSettings`. The same recipe and seed give the same
+    bytes for any number of `jobs`, however often the work was interrupted. A set that is already there is
+    left as it is; where the folder of images has grown, or others are in it, those shards alone are made
+    again that have to be. What is downloaded for a set at an address goes to data/. `log` is called with a
+    line on each stage, the licence first.
 
     Raises UsageError for a wrong request, SourceError for bad files (see `skip_bad`) and StoreError for a
     disk that is full or cannot be written; what is finished is kept, and the same call goes on from there.
@@ -81,7 +81,7 @@ def plan(
     root: str | Path = "data",
     name: str | None = None,
     from_dir: str | Path | None = None,
-    **settings: Unpack[Settings],
+    **settings: Unpack[GivenSettings],
 ) -> str:
     """What `prepare` would do with the same arguments: terms, downloads, images, windows, bytes on disk."""
     chosen = settled(adjusted(recipe, **settings))

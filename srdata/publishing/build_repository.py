@@ -35,11 +35,11 @@ from srdata.publishing.formats import (
     FORMS,
     ROW_GROUP_BYTES,
     Config,
-    Kind,
-    Place,
+    FormWriter,
+    PiecePlace,
     sample_bytes,
 )
-from srdata.publishing.publish_request import Request
+from srdata.publishing.publish_request import PublishRequest
 from srdata.publishing.published_file import (
     CARD,
     POINTER,
@@ -58,7 +58,7 @@ from srdata.store.tables.set_files import INDEX_FILE, FileEntry, file_entry
 _DONE = ".written"  # the list of what is written, while the rest is
 
 
-def build(request: Request, target: Path, option: str | None = None) -> Published:
+def build(request: PublishRequest, target: Path, option: str | None = None) -> Published:
     """Write the repository of a set at `target`, whole or not at all; one that is there already is kept.
 
     What is finished of it when the disk is full, or the run interrupted, stays beside `target` for the next
@@ -95,7 +95,7 @@ def _kept_for_the_next_run(part: Path) -> Iterator[None]:
         raise
 
 
-def _there(target: Path, request: Request) -> Published | None:
+def _there(target: Path, request: PublishRequest) -> Published | None:
     """The same repository, finished before; raises UsageError if something else is at `target`."""
     if (there := pointer_in(target)) and there.request == request.digest:
         return there
@@ -104,7 +104,7 @@ def _there(target: Path, request: Request) -> Published | None:
     return None
 
 
-def _fill(folder: Path, request: Request) -> Published:
+def _fill(folder: Path, request: PublishRequest) -> Published:
     configs = configs_of(request.content, request.images.columns)
     form = request.form
     done = WrittenPieces(folder / _DONE)
@@ -140,7 +140,7 @@ def _fill(folder: Path, request: Request) -> Published:
     return made
 
 
-def _pages(story: Story, request: Request) -> Iterator[tuple[str, bytes]]:
+def _pages(story: Story, request: PublishRequest) -> Iterator[tuple[str, bytes]]:
     """The files beside the data."""
     yield CARD, card_text(story).encode()
     yield RECIPE, recipe_text(story.content).encode()
@@ -153,14 +153,14 @@ def _pages(story: Story, request: Request) -> Iterator[tuple[str, bytes]]:
         yield HASHES, "".join(_hash_lines(request)).encode()
 
 
-def _hash_lines(request: Request) -> Iterator[str]:
+def _hash_lines(request: PublishRequest) -> Iterator[str]:
     columns = ["key", "split", "source", "source_sha256", "height", "width", "pixels"]
     for row in pq.read_table(request.folder / INDEX_FILE, columns=columns).to_pylist():
         yield json.dumps({**row, "pixels": json.loads(row["pixels"])}, ensure_ascii=False) + "\n"
 
 
 def _write_config(
-    folder: Path, config: Config, kind: Kind, request: Request, done: WrittenPieces
+    folder: Path, config: Config, kind: FormWriter, request: PublishRequest, done: WrittenPieces
 ) -> PublishedConfig:
     """The files of one config, in a folder that is named after them."""
     place = folder / "data" / config.name
@@ -179,7 +179,7 @@ def _write_config(
 
 
 def _write_split(
-    folder: Path, split: str, config: Config, kind: Kind, request: Request, done: WrittenPieces
+    folder: Path, split: str, config: Config, kind: FormWriter, request: PublishRequest, done: WrittenPieces
 ) -> PublishedSplit:
     """The files of one split, piece by piece, after the pieces that are done."""
     pieces = done.of(config.name, split)
@@ -188,7 +188,7 @@ def _write_split(
     size = request.shard_bytes if kind.sharded else ROW_GROUP_BYTES
     for number, samples in enumerate(chunked(rest, sample_bytes, most_bytes=size), len(pieces)):
         sizes: list[int] = []
-        for path in kind.write(Place(folder, split, number, first), _counted(samples, sizes), config):
+        for path in kind.write(PiecePlace(folder, split, number, first), _counted(samples, sizes), config):
             sync_file(path)
         done.add(piece := Piece(config.name, split, len(sizes), sum(sizes)))
         pieces.append(piece)

@@ -80,7 +80,7 @@ class Config:
         }
 
 
-class Place(NamedTuple):
+class PiecePlace(NamedTuple):
     """Where a piece of a split goes: the number of the piece, and that of its first sample."""
 
     folder: Path
@@ -89,7 +89,7 @@ class Place(NamedTuple):
     first: int
 
 
-def write_parquet(place: Place, samples: Iterable[Sample], config: Config) -> list[Path]:
+def write_parquet(place: PiecePlace, samples: Iterable[Sample], config: Config) -> list[Path]:
     """A shard with the PNG files as they are, in row groups that the viewer takes."""
     schema = _schema(config)
     path = place.folder / f"{place.split}-{place.number:05d}.parquet"
@@ -130,7 +130,7 @@ def _feature(kind: str) -> dict[str, Any]:
     return {"feature": texts, "_type": "List"} if kind == "list" else {**texts, "dtype": kind}
 
 
-def write_imagefolder(place: Place, samples: Iterable[Sample], config: Config) -> list[Path]:
+def write_imagefolder(place: PiecePlace, samples: Iterable[Sample], config: Config) -> list[Path]:
     """PNG files in folders of the number that the Hub takes, and a line on each pair."""
     folder = _made(place.folder / place.split)
     written = [folder / "metadata.jsonl"]
@@ -156,7 +156,7 @@ def _made(folder: Path) -> Path:
     return folder
 
 
-def write_webdataset(place: Place, samples: Iterable[Sample], config: Config) -> list[Path]:
+def write_webdataset(place: PiecePlace, samples: Iterable[Sample], config: Config) -> list[Path]:
     """A tar file of pairs, without times and owners."""
     path = place.folder / f"{place.split}-{place.number:05d}.tar"
     write_tar(path, (_members(sample, config) for sample in samples))
@@ -179,10 +179,10 @@ def _json(fields: dict[str, Any]) -> str:
     return json.dumps(fields, ensure_ascii=False)
 
 
-Write = Callable[[Place, Iterable[Sample], Config], list[Path]]  # the files of a piece
+Write = Callable[[PiecePlace, Iterable[Sample], Config], list[Path]]  # the files of a piece
 
 
-class Kind(NamedTuple):
+class FormWriter(NamedTuple):
     """How a form is written, and how the card says where its files are."""
 
     write: Write
@@ -191,8 +191,8 @@ class Kind(NamedTuple):
     settings: dict[str, Any]  # of `datasets`, beside the files
 
 
-FORMS: dict[PublishForm, Kind] = {
-    "parquet": Kind(write_parquet, True, "{split}-*.parquet", {}),
-    "imagefolder": Kind(write_imagefolder, False, "{split}/**", {"drop_labels": True}),
-    "webdataset": Kind(write_webdataset, True, "{split}-*.tar", {}),
+FORMS: dict[PublishForm, FormWriter] = {
+    "parquet": FormWriter(write_parquet, True, "{split}-*.parquet", {}),
+    "imagefolder": FormWriter(write_imagefolder, False, "{split}/**", {"drop_labels": True}),
+    "webdataset": FormWriter(write_webdataset, True, "{split}-*.tar", {}),
 }

@@ -58,7 +58,7 @@ class TemporaryHubError(HubError):
 
 
 @dataclass(frozen=True)
-class RemoteFile:
+class HubFile:
     """A file of a repository by the hash that the Hub keeps: SHA-256 of a large one, else git's of a blob."""
 
     bytes: int
@@ -73,12 +73,12 @@ class RemoteFile:
 
 
 @dataclass(frozen=True)
-class Remote:
+class HubRepository:
     """What stands in a repository at one commit."""
 
     head: str
     private: bool
-    files: dict[str, RemoteFile]
+    files: dict[str, HubFile]
 
     def holds(self, files: Mapping[str, FileEntry]) -> bool:
         """Whether all of these are there, by the hashes of large files and the sizes of small ones."""
@@ -116,7 +116,7 @@ class Hub:
         with self._errors():
             self._api.create_repo(self.name, repo_type="dataset", private=private, exist_ok=True)
 
-    def look(self) -> Remote | None:
+    def look(self) -> HubRepository | None:
         """What is there now; None if there is no such repository."""
         with self._errors():
             try:
@@ -127,11 +127,11 @@ class Hub:
                 raise
             tree = self._api.list_repo_tree(self.name, recursive=True, revision=info.sha, repo_type="dataset")
             files = {
-                one.path: RemoteFile(one.size, one.lfs.sha256 if one.lfs else None, one.blob_id)
+                one.path: HubFile(one.size, one.lfs.sha256 if one.lfs else None, one.blob_id)
                 for one in tree
                 if isinstance(one, RepoFile)
             }
-            return Remote(str(info.sha), bool(info.private), files)
+            return HubRepository(str(info.sha), bool(info.private), files)
 
     def read(self, path: str, revision: str) -> bytes:
         """The content of a small file."""

@@ -30,7 +30,7 @@ _WRITERS = ("srdata", "pyarrow", "opencv-python-headless", "huggingface-hub")
 
 
 @dataclass(frozen=True)
-class Request:
+class PublishRequest:
     """What is to be published, and how."""
 
     images: PreparedImages

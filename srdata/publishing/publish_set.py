@@ -15,7 +15,7 @@ from srdata.prepared.licences import refuse_unless_allowed, terms_of, with_licen
 from srdata.prepared.set_images import PreparedImages
 from srdata.publishing.build_repository import build
 from srdata.publishing.hub_client import Hub, TemporaryHubError, open_hub
-from srdata.publishing.publish_request import SHARD_BYTES, Request, choose_form
+from srdata.publishing.publish_request import SHARD_BYTES, PublishRequest, choose_form
 from srdata.publishing.published_file import Published, pointer_in
 from srdata.publishing.upload import Local, push, there_already
 from srdata.store.set_json import SetFile
@@ -80,14 +80,14 @@ def publish(
     _check(folder, content, to, windows, recipe_only)
     hub = open_hub(_name(to)) if out is None else None
     chosen = None if recipe_only else form or choose_form(images, windows)
-    request = Request(images, terms, to or _EXAMPLE, chosen, windows, shard_bytes, jobs)
+    request = PublishRequest(images, terms, to or _EXAMPLE, chosen, windows, shard_bytes, jobs)
     if hub is not None:
         return _upload(request, hub, public, log)
     made = build(request, Path(out or ""), "--out")
     return Outcome(str(out), _size(made), made)
 
 
-def _upload(request: Request, hub: Hub, public: bool, log: Log) -> Outcome:
+def _upload(request: PublishRequest, hub: Hub, public: bool, log: Log) -> Outcome:
     """Build beside the set, upload, and remove what was built once it is there."""
     with suppress(TemporaryHubError):  # what follows is more patient
         if there := there_already(hub, request.digest, public=public, log=log):
@@ -103,7 +103,7 @@ def _upload(request: Request, hub: Hub, public: bool, log: Log) -> Outcome:
     return Outcome(hub.url, f"{_size(made)}, {what}", made)
 
 
-def _clear(stage: Path, request: Request) -> None:
+def _clear(stage: Path, request: PublishRequest) -> None:
     """Remove what was built for another request."""
     there = pointer_in(stage)
     if there is None or there.request != request.digest:

@@ -20,7 +20,7 @@ from srdata.common.chunks import chunked
 from srdata.common.files import sha256_of
 from srdata.common.progress import progress
 from srdata.errors import HubError, UsageError
-from srdata.publishing.hub_client import Hub, Remote, TemporaryHubError, git_blob
+from srdata.publishing.hub_client import Hub, HubRepository, TemporaryHubError, git_blob
 from srdata.publishing.published_file import CARD, POINTER, Published, read_pointer
 
 MOST_FILES = 50  # in a commit, which the Hub gives a minute
@@ -42,7 +42,7 @@ This data set is not whole yet: srdata is uploading it, or was interrupted; the 
 
 
 @dataclass(frozen=True)
-class Patience:
+class UploadPatience:
     """How often and how long to wait for the Hub."""
 
     tries: int = 5  # in a row without a commit
@@ -63,7 +63,7 @@ class Local:
         known = {path: entry.sha256 for path, entry in self.content.files.items()}
         return {**known, POINTER: sha256_of(self.folder / POINTER)}
 
-    def missing(self, remote: Remote) -> list[str]:
+    def missing(self, remote: HubRepository) -> list[str]:
         """The files that a repository has not, or has otherwise."""
         there = remote.files
         return [
@@ -72,7 +72,7 @@ class Local:
             if path not in there or not there[path].holds(self.folder / path, sha256)
         ]
 
-    def stale(self, remote: Remote, published: Published | None) -> list[str]:
+    def stale(self, remote: HubRepository, published: Published | None) -> list[str]:
         """Folders of other versions of the data, which nothing names any more, and pages that are no more."""
         folders = {match[1] for match in map(_DATA.fullmatch, remote.files) if match}
         pages = {path for path in (published.files if published else ()) if not path.startswith(_DATA_FOLDER)}
@@ -81,13 +81,18 @@ class Local:
 
 
 def push(
-    local: Local, hub: Hub, *, public: bool, log: Callable[[str], None], patience: Patience | None = None
+    local: Local,
+    hub: Hub,
+    *,
+    public: bool,
+    log: Callable[[str], None],
+    patience: UploadPatience | None = None,
 ) -> int:
     """Make the repository what the folder is; gives the number of files sent, and of versions removed.
 
     Raises UsageError if something else is there, HubError if the Hub does not take it or keep it.
     """
-    patience = patience or Patience()
+    patience = patience or UploadPatience()
     most, least, tries = 0, sys.maxsize, 0
     while True:
         try:
@@ -143,7 +148,7 @@ def _steps(local: Local, hub: Hub, public: bool, log: Callable[[str], None]) -> 
         )
 
 
-def _look(hub: Hub, public: bool) -> Remote:
+def _look(hub: Hub, public: bool) -> HubRepository:
     """What is there, made where nothing is."""
     remote = hub.look()
     if remote is None:
@@ -157,14 +162,14 @@ def _look(hub: Hub, public: bool) -> Remote:
     return remote
 
 
-def _check_visibility(remote: Remote, hub: Hub, public: bool, log: Callable[[str], None]) -> None:
+def _check_visibility(remote: HubRepository, hub: Hub, public: bool, log: Callable[[str], None]) -> None:
     if public and remote.private:
         log(f"{hub.name} is private and stays so: change that on the page of its settings")
     if not public and not remote.private:
         raise UsageError(f"{hub.name} is public: give --public to publish there, or take another name")
 
 
-def _published(remote: Remote, hub: Hub) -> Published | None:
+def _published(remote: HubRepository, hub: Hub) -> Published | None:
     """What srdata published there before; raises UsageError if the repository is someone else's work."""
     if POINTER in remote.files and (there := read_pointer(hub.read(POINTER, remote.head))):
         return there
@@ -179,7 +184,7 @@ def _published(remote: Remote, hub: Hub) -> Published | None:
     return None
 
 
-def _check_card(missing: Sequence[str], remote: Remote, published: Published | None, hub: Hub) -> None:
+def _check_card(missing: Sequence[str], remote: HubRepository, published: Published | None, hub: Hub) -> None:
     """Raise UsageError if a card that was edited on the Hub would be lost."""
     if CARD not in missing or CARD not in remote.files or published is None:
         return
@@ -191,7 +196,7 @@ def _check_card(missing: Sequence[str], remote: Remote, published: Published | N
 
 
 def _commits(
-    local: Local, hub: Hub, remote: Remote, missing: Sequence[str], stale: Sequence[str]
+    local: Local, hub: Hub, remote: HubRepository, missing: Sequence[str], stale: Sequence[str]
 ) -> Iterator[int]:
     """Add data in commits of a size that the Hub takes, and in the last one what names it."""
     paths = {path: local.folder / path for path in missing}

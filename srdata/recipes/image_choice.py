@@ -153,7 +153,7 @@ class ChoiceSettings(StrictModel):
         return self
 
     @cached_property
-    def choice(self) -> Choice:
+    def choice(self) -> ImageChoice:
         """What is chosen, a known choice spelled out; raises UsageError."""
         where, scores, tiles = self.where, self.scores or {}, self.tiles
         if where in catalog.names(Shelf.CHOICES):
@@ -162,11 +162,11 @@ class ChoiceSettings(StrictModel):
                 if name not in scores:
                     raise UsageError(f"{where} needs {name}, {what}: give --score {name}=MODULE:FUNCTION")
             where, scores, tiles = known.where, known.scores | scores, tiles or known.tiles
-        return Choice(where, scores, tiles, self.likeness or Likeness())
+        return ImageChoice(where, scores, tiles, self.likeness or Likeness())
 
 
 @dataclass(frozen=True)
-class Choice:
+class ImageChoice:
     """A choice of images and tiles, spelled out."""
 
     where: str | None

@@ -35,7 +35,7 @@ _MOST_KEPT = 65_536  # views of blocks, about 400 bytes each
 _REMEDY = "run the command that prepared the set again"
 
 
-class Reading(NamedTuple):
+class LmdbReading(NamedTuple):
     """One LMDB file while it is read."""
 
     get: Callable[..., Any]  # of a transaction of this thread: key → memoryview of the mapped file, or None
@@ -44,7 +44,7 @@ class Reading(NamedTuple):
     keep: Callable[[int, list[Any]], None]  # put something there
 
 
-class Wanted(NamedTuple):
+class WantedFile(NamedTuple):
     """A file to be read, see `Lease.reading`."""
 
     path: Path
@@ -69,18 +69,18 @@ class Lease:
         *,
         sound: bool = False,
         place: Callable[[], Path] | None = None,
-    ) -> Iterator[Reading]:
+    ) -> Iterator[LmdbReading]:
         """Read the LMDB file `path`, or `path`/data.mdb where `path` is a folder.
 
         Where it has to be opened, and `place` is given, that says where it is by now. One that is
         known to be `sound`, as this run wrote it, is not walked through first. Raises
         CorruptRecordError when the file is missing, is no LMDB file, or has not `size` bytes.
         """
-        with self.reading_all([Wanted(path, size, sound, place)]) as (reading,):
+        with self.reading_all([WantedFile(path, size, sound, place)]) as (reading,):
             yield reading
 
     @contextmanager
-    def reading_all(self, files: Sequence[Wanted]) -> Iterator[list[Reading]]:
+    def reading_all(self, files: Sequence[WantedFile]) -> Iterator[list[LmdbReading]]:
         """Read several files at once, see `reading`."""
         entries = [self._entries.get(file.path) for file in files]
         held = [entry for entry in entries if entry is not None]
@@ -90,7 +90,7 @@ class Lease:
         transactions = [entry.transaction() for entry in held]
         try:
             yield [
-                Reading(transaction.get, transaction.cursor, entry.kept, entry.keep)
+                LmdbReading(transaction.get, transaction.cursor, entry.kept, entry.keep)
                 for entry, transaction in zip(held, transactions, strict=True)
             ]
         finally:
@@ -142,7 +142,7 @@ class _Pool:
                 entry.users += 1
         return True
 
-    def take(self, files: Sequence[Wanted], lease: int) -> list[_Entry]:
+    def take(self, files: Sequence[WantedFile], lease: int) -> list[_Entry]:
         """Open the files that are not open already, and count one more user of each."""
         paths = [file.place() if file.place else file.path for file in files]
         places = [path / "data.mdb" if path.is_dir() else path for path in paths]

@@ -18,7 +18,7 @@ from srdata.store.block_reading.crop_blocks import CropPlan, LayerBlocks
 from srdata.store.blocks import CHANNELS, HR, BlockLayout, Pixels
 from srdata.store.codecs import Codec, find_codec, is_kept_file
 from srdata.store.index import Index
-from srdata.store.lmdb_pool import Lease, Reading, Wanted, most_open
+from srdata.store.lmdb_pool import Lease, LmdbReading, WantedFile, most_open
 from srdata.store.records import Record, Row, block_key, row_key, unpack_row
 from srdata.store.resume import read_record
 from srdata.store.set_json import SetFile, read_set
@@ -233,13 +233,13 @@ class SetReader:
             for job, out in jobs:
                 job.blocks.copy_all([readings[shard] for shard in shards], job.plan, out)
 
-    def _reading(self, shard: int) -> AbstractContextManager[Reading]:
+    def _reading(self, shard: int) -> AbstractContextManager[LmdbReading]:
         path, size, _, place = self._wanted(shard)
         return self._lease.reading(path, size, place=place)
 
-    def _wanted(self, shard: int) -> Wanted:
+    def _wanted(self, shard: int) -> WantedFile:
         path, size = self.shard_file(shard)
-        return Wanted(path, size, place=partial(self._place, shard, path))
+        return WantedFile(path, size, place=partial(self._place, shard, path))
 
     def _place(self, shard: int, path: Path) -> Path:
         """Where a shard is: at its path, or, if the set has grown since and the shard with it, kept."""

@@ -11,7 +11,7 @@ from srdata.common.files import PART, Guard, sha256_of
 from srdata.common.processes.file_locks import lock_part
 from srdata.errors import CorruptRecordError
 from srdata.store.blocks import BlockLayout
-from srdata.store.lmdb_pool import Lease, Reading
+from srdata.store.lmdb_pool import Lease, LmdbReading
 from srdata.store.records import Record, Row, block_keys, damaged_blocks, row_key, unpack_row
 from srdata.store.shards import HEADER_KEY, ShardInfo, ShardPlan
 
@@ -87,7 +87,7 @@ class Salvage(AbstractContextManager["Salvage"]):
         while self._leftovers:
             os.close(self._leftovers.popitem()[1])
 
-    def _reading(self, file: Path) -> AbstractContextManager[Reading]:
+    def _reading(self, file: Path) -> AbstractContextManager[LmdbReading]:
         return self._lease.reading(file, sound=file in self._fresh)
 
     def _survey(self, file: Path) -> dict[_Name, int]:
@@ -148,18 +148,18 @@ def shard_rows(path: Path) -> list[Row]:
         lease.close()
 
 
-def _made_by(shard: Reading, plan: ShardPlan) -> bool:
+def _made_by(shard: LmdbReading, plan: ShardPlan) -> bool:
     return bytes(shard.get(HEADER_KEY, b"")) == plan.header
 
 
-def _packed_rows(shard: Reading) -> Iterator[tuple[int, memoryview]]:
+def _packed_rows(shard: LmdbReading) -> Iterator[tuple[int, memoryview]]:
     number = 0
     while (data := shard.get(row_key(number))) is not None:
         yield number, data
         number += 1
 
 
-def read_record(shard: Reading, number: int, layout: BlockLayout) -> Record | None:
+def read_record(shard: LmdbReading, number: int, layout: BlockLayout) -> Record | None:
     """The record with this number, or None if its row or one of its blocks is missing or damaged."""
     try:
         row = unpack_row(shard.get(row_key(number)))

@@ -26,7 +26,7 @@ _ALSO_CALLED = {"b100": ("bsd100", "bsds100")}
 
 
 @dataclass(frozen=True)
-class Request:
+class BenchmarkRequest:
     """What to make of every benchmark, where and how."""
 
     scales: tuple[Scale, ...]
@@ -61,7 +61,7 @@ def prepare_benchmarks(
     """
     wanted = tuple(dict.fromkeys(map(Scale, scales or SCALES)))
     chosen = tuple(STYLES[style] for style in dict.fromkeys(styles or DEFAULT))
-    request = Request(wanted, chosen, Path(root), jobs, backend, skip_bad, log)
+    request = BenchmarkRequest(wanted, chosen, Path(root), jobs, backend, skip_bad, log)
     failed = []
     for benchmark in BENCHMARKS:
         given = _given(benchmark, from_dir)
@@ -97,7 +97,7 @@ def summary() -> str:
     return "\n".join([f"{NAME}: {sets} at x{', x'.join(SCALES)}, at x3 with BD and DN too", *paths])
 
 
-def _made(benchmark: str, given: Path | None, request: Request) -> Iterator[str]:
+def _made(benchmark: str, given: Path | None, request: BenchmarkRequest) -> Iterator[str]:
     images: dict[Variant, PreparedImages] = {}
     for variant in variants(request.styles, request.scales):
         built = prepare(
@@ -119,7 +119,9 @@ def _made(benchmark: str, given: Path | None, request: Request) -> Iterator[str]
             yield f"{request.root / style.folder}: {known_recipe(benchmark).prefix} {state}"
 
 
-def _written(found: Sequence[Folder], images: Mapping[Variant, PreparedImages], request: Request) -> int:
+def _written(
+    found: Sequence[Folder], images: Mapping[Variant, PreparedImages], request: BenchmarkRequest
+) -> int:
     """How many of the folders were not there yet."""
     new, files = 0, [len(images[one.variant].index) for one in found]
     with progress(found[0].path.rpartition("/")[0], sum(files), "images") as advance:
@@ -132,7 +134,7 @@ def _written(found: Sequence[Folder], images: Mapping[Variant, PreparedImages], 
     return new
 
 
-def _planned(benchmark: str, given: Path | None, request: Request) -> Iterator[str]:
+def _planned(benchmark: str, given: Path | None, request: BenchmarkRequest) -> Iterator[str]:
     """What `_made` would do."""
     by_hand = load_manifest(benchmark).by_hand
     if by_hand and given is None:

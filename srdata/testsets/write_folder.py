@@ -26,7 +26,7 @@ Content = dict[str, tuple[str, int, int]]  # of each file what it shows, and hei
 
 
 @dataclass(frozen=True)
-class Task:
+class FileTask:
     """One layer of one image of a prepared set."""
 
     images: Path
@@ -79,11 +79,11 @@ def _files(
     folder: Folder, images: PreparedImages, rows: Mapping[str, int], jobs: int, backend: Backend
 ) -> Iterator[tuple[str, bytes]]:
     where, stamp = images.folder.resolve(), stamp_of(images)
-    tasks = [Task(where, stamp, row, folder.layer, folder.coloured, folder.crop) for row in rows.values()]
+    tasks = [FileTask(where, stamp, row, folder.layer, folder.coloured, folder.crop) for row in rows.values()]
     return zip(rows, in_order(encoded, tasks, jobs=jobs, backend=backend), strict=True)
 
 
-def encoded(task: Task) -> bytes:
+def encoded(task: FileTask) -> bytes:
     """The PNG file of a layer, cut where it has to be."""
     with opened(task.images, task.stamp) as images:
         pixels = (images.read if task.coloured else images.read_as_source)(task.row, task.layer)

@@ -22,7 +22,7 @@ from srdata.store.windows import Integers
 from srdata.vocabulary import Only
 
 
-class Part(NamedTuple):
+class PartOfBatch(NamedTuple):
     """The crops of one batch that come from one data set."""
 
     drawn: Drawn
@@ -32,10 +32,10 @@ class Part(NamedTuple):
     places: Integers  # in what was asked for, rising
     keys: Sequence[str]
 
-    def at(self, some: slice) -> Part:
+    def at(self, some: slice) -> PartOfBatch:
         """Some of them."""
         cut = (self.items[some], self.places[some], self.keys[some])
-        return Part(self.drawn.at(some), self.visits[some], self.label, *cut)
+        return PartOfBatch(self.drawn.at(some), self.visits[some], self.label, *cut)
 
 
 class Mixed:
@@ -104,7 +104,7 @@ class Mixed:
         dihedral: bool = False,
         only: Only | None = None,
         around: int = 0,
-    ) -> list[Part]:
+    ) -> list[PartOfBatch]:
         """The crops of some items, which are numbered through all sets; set by set."""
         options: dict[str, Any] = {
             "patch_size": patch_size,
@@ -119,7 +119,7 @@ class Mixed:
                 items[here] - start, visits[here], seed=key_of(seed, member), **options
             )
             label = self.labels[member] if self.labels else None
-            parts.append(Part(drawn, visits[here], label, items[here], here, drawn.keys))
+            parts.append(PartOfBatch(drawn, visits[here], label, items[here], here, drawn.keys))
         return parts
 
     def _found(self, items: Integers) -> Iterator[tuple[int, Integers]]:

@@ -40,7 +40,7 @@ from srdata.vocabulary import Only
 
 
 @dataclass(frozen=True)
-class Choice:
+class SourceChoice:
     """What a user chooses of all that is there; None where there is nothing to choose."""
 
     split: str | None = None
@@ -79,7 +79,9 @@ class Opened(NamedTuple):
         return read_column(folder, content, name, len(index)).take(pa.array(index.rows(split)))
 
 
-def open_given(path: Path | HubName | str | None, hr: Path | None, lr: Path | None, choice: Choice) -> Opened:
+def open_given(
+    path: Path | HubName | str | None, hr: Path | None, lr: Path | None, choice: SourceChoice
+) -> Opened:
     """The source at `path`, or of `hr` and `lr`; raises UsageError when none is there or a choice is open."""
     if path is not None and hr is None and lr is None:
         return _open_path(path, choice)
@@ -102,7 +104,7 @@ def choose_windows(opened: Opened, windows: bool | Windows) -> Windows | None:
     return chosen
 
 
-def _open_path(path: Path | HubName | str, choice: Choice) -> Opened:
+def _open_path(path: Path | HubName | str, choice: SourceChoice) -> Opened:
     if isinstance(path, HubName):
         return _open_table(path, choice)
     if isinstance(path, str):
@@ -120,7 +122,7 @@ def _open_path(path: Path | HubName | str, choice: Choice) -> Opened:
     return _open_set(path, path, content, choice)
 
 
-def _open_set(place: Path | str, folder: Path, content: SetFile, choice: Choice) -> Opened:
+def _open_set(place: Path | str, folder: Path, content: SetFile, choice: SourceChoice) -> Opened:
     """The source of a prepared set that `folder` describes."""
     split = pick("split", choice.split, sorted(content.counts), place)
     if choice.only == "hr":  # of any scale, or of none
@@ -135,7 +137,7 @@ def _open_set(place: Path | str, folder: Path, content: SetFile, choice: Choice)
     return Opened(source, content.windows, prepared=(folder, split))
 
 
-def _open_place(path: Path, choice: Choice) -> Opened:
+def _open_place(path: Path, choice: SourceChoice) -> Opened:
     """The source in a folder or file of images that somebody else made."""
     if choice.columns or choice.config or is_table(path):
         return _open_table(path, choice)
@@ -152,7 +154,7 @@ def _open_place(path: Path, choice: Choice) -> Opened:
     return Opened(file_source(images, choice.scale or Scale(1), choice.images), subimages=found.subimages)
 
 
-def _open_table(place: Path | HubName, choice: Choice) -> Opened:
+def _open_table(place: Path | HubName, choice: SourceChoice) -> Opened:
     """The source in a data set of the Hub, or in a folder or file that `datasets` reads."""
     source, only, table = table_source(
         place,
@@ -166,7 +168,7 @@ def _open_table(place: Path | HubName, choice: Choice) -> Opened:
     return Opened(source, only=only, table=table)
 
 
-def _open_two(hr: Path, lr: Path, choice: Choice) -> Opened:
+def _open_two(hr: Path, lr: Path, choice: SourceChoice) -> Opened:
     """The source of two folders of images, or of two of BasicSR's LMDBs; raises UsageError."""
     hr, lr = _folder(hr), _folder(lr)
     if is_lmdb(hr) != is_lmdb(lr):

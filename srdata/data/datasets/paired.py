@@ -24,7 +24,7 @@ from srdata.data.datasets.crop_settings import crop_settings, in_cells
 from srdata.data.datasets.drawn_pairs import pairs_of
 from srdata.data.datasets.given_place import choose_side, path_of, place_of
 from srdata.data.datasets.item_epochs import ItemEpochs
-from srdata.data.datasets.open_source import Choice, Opened, choose_windows, open_given
+from srdata.data.datasets.open_source import Opened, SourceChoice, choose_windows, open_given
 from srdata.data.datasets.pair_types import Pair, Pairs
 from srdata.data.pair_sources.sources import PairSource
 from srdata.data.pair_sources.stereo import ViewsSource
@@ -131,7 +131,7 @@ class PairedDataset(Dataset[Pair]):
     ) -> None:
         self._only = choose_side(only, hr, lr)
         chosen = None if scale is None else Scale(scale)
-        choice = Choice(split, chosen, track, template, images, verify, self._only, config, columns)
+        choice = SourceChoice(split, chosen, track, template, images, verify, self._only, config, columns)
         opened = open_given(place_of(path, revision), path_of(hr), path_of(lr), choice)
         self._only = self._only or opened.only
         self._source = opened.source if views is None else ViewsSource(opened.source, views)

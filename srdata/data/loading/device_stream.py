@@ -19,7 +19,7 @@ from srdata.common.tensors.device_copies import META, Staging, brought, wanted
 from srdata.common.tensors.shapes_alone import ShapesAlone
 from srdata.common.tensors.torch_settings import own_settings
 from srdata.data.loading.batch import Batch
-from srdata.data.loading.epoch_plan import Job, Reading, read, unturned
+from srdata.data.loading.epoch_plan import BatchJob, Reading, read, unturned
 from srdata.data.loading.finish import CPU, Finish, Parameters, Raw, Unread
 from srdata.degrade.numerics.random_fields import Asked, drawn_at_once, noted
 from srdata.errors import StorageFullError
@@ -59,7 +59,7 @@ class StagedReading:
     device: torch.device
     pin: bool
 
-    def __call__(self, job: Job) -> Staged:
+    def __call__(self, job: BatchJob) -> Staged:
         with own_settings(CPU):
             plain, crops = self.reading.draw(job)
             raw, drawn = self.reading.outlined(plain, crops), self.finish.draw(plain)

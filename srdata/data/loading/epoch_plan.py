@@ -14,7 +14,7 @@ from torch import Tensor
 
 from srdata.common.tensors.torch_settings import own_settings
 from srdata.data.crops.drawn_crops import Drawn, Told
-from srdata.data.datasets.mixed import Mixed, Part
+from srdata.data.datasets.mixed import Mixed, PartOfBatch
 from srdata.data.loading.finish import CPU, Raw, Unread
 from srdata.data.loading.in_memory import DeviceSource
 from srdata.data.sampling.orders import Order
@@ -28,7 +28,7 @@ _TOGETHER = 512  # crops that are drawn at once
 _KEPT = 4  # draws, each for as many crops: workers are some batches ahead of each other
 
 
-class Job(NamedTuple):
+class BatchJob(NamedTuple):
     """A batch to be read."""
 
     first: int  # its first position in the epoch
@@ -87,7 +87,7 @@ class Plan:
         """How many batches each rank takes in an epoch, from a position on."""
         return -(-self._batches(epoch, start) // self.ranks)
 
-    def jobs(self, epoch: int, start: int, share: Share, before: int) -> Iterator[Job]:
+    def jobs(self, epoch: int, start: int, share: Share, before: int) -> Iterator[BatchJob]:
         """The batches of a rank in an epoch from a position on; `before` it took so many, in all epochs."""
         size, left, steps = self.size(epoch), self._batches(epoch, start), self.steps(epoch, start)
         again = self._batches(epoch)
@@ -99,7 +99,7 @@ class Plan:
                 for number in numbers
             )
             for place, first in enumerate(firsts):
-                yield Job(first, first // size, Moment(epoch, before + begin + place), firsts, place)
+                yield BatchJob(first, first // size, Moment(epoch, before + begin + place), firsts, place)
 
     @property
     def changes(self) -> bool:
@@ -109,7 +109,7 @@ class Plan:
 
     def parts(
         self, moment: Moment, firsts: Sequence[int], *, dihedral: bool, only: Only | None
-    ) -> list[list[Part]]:
+    ) -> list[list[PartOfBatch]]:
         """The crops of batches that begin at these positions, set by set."""
         end, size = self.length(moment.epoch), self._share(at(self.batch_size, moment))
         batches = [np.arange(first, min(first + size, end)) for first in firsts]
@@ -118,7 +118,9 @@ class Plan:
             return [found]
         return _divided(found, np.cumsum([len(batch) for batch in batches]))
 
-    def _parts(self, moment: Moment, positions: Integers, *, dihedral: bool, only: Only | None) -> list[Part]:
+    def _parts(
+        self, moment: Moment, positions: Integers, *, dihedral: bool, only: Only | None
+    ) -> list[PartOfBatch]:
         epoch, order = moment.epoch, at(self.order, moment)
         places = order.places(self.seed, epoch, positions, len(self.data))
         return self.data.parts(
@@ -155,7 +157,7 @@ class Plan:
         return left // size if self.drop_last else -(-left // size)
 
 
-def _divided(parts: Sequence[Part], ends: Integers) -> list[list[Part]]:
+def _divided(parts: Sequence[PartOfBatch], ends: Integers) -> list[list[PartOfBatch]]:
     """The parts of several batches that end at these places, batch by batch."""
     looked_up = [part._replace(drawn=part.drawn.looked_up()) for part in parts]
     cuts = [[0, *np.searchsorted(part.places, ends).tolist()] for part in looked_up]
@@ -174,9 +176,9 @@ class DrawnLast:
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._kept: OrderedDict[tuple[int, ...], list[list[Part]]] = OrderedDict()
+        self._kept: OrderedDict[tuple[int, ...], list[list[PartOfBatch]]] = OrderedDict()
 
-    def of(self, job: Job, draw: Callable[[Job], list[list[Part]]]) -> list[Part]:
+    def of(self, job: BatchJob, draw: Callable[[BatchJob], list[list[PartOfBatch]]]) -> list[PartOfBatch]:
         """The parts of a batch, drawn now unless they were."""
         name = (job.moment.epoch, *job.together)
         with self._lock:
@@ -202,7 +204,7 @@ class Reading:
     difficulty: Tensor | None = None  # a number for each item
     _last: DrawnLast = field(default_factory=DrawnLast, init=False, repr=False, compare=False)
 
-    def __call__(self, job: Job) -> Raw:
+    def __call__(self, job: BatchJob) -> Raw:
         """A batch in memory, turned."""
         with own_settings(CPU):
             return self.read(*self.draw(job))
@@ -217,7 +219,7 @@ class Reading:
         lr, hr = self._unread(drawn)
         return raw._replace(lr=lr, hr=hr, to_turn=self.turning and isinstance(lr, Unread))
 
-    def draw(self, job: Job) -> tuple[Raw, list[Drawn]]:
+    def draw(self, job: BatchJob) -> tuple[Raw, list[Drawn]]:
         """All that is known of a batch but its sides, and the crops that these are."""
         parts = self._parts(job)
         drawn = [part.drawn for part in parts]
@@ -241,14 +243,14 @@ class Reading:
         )
         return raw, drawn
 
-    def _parts(self, job: Job) -> list[Part]:
+    def _parts(self, job: BatchJob) -> list[PartOfBatch]:
         """The crops of a batch, set by set, which are drawn with those of the next batches."""
         if self.plan.changes or isinstance(self.dihedral, Schedule):
             dihedral = at(self.dihedral, job.moment)
             return self.plan.parts(job.moment, [job.first], dihedral=dihedral, only=self.only)[0]
         return self._last.of(job, self._drawn_together)
 
-    def _drawn_together(self, job: Job) -> list[list[Part]]:
+    def _drawn_together(self, job: BatchJob) -> list[list[PartOfBatch]]:
         dihedral = at(self.dihedral, job.moment)
         return self.plan.parts(job.moment, job.together, dihedral=dihedral, only=self.only)
 
@@ -260,7 +262,7 @@ class Reading:
             return [lr for lr, _ in found], [hr for _, hr in found]
         return _shapes(drawn)
 
-    def _difficulty_of(self, parts: Sequence[Part]) -> Tensor | None:
+    def _difficulty_of(self, parts: Sequence[PartOfBatch]) -> Tensor | None:
         """The number of each item."""
         if self.difficulty is None:
             return None

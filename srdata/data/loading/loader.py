@@ -19,7 +19,7 @@ from srdata.data.datasets.streaming import StreamedPairs
 from srdata.data.loading.batch import Batch
 from srdata.data.loading.dataloader_form import DataLoaderForm
 from srdata.data.loading.device_stream import StagedReading
-from srdata.data.loading.epoch_plan import Job, Plan, Reading
+from srdata.data.loading.epoch_plan import BatchJob, Plan, Reading
 from srdata.data.loading.finish import Finish, split_turning
 from srdata.data.loading.item_scores import item_numbers
 from srdata.data.loading.kept_images import KeptImages
@@ -27,7 +27,7 @@ from srdata.data.loading.model_input import ModelInput
 from srdata.data.loading.online_degradation import OnlineDegradation
 from srdata.data.loading.online_lr import Degradation
 from srdata.data.loading.order_digest import order_digests
-from srdata.data.loading.prefetch import ByProcesses, Kind, Workers, by_threads
+from srdata.data.loading.prefetch import ByProcesses, Kind, ReadAhead, by_threads
 from srdata.data.loading.residency import Residency, device_of
 from srdata.data.sampling.orders import Order, Sequential, Shuffled
 from srdata.data.sampling.ranks import Ranks, Share
@@ -140,7 +140,7 @@ class Loader(DataLoaderForm):
         self.device = device_of(device)
         self._ranks = Ranks(rank, world_size)
         self.seed = seed
-        self._workers = Workers(workers, kind, ahead)
+        self._workers = ReadAhead(workers, kind, ahead)
         mixed = data if isinstance(data, Mixed) else Mixed([data])
         if mixed.channels != 3 and (degrade is not None or color != "rgb"):
             raise UsageError("two views are read as they are stored: leave out degrade= and color=")
@@ -168,7 +168,7 @@ class Loader(DataLoaderForm):
             difficulty=item_numbers(difficulty, mixed, self.scale),
         )
         self._finish = Finish(seed, self.scale, model_input, augments, making)
-        self._processes: ByProcesses[Job, Any] | None = None
+        self._processes: ByProcesses[BatchJob, Any] | None = None
         self._epoch, self._position = 0, 0  # of the batch that comes next
         self._iteration: int | None = None  # its number on each rank, in all epochs; None: as the epoch says
         self._begun = False  # whether this epoch was begun
@@ -310,7 +310,7 @@ class Loader(DataLoaderForm):
         finally:
             batches.close()
 
-    def _batches(self, jobs: Iterator[Job], ranks: int) -> Generator[Batch, None, None]:
+    def _batches(self, jobs: Iterator[BatchJob], ranks: int) -> Generator[Batch, None, None]:
         reading = self._images.read_by(self._reading, ranks)
         if self.device.type == "cpu" and self._workers.count and self._finish.light:
             yield from map(self._finish, self._ahead_of_use(reading, jobs))
@@ -321,7 +321,7 @@ class Loader(DataLoaderForm):
             staged = self._ahead_of_use(StagedReading(reading, self._finish, self.device, pin), jobs)
             yield from self._images.stream.batches(staged, self._finish)
 
-    def _ahead_of_use(self, work: Callable[[Job], Result], jobs: Iterable[Job]) -> Iterator[Result]:
+    def _ahead_of_use(self, work: Callable[[BatchJob], Result], jobs: Iterable[BatchJob]) -> Iterator[Result]:
         workers = self._workers
         if workers.kind == "thread" or not workers.count:
             return by_threads(work, jobs, workers.count, workers.ahead)
@@ -338,7 +338,7 @@ class _Making:
     reading: Reading
     finish: Finish
 
-    def __call__(self, job: Job) -> Batch:
+    def __call__(self, job: BatchJob) -> Batch:
         return self.finish(self.reading(job))
 
 

@@ -27,7 +27,7 @@ KINDS = ("thread", "process")
 
 
 @dataclass(frozen=True)
-class Workers:
+class ReadAhead:
     """Who reads, and how far ahead of use: so many threads or processes, `ahead` batches each.
 
     `asked` 0 reads in line; None is one for every core but one, four at most. Raises UsageError.

@@ -16,7 +16,7 @@ from pydantic import BeforeValidator, Field, model_validator
 
 from srdata.degrade.model.distributions import chance, field_key, integer, weighted
 from srdata.degrade.model.op import Op, Params, Settings
-from srdata.degrade.model.op_generators import Draws
+from srdata.degrade.model.op_generators import OpGenerators
 from srdata.degrade.model.ranges import IntRange, between
 from srdata.degrade.numerics import backend
 from srdata.degrade.numerics.backend import Array
@@ -45,7 +45,7 @@ class Choice(Op):
         """Every op inside, in the order of their numbering."""
 
     @abstractmethod
-    def draw(self, draws: Draws) -> Params:
+    def draw(self, draws: OpGenerators) -> Params:
         """Choose a way, and draw the parameters of the ops on it."""
 
     @abstractmethod
@@ -57,7 +57,7 @@ class Choice(Op):
         return any(op.sets_size for op in self.parts())
 
     def sample(self, rng: np.random.Generator) -> Params:
-        return self.draw(Draws((field_key(rng),)))
+        return self.draw(OpGenerators((field_key(rng),)))
 
     def apply(self, x: Array, params: Sequence[Params]) -> Array:
         return backend.in_place(*self.spread(x, params))
@@ -121,12 +121,12 @@ def _lead(ways: Sequence[Way], x: Array) -> tuple[Array, list[int]]:
     return x, order
 
 
-def draw_steps(ops: Sequence[Op], draws: Draws) -> list[Step]:
+def draw_steps(ops: Sequence[Op], draws: OpGenerators) -> list[Step]:
     """What each of `ops` draws for one image."""
     return [draw_step(op, draws) for op in ops]
 
 
-def draw_step(op: Op, draws: Draws) -> Step:
+def draw_step(op: Op, draws: OpGenerators) -> Step:
     """What an op draws for one image, with the name and version of the op."""
     params = op.draw(draws) if isinstance(op, Choice) else op.sample(draws.of(op))
     return {"op": op.op, "version": op.version, "params": params}
@@ -184,7 +184,7 @@ class OneOf(Choice):
     def parts(self) -> list[Op]:
         return [op for branch in self.branches for op in branch.steps]
 
-    def draw(self, draws: Draws) -> Params:
+    def draw(self, draws: OpGenerators) -> Params:
         chosen = weighted(draws.of(self), [branch.weight for branch in self.branches])
         steps: list[Step] = []
         for number, branch in enumerate(self.branches):
@@ -208,7 +208,7 @@ class Maybe(Choice):
     def parts(self) -> list[Op]:
         return list(self.steps)
 
-    def draw(self, draws: Draws) -> Params:
+    def draw(self, draws: OpGenerators) -> Params:
         if chance(draws.of(self), self.p):
             return {"applied": True, "steps": draw_steps(self.steps, draws)}
         draws.pass_over(counted(self.steps))
@@ -241,7 +241,7 @@ class Shuffled(Choice):
     def parts(self) -> list[Op]:
         return [op for item in self.items for op in item]
 
-    def draw(self, draws: Draws) -> Params:
+    def draw(self, draws: OpGenerators) -> Params:
         order = self._order(draws.of(self))
         return {"order": order, "steps": [draw_steps(item, draws) for item in self.items]}
 
@@ -269,7 +269,7 @@ class Repeat(Choice):
     def parts(self) -> list[Op]:
         return list(self.steps)
 
-    def draw(self, draws: Draws) -> Params:
+    def draw(self, draws: OpGenerators) -> Params:
         count = integer(draws.of(self), self.times)
         return {"turns": [draw_steps(self.steps, turn) for turn in draws.turns(self, count)]}
 

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from srdata.degrade.model.op import Op
 
 
-class Draws:
+class OpGenerators:
     """The generators of one walk over the ops of a chain, for one image.
 
     Ops whose draws decide a size take theirs from the address of a group of images, so that all images of the
@@ -41,8 +41,8 @@ class Draws:
         """Count ops that draw nothing this time, so that those after them keep their numbers."""
         self._seen.update(op.op for op in ops)
 
-    def turns(self, op: Op, count: int) -> Iterable[Draws]:
+    def turns(self, op: Op, count: int) -> Iterable[OpGenerators]:
         """Draws of their own for each of `count` repetitions of what the latest occurrence of `op` holds."""
         inside = (f"{op.op}[{self._seen[op.op] - 1}]",)
         for turn in range(count):
-            yield Draws((*self.image, *inside, turn), (*self.group, *inside, turn))
+            yield OpGenerators((*self.image, *inside, turn), (*self.group, *inside, turn))

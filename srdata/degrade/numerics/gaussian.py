@@ -18,29 +18,29 @@ if TYPE_CHECKING:
     import torch
 
 
-class Kernel(NamedTuple):
+class GaussianKernel(NamedTuple):
     """A Gaussian kernel: an odd size in pixels, and its sigma."""
 
     size: int
     sigma: float
 
 
-def reaching(sigma: float) -> Kernel:
+def reaching(sigma: float) -> GaussianKernel:
     """The kernel of a sigma, as large as OpenCV takes it for floats: four sigmas on either side."""
-    return Kernel(round(sigma * 8 + 1) | 1, sigma)
+    return GaussianKernel(round(sigma * 8 + 1) | 1, sigma)
 
 
-def filling(size: int) -> Kernel:
+def filling(size: int) -> GaussianKernel:
     """The kernel of a size, with the sigma that OpenCV takes for it (`getGaussianKernel`)."""
-    return Kernel(size, 0.3 * ((size - 1) * 0.5 - 1) + 0.8)
+    return GaussianKernel(size, 0.3 * ((size - 1) * 0.5 - 1) + 0.8)
 
 
-def gaussian(x: Array, kernels: Sequence[Kernel]) -> Array:
+def gaussian(x: Array, kernels: Sequence[GaussianKernel]) -> Array:
     """Each image of `x` blurred by its kernel, mirrored at the border; a kernel of size 1 changes nothing."""
     return _by_torch(x, kernels) if is_torch(x) else backend.each(x, kernels, gaussian_plane)
 
 
-def gaussian_plane(image: Plane, kernel: Kernel) -> Plane:
+def gaussian_plane(image: Plane, kernel: GaussianKernel) -> Plane:
     """One image (HWC) blurred by its kernel, as `gaussian` does it."""
     if kernel.size == 1:
         return image
@@ -48,7 +48,7 @@ def gaussian_plane(image: Plane, kernel: Kernel) -> Plane:
     return filter_lines(image, taps, taps)
 
 
-def _by_torch(x: torch.Tensor, kernels: Sequence[Kernel]) -> torch.Tensor:
+def _by_torch(x: torch.Tensor, kernels: Sequence[GaussianKernel]) -> torch.Tensor:
     reach = max(kernel.size for kernel in kernels) // 2
     if not reach:
         return x
@@ -59,7 +59,7 @@ def _by_torch(x: torch.Tensor, kernels: Sequence[Kernel]) -> torch.Tensor:
 
 
 @lru_cache(maxsize=8)
-def _matrix(kernel: Kernel, length: int) -> NDArray[np.float32]:
+def _matrix(kernel: GaussianKernel, length: int) -> NDArray[np.float32]:
     """The weights of all inputs (columns) for all outputs (rows) along an axis: no border is to be added."""
     reach = kernel.size // 2
     inputs = backend.mirrored(np.arange(-reach, length + reach), length)
@@ -69,7 +69,7 @@ def _matrix(kernel: Kernel, length: int) -> NDArray[np.float32]:
     return matrix.astype(np.float32)
 
 
-def _by_convolution(x: torch.Tensor, kernels: Sequence[Kernel], reach: int) -> torch.Tensor:
+def _by_convolution(x: torch.Tensor, kernels: Sequence[GaussianKernel], reach: int) -> torch.Tensor:
     from torch.nn.functional import conv2d
 
     images, channels, height = x.shape[:3]
@@ -85,6 +85,6 @@ def _by_convolution(x: torch.Tensor, kernels: Sequence[Kernel], reach: int) -> t
     return across.reshape(x.shape)
 
 
-def _taps(kernel: Kernel, reach: int) -> NDArray[np.float64]:
+def _taps(kernel: GaussianKernel, reach: int) -> NDArray[np.float64]:
     taps = cv2.getGaussianKernel(kernel.size, kernel.sigma)[:, 0] if kernel.size > 1 else np.ones(1)
     return np.pad(taps, reach - kernel.size // 2)

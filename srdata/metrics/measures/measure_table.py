@@ -152,7 +152,7 @@ MEASURES: dict[str, Measure] = {
 
 
 @dataclass(frozen=True)
-class Wanted:
+class WantedMeasure:
     """A measure that can be taken: of `srdata`, or a function of the user."""
 
     name: str
@@ -164,7 +164,7 @@ class Wanted:
 
 def find_measures(
     wanted: Sequence[str | Task], weights: Mapping[str, str | Path] | None = None
-) -> list[Wanted]:
+) -> list[WantedMeasure]:
     """The measures of these names, with their weights, and functions: given, or named as `module:function`.
 
     Raises UnknownNameError for a measure or role, and UsageError for weights that are not given.
@@ -176,7 +176,7 @@ def find_measures(
     return [_of_user(one) if callable(one) or ":" in one else _known(one, files) for one in wanted]
 
 
-def _known(name: str, files: Weights) -> Wanted:
+def _known(name: str, files: Weights) -> WantedMeasure:
     if name not in MEASURES:
         raise UnknownNameError.among("measure", name, MEASURES)
     one = MEASURES[name]
@@ -187,14 +187,14 @@ def _known(name: str, files: Weights) -> Wanted:
     def task(sr: Pixels, hr: Pixels, key: str) -> float:
         return one.score(sr, hr, files)
 
-    return Wanted(one.name, one.what, one.source, task, one.needs_hr)
+    return WantedMeasure(one.name, one.what, one.source, task, one.needs_hr)
 
 
-def _of_user(task: str | Task) -> Wanted:
+def _of_user(task: str | Task) -> WantedMeasure:
     function: Any = (
         imported_function(task, "a function of SR, HR and the key") if isinstance(task, str) else task
     )
     name = getattr(function, "__name__", type(function).__name__)
     told = (function.__doc__ or "").strip().partition("\n")[0]
     where = f"{getattr(function, '__module__', 'your code')}:{name}"
-    return Wanted(name, told or "A function of yours of SR, HR and the key.", where, function)
+    return WantedMeasure(name, told or "A function of yours of SR, HR and the key.", where, function)

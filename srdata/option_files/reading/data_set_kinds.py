@@ -8,29 +8,29 @@ from typing import Any
 
 from srdata.option_files.degradation_options import Options, Tree, second_order
 from srdata.option_files.option_section import Said, text, truth, whole
-from srdata.option_files.reading.training_options import Described
+from srdata.option_files.reading.training_options import TrainingOptions
 from srdata.scale import Scale
 
 
-def _paired(told: Described) -> Tree:
+def _paired(told: TrainingOptions) -> Tree:
     task = told.train.find("task", text)
     if task and task.value.lower() != "sr":
         told.train.refuse("task", f"{task.value} is no super-resolution, which is all that is read here")
     return {"crop": _crop(told)}
 
 
-def _bicubic(told: Described) -> Tree:
+def _bicubic(told: TrainingOptions) -> Tree:
     """LR by MATLAB's bicubic of the whole image in floats, of which a crop with a margin is the same."""
     around = {"margin": 3 * math.ceil(told.scale.value), "mirrored": True, "pad": "enlarge"}
     origin = told.kind.origin
     return {"made": Said("online", origin), "degradation": "bicubic-float", "crop": {**_crop(told), **around}}
 
 
-def _of_kair(told: Described) -> Tree:
+def _of_kair(told: TrainingOptions) -> Tree:
     return _paired(told) if told.train.has(told.trainer.lr) else _bicubic(told)
 
 
-def _random(told: Described) -> Tree:
+def _random(told: TrainingOptions) -> Tree:
     """Real-ESRGAN's degradations, of a window that the crop lies anywhere in."""
     crop, scale, trainer = _model_crop(told), told.scale.value, told.trainer
     hr_size = crop["size"].value * (scale if crop["side"] == "lr" else 1)
@@ -56,7 +56,7 @@ def _around(margin: Any) -> Tree:
     return {"margin": margin, "anywhere": True} if size else {}
 
 
-def _model_crop(told: Described) -> Tree:
+def _model_crop(told: TrainingOptions) -> Tree:
     """The crop that the model takes of what it degraded: of BasicSR `gt_size` outside the data sets."""
     if told.name != "basicsr" or not told.root.has("gt_size"):
         return _crop(told)
@@ -66,7 +66,7 @@ def _model_crop(told: Described) -> Tree:
     return {"size": size, "side": "hr"}
 
 
-def _sharpened(told: Described) -> Said | None:
+def _sharpened(told: TrainingOptions) -> Said | None:
     """What says that LR is made from a sharpened HR: the GAN model of Real-ESRGAN, or gt_usm."""
     losses = [found for name in _USM if (found := told.root.find(name, truth))]
     asked = told.root.find("gt_usm", truth)
@@ -75,7 +75,7 @@ def _sharpened(told: Described) -> Said | None:
     return asked if asked and asked.value else None
 
 
-def _plain_hr(told: Described) -> Tree:
+def _plain_hr(told: TrainingOptions) -> Tree:
     """HR as it was, which a loss compares with where its option says so."""
     plain = [found for name in _USM if (found := told.root.find(name, truth)) and not found.value]
     origin = ", ".join(one.origin for one in plain)
@@ -85,7 +85,7 @@ def _plain_hr(told: Described) -> Tree:
 _USM = ("l1_gt_usm", "percep_gt_usm", "gan_gt_usm")
 
 
-def _of_bsrgan(told: Described) -> Tree:
+def _of_bsrgan(told: TrainingOptions) -> Tree:
     """KAIR's blind degradation: a window of `H_size` is degraded, and a crop taken anywhere in it."""
     train, scale = told.train, told.scale
     kind = train.find("degradation_type", text) or Said("bsrgan", "the default of degradation_type")
@@ -104,7 +104,7 @@ def _of_bsrgan(told: Described) -> Tree:
     }
 
 
-def _of_srmd(told: Described) -> Tree:
+def _of_srmd(told: TrainingOptions) -> Tree:
     """KAIR's SRMD: crops of HR are blurred, reduced and given noise, by default of 0 to 50."""
     if told.train.has("sigma"):
         told.train.refuse("sigma", "only the default, noise of 0 to 50, has a counterpart here")
@@ -115,7 +115,7 @@ def _of_srmd(told: Described) -> Tree:
     }
 
 
-KINDS: dict[str, Callable[[Described], Tree]] = {
+KINDS: dict[str, Callable[[TrainingOptions], Tree]] = {
     "pairedimagedataset": _paired,
     "pairedimagedadataset": _paired,
     "realesrganpaireddataset": _paired,
@@ -153,7 +153,7 @@ def other_kind(kind: str) -> str:
     return f"is no data set of super-resolution that is known here; those are {', '.join(KINDS)}"
 
 
-def _crop(told: Described) -> Tree:
+def _crop(told: TrainingOptions) -> Tree:
     found = [(name, side) for name, side in told.trainer.sizes.items() if told.train.has(name)]
     if not found:
         told.train.refuse(next(iter(told.trainer.sizes)), "is missing: the side of a crop")

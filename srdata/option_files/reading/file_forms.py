@@ -17,7 +17,7 @@ from typing import Any
 
 import yaml
 
-from srdata.common.strict_yaml import DEEPEST, Document, Reading, parse_yaml, plain_text, read_bytes
+from srdata.common.strict_yaml import DEEPEST, Document, YamlWalk, parse_yaml, plain_text, read_bytes
 from srdata.common.validation_messages import Place, Value
 from srdata.errors import RecipeError, UsageError
 
@@ -44,7 +44,7 @@ def read_options(path: Path) -> Document:
     return document
 
 
-class _AsPyYaml(Reading):
+class _AsPyYaml(YamlWalk):
     """Plain words mean what PyYAML, which the trainers use, takes them for."""
 
     def __init__(self, path: Path) -> None:

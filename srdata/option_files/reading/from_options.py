@@ -17,7 +17,7 @@ from srdata.option_files.option_section import Said, Section, word
 from srdata.option_files.reading.file_forms import read_options
 from srdata.option_files.reading.folder_options import missing
 from srdata.option_files.reading.training_data import settings_of
-from srdata.option_files.reading.training_options import Described
+from srdata.option_files.reading.training_options import TrainingOptions
 from srdata.option_files.reading.validation_data import evaluations
 from srdata.option_files.trainers import trainer_of
 from srdata.papers.load import read_paper
@@ -92,7 +92,7 @@ def converted_options(path: Path, folder: Path = Path(), sets: Sequence[str] = (
     name = trainer_of(document)
     root, train = Section(document), Section(document, "datasets", "train")
     degradations = Section(document, "degradations") if root.has("degradations") else None
-    told = Described(root, degradations, train, name)
+    told = TrainingOptions(root, degradations, train, name)
     settings = settings_of(told, list(sets))
     title = root.find("name", word) or root.find("task", word) or Said(path.stem, "the name of the file")
     tests = list(evaluations(root, told.trainer, told.scale, made="made" in settings))
@@ -118,7 +118,7 @@ def _summary(settings: Tree) -> str:
     return f"{sets} set{'s' * (sets > 1)}, crops of {size} {side} pixels, {batch} in a batch"
 
 
-def _head(told: Described, path: Path) -> Iterator[str]:
+def _head(told: TrainingOptions, path: Path) -> Iterator[str]:
     yield f"{MARK} of {told.trainer.title}, {comment(path.name)}."
     yield "# A comment says which option a value comes from; what has no counterpart stands at the end."
 
@@ -135,7 +135,7 @@ def _not_there(entries: list[Tree]) -> list[str]:
     return [f"not there: {', '.join(paths)}; put images there, or train on prepared sets, as --set df2k does"]
 
 
-def _otherwise(told: Described, elsewhere: bool) -> Iterator[str]:
+def _otherwise(told: TrainingOptions, elsewhere: bool) -> Iterator[str]:
     """What the options say that is not in the recipe, and why."""
     names = [f"{section.named(name)}" for section in told.sections for name in _left(told, section)]
     reasons = {name: why for known, why in _OTHERWISE.items() for name in known.split()}
@@ -154,7 +154,7 @@ def _otherwise(told: Described, elsewhere: bool) -> Iterator[str]:
         yield f"{', '.join(others)}: not on data"
 
 
-def _left(told: Described, section: Section) -> Iterator[str]:
+def _left(told: TrainingOptions, section: Section) -> Iterator[str]:
     off = {name for name in _SWITCHES if not section.entries.get(name)}
     silent = off | {depending for name in off for depending in _SWITCHES[name].split()}
     names = (name for name in section.rest() if name not in silent)

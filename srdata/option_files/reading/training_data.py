@@ -9,13 +9,13 @@ from srdata.option_files.degradation_options import Tree
 from srdata.option_files.option_section import Said, Section, numbers, text, texts, truth, whole
 from srdata.option_files.reading.data_set_kinds import KINDS, other_kind
 from srdata.option_files.reading.folder_options import corpora
-from srdata.option_files.reading.training_options import Described
+from srdata.option_files.reading.training_options import TrainingOptions
 from srdata.vocabulary import Color
 
 GIVEN = "published:given"  # LR is what the folder holds, however it was made
 
 
-def settings_of(told: Described, sets: list[str]) -> Tree:
+def settings_of(told: TrainingOptions, sets: list[str]) -> Tree:
     """The settings of a stage; `sets` are prepared ones that stand for the folders of the options."""
     kind = told.kind
     if (make := KINDS.get(kind.value.lower())) is None:
@@ -38,7 +38,7 @@ def settings_of(told: Described, sets: list[str]) -> Tree:
     }
 
 
-def _flips(told: Described) -> list[Any]:
+def _flips(told: TrainingOptions) -> list[Any]:
     """Mirroring and turns: all eight ways, two by mirroring, four by flips, or none."""
     train = told.train
     if not told.trainer.flips:
@@ -59,7 +59,7 @@ def _flips(told: Described) -> list[Any]:
     return []
 
 
-def _turn(told: Described, *names: str) -> Said:
+def _turn(told: TrainingOptions, *names: str) -> Said:
     for name in names:
         if (found := told.train.find(name, truth)) is not None:
             return found
@@ -70,7 +70,7 @@ def _turn(told: Described, *names: str) -> Said:
     return Said(told.trainer.turns, f"the default of {names[0]}")
 
 
-def _mixed(told: Described) -> Iterator[Any]:
+def _mixed(told: TrainingOptions) -> Iterator[Any]:
     """What else is done to a batch."""
     for names, steps in _AUGMENTS.items():
         for name in names.split():
@@ -112,7 +112,7 @@ def _mixture(section: Section, names: str, odds: str) -> Iterator[Said]:
         )
 
 
-def _look(told: Described) -> Tree:
+def _look(told: TrainingOptions) -> Tree:
     look: Tree = {}
     colour = told.train.find("color", text)
     if colour and colour.value.lower() != "rgb":
@@ -141,7 +141,7 @@ def _normalised(train: Section, channels: int) -> Tree:
     return {**given, "normalised": "loader"}
 
 
-def _batch(told: Described) -> Tree:
+def _batch(told: TrainingOptions) -> Tree:
     size, gpus = told.train.take(told.trainer.batch, whole), _number_of(told.root, "num_gpu")
     several = gpus.value if gpus else 1
     batch: Tree = {"size": size}
@@ -158,7 +158,7 @@ def _number_of(section: Section, name: str) -> Said | None:
     return None if section.entries.get(name) in ("auto", 0) else section.find(name, whole)
 
 
-def _length(told: Described) -> Tree:
+def _length(told: TrainingOptions) -> Tree:
     """How long it is trained, where that is a number of steps."""
     for section, name in (("train", "total_iter"), ("train", "niter"), ("logger", "total_iter")):
         loop: Any = told.root.entries.get(section)

@@ -8,7 +8,7 @@ from srdata.option_files.option_section import Said, Section, factor, text
 from srdata.option_files.trainers import TRAINERS, Trainer
 
 
-class Described(NamedTuple):
+class TrainingOptions(NamedTuple):
     """What an option file says of the data that a network is trained on."""
 
     root: Section

@@ -5,19 +5,19 @@ from __future__ import annotations
 from typing import Literal, NamedTuple
 
 from srdata.option_files.trainers import TRAINERS, Trainer
-from srdata.option_files.writing.pairs_of_source import Pairs
+from srdata.option_files.writing.pairs_of_source import WrittenPairs
 from srdata.papers.schema import Setting
 from srdata.scale import Scale
 
 Form = Literal["basicsr", "redux", "neosr", "kair"]
 
 
-class Wanted(NamedTuple):
+class OptionRequest(NamedTuple):
     """What is trained on, and how."""
 
     form: Form
     scale: Scale
-    pairs: list[Pairs]
+    pairs: list[WrittenPairs]
     setting: Setting
 
     @property

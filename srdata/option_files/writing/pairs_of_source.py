@@ -17,7 +17,7 @@ from srdata.store.set_json import SET_FILE, read_set
 from srdata.vocabulary import Split
 
 
-class Pairs(NamedTuple):
+class WrittenPairs(NamedTuple):
     """Folders or LMDBs of images of one split."""
 
     name: str
@@ -26,7 +26,9 @@ class Pairs(NamedTuple):
     protocol: str | None = None  # by which they are measured
 
 
-def pairs_in(folder: Path, scale: Scale | None, track: str | None, form: str) -> tuple[Scale, list[Pairs]]:
+def pairs_in(
+    folder: Path, scale: Scale | None, track: str | None, form: str
+) -> tuple[Scale, list[WrittenPairs]]:
     """The scale and the pairs of a prepared set, an export or any folder of pairs; raises UsageError."""
     if not folder.is_dir():
         raise UsageError(f"{folder} is no folder of pairs, and no recipe that reads folders")
@@ -55,16 +57,16 @@ def pairs_in(folder: Path, scale: Scale | None, track: str | None, form: str) ->
     return chosen[0].scale, [_pairs(folder, part, chosen[0]) for part in found.parts if chosen[0] in part.lr]
 
 
-def _pairs(folder: Path, part: Part, track: Track) -> Pairs:
+def _pairs(folder: Path, part: Part, track: Track) -> WrittenPairs:
     low = part.lr_images(track)
     key = next(iter(low))
     name = getattr(low[key], "stem", key)  # of an image in an LMDB it is that of its HR image
     template = "{key}" + str(name).removeprefix(Path(key).name)
     where = Folders(hr=str(part.hr.where), lr=str(part.lr[track].pile.where), template=template)
-    return Pairs(part.hr.where.stem, part.split or "train", where)
+    return WrittenPairs(part.hr.where.stem, part.split or "train", where)
 
 
-def pairs_of(paper: Paper) -> Iterator[Pairs]:
+def pairs_of(paper: Paper) -> Iterator[WrittenPairs]:
     """Those that a recipe reads from folders; raises UsageError where it reads prepared sets."""
     stage = paper.stages[-1]
     for corpus in stage.data.sets:
@@ -73,7 +75,7 @@ def pairs_of(paper: Paper) -> Iterator[Pairs]:
                 f"{paper.name} reads the prepared set {corpus.set}: give the folder of an export of it, and "
                 f"--like {paper.name}"
             )
-        yield Pairs(corpus.set, "train", corpus)
+        yield WrittenPairs(corpus.set, "train", corpus)
     for one in paper.evaluation:
         if one.hr is not None:
-            yield Pairs(one.sets[0], "validation", one, one.protocol)
+            yield WrittenPairs(one.sets[0], "validation", one, one.protocol)

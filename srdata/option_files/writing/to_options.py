@@ -11,8 +11,8 @@ from srdata.common.files import write_file
 from srdata.common.output_paths import check_output, starts_with
 from srdata.errors import UsageError
 from srdata.option_files.commented_yaml import as_yaml, comment
-from srdata.option_files.writing.option_request import Form, Wanted
-from srdata.option_files.writing.pairs_of_source import Pairs, pairs_in, pairs_of
+from srdata.option_files.writing.option_request import Form, OptionRequest
+from srdata.option_files.writing.pairs_of_source import WrittenPairs, pairs_in, pairs_of
 from srdata.option_files.writing.toml_text import as_toml
 from srdata.option_files.writing.written_sets import degraded, kind, places, test_set
 from srdata.option_files.writing.written_use import gpus, use
@@ -61,23 +61,23 @@ def write_options(out: Path, options: OptionText) -> None:
 
 def _wanted(
     form: Form, source: str | Path, like: str | None, scale: Scale | None, track: str | None
-) -> Wanted:
+) -> OptionRequest:
     if meanings(source, [Kind.PAPER]):
         paper = load_paper(source)
-        return Wanted(form, paper.stages[-1].scale, list(pairs_of(paper)), paper.stages[-1])
+        return OptionRequest(form, paper.stages[-1].scale, list(pairs_of(paper)), paper.stages[-1])
     setting = load_paper(like).stages[-1] if like else None
     found, pairs = pairs_in(Path(source), scale or (setting.scale if setting else None), track, form)
-    return Wanted(form, found, pairs, setting or _usual(found, pairs))
+    return OptionRequest(form, found, pairs, setting or _usual(found, pairs))
 
 
-def _usual(scale: Scale, pairs: list[Pairs]) -> Setting:
+def _usual(scale: Scale, pairs: list[WrittenPairs]) -> Setting:
     """What most systems do, where nothing is said."""
     data = Data(sets=(Corpus(set=pairs[0].name),))
     crop, batch = Crop(size=64, side="lr"), BatchRule(size=16)
     return Setting(scale=scale, data=data, crop=crop, augment=("dihedral",), batch=batch)
 
 
-def _options(wanted: Wanted, train: list[Pairs]) -> tuple[Tree, list[str]]:
+def _options(wanted: OptionRequest, train: list[WrittenPairs]) -> tuple[Tree, list[str]]:
     """All options, as the file has them, and a line on what has none."""
     within, outside, told = degraded(wanted)
     used, unused = use(wanted)
@@ -91,7 +91,7 @@ def _options(wanted: Wanted, train: list[Pairs]) -> tuple[Tree, list[str]]:
     ]
 
 
-def _measured(wanted: Wanted) -> Tree:
+def _measured(wanted: OptionRequest) -> Tree:
     """The PSNR of a protocol that BasicSR has, of those that a recipe's test sets are measured by."""
     known = [one.protocol for one in wanted.pairs if one.protocol in ("basicsr_y", "basicsr_rgb")]
     if not known or wanted.form not in ("basicsr", "redux"):
@@ -100,7 +100,7 @@ def _measured(wanted: Wanted) -> Tree:
     return {"val": {"metrics": {"psnr": {"type": "calculate_psnr", **colour}}}}
 
 
-def _top(wanted: Wanted) -> Tree:
+def _top(wanted: OptionRequest) -> Tree:
     scale = wanted.scale.numerator if wanted.scale.denominator == 1 else float(wanted.scale)
     shared = {"num_gpu": gpus(wanted)} if gpus(wanted) > 1 else {}
     channels = (

@@ -9,8 +9,8 @@ from srdata.degrade.chain import Chain, load_chain
 from srdata.errors import UsageError
 from srdata.option_files.degradation_options import IN_DATA_SET
 from srdata.option_files.writing.chain_options import options_of
-from srdata.option_files.writing.option_request import Wanted
-from srdata.option_files.writing.pairs_of_source import Pairs
+from srdata.option_files.writing.option_request import OptionRequest
+from srdata.option_files.writing.pairs_of_source import WrittenPairs
 from srdata.papers.schema import Folders, Setting
 
 Tree = dict[str, Any]
@@ -19,7 +19,7 @@ _KAIR = {"bicubic-float": "sr", "bsrgan": "blindsr", "bsrgan-x2": "blindsr", "bs
 _AS_FILES = "`srdata export SET --to kair --out FOLDER` writes folders for it"
 
 
-def kind(wanted: Wanted) -> Tree:
+def kind(wanted: OptionRequest) -> Tree:
     """The name and type of the training data set; UsageError where there is none."""
     named, stored = {"name": wanted.pairs[0].name}, wanted.setting.made == "stored"
     if wanted.form != "kair":
@@ -31,7 +31,7 @@ def kind(wanted: Wanted) -> Tree:
     return {**named, "dataset_type": "sr" if stored else _KAIR[str(degradation)]}
 
 
-class Degraded(NamedTuple):
+class WrittenDegradation(NamedTuple):
     """Options on degradations, in the data set and outside of it, and what has none."""
 
     within: Tree
@@ -39,23 +39,23 @@ class Degraded(NamedTuple):
     told: list[str]
 
 
-def degraded(wanted: Wanted) -> Degraded:
+def degraded(wanted: OptionRequest) -> WrittenDegradation:
     """How LR is made, where the trainer does it; UsageError where it cannot."""
     setting = wanted.setting
     if setting.made == "stored" or wanted.form == "kair":
-        return Degraded({}, {}, [])
+        return WrittenDegradation({}, {}, [])
     chain = load_chain(setting.degradation)
     options, exact = options_of(chain, wanted.form)
     told = [] if exact else ["degradation: JPEG, areas, places and clipping are the trainer's own"]
     if wanted.form == "neosr":
-        return Degraded({}, {"degradations": options}, told)
+        return WrittenDegradation({}, {"degradations": options}, told)
     within = {name: value for name, value in options.items() if any(word in name for word in IN_DATA_SET)}
     outside = {name: value for name, value in options.items() if name not in within}
     if wanted.form == "redux":
-        return Degraded(within, {"high_order_degradation": True, **outside}, told)
+        return WrittenDegradation(within, {"high_order_degradation": True, **outside}, told)
     sizes = {"blur_kernel_size": 21, "blur_kernel_size2": 21}  # which are to be there, and do nothing
     around = {**_sharpened(chain, setting), **outside, "queue_size": 180, "gt_size": setting.hr_size}
-    return Degraded({**sizes, **within}, around, told)
+    return WrittenDegradation({**sizes, **within}, around, told)
 
 
 def _sharpened(chain: Chain, setting: Setting) -> Tree:
@@ -65,7 +65,7 @@ def _sharpened(chain: Chain, setting: Setting) -> Tree:
     return {"gt_usm": bool(chain.hr)}
 
 
-def places(wanted: Wanted, sets: Sequence[Pairs], *, paired: bool) -> Tree:
+def places(wanted: OptionRequest, sets: Sequence[WrittenPairs], *, paired: bool) -> Tree:
     """Where images lie; UsageError where the trainer cannot read them there."""
     trainer, folders = wanted.trainer, [one.folders for one in sets]
     _check_places(wanted, sets, paired)
@@ -86,7 +86,7 @@ def places(wanted: Wanted, sets: Sequence[Pairs], *, paired: bool) -> Tree:
     return {**found, **backend} if wanted.form == "basicsr" else found
 
 
-def _check_places(wanted: Wanted, sets: Sequence[Pairs], paired: bool) -> None:
+def _check_places(wanted: OptionRequest, sets: Sequence[WrittenPairs], paired: bool) -> None:
     """Raise UsageError where a trainer reads no such thing."""
     title, folders = wanted.trainer.title, [one.folders for one in sets]
     template = folders[0].template
@@ -110,7 +110,7 @@ def _is_lmdb(folders: Folders) -> bool:
     return str(folders.hr).endswith(".lmdb")
 
 
-def test_set(wanted: Wanted, pairs: Pairs) -> Tree:
+def test_set(wanted: OptionRequest, pairs: WrittenPairs) -> Tree:
     """A data set to validate on."""
     kinds = {"neosr": {"type": "paired"}, "kair": {"dataset_type": "sr"}}
     named = {"name": pairs.name, **kinds.get(wanted.form, {"type": "PairedImageDataset"})}

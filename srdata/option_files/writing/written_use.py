@@ -6,20 +6,20 @@ from typing import Any
 
 from srdata.augment import load_augment
 from srdata.errors import UsageError
-from srdata.option_files.writing.option_request import Wanted
+from srdata.option_files.writing.option_request import OptionRequest
 
 Tree = dict[str, Any]
 Used = tuple[Tree, list[str]]  # options, and what has none
 
 
-def use(wanted: Wanted) -> Used:
+def use(wanted: OptionRequest) -> Used:
     """The options of the training data set on its use, and a line on each setting that has none."""
     parts = [_crop(wanted), _augments(wanted), _look(wanted), _batch(wanted)]
     told = [line for _, lines in parts for line in lines]
     return {name: value for options, _ in parts for name, value in options.items()}, told
 
 
-def _crop(wanted: Wanted) -> Used:
+def _crop(wanted: OptionRequest) -> Used:
     crop = wanted.setting.crop
     if crop is None:
         raise UsageError(
@@ -39,7 +39,7 @@ def _crop(wanted: Wanted) -> Used:
     return {name: size if names[name] == "hr" else lr_size}, [*told, *_margin(wanted, size)]
 
 
-def _margin(wanted: Wanted, size: int) -> list[str]:
+def _margin(wanted: OptionRequest, size: int) -> list[str]:
     """A line where the trainer degrades more or less around a crop."""
     crop, trainer = wanted.setting.crop, wanted.trainer
     if crop is None or wanted.setting.made == "stored" or crop.mirrored:
@@ -50,7 +50,7 @@ def _margin(wanted: Wanted, size: int) -> list[str]:
     return [f"crop.margin is {crop.margin} in the recipe; {trainer.title} has {theirs}, anywhere in it"]
 
 
-def _augments(wanted: Wanted) -> Used:
+def _augments(wanted: OptionRequest) -> Used:
     flip, turn, found, told = False, False, dict[str, Any](), list[str]()
     for one in load_augment(wanted.setting.augment).augmentations:
         match one.model_dump(mode="json"):
@@ -73,7 +73,7 @@ def _mixture(p: float, names: list[str], weights: list[float] | None) -> Tree:
     return {"augmentation": ["none", *names], "aug_prob": [rest, *parts]}
 
 
-def _look(wanted: Wanted) -> Used:
+def _look(wanted: OptionRequest) -> Used:
     look, found, told = wanted.setting.look, dict[str, Any](), list[str]()
     if look.normalised == "loader" and look.mean is not None:
         found |= {"mean": list(look.mean), "std": list(look.std or [])}
@@ -86,7 +86,7 @@ def _look(wanted: Wanted) -> Used:
     return found, told
 
 
-def _batch(wanted: Wanted) -> Used:
+def _batch(wanted: OptionRequest) -> Used:
     rule, trainer = wanted.setting.batch, wanted.trainer
     size = rule.size if isinstance(rule.size, int) else rule.size[0]
     shared = gpus(wanted) > 1
@@ -104,7 +104,7 @@ def _batch(wanted: Wanted) -> Used:
     return {**workers.get(wanted.form, {}), **found}, told
 
 
-def gpus(wanted: Wanted) -> int:
+def gpus(wanted: OptionRequest) -> int:
     """On how many GPUs a batch is shared, as the option file is to say."""
     rule = wanted.setting.batch
     size = rule.size if isinstance(rule.size, int) else rule.size[0]

@@ -18,7 +18,7 @@ from srdata.store.windows import Windows
 from srdata.vocabulary import CodecName, Layout
 
 
-class Settings(TypedDict, total=False):
+class GivenSettings(TypedDict, total=False):
     """What a call may set in place of the recipe's own setting."""
 
     scale: OneScale | Sequence[OneScale] | None  # HR size over LR size, one or several
@@ -44,12 +44,12 @@ class Settings(TypedDict, total=False):
     scores_folder: str | None  # where scores are kept; none: beside the images
 
 
-def adjusted(recipe: str | Path | Recipe, **settings: Unpack[Settings]) -> Recipe:
+def adjusted(recipe: str | Path | Recipe, **settings: Unpack[GivenSettings]) -> Recipe:
     """The recipe of that name (or YAML file, path to images, hf://ORG/NAME) with other settings."""
     return looked_up(recipe, settings)[0]
 
 
-def looked_up(recipe: str | Path | Recipe, settings: Settings) -> tuple[Recipe, Found | None]:
+def looked_up(recipe: str | Path | Recipe, settings: GivenSettings) -> tuple[Recipe, Found | None]:
     """The same, and what there is in its folder where that was looked through to tell the recipe."""
     scales = scales_of(settings.get("scale"))
     found = None
@@ -88,7 +88,9 @@ def settled(recipe: Recipe) -> Recipe:
     return curation.with_versions(recipe) if recipe.choice else recipe
 
 
-def _loaded(name: str | Path, scales: tuple[Scale, ...], settings: Settings) -> tuple[Recipe, Found | None]:
+def _loaded(
+    name: str | Path, scales: tuple[Scale, ...], settings: GivenSettings
+) -> tuple[Recipe, Found | None]:
     """A recipe by its name; that of a folder takes the LR images in it, unless they are to be made."""
     recipe = read_set_recipe(name)
     hr, lr = settings.get("hr"), settings.get("lr")

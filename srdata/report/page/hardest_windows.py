@@ -12,7 +12,7 @@ from srdata.difficulty.scorers import MEASURES
 from srdata.prepared.set_images import PreparedImages
 from srdata.report.page.charts import histogram
 from srdata.report.page.html import Html, code, el
-from srdata.report.page.pictures import Part
+from srdata.report.page.pictures import ShownPart
 from srdata.store.window_scores import ScoreKind, Scores, kinds_of, read_table
 from srdata.store.windows import window_name
 
@@ -23,7 +23,7 @@ ENDS = {"psnr": "Hardest windows, one of each image", "deviation": "Flattest win
 class Scored(NamedTuple):
     """A window, and what is said of it."""
 
-    part: Part
+    part: ShownPart
     title: str
     note: str
 
@@ -72,6 +72,6 @@ def _lowest(images: PreparedImages, kind: ScoreKind, count: int) -> list[Scored]
 
 def _scored(images: PreparedImages, kind: ScoreKind, window: dict[str, Any]) -> Scored:
     size = kind.windows.size
-    part = Part(images.index.row(window["key"]), window["top"], window["left"], size, size)
+    part = ShownPart(images.index.row(window["key"]), window["top"], window["left"], size, size)
     name = window_name(window["key"], window["order"])
     return Scored(part, name, f"{kind.by} {window[kind.by]:.2f}")

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 from srdata.prepared.set_images import PreparedImages
 from srdata.report.page.hardest_windows import Scored
 from srdata.report.page.html import Html, el, name
-from srdata.report.page.pictures import PairShown, Part
+from srdata.report.page.pictures import PairShown, ShownPart
 from srdata.report.sheets import spread
 from srdata.store.blocks import HR
 
@@ -17,7 +17,7 @@ _KEYS = "drag or arrow keys: move · wheel or + −: zoom · 0: fit · 1: 100 % 
 def chosen(images: PreparedImages, count: int) -> list[Scored]:
     """`count` images of a set, evenly spread."""
     rows = spread(range(len(images.index)), count) if count else []
-    return [Scored(Part(row), images.index.key(row), images.splits[row]) for row in rows]
+    return [Scored(ShownPart(row), images.index.key(row), images.splits[row]) for row in rows]
 
 
 def tiles(scored: Sequence[Scored], pairs: Iterable[PairShown]) -> Html:

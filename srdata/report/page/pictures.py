@@ -22,7 +22,7 @@ _METHOD, _EFFORT = 2, 30  # of the encoder, up to 6 and 100; more is slow and ha
 
 
 @dataclass(frozen=True)
-class Part:
+class ShownPart:
     """A part of an image in HR pixels, of which a page shows the middle."""
 
     row: int
@@ -45,13 +45,13 @@ class Picture:
 class PairShown:
     """What a page shows of a part: where it is in HR, and HR and each LR layer of it."""
 
-    part: Part
+    part: ShownPart
     top: int
     left: int
     layers: dict[str, Picture]
 
 
-def within(images: PreparedImages, parts: Sequence[Part], letters: int) -> Iterator[PairShown]:
+def within(images: PreparedImages, parts: Sequence[ShownPart], letters: int) -> Iterator[PairShown]:
     """HR and LR of the middle of each part, as large as fits; all addresses together take about `letters`.
 
     What one part leaves over the others may use. Every pixel that is shown is one that is stored. Raises
@@ -71,7 +71,7 @@ def thumbnail(image: Pixels, side: int) -> Picture:
     return _picture(small, lossless=False)
 
 
-def _fitting(images: PreparedImages, part: Part, letters: int) -> PairShown:
+def _fitting(images: PreparedImages, part: ShownPart, letters: int) -> PairShown:
     """The largest tried middle of a part whose layers take at most `letters`, or one cell."""
     layers = {layer: images.read(part.row, layer) for layer in images.layers}
     unit = lcm(*(scale.numerator for scale in images.scales))
@@ -86,7 +86,7 @@ def _fitting(images: PreparedImages, part: Part, letters: int) -> PairShown:
     return pair
 
 
-def _cut(images: PreparedImages, layers: dict[str, Pixels], part: Part, side: int) -> PairShown:
+def _cut(images: PreparedImages, layers: dict[str, Pixels], part: ShownPart, side: int) -> PairShown:
     unit = lcm(*(scale.numerator for scale in images.scales))
     top, left = (place // unit * unit for place in (part.top, part.left))
     height, width = layers[HR][top:, left:][: part.height, : part.width].shape[:2]

@@ -14,7 +14,7 @@ from srdata.store.block_reading.mapped_rows import address_of, copy_mapped_rows
 from srdata.store.blocks import BlockLayout, Pixels, copy_rows, pieces
 from srdata.store.codecs import Codec, Part
 from srdata.store.index import Index
-from srdata.store.lmdb_pool import Reading
+from srdata.store.lmdb_pool import LmdbReading
 from srdata.store.records import block_key
 from srdata.store.tables.set_files import repair_command
 
@@ -86,7 +86,7 @@ class LayerBlocks:
         by_rows = self._codec.view and len(crops) >= _WORTHWHILE and max(height, width) <= self._side
         return CropPlan(crops, row_plan(crops, height, width, self._side) if by_rows else None)
 
-    def copy_all(self, shards: Sequence[Reading], plan: CropPlan, out: Pixels) -> None:
+    def copy_all(self, shards: Sequence[LmdbReading], plan: CropPlan, out: Pixels) -> None:
         """Fill `out` (count, height, width, 3) with crops that were planned; raises CorruptRecordError.
 
         Where blocks are plain samples, one call copies all rows, and what of them lies in a second column of
@@ -118,7 +118,7 @@ class LayerBlocks:
         for number in apart:
             self.copy(shards[number], plan.crop(number), out[number])
 
-    def _touched(self, shard: Reading, crop: Crop, *numbers: int) -> list[Any]:
+    def _touched(self, shard: LmdbReading, crop: Crop, *numbers: int) -> list[Any]:
         """The blocks of an image, these of them read."""
         blocks = self._kept(shard, crop)
         for number in numbers:
@@ -129,7 +129,7 @@ class LayerBlocks:
     def _name(self, image: int) -> int:
         return image << 9 | self._level << 1 | (self._hashes is not None)
 
-    def copy(self, shard: Reading, crop: Crop, out: Pixels) -> None:
+    def copy(self, shard: LmdbReading, crop: Crop, out: Pixels) -> None:
         """Fill `out` (height, width, 3) with a crop of that size; raises CorruptRecordError."""
         if self._codec.decode_part is not None:
             return self._copy_parts(shard, crop, out)
@@ -142,7 +142,7 @@ class LayerBlocks:
             block, _ = blocks[number] or self._keep(blocks, shard, crop, number)
             copy_rows(block[part], out[place])
 
-    def _copy_parts(self, shard: Reading, crop: Crop, out: Pixels) -> None:
+    def _copy_parts(self, shard: LmdbReading, crop: Crop, out: Pixels) -> None:
         """The same with a codec that decodes parts of blocks."""
         _, _, _, image_width, top, left = crop
         columns = -(-image_width // self._side)
@@ -150,13 +150,13 @@ class LayerBlocks:
         for number, part, place in pieces(top, left, height, width, columns, self._side):
             copy_rows(self._block(shard, crop, number, part), out[place])
 
-    def _keep(self, blocks: list[Any], shard: Reading, crop: Crop, number: int) -> _Block:
+    def _keep(self, blocks: list[Any], shard: LmdbReading, crop: Crop, number: int) -> _Block:
         """A block, in its place among those of its image."""
         samples = self._block(shard, crop, number)
         block = blocks[number] = _Block(samples, address_of(samples))
         return block
 
-    def _kept(self, shard: Reading, crop: Crop) -> list[Any]:
+    def _kept(self, shard: LmdbReading, crop: Crop) -> list[Any]:
         """A place for every block of an image; those that are views stay there while the shard is open."""
         _, image, height, width, *_ = crop
         name = self._name(image)
@@ -167,7 +167,7 @@ class LayerBlocks:
                 shard.keep(name, kept)
         return kept
 
-    def _block(self, shard: Reading, crop: Crop, number: int, part: Part | None = None) -> Pixels:
+    def _block(self, shard: LmdbReading, crop: Crop, number: int, part: Part | None = None) -> Pixels:
         """A block, or a part of it."""
         row, image, image_height, image_width, *_ = crop
         columns = -(-image_width // self._side)

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 from srdata.degrade.learned.car.gather import adaptive_gather, reflect
-from srdata.degrade.learned.car.network import STRIDE, KernelNetwork, Taps
+from srdata.degrade.learned.car.network import STRIDE, KernelNetwork, PixelTaps
 from srdata.errors import UsageError
 
 REACH = 96  # HR pixels: no LR pixel depends on anything further away (90 at x8), and a multiple of the stride
@@ -24,7 +24,7 @@ def downscale(network: KernelNetwork, image: Tensor) -> Tensor:
     image = _whole_cells(image, scale)
     height, width = image.shape[-2] // scale, image.shape[-1] // scale
     taps = network(_padded(image))
-    return adaptive_gather(image, Taps(*(field[..., :height, :width] for field in taps)), scale)
+    return adaptive_gather(image, PixelTaps(*(field[..., :height, :width] for field in taps)), scale)
 
 
 @torch.no_grad()

@@ -18,12 +18,12 @@ import torch
 from torch import Tensor
 from torch.utils.checkpoint import checkpoint
 
-from srdata.degrade.learned.car.network import Taps, kernel_size
+from srdata.degrade.learned.car.network import PixelTaps, kernel_size
 
 CHUNK_SAMPLES = 1 << 19  # how many samples are taken at once: bounds the memory, and changes no value
 
 
-def adaptive_gather(image: Tensor, taps: Taps, scale: int) -> Tensor:
+def adaptive_gather(image: Tensor, taps: PixelTaps, scale: int) -> Tensor:
     """The LR image (batch, channels, height, width) that `taps` of that height and width take from an image.
 
     The image is `scale` times as high and wide. Where a displaced tap leaves the padded image, the near
@@ -37,7 +37,7 @@ def adaptive_gather(image: Tensor, taps: Taps, scale: int) -> Tensor:
         return _weighted_sum(padded, taps, 0, scale)
     total = image.new_zeros(*image.shape[:2], *taps.weights.shape[2:])
     for first in range(0, size * size, step):
-        part = Taps(*(field[:, first : first + step] for field in taps))
+        part = PixelTaps(*(field[:, first : first + step] for field in taps))
         total = total + _recomputed(_weighted_sum, padded, part, first, scale)
     return total
 
@@ -55,7 +55,7 @@ def reflect(image: Tensor, before: int, after: int) -> Tensor:
     return image
 
 
-def _weighted_sum(padded: Tensor, taps: Taps, first: int, scale: int) -> Tensor:
+def _weighted_sum(padded: Tensor, taps: PixelTaps, first: int, scale: int) -> Tensor:
     size = kernel_size(scale)
     numbers = torch.arange(first, first + taps.weights.shape[1], device=padded.device).view(-1, 1, 1)
     left, right, alpha = _neighbours(taps.across, numbers % size, scale, -1, padded.shape[-1])

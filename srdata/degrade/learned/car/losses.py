@@ -7,7 +7,7 @@ from typing import Literal
 import torch
 from torch import Tensor
 
-from srdata.degrade.learned.car.network import Taps
+from srdata.degrade.learned.car.network import PixelTaps
 
 Loss = Literal["absolute", "squared"]
 _TINY = 1e-12  # keeps the derivative of the root finite where a tap has no displacement
@@ -27,7 +27,7 @@ def difference(error: Tensor, loss: Loss) -> Tensor:
     return error.abs().mean() if loss == "absolute" else error.square().mean()
 
 
-def displacement(taps: Taps) -> Tensor:
+def displacement(taps: PixelTaps) -> Tensor:
     """The mean distance by which taps are moved, weighted by how far out in its kernel each stands (0–1).
 
     The paper's offset distance: a tap in the middle moves freely, and outer taps shall not stray.
@@ -39,7 +39,7 @@ def displacement(taps: Taps) -> Tensor:
     return (distance * outwards).mean()
 
 
-def roughness(taps: Taps) -> Tensor:
+def roughness(taps: PixelTaps) -> Tensor:
     """How much displacements change from one LR pixel to the next, each weighted by the weight of its tap.
 
     The paper's total variation: neighbouring kernels shall sample alike. The mean over LR pixels.

@@ -18,7 +18,7 @@ RGB_MEAN = (0.4488, 0.4371, 0.4040)  # of DIV2K, subtracted from the input
 LEAST_WEIGHT = 1e-6  # of one tap, before the taps are made to sum to one
 
 
-class Taps(NamedTuple):
+class PixelTaps(NamedTuple):
     """The taps of the kernels of all LR pixels; each field is (batch, taps, height, width) on the LR grid.
 
     Taps are numbered row by row. `across` and `down` lie between -1 and 1, in LR pixels.
@@ -52,12 +52,12 @@ class KernelNetwork(nn.Module):
         self.offsets_h_generation = nn.Sequential(*_head(wide, taps), nn.Tanh())
         self.offsets_v_generation = nn.Sequential(*_head(wide, taps), nn.Tanh())
 
-    def forward(self, image: Tensor) -> Taps:
+    def forward(self, image: Tensor) -> PixelTaps:
         quarter = self.ds_4(self.ds_2(self.ds_1(self.sub_mean(image))))
         eighth = self.ds_8(quarter + self.res_4(quarter))
         weights = self.kernels_weight(self.kernels_trunk(eighth)).clamp(LEAST_WEIGHT, 1)
         shifts = self.offsets_trunk(eighth)
-        return Taps(
+        return PixelTaps(
             weights / weights.sum(1, keepdim=True),
             self.offsets_h_generation(shifts),
             self.offsets_v_generation(shifts),

@@ -28,7 +28,7 @@ from srdata.degrade.learned.car.losses import displacement, quantised, roughness
 from srdata.degrade.learned.car.network import KernelNetwork
 from srdata.degrade.learned.car.safetensors_file import notes_of, read_bytes, write_tensors
 from srdata.degrade.learned.car.training_crops import Photographs
-from srdata.degrade.learned.car.training_run import Plan, Run, same_work
+from srdata.degrade.learned.car.training_run import Run, TrainingPlan, same_work
 from srdata.degrade.learned.car.upscaler import Upscaler
 from srdata.errors import UsageError
 from srdata.scale import OneScale, Scale
@@ -39,7 +39,7 @@ Report = Callable[[str], None]
 class Joint(nn.Module):
     """The resampler and the upscaler, one after the other, with 8-bit LR between them."""
 
-    def __init__(self, down: KernelNetwork, up: Upscaler, plan: Plan) -> None:
+    def __init__(self, down: KernelNetwork, up: Upscaler, plan: TrainingPlan) -> None:
         super().__init__()
         self.down, self.up, self.plan = down, up, plan
 
@@ -80,9 +80,9 @@ def train_resampler(
 ) -> Trained:
     """Train a resampler for `scale` on the images below `folder`; `out` is the safetensors file of weights.
 
-    `options` are the other fields of `Plan`. Beside `out` stand the upscaler (….upscaler.safetensors) and,
-    while training goes on, its state (….training.safetensors, written every `checkpoint_every` steps), from
-    which the same call goes on unless `resume` is false. `report` is told in lines of text how it goes.
+    `options` are the other fields of `TrainingPlan`. Beside `out` stand the upscaler (….upscaler.safetensors)
+    and, while training goes on, its state (….training.safetensors, written every `checkpoint_every` steps),
+    from which the same call goes on unless `resume` is false. `report` is told in lines of text how it goes.
     Raises UsageError for settings that make no sense, or that are not those of what is already there, and
     where a file would be written over that no training run wrote.
     """
@@ -104,12 +104,12 @@ def train_resampler(
     return _finish(model, out, mark, run.psnr())
 
 
-def plan_of(options: Mapping[str, Any]) -> Plan:
+def plan_of(options: Mapping[str, Any]) -> TrainingPlan:
     """The checked plan; UsageError names every wrong setting."""
     try:
-        return Plan.model_validate(options)
+        return TrainingPlan.model_validate(options)
     except pydantic.ValidationError as error:
-        found = mistakes(error, dict(options), Plan.model_json_schema())
+        found = mistakes(error, dict(options), TrainingPlan.model_json_schema())
         wrong = "; ".join(f"{'.'.join(map(str, place))} {what}" for place, what in found)
         raise UsageError(f"cannot train so: {wrong}") from error
 
@@ -165,7 +165,7 @@ def _is_trained(path: Path) -> bool:
         return False
 
 
-def _upscaler(plan: Plan) -> Upscaler:
+def _upscaler(plan: TrainingPlan) -> Upscaler:
     return fresh_upscaler(plan.scale, plan.upscaler_width, plan.upscaler_blocks, plan.seed)
 
 

@@ -28,7 +28,7 @@ _LAST_RATE = 0.02  # of the learning rate, at the last step
 _MOMENTS = ("exp_avg", "exp_avg_sq")  # what Adam keeps of each parameter
 
 
-class Plan(Settings):
+class TrainingPlan(Settings):
     """All that decides the trained weights but the images."""
 
     scale: Literal[2, 4, 8]
@@ -52,7 +52,7 @@ class Plan(Settings):
 class Run:
     """A run of `plan.steps` steps of a model that gives, for HR, that HR made again and a cost besides."""
 
-    def __init__(self, model: nn.Module, photographs: Photographs, plan: Plan) -> None:
+    def __init__(self, model: nn.Module, photographs: Photographs, plan: TrainingPlan) -> None:
         self.model, self.photographs, self.plan = model, photographs, plan
         self.done = 0
         self._parameters = {name: p for name, p in model.named_parameters() if p.requires_grad}
