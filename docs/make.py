@@ -1,4 +1,4 @@
-"""Writes the generated parts of the pages and their pictures: `python -m docs.make`.
+"""Writes the generated parts of the pages, their pictures and the schema of recipes: `python -m docs.make`.
 
 With --check it writes nothing, and fails if a page is not what it would write.
 """
@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import argparse
 import inspect
+import json
 import re
 import sys
 from collections.abc import Callable, Iterator, Sequence
@@ -21,6 +22,7 @@ from srdata.degrade.chain import Chain, load_chain
 from srdata.degrade.model.op import Op, name_of
 from srdata.degrade.ops import FAMILIES, OPS
 from srdata.images import write_png
+from srdata.recipes.set_recipe import schema
 
 DOCS = Path(__file__).parent
 PICTURES = DOCS / "images" / "ops"
@@ -33,6 +35,7 @@ def main() -> int:
     parser.add_argument("ops", nargs="*", help="make pictures of these ops alone")
     arguments = parser.parse_args()
     pages = {DOCS / name: written((DOCS / name).read_text(), parts) for name, parts in PAGES.items()}
+    pages[catalog.folder(Shelf.RECIPES) / "schema.json"] = json.dumps(schema(), indent=2) + "\n"
     if arguments.check:
         old = [path for path, text in pages.items() if path.read_text() != text]
         sys.stdout.write("".join(f"{path} is not current: run python -m docs.make\n" for path in old))

@@ -18,6 +18,7 @@ from storing import facts_of, layers_of, plan_of
 
 from srdata.errors import CorruptRecordError, MissingExtraError, StoreError, UnknownNameError, UsageError
 from srdata.images import read_image
+from srdata.images.file_kinds import HEAD_BYTES, format_of, other_image
 from srdata.scale import Scale
 from srdata.store.blocks import BlockLayout, Pixels, cut, join, pieces
 from srdata.store.codecs import CODECS, Codec, find_codec
@@ -103,13 +104,14 @@ def test_every_codec_gives_back_what_it_was_given(codec: Codec, shape: tuple[int
 @pytest.mark.parametrize("codec", CODECS.values(), ids=CODECS)
 def test_every_codec_refuses_what_is_no_such_block(codec: Codec) -> None:
     good = codec.encode(NOISE[:20, :30])
+    tells_its_size = format_of(good[:HEAD_BYTES]) or other_image(good[:HEAD_BYTES], "")
     for bad in (b"", b"\0", good[:-1], good[: len(good) // 2], b"<html>" + good[6:]):
-        if codec.name == "raw" and len(bad) == len(good):
+        if codec.view and len(bad) == len(good):
             continue  # every text of the right length is a raw block: that is what its hash is for
         with pytest.raises(CorruptRecordError):
             codec.decode(bad, 20, 30)
     for height, width in ((30, 20), (20, 29), (40, 30), (1, 1)):
-        if codec.name in ("raw", "zstd", "keep") and height * width == 600:
+        if not tells_its_size and height * width == 600:
             continue  # samples without a shape, which the index has
         with pytest.raises(CorruptRecordError):
             codec.decode(good, height, width)
