@@ -1,4 +1,7 @@
-"""NIQE: how far the statistics of an image are from those of natural images; no HR is needed."""
+"""NIQE: how far the statistics of an image are from those of natural images; no HR is needed.
+
+pyiqa has it too, but with torch, and under a licence that excludes commercial use.
+"""
 
 from __future__ import annotations
 

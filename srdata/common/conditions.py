@@ -2,7 +2,8 @@
 
 It has comparisons (also in chains, `50 < laplacian < 3000`), `and`, `or`, `not`, parentheses, numbers, and
 the names of numbers and flags. It is read by Python's own parser, and nothing of it is ever run: whatever is
-not in this list is refused.
+not in this list is refused. pandas' `query` calls functions and reads attributes as well, and neither that
+nor numexpr tells which part of a condition a row does not meet.
 """
 
 from __future__ import annotations

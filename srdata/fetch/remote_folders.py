@@ -2,7 +2,8 @@
 
 A store has no locks, no renames and no links. A file appears there whole or not at all, the last that is
 written under a name stays, and the first alone where that is asked for (`put_first`), which S3, Google's
-store and `memory://` see to themselves.
+store and `memory://` see to themselves. fsspec sends, copies and lists; that what came is what was sent is
+compared here, as it does not.
 """
 
 from __future__ import annotations

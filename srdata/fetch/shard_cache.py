@@ -2,7 +2,7 @@
 
 A file at its name is a right file: it is written beside it, synced and renamed, by one process while others
 that want it wait. When all of them together become larger than they may, those go that were not used for the
-longest time; who has one open reads on in it.
+longest time; who has one open reads on in it. The caches of fsspec have no bound.
 """
 
 from __future__ import annotations

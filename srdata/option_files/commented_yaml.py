@@ -1,4 +1,7 @@
-"""Settings as YAML, with a comment at each value on where it came from."""
+"""Settings as YAML, with a comment at each value on where it came from.
+
+PyYAML writes no comments; ruamel.yaml, which does, would be a dependency for this alone.
+"""
 
 from __future__ import annotations
 

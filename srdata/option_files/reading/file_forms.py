@@ -2,7 +2,8 @@
 
 YAML is read as PyYAML has it (`yes` is true, `!!float 2e-4` a number), but of tags only those of plain values
 are known: nothing is ever constructed. Anchors, aliases, keys that stand twice among the data sets, files
-over 1 MiB (64 KiB of TOML) and nesting over 64 deep are refused.
+over 1 MiB (64 KiB of TOML) and nesting over 64 deep are refused. On the events of PyYAML, and not by its
+`safe_load`, which forgets the line of a value and which keys stood twice.
 """
 
 from __future__ import annotations

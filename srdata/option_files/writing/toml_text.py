@@ -1,4 +1,7 @@
-"""Options as TOML: plain values first, then a table for each mapping."""
+"""Options as TOML: plain values first, then a table for each mapping.
+
+The standard library reads TOML and does not write it; these lines are less than a dependency.
+"""
 
 from __future__ import annotations
 
