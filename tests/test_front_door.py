@@ -148,3 +148,18 @@ def test_the_page_of_rooms_names_files_that_are_there() -> None:
     assert len(named) > 20
     for path in named:
         assert any((PACKAGE.parent / folder / path).exists() for folder in ("", "srdata", "tests")), path
+
+
+NO_TESTS = ("docs", "benchmarks", "examples")
+UNSAID = re.compile(r"# (?:noqa: [A-Z]+\d+|type: ignore\[[\w, -]+\])$", re.MULTILINE)
+
+
+def test_an_ignored_check_says_why() -> None:
+    repository = PACKAGE.parent
+    places = [
+        path for room in (PACKAGE, *(repository / name for name in NO_TESTS)) for path in room.rglob("*.py")
+    ]
+    found = {path.relative_to(repository): UNSAID.findall(path.read_text()) for path in places}
+    assert not {path: lines for path, lines in found.items() if lines}
+    assert UNSAID.search("x = y  # type: ignore[arg-type]")
+    assert not UNSAID.search("x = y  # noqa: S301  # it is ours")

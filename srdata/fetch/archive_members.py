@@ -81,7 +81,7 @@ def _tar_places(archive: Path) -> Iterator[tuple[str, int, int]]:
             )
         file.seek(0)
         stream = _Headers(archive, file)
-        with tarfile.open(fileobj=stream, mode="r:") as opened:  # type: ignore[call-overload]
+        with tarfile.open(fileobj=stream, mode="r:") as opened:  # type: ignore[call-overload]  # a file that is read alone
             while (info := opened.next()) is not None:
                 _check_tar_member(archive, info)
                 if info.isfile():
@@ -139,7 +139,7 @@ def _check_zip_member(archive: Path, info: zipfile.ZipInfo) -> None:
 def _tar_members(archive: Path, packed: bool) -> Iterator[ArchiveMember]:
     with gzip.open(archive) if packed else archive.open("rb") as file:
         stream = _Watched(archive, file)
-        with tarfile.open(fileobj=stream, mode="r|") as opened:  # type: ignore[call-overload]
+        with tarfile.open(fileobj=stream, mode="r|") as opened:  # type: ignore[call-overload]  # a file that is read alone
             while (info := opened.next()) is not None:
                 _check_tar_member(archive, info)
                 if info.isfile():

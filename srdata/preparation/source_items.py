@@ -363,7 +363,7 @@ def _published(
 
 def _refuse_twins(keys: Iterator[str], items: Callable[[], Iterator[Item]]) -> None:
     seen: set[str] = set()
-    twins = sorted({key for key in keys if key in seen or seen.add(key)})  # type: ignore[func-returns-value]
+    twins = sorted({key for key in keys if key in seen or seen.add(key)})  # type: ignore[func-returns-value]  # None
     if twins:
         files = " and ".join(str(item.hr) for item in items() if item.key == twins[0])
         more = f" ({len(twins) - 1} more keys)" if len(twins) > 1 else ""

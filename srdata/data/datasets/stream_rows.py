@@ -63,7 +63,7 @@ class StreamRows:
     @cached_property
     def order(self) -> StreamOrder:
         """In which order the rows come; for that they are counted."""
-        return StreamOrder(self._shards.counts, **self._settings)  # type: ignore[arg-type]
+        return StreamOrder(self._shards.counts, **self._settings)  # type: ignore[arg-type]  # as in __init__
 
     @property
     def scale(self) -> Scale:

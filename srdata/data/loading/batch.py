@@ -39,7 +39,7 @@ class Batch(MutableMapping[str, torch.Tensor]):
 
     tensors: MutableMapping[str, torch.Tensor]
     # The name of each image or window. `keys` of a mapping is a method: `ImageKeys` can be called, too.
-    keys: Sequence[str] = ()  # type: ignore[assignment]
+    keys: Sequence[str] = ()  # type: ignore[assignment]  # see above
     params: Sequence[Mapping[str, Any]] = ()  # δ of each: {"degradation": …, "augment": …}, as far as drawn
     scale: Scale = ONE  # HR pixels per LR pixel
     columns: Mapping[str, Sequence[Any]] = field(default_factory=dict)  # what is told of each image

@@ -77,7 +77,7 @@ class _AsPyYaml(YamlWalk):
         if len(event.value) > LONGEST_NUMBER:
             return str(event.value)
         if tag is None or tag == "!":
-            tag = self._resolver.resolve(yaml.ScalarNode, event.value, event.implicit)  # type: ignore[no-untyped-call]
+            tag = self._resolver.resolve(yaml.ScalarNode, event.value, event.implicit)  # type: ignore[no-untyped-call]  # PyYAML does not type it
         make = self._made.get(str(tag).removeprefix(_CORE))
         try:
             return make(yaml.ScalarNode(tag, event.value)) if make else str(event.value)
