@@ -38,7 +38,6 @@ from srdata.images import read_image, write_png
 from srdata.inference import load_network, upscale
 
 SCALE = 4
-HALF_LEVEL = 0.5 / 255
 
 Step = dict[str, Any]
 
