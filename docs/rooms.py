@@ -27,6 +27,7 @@ ROWS: tuple[tuple[str, ...], ...] = (
     ("__main__",),
 )
 ROW = {room: number for number, row in enumerate(ROWS) for room in row}
+_WIDTH = max(map(len, ROW)) + 1
 
 # What becomes of an image on its way, and the rooms that do it.
 LINE: tuple[tuple[str, tuple[str, ...]], ...] = (
@@ -43,7 +44,7 @@ LINE: tuple[tuple[str, tuple[str, ...]], ...] = (
 def picture() -> str:
     """The line of data, and below it the rooms, highest row first, each with what it is for."""
     line = "\n     │\n     ▼\n".join(f"{what}\n     {' · '.join(rooms)}" for what, rooms in LINE)
-    rows = [[f"{room:13}{_purpose(room)}" for room in row] for row in reversed(ROWS)]
+    rows = [[f"{room:{_WIDTH}}{_purpose(room)}" for room in row] for row in reversed(ROWS)]
     wall = "\n" + "─" * 110 + "\n"
     return f"```text\n{line}\n```\n\n```text\n{wall.join(chr(10).join(row) for row in rows)}\n```"
 

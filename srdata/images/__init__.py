@@ -1,5 +1,6 @@
-"""Image files in and out: the only place that decodes, and so the only one that knows of colour order,
-orientation, alpha, bit depth and the like. What comes out is RGB, uint8, (height, width, 3).
+"""Image files in and out: the only place that decodes, into RGB, uint8, (height, width, 3).
+
+So it alone knows of colour order, orientation, alpha, bit depth and the like.
 
 A file is judged by its first bytes, never by its name, and its header is read before its pixels: format,
 size, mode and number of frames are checked against an `ImagePolicy` while nothing large is in memory yet.
