@@ -9,9 +9,9 @@ from storing import write_content
 
 from srdata.images import Pixels, write_png
 from srdata.scale import Scale
-from srdata.store.basicsr_lmdb import BasicsrWriter
 from srdata.store.blocks import HR, BlockLayout
 from srdata.store.codecs import CODECS
+from srdata.store.lmdb_files.basicsr_lmdb import BasicsrWriter
 from srdata.store.records import Facts, make_record
 from srdata.store.set_json import digest_of
 from srdata.store.shards import ShardPlan, ShardWriter

@@ -22,7 +22,7 @@ from srdata.images import Pixels, decode_image, read_image
 from srdata.preparation import prepare
 from srdata.resize import imresize
 from srdata.scale import Scale
-from srdata.store.basicsr_lmdb import BasicsrWriter, check_key
+from srdata.store.lmdb_files.basicsr_lmdb import BasicsrWriter, check_key
 from srdata.store.windows import WindowItems, Windows, window_name
 
 
@@ -145,7 +145,7 @@ import resource, sys
 import numpy as np
 from pathlib import Path
 from srdata.errors import SrdataError
-from srdata.store.basicsr_lmdb import BasicsrWriter
+from srdata.store.lmdb_files.basicsr_lmdb import BasicsrWriter
 resource.setrlimit(resource.RLIMIT_FSIZE, (1 << 20, 1 << 20))
 noise = np.random.default_rng(0).integers(0, 256, (40, 240, 240, 3), np.uint8)
 try:

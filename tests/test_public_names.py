@@ -24,7 +24,6 @@ PUBLIC = ["srdata", *(f"srdata.{name}" for name in LISTED.findall(srdata.__doc__
 PACKAGES = [name for name in PUBLIC if (REPOSITORY / name.replace(".", "/") / "__init__.py").is_file()]
 PAGES = [REPOSITORY / "README.md", *sorted((REPOSITORY / "docs").glob("*.md"))]
 EXAMPLES = sorted((REPOSITORY / "examples").glob("*.[mp][dy]"))
-LARGE = {"store": 18}  # more modules than a room should have: may only shrink
 ROOMS = sorted(path.parent for path in PACKAGE.rglob("__init__.py") if path.parent != PACKAGE)
 
 
@@ -149,9 +148,7 @@ def modules(room: Path) -> set[str]:
 @pytest.mark.parametrize("room", ROOMS, ids=lambda room: str(room.relative_to(PACKAGE)))
 def test_a_room_says_what_each_of_its_modules_is_for(room: Path) -> None:
     assert told(room) == modules(room), f"mend the list of modules in {room}/__init__.py"
-    assert len(modules(room)) <= LARGE.get(room.name, 16), (
-        "split the room: nobody finds a thing among so many"
-    )
+    assert len(modules(room)) <= 16, "split the room: nobody finds a thing among so many"
 
 
 def names_of(path: Path) -> Iterator[str]:

@@ -22,9 +22,9 @@ from storing import facts_of, layers_of, plan_of, record_of, write_small_set
 from srdata.errors import CorruptRecordError, SetError, UnknownNameError, UsageError
 from srdata.prepared.shard_check import check_shard
 from srdata.scale import Scale
-from srdata.store import lmdb_pool
 from srdata.store.block_reading import crop_blocks
 from srdata.store.codecs import CODECS
+from srdata.store.lmdb_files import lmdb_pool
 from srdata.store.reader import SetReader
 from srdata.store.set_json import read_set, write_set
 from srdata.store.shards import ShardPlan

@@ -16,7 +16,7 @@ from storing import SIZES, facts_of, layers_of, plan_of, record_of, write_shard
 from srdata.common.files import PART
 from srdata.errors import CorruptRecordError, StoreError
 from srdata.store.codecs import CODECS
-from srdata.store.lmdb_file import check_structure
+from srdata.store.lmdb_files.lmdb_file import check_structure
 from srdata.store.records import Facts, Record, block_key, make_record, pack_row, row_key, unpack_row
 from srdata.store.resume import Salvage, sealed_shard, shard_rows
 from srdata.store.shards import ShardPlan, ShardWriter

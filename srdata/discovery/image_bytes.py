@@ -29,7 +29,7 @@ from srdata.images import (
 )
 from srdata.images.file_kinds import HEAD_BYTES, format_of
 from srdata.images.first_bytes import image_size
-from srdata.store.lmdb_pool import Lease
+from srdata.store.lmdb_files.lmdb_pool import Lease
 
 ARRAY_SUFFIXES = frozenset({".npy", ".pt"})
 _LARGEST_ARRAY = 3 * USUAL_PIXELS + (1 << 20)  # bytes

@@ -29,7 +29,7 @@ from srdata.discovery.templates import fitting, hr_by_template, pairs_by_templat
 from srdata.errors import UsageError
 from srdata.images import IMAGE_SUFFIXES, list_folder, natural
 from srdata.scale import Scale
-from srdata.store.basicsr_lmdb import DATA_FILE
+from srdata.store.lmdb_files.basicsr_lmdb import DATA_FILE
 
 _Parts = tuple[list[Part], list[str]]  # and what is left out
 

@@ -9,7 +9,7 @@ from urllib.parse import quote
 
 from srdata.common.safe_names import why_unsafe
 from srdata.errors import UsageError
-from srdata.store.basicsr_lmdb import check_key
+from srdata.store.lmdb_files.basicsr_lmdb import check_key
 
 _LONGEST = 200  # bytes of an escaped key
 _SUFFIX = "_s0000.hr.png"  # the longest that a name in some form adds to a key

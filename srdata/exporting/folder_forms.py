@@ -18,9 +18,9 @@ from pathlib import Path
 from srdata.common.files import sync_all
 from srdata.exporting.samples import Sample
 from srdata.scale import Scale
-from srdata.store.basicsr_lmdb import BasicsrWriter
 from srdata.store.blocks import HR
 from srdata.store.folder_names import SHORT, Names
+from srdata.store.lmdb_files.basicsr_lmdb import BasicsrWriter
 
 SHARD_BYTES = 1 << 30
 

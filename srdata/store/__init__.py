@@ -1,14 +1,12 @@
 """The store of a prepared set: blocks, codecs, LMDB shards, index, and the BasicSR format.
 
-basicsr_lmdb   the LMDB folders of BasicSR and its relatives
 blocks         how an image is cut into blocks, and which of them a crop touches
 codecs         how a block becomes bytes and comes back
 block_reading  blocks out of shards, each compared with its hash
 export_json    export.json: what was exported into a folder
 folder_names   what the field calls the files and folders of a set
 index          index.parquet: a row for every image
-lmdb_file      writing and checking LMDB files
-lmdb_pool      LMDB files open for reading, each once in a process
+lmdb_files     LMDB files: written whole, checked, and each opened once in a process
 reader         crops and whole images out of a set
 records        what is stored of an image, and its hashes
 resume         what an earlier run left of a shard

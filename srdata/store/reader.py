@@ -18,7 +18,7 @@ from srdata.store.block_reading.crop_blocks import CropPlan, LayerBlocks
 from srdata.store.blocks import CHANNELS, HR, BlockLayout, Pixels
 from srdata.store.codecs import Codec, find_codec, is_kept_file
 from srdata.store.index import Index
-from srdata.store.lmdb_pool import Lease, LmdbReading, WantedFile, most_open
+from srdata.store.lmdb_files.lmdb_pool import Lease, LmdbReading, WantedFile, most_open
 from srdata.store.records import Record, Row, block_key, row_key, unpack_row
 from srdata.store.resume import read_record
 from srdata.store.set_json import SetFile, read_set

@@ -11,7 +11,7 @@ from srdata.common.files import PART, Guard, sha256_of
 from srdata.common.processes.file_locks import lock_part
 from srdata.errors import CorruptRecordError
 from srdata.store.blocks import BlockLayout
-from srdata.store.lmdb_pool import Lease, LmdbReading
+from srdata.store.lmdb_files.lmdb_pool import Lease, LmdbReading
 from srdata.store.records import Record, Row, block_keys, damaged_blocks, row_key, unpack_row
 from srdata.store.shards import HEADER_KEY, ShardInfo, ShardPlan
 

@@ -25,7 +25,7 @@ from srdata.common.files import Guard, part_name, publish, sha256_of, storage_er
 from srdata.common.processes.file_locks import lock_part
 from srdata.errors import SrdataError, StoreError
 from srdata.store.blocks import BlockLayout
-from srdata.store.lmdb_file import LmdbWriter
+from srdata.store.lmdb_files.lmdb_file import LmdbWriter
 from srdata.store.records import Record, block_keys, pack_row, row_key
 
 FORMAT = 1

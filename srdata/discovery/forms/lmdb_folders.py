@@ -17,9 +17,9 @@ from typing import Any
 from srdata.discovery.forms.plain_pickle import read_plain_pickle
 from srdata.discovery.image_bytes import LmdbImage
 from srdata.errors import SourceError
-from srdata.store.basicsr_lmdb import DATA_FILE, META_FILE, meta_lines
-from srdata.store.lmdb_file import check_structure
-from srdata.store.lmdb_pool import Lease
+from srdata.store.lmdb_files.basicsr_lmdb import DATA_FILE, META_FILE, meta_lines
+from srdata.store.lmdb_files.lmdb_file import check_structure
+from srdata.store.lmdb_files.lmdb_pool import Lease
 
 Size = tuple[int, int]
 

@@ -14,7 +14,7 @@ from srdata.store.block_reading.mapped_rows import address_of, copy_mapped_rows
 from srdata.store.blocks import BlockLayout, Pixels, copy_rows, pieces
 from srdata.store.codecs import Codec, Part
 from srdata.store.index import Index
-from srdata.store.lmdb_pool import LmdbReading
+from srdata.store.lmdb_files.lmdb_pool import LmdbReading
 from srdata.store.records import block_key
 from srdata.store.tables.set_files import repair_command
 

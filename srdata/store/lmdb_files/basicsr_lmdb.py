@@ -18,7 +18,7 @@ from srdata.common.processes.part_folders import new_part_folder, remove_left_fo
 from srdata.errors import SetError, UsageError
 from srdata.images import encode_png
 from srdata.store.blocks import CHANNELS, Pixels
-from srdata.store.lmdb_file import LmdbWriter
+from srdata.store.lmdb_files.lmdb_file import LmdbWriter
 
 DATA_FILE, LOCK_FILE, META_FILE = "data.mdb", "lock.mdb", "meta_info.txt"
 LEVEL = 1  # of PNG compression

@@ -28,7 +28,7 @@ import lmdb
 
 from srdata.common.processes.limits import limit
 from srdata.errors import CorruptRecordError
-from srdata.store.lmdb_file import check_structure
+from srdata.store.lmdb_files.lmdb_file import check_structure
 
 _MOST_OPEN = 4096  # files
 _MOST_KEPT = 65_536  # views of blocks, about 400 bytes each
