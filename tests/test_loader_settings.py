@@ -18,7 +18,7 @@ from srdata.augment import Sides, load_augment
 from srdata.data.arbitrary_scale.scale_pairs import ArbitraryScale
 from srdata.data.loading import residency
 from srdata.data.loading.model_input import DIV2K_MEAN
-from srdata.data.loading.online_lr import Degrading, Place
+from srdata.data.loading.online_lr import Degrading, DrawAddresses
 from srdata.data.sampling.orders import Shuffled, Weighted
 from srdata.data.sampling.schedule import Moment, Schedule
 from srdata.degrade.chain import load_chain
@@ -195,7 +195,7 @@ def test_places_of_patches_are_those_of_real_esrgan() -> None:
     """64 of 100 LR pixels begin at randint(0, 36) along each side, as in BasicSR's `paired_random_crop`."""
     making = Degrading(load_chain("bicubic"), Scale(4), margin=72, anywhere=True)
     images: list[Any] = [(1, visit, "a") for visit in range(10_000)]
-    deltas = making.draw(Place(images, (1,), [], None))
+    deltas = making.draw(DrawAddresses(images, (1,), [], None))
     places = [(delta[-1]["params"]["top"], delta[-1]["params"]["left"]) for delta in deltas]
     assert len(set(places)) > 1360  # of 37 * 37: one of them is missed by chance
     for side in zip(*places, strict=True):

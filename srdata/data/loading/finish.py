@@ -21,7 +21,7 @@ from srdata.data.crops.regions import Spot
 from srdata.data.loading.batch import Batch
 from srdata.data.loading.in_memory import Picks, gathered
 from srdata.data.loading.model_input import ModelInput
-from srdata.data.loading.online_lr import Address, Making, Place, Rescaling
+from srdata.data.loading.online_lr import Address, DrawAddresses, Making, Rescaling
 from srdata.data.sampling.schedule import Moment, Schedule, at, every
 from srdata.resize import imresize
 from srdata.scale import Scale
@@ -99,7 +99,7 @@ class Finish:
         """What is drawn for a batch; for this no pixel is needed."""
         making, augment = self._steps(raw)
         images: list[Address] = [(self.seed, *image) for image in zip(raw.visits, raw.keys, strict=True)]
-        place = Place(images, (self.seed, raw.moment.epoch, raw.number), raw.spots, raw.turns)
+        place = DrawAddresses(images, (self.seed, raw.moment.epoch, raw.number), raw.spots, raw.turns)
         return Parameters(
             None if making is None else making.draw(place),
             augment.sample(place.images, place.batch) if augment.augmentations else None,

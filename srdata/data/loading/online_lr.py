@@ -26,7 +26,7 @@ Address = tuple[int | str, ...]
 Degradation: TypeAlias = "str | Path | dict[str, Any] | list[Any] | Chain"
 
 
-class Place(NamedTuple):
+class DrawAddresses(NamedTuple):
     """The addresses of what is drawn for a batch: those of its images, which end in the key, and its own.
 
     And where each HR crop lies in its image, and how it is to be turned.
@@ -74,7 +74,7 @@ class Degrading:
         """HR pixels by which the place of a patch within what is degraded may vary."""
         return 2 * self.margin if self.anywhere else self.loose
 
-    def draw(self, place: Place) -> list[Delta]:
+    def draw(self, place: DrawAddresses) -> list[Delta]:
         """δ of each image of a batch."""
         images = place.images
         group = self.group or len(images)
@@ -126,7 +126,7 @@ class Rescaling:
     form: ArbitraryScale
     scale: Scale
 
-    def draw(self, place: Place) -> list[Params]:
+    def draw(self, place: DrawAddresses) -> list[Params]:
         """Scale, place, queries and turn of each image of a batch."""
         shared, turns = (*place.batch, "arbitrary scale"), place.turns or [0] * len(place.images)
         return [
