@@ -24,7 +24,8 @@ from srdata.recipes.brought_sets import brought, told
 from srdata.recipes.hub_commit import pinned
 from srdata.recipes.image_choice import NamedChoice, read_choice
 from srdata.recipes.name_meaning import Kind, Meaning, meanings, paper_file, unknown
-from srdata.recipes.set_recipe import Recipe, known_recipe, read_set_recipe
+from srdata.recipes.read_recipe import known_recipe, read_set_recipe
+from srdata.recipes.set_recipe import Recipe
 from srdata.store.set_json import SET_FILE, read_set
 
 

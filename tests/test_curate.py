@@ -13,7 +13,7 @@ from PIL import Image
 from srdata.cli import cli
 from srdata.errors import SourceError
 from srdata.preparation import prepare
-from srdata.recipes.set_recipe import read_set_recipe
+from srdata.recipes.read_recipe import read_set_recipe
 from srdata.report import curate_source, write_report
 from tests.browser import Browser, find_browser
 from tests.reporting import parsed

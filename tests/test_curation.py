@@ -29,7 +29,8 @@ from srdata.preparation import finish_plan, make_part, plan, prepare, write_plan
 from srdata.prepared.set_images import PreparedImages, explain
 from srdata.prepared.verification import verify
 from srdata.recipes.image_choice import ImageChoice, Likeness, Tile, Tiles
-from srdata.recipes.set_recipe import Recipe, read_set_recipe
+from srdata.recipes.read_recipe import read_set_recipe
+from srdata.recipes.set_recipe import Recipe
 from srdata.resize import imresize
 from srdata.set_repair import repair
 from srdata.store.tables.choice_table import not_taken, read_choice_table

@@ -19,7 +19,8 @@ from srdata.preparation import plan, prepare
 from srdata.prepared.set_images import PreparedImages
 from srdata.prepared.verification import verify
 from srdata.publishing import publish
-from srdata.recipes.set_recipe import Recipe, read_set_recipe
+from srdata.recipes.read_recipe import read_set_recipe
+from srdata.recipes.set_recipe import Recipe
 from srdata.report.page import report_page
 from srdata.scale import Scale
 from tests.reporting import parsed

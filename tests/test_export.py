@@ -27,7 +27,7 @@ from srdata.exporting.folder_forms import kair_templates
 from srdata.images import Pixels, encode_png, list_images, read_image, write_png
 from srdata.preparation import prepare
 from srdata.prepared.set_images import PreparedImages
-from srdata.recipes.set_recipe import read_set_recipe
+from srdata.recipes.read_recipe import read_set_recipe
 from srdata.scale import Scale
 from srdata.store.folder_names import Names
 from srdata.store.windows import Windows

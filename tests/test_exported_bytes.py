@@ -16,7 +16,7 @@ from srdata import prepare
 from srdata.exporting.export_set import export
 from srdata.images import encode_png, list_images, read_image, write_png
 from srdata.publishing import publish
-from srdata.recipes.set_recipe import read_set_recipe
+from srdata.recipes.read_recipe import read_set_recipe
 from srdata.store.windows import Windows
 from srdata.vocabulary import PublishForm
 

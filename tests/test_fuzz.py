@@ -41,7 +41,7 @@ from srdata.fetch.unpack import extract
 from srdata.hub.repository import card_in, configs_of
 from srdata.images import decode_image, encode_png, probe
 from srdata.metrics.mos import mean_opinions
-from srdata.recipes.set_recipe import read_set_recipe
+from srdata.recipes.read_recipe import read_set_recipe
 
 pytestmark = pytest.mark.linux
 

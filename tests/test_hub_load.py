@@ -20,7 +20,7 @@ from srdata.hub.address import HubName, hub_name
 from srdata.hub.repository import card_in
 from srdata.prepared.set_images import PreparedImages
 from srdata.publishing import publish
-from srdata.recipes.set_recipe import read_set_recipe
+from srdata.recipes.read_recipe import read_set_recipe
 
 TOKEN = "hf_rightTokenForTests"
 PAIRS = noise_pairs(12, scale=2)

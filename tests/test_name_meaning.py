@@ -14,7 +14,7 @@ from srdata.describe import describe, describe_json
 from srdata.errors import UnknownNameError, UsageError
 from srdata.metrics.references import find_references
 from srdata.preparation import plan
-from srdata.recipes import set_recipe
+from srdata.recipes import read_recipe
 from srdata.recipes.name_meaning import PREPARABLE, Kind, meaning, meanings
 from srdata.report import write_preview
 from srdata.scale import Scale
@@ -95,7 +95,7 @@ def test_small_letters_mean_the_catalogue_beside_a_folder_in_capitals(here: Path
 
 def test_what_srdata_needs_itself_is_of_the_catalogue(here: Path) -> None:
     (here / "set5").mkdir()
-    assert set_recipe.known_recipe("set5").source == "set5"
+    assert read_recipe.known_recipe("set5").source == "set5"
     assert run(["prepare", "benchmarks", "--dry-run", "--scale", "2"]) == 0
 
 

@@ -13,7 +13,7 @@ from srdata.cli import run
 from srdata.degrade.chain import load_chain
 from srdata.errors import RecipeError
 from srdata.images import write_png
-from srdata.recipes.set_recipe import read_set_recipe
+from srdata.recipes.read_recipe import read_set_recipe
 
 KERNELS = np.ones((1, 5, 5))
 

@@ -38,7 +38,7 @@ from srdata.prepared.set_images import PreparedImages
 from srdata.publishing import build_repository, publish
 from srdata.publishing.formats import FORMS, Config, PiecePlace, write_imagefolder, write_parquet
 from srdata.publishing.written_pieces import Piece, WrittenPieces
-from srdata.recipes.set_recipe import read_set_recipe
+from srdata.recipes.read_recipe import read_set_recipe
 from srdata.scale import Scale
 from srdata.vocabulary import PublishForm
 

@@ -13,7 +13,8 @@ from srdata.catalog import Shelf
 from srdata.errors import RecipeError, UnknownNameError, UsageError
 from srdata.fetch.manifest import load_manifest
 from srdata.preparation.prepare_set import target_of
-from srdata.recipes.set_recipe import Recipe, read_set_recipe, schema
+from srdata.recipes.read_recipe import read_set_recipe
+from srdata.recipes.set_recipe import Recipe, schema
 from srdata.scale import Scale
 from srdata.store.codecs import CODECS
 

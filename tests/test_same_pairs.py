@@ -20,7 +20,8 @@ from srdata.exporting.export_set import FORMS
 from srdata.images import Pixels, read_image, write_png
 from srdata.publishing import publish
 from srdata.publishing.formats import FORMS as PUBLISHED
-from srdata.recipes.set_recipe import Recipe, read_set_recipe
+from srdata.recipes.read_recipe import read_set_recipe
+from srdata.recipes.set_recipe import Recipe
 from srdata.scale import Scale
 from srdata.store.windows import Windows
 from srdata.vocabulary import PublishForm

@@ -29,7 +29,8 @@ from srdata.prepared.set_images import PreparedImages, explain
 from srdata.prepared.verification import verify
 from srdata.publishing import publish
 from srdata.recipes.multiscale_copies import COPIES, Smaller
-from srdata.recipes.set_recipe import Recipe, read_set_recipe
+from srdata.recipes.read_recipe import read_set_recipe
+from srdata.recipes.set_recipe import Recipe
 from srdata.scale import Scale
 from srdata.store.windows import Windows
 

@@ -27,7 +27,8 @@ from srdata.errors import RecipeError, UnknownNameError, UsageError
 from srdata.papers.paper import Paper, Stage
 from srdata.papers.schema import Setting
 from srdata.recipes.name_meaning import Kind, meaning, meanings, own_paper_file, paper_file
-from srdata.recipes.set_recipe import Recipe, read_set_recipe
+from srdata.recipes.read_recipe import read_set_recipe
+from srdata.recipes.set_recipe import Recipe
 
 Raw = dict[str, Any]
 _OWN = {"uses", "scales", "variants", "at"}  # what is used up here

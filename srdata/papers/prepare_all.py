@@ -10,7 +10,7 @@ from srdata.papers.load import load_paper
 from srdata.papers.requirements import NeededSet, folders_of, known_set, needs
 from srdata.preparation import plan, prepare
 from srdata.preparation.beforehand.plan import refuse
-from srdata.recipes.set_recipe import known_recipe
+from srdata.recipes.read_recipe import known_recipe
 
 
 def prepare_sets(name: str, root: Path, given: dict[str, Any], dry_run: bool, **how: Any) -> Iterator[str]:

@@ -15,7 +15,8 @@ from srdata.errors import UsageError
 from srdata.papers.schema import Corpus, Setting, StageSettings
 from srdata.recipes.brought_sets import brought
 from srdata.recipes.multiscale_copies import COPIES, Named
-from srdata.recipes.set_recipe import PUBLISHED, known_recipe
+from srdata.recipes.read_recipe import known_recipe
+from srdata.recipes.set_recipe import PUBLISHED
 from srdata.scale import Scale
 from srdata.store.set_json import SET_FILE, SetFile, read_set
 from srdata.vocabulary import Split

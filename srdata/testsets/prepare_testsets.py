@@ -14,7 +14,7 @@ from srdata.preparation import plan, prepare
 from srdata.preparation.beforehand.plan import refuse
 from srdata.prepared.set_images import PreparedImages
 from srdata.recipes.name_meaning import TEST_SETS
-from srdata.recipes.set_recipe import known_recipe
+from srdata.recipes.read_recipe import known_recipe
 from srdata.scale import Scale
 from srdata.testsets.styles import BENCHMARKS, DEFAULT, STYLES, Folder, Style, Variant, folders, variants
 from srdata.testsets.write_folder import write_folder

@@ -12,7 +12,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
-from srdata.recipes.set_recipe import Recipe, Store, known_recipe
+from srdata.recipes.read_recipe import known_recipe
+from srdata.recipes.set_recipe import Recipe, Store
 from srdata.scale import Scale
 from srdata.store.blocks import HR
 

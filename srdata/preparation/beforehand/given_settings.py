@@ -12,7 +12,8 @@ from srdata.errors import UsageError
 from srdata.images import ImagePolicy
 from srdata.preparation.existing_pairs import as_found, find_pairs
 from srdata.recipes.hub_commit import pinned
-from srdata.recipes.set_recipe import PUBLISHED, HubSource, Pairs, Recipe, read_set_recipe
+from srdata.recipes.read_recipe import read_set_recipe
+from srdata.recipes.set_recipe import PUBLISHED, HubSource, Pairs, Recipe
 from srdata.scale import OneScale, Scale, scales_of
 from srdata.store.windows import Windows
 from srdata.vocabulary import CodecName, Layout
