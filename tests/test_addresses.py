@@ -16,7 +16,7 @@ from torch.utils.data import DataLoader
 from srdata import Loader, PairedDataset, export, publish
 from srdata.cli import run
 from srdata.difficulty import classify
-from srdata.errors import DownloadError, HashMismatchError, SetError, StoreError, UsageError
+from srdata.errors import DamagedSetError, DownloadError, HashMismatchError, SetError, StoreError, UsageError
 from srdata.fetch import remote_files
 from srdata.fetch.remote_files import place_at
 from srdata.fetch.remote_folders import RemoteFolder
@@ -237,6 +237,25 @@ def test_what_is_damaged_there_is_found_and_made_again(
     folder.remove("shards/00001.lmdb")
     prepare(made, root=lab, name="set", jobs=1)
     assert files_at(f"{lab}/set") == laptop
+
+
+def test_a_set_file_that_is_damaged_there_is_made_again_as_its_error_says(
+    lab: str, laptop: dict[str, bytes]
+) -> None:
+    made = recipe(f"{lab}/pictures")
+    prepare(made, root=lab, name="set", jobs=1)
+    folder = RemoteFolder(f"{lab}/set")
+    shards = folder.files("shards")
+    folder.put_bytes(b"{", "set.json")
+    for read in (PairedDataset, verify, lambda _: prepare(made, root=lab, name="set", jobs=1)):
+        with pytest.raises(
+            DamagedSetError, match=r"set/set\.json is damaged: delete it there, and run the same"
+        ):
+            read(f"{lab}/set")
+    folder.remove("set.json")
+    prepare(made, root=lab, name="set", jobs=1)
+    assert files_at(f"{lab}/set") == laptop
+    assert folder.files("shards") == shards, "no shard was sent again"
 
 
 def test_two_plans_do_not_mix(lab: str) -> None:
