@@ -9,7 +9,6 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-import fsspec
 import pytest
 from s3_server import SECRETS, s3_server
 from torch.utils.data import DataLoader
@@ -17,7 +16,7 @@ from torch.utils.data import DataLoader
 from srdata import Loader, PairedDataset, export, publish
 from srdata.cli import run
 from srdata.difficulty import classify
-from srdata.errors import DownloadError, HashMismatchError, SetError, StoreError, UsageError
+from srdata.errors import DamagedSetError, DownloadError, HashMismatchError, SetError, StoreError, UsageError
 from srdata.fetch import remote_files
 from srdata.fetch.remote_files import place_at
 from srdata.fetch.remote_folders import RemoteFolder
@@ -71,15 +70,21 @@ def server() -> Iterator[Any]:
         yield system
 
 
-@pytest.fixture(params=["s3", "memory"])
+OWN = os.environ.get(
+    "SRDATA_TEST_STORE"
+)  # an address of yours, as s3://bucket/folder, to which tests may write
+
+
+@pytest.fixture(params=["s3", "memory", *(["yours"] if OWN else [])])
 def lab(request: pytest.FixtureRequest, pictures: Path) -> str:
     """The address of an empty folder, beside which there are the pictures."""
-    system = request.getfixturevalue("server") if request.param == "s3" else fsspec.filesystem("memory")
-    name = "".join(letter for letter in request.node.name if letter.isalnum())
-    base = f"lab/{name}" if request.param == "s3" else f"/lab/{name}"
+    if request.param == "s3":
+        request.getfixturevalue("server")
+    base = {"s3": "s3://lab", "memory": "memory://lab", "yours": f"{OWN}/{os.getpid()}"}[request.param]
+    address = f"{base}/{''.join(letter for letter in request.node.name if letter.isalnum())}"
     for one in pictures.iterdir():
-        system.pipe_file(f"{base}/pictures/{one.name}", one.read_bytes())
-    return f"s3://{base}" if request.param == "s3" else f"memory://{base[1:]}"
+        RemoteFolder(address).put(one, f"pictures/{one.name}")
+    return address
 
 
 def files_at(address: str) -> dict[str, bytes]:
@@ -111,7 +116,7 @@ def test_it_is_read_as_ever(lab: str, pictures: Path, tmp_path: Path) -> None:
     assert pickle.loads(pickle.dumps(data)).keys == local.keys  # noqa: S301  # its own
     batches = [Loader(one, batch_size=2, device="cpu", seed=1) for one in (data, local)]
     assert all((a.lr == b.lr).all() for a, b in zip(*batches, strict=True))
-    if lab.startswith("s3"):  # which other processes see
+    if not lab.startswith("memory"):  # which other processes do not see
         assert sum(len(batch["key"]) for batch in DataLoader(data, batch_size=2, num_workers=1)) == len(data)
     key = data.keys[0]
     assert explain(there.path, key) == explain(here.path, key)
@@ -234,6 +239,25 @@ def test_what_is_damaged_there_is_found_and_made_again(
     assert files_at(f"{lab}/set") == laptop
 
 
+def test_a_set_file_that_is_damaged_there_is_made_again_as_its_error_says(
+    lab: str, laptop: dict[str, bytes]
+) -> None:
+    made = recipe(f"{lab}/pictures")
+    prepare(made, root=lab, name="set", jobs=1)
+    folder = RemoteFolder(f"{lab}/set")
+    shards = folder.files("shards")
+    folder.put_bytes(b"{", "set.json")
+    for read in (PairedDataset, verify, lambda _: prepare(made, root=lab, name="set", jobs=1)):
+        with pytest.raises(
+            DamagedSetError, match=r"set/set\.json is damaged: delete it there, and run the same"
+        ):
+            read(f"{lab}/set")
+    folder.remove("set.json")
+    prepare(made, root=lab, name="set", jobs=1)
+    assert files_at(f"{lab}/set") == laptop
+    assert folder.files("shards") == shards, "no shard was sent again"
+
+
 def test_two_plans_do_not_mix(lab: str) -> None:
     one, other = f"{lab}/one.parquet", f"{lab}/other.parquet"
     write_plan(recipe(f"{lab}/pictures"), one, root=lab, name="set", jobs=1)
@@ -307,17 +331,59 @@ def test_the_first_that_writes_stays(lab: str) -> None:
     assert folder.put_first(b"two", "claim") == b"one"
 
 
-def test_no_secret_is_kept_or_told(lab: str, capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+def test_a_store_that_knows_no_condition_is_claimed_too(lab: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As Ceph and others answer, of some version: 501, NotImplemented."""
+    system, _ = remote_files.system_of(lab)
+    pipe = system.pipe_file
+
+    def refuse(path: str, data: bytes, **how: str) -> None:
+        if how:
+            raise coded("NotImplemented")
+        pipe(path, data)
+
+    monkeypatch.setattr(system, "pipe_file", refuse)
+    folder = RemoteFolder(lab)
+    assert folder.put_first(b"one", "claim") == b"one"
+    assert folder.put_first(b"two", "claim") == b"one"
+
+
+def coded(code: str) -> OSError:
+    """An error that s3fs makes of an answer of S3."""
+    error = OSError(5, f"An error occurred ({code}) of keyOfTests")
+    error.__cause__ = pytest.importorskip("botocore.exceptions").ClientError(
+        {"Error": {"Code": code, "Message": "keyOfTests"}}, "PutObject"
+    )
+    return error
+
+
+def test_no_secret_is_kept_or_told(lab: str, capsys: pytest.CaptureFixture[str]) -> None:
     write_plan(recipe(f"{lab}/pictures"), f"{lab}/plan.parquet", root=lab, name="set", jobs=1, log=print)
     make_part(f"{lab}/plan.parquet", (1, 1), jobs=1, log=print)
     finish_plan(f"{lab}/plan.parquet", log=print)
     kept = b"".join(remote_files.read_small(one.address) for one in RemoteFolder(lab).files().values())
     kept += b"".join(one.read_bytes() for one in Path(os.environ["SRDATA_CACHE"]).rglob("*") if one.is_file())
-    assert not any(secret.encode() in kept for secret in SECRETS)
-    assert run(["prepare", "s3://me:secretOfTests@lab/pictures", "--scale", "4"]) == 2
+    told = "".join(capsys.readouterr()).encode()
+    assert not any(secret.encode() in kept + told for secret in SECRETS)
+
+
+@pytest.mark.parametrize(
+    "place",
+    [
+        "keyOfTests:secretOfTests@lab/pictures",
+        "keyOfTests:secret/OfTests@lab",  # as those of S3 may be
+        "keyOfTests:0/secretOfTests@lab",
+        "keyOfTests:secretOfTests",
+        "keyOfTests@lab/pictures",
+        "lab/pictures?X-Amz-Signature=secretOfTests",
+    ],
+)
+def test_an_address_with_a_secret_is_refused_and_not_told(
+    place: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run(["prepare", f"s3://{place}", "--scale", "4"]) == 2
     said = "".join(capsys.readouterr())
     assert "leave them out, they are taken from the environment" in said
-    assert not any(secret in said for secret in SECRETS)
+    assert "OfTests" not in said
 
 
 @pytest.mark.parametrize(
@@ -325,14 +391,18 @@ def test_no_secret_is_kept_or_told(lab: str, capsys: pytest.CaptureFixture[str],
     [
         (
             PermissionError("Access Denied: keyOfTests"),
-            "may not be written: give credentials in the environment",
+            "may not be written: give credentials in the environment that have the right to it",
         ),
+        (coded("QuotaExceeded"), r"cannot be written \(QuotaExceeded\): run the same again"),
         (
             PermissionError("The difference between the request time and the current time is too large."),
             "the clock of this machine differs",
         ),
         (FileNotFoundError("NoSuchBucket"), "check the address"),
-        (ConnectionError("http://keyOfTests@host"), r"cannot be written \(ConnectionError\)"),
+        (
+            ConnectionError("http://keyOfTests@host"),
+            r"its store does not answer \(ConnectionError\): look at the",
+        ),
     ],
 )
 def test_what_a_store_refuses_is_one_clear_error(
@@ -510,6 +580,7 @@ def test_where_what_is_given_lives(given: str, place: object) -> None:
         (Path("s3://lab/set"), "is no address: give s3://…, with two slashes, and as text"),
         ("s3://", "names nothing"),
         ("https://lab/set?X-Amz-Signature=1", "has credentials in it"),
+        ("s3://[lab/set", r"has a \[ that is not closed"),
         ("nosuch://lab/set", None),
     ],
 )

@@ -16,7 +16,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, BinaryIO, TypeVar
-from urllib.parse import urlsplit
+from urllib.parse import SplitResult, urlsplit
 
 from srdata.errors import DownloadError, HashMismatchError, MissingExtraError, SrdataError, UsageError
 
@@ -26,7 +26,9 @@ _PIECE = 8 << 20  # bytes
 _PERMANENT = (FileNotFoundError, PermissionError, NotADirectoryError, IsADirectoryError)
 _MISSING = {404, 410}
 _SHORTENED = re.compile(r"([A-Za-z][A-Za-z0-9+.-]+):[/\\\\](?![/\\\\])")  # what a Path makes of s3://
+_HOST = re.compile(r"(\[[^]@]*\]|[^:@]*)(:[0-9]+)?")
 _NO_RIGHTS = re.compile("credential|token|forbidden|denied", re.IGNORECASE)
+_NO_ANSWER = re.compile("connect|timeout|dns", re.IGNORECASE)
 _SKEWED = re.compile("RequestTimeTooSkewed|request time", re.IGNORECASE)
 _PACKAGES = {"s3": "s3fs", "gs": "gcsfs", "gcs": "gcsfs", "az": "adlfs", "abfs": "adlfs"}
 
@@ -72,7 +74,7 @@ def place_at(given: str | os.PathLike[str]) -> Path | str:
                 f"{text} is no address: give {found[1]}://…, with two slashes, and as text, no Path"
             )
         return Path(given)
-    parts = urlsplit(text)
+    parts = _parts_of(text)
     text = parts.scheme + text[len(parts.scheme) :]  # in small letters
     if parts.scheme in ("file", "local"):
         from urllib.request import url2pathname  # with ssl, which a path needs not
@@ -82,7 +84,7 @@ def place_at(given: str | os.PathLike[str]) -> Path | str:
         raise UsageError(
             f"{text} names nothing: give a bucket and a folder in it, such as s3://bucket/folder"
         )
-    if "@" in parts.netloc or parts.query:
+    if _has_secret(parts) or parts.query:
         raise UsageError(
             f"{shown(text)} has credentials in it, or what looks like them: leave them out, they are taken "
             "from the environment"
@@ -100,8 +102,23 @@ def shown(address: str) -> str:
     """An address without what only its owner may know: user, password, signature."""
     if not is_address(address):
         return address
-    parts = urlsplit(address)
-    return f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}{parts.path}"
+    parts = _parts_of(address)
+    place = parts.netloc + parts.path
+    if _has_secret(parts):
+        place = place.rpartition("@")[2] if "@" in place else "…"
+    return f"{parts.scheme}://{place}"
+
+
+def _parts_of(address: str) -> SplitResult:
+    try:
+        return urlsplit(address)
+    except ValueError:  # which names the address
+        raise UsageError("the address has a [ that is not closed: correct it") from None
+
+
+def _has_secret(parts: SplitResult) -> bool:
+    """Whether there is more than a host and a port, or a bucket; keys of S3 have slashes in them."""
+    return not _HOST.fullmatch(parts.netloc) or (":" in parts.netloc and "@" in parts.path)
 
 
 def look_at(address: str) -> RemoteFile | None:
@@ -259,13 +276,25 @@ def remote_errors(address: str, but: tuple[type[Exception], ...] = (), doing: st
 
 def _why_not(error: Exception, doing: str) -> str:
     """What is told of an error: never its text, in which there may be what only its owner may know."""
-    name = type(error).__name__
+    name = _code_of(error)
     if _SKEWED.search(f"{error} {error.__cause__}"):
         return (
             f"may not be {doing}, as the clock of this machine differs from that of the store: set it right"
         )
     if isinstance(error, PermissionError) or _NO_RIGHTS.search(name):
-        return f"may not be {doing}: give credentials in the environment, as for any program"
+        return f"may not be {doing}: give credentials in the environment that have the right to it"
     if isinstance(error, NotImplementedError):
         return f"cannot be {doing}: take a bucket, such as s3://, or a folder of this machine"
+    if isinstance(error, (ConnectionError, TimeoutError)) or _NO_ANSWER.search(name):
+        return (
+            f"cannot be {doing}, as its store does not answer ({name}): look at the network, and at the "
+            "endpoint if the environment names one; then run the same again"
+        )
     return f"cannot be {doing} ({name}): run the same again when it can be"
+
+
+def _code_of(error: Exception) -> str:
+    """What S3 calls an error, or else its kind."""
+    told = getattr(error.__cause__, "response", None)
+    code = str(told.get("Error", {}).get("Code")) if isinstance(told, dict) else ""
+    return code if code.isalpha() and code != "None" else type(error).__name__

@@ -112,10 +112,15 @@ class RemoteFolder:
 
         def send() -> None:
             _make_room(system, target)
-            system.pipe_file(target, data, mode="create")
+            try:
+                system.pipe_file(target, data, mode="create")
+            except (NotImplementedError, OSError) as error:
+                if "NotImplemented" not in f"{error!r} {error.__cause__!r}":
+                    raise
+                system.pipe_file(target, data)  # the store knows no condition: the last that writes stays
 
         try:
-            if not self.has(name):  # for stores that know no condition
+            if not self.has(name):  # for stores that overlook the condition
                 again(address, send, "written")
         except DownloadError:
             if not self.has(name):  # else another was faster

@@ -28,7 +28,6 @@ from srdata.preparation.layout_folder import JOURNAL
 from srdata.preparation.layouts import Built, Job, build_folder, build_lmdb
 from srdata.preparation.planned.grown_sets import GROWN_FILE, Keys, changed_shards, note_shards, shards_before
 from srdata.preparation.planned.plan_file import TOKEN
-from srdata.preparation.planned.shard_records import RECORDS
 from srdata.preparation.source_items import Item, Size, choose_items, found_anywhere, stored_sizes
 from srdata.preparation.standing_sets import Standing, standing
 from srdata.prepared.image_columns import carry_columns
@@ -38,7 +37,7 @@ from srdata.store.set_json import SET_FILE, UNFINISHED, SetFile, read_set, write
 from srdata.store.set_versions import keep_version
 from srdata.store.tables.choice_table import CHOICE_FILE
 from srdata.store.tables.parquet_file import write_tables
-from srdata.store.tables.set_files import FileEntry, file_entry
+from srdata.store.tables.set_files import RECORDS, FileEntry, file_entry
 from srdata.store.window_scores import SCORES_FOLDER
 from srdata.vocabulary import Backend, Layout
 

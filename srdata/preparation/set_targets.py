@@ -17,14 +17,14 @@ from typing import Protocol
 from srdata.common.files import storage_errors
 from srdata.common.processes.parallel import in_order
 from srdata.common.processes.run_claims import Claim
-from srdata.errors import DamagedSetError, StoreError, UsageError
+from srdata.errors import StoreError, UsageError
 from srdata.fetch.remote_files import RemoteFile, bring_file
 from srdata.fetch.remote_folders import RemoteFolder
 from srdata.fetch.shard_cache import ShardCache
 from srdata.preparation.layout_lmdb import is_of
 from srdata.preparation.planned.grown_sets import GROWN_FILE, Keys, note_shards, shards_before
 from srdata.preparation.planned.sent_files import SentClaim
-from srdata.preparation.planned.shard_records import RECORDS, ShardRecord, read_records, record_path
+from srdata.preparation.planned.shard_records import ShardRecord, read_records, record_path
 from srdata.preparation.prepare_set import Log, Prepared, begin, claim_folder, declare, tell_growth
 from srdata.preparation.source_items import Item
 from srdata.preparation.standing_sets import Standing, refuse_other, stale_keys, standing
@@ -33,7 +33,7 @@ from srdata.prepared.remote_claims import RemoteClaim, working_folder
 from srdata.prepared.remote_sets import described_here
 from srdata.recipes.set_recipe import Recipe
 from srdata.store.set_json import SET_FILE, UNFINISHED, SetFile, read_set
-from srdata.store.tables.set_files import BEFORE, shard_name
+from srdata.store.tables.set_files import BEFORE, RECORDS, shard_name
 
 _AT_ONCE = 16  # files that are brought
 
@@ -146,13 +146,8 @@ class RemoteTarget:
     def standing(self, recipe: Recipe) -> Standing | None:
         if not self._folder.has(SET_FILE):
             return None
-        try:
-            described = described_here(self.address, ShardCache())
-            content = read_set(described)
-        except DamagedSetError as error:
-            raise UsageError(
-                f"{self._folder}: set.json is damaged: delete it there, and run this again"
-            ) from error
+        described = described_here(self.address, ShardCache())
+        content = read_set(described)
         refuse_other(self._folder, content, recipe)
         there = self._folder.files()
         sizes = {name: there[name].size if name in there else None for name in content.files}

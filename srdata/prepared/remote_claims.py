@@ -18,6 +18,7 @@ from srdata.fetch.shard_cache import ShardCache, entry_name, usual_folder
 from srdata.hub.address import is_hub_name
 from srdata.prepared.remote_sets import described_here
 from srdata.store.set_json import SET_FILE, UNFINISHED, SetFile, read_set
+from srdata.store.tables.set_files import RECORDS
 
 _AT_ONCE = 16  # files that are sent
 
@@ -37,7 +38,7 @@ class RemoteClaim:
     def take(self) -> None:
         """Claim it; raises UsageError where another has it, or something else is there."""
         there = self.folder.names()
-        if there and not there & {SET_FILE, UNFINISHED}:
+        if there and not there & {SET_FILE, UNFINISHED, RECORDS}:
             raise UsageError(f"{self.folder} is not empty and no prepared set: give another --name or --root")
         if self.folder.put_first(self.token.encode(), UNFINISHED) != self.token.encode():
             raise UsageError(

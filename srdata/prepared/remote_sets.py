@@ -9,13 +9,13 @@ from typing import Any
 
 from srdata.common.files import write_file
 from srdata.common.processes.parallel import in_order
-from srdata.errors import DownloadError, HashMismatchError, SetError, UsageError
+from srdata.errors import DamagedSetError, DownloadError, HashMismatchError, SetError, UsageError
 from srdata.fetch.remote_files import RemoteFile, bring_file, joined, look_at, place_at, sha256_at, shown
 from srdata.fetch.remote_folders import RemoteFolder
 from srdata.fetch.shard_cache import ShardCache, entry_name
 from srdata.store.reader import SetReader
 from srdata.store.set_json import SET_FILE, UNFINISHED, FileCheck, SetFile, read_set
-from srdata.store.tables.set_files import BEFORE, FileEntry, shard_name
+from srdata.store.tables.set_files import BEFORE, RECORDS, FileEntry, shard_name
 
 _AT_ONCE = 8  # files that are read to be checked
 
@@ -78,13 +78,20 @@ def folder_of(given: str | Path) -> tuple[Path, str | None]:
 def described_here(address: str, cache: ShardCache) -> Path:
     """A folder with what describes a set at an address: set.json, index, table of shards, what was added.
 
-    Raises SetError where there is no finished set, DownloadError.
+    Raises SetError where there is no finished set or its set.json is damaged, DownloadError.
     """
     text = set_text(address)
     folder = cache.folder / "sets" / entry_name("", text)
     if not (folder / SET_FILE).is_file():
         write_file(folder / SET_FILE, text)
-    for name, entry in read_set(folder).named.items():
+    try:
+        named = read_set(folder).named
+    except DamagedSetError as error:
+        raise DamagedSetError(
+            f"{joined(shown(address), SET_FILE)} is damaged: delete it there, and run the same `srdata "
+            f"prepare` again; of a set that has no {RECORDS}/ delete all, and make it again"
+        ) from error
+    for name, entry in named.items():
         if name.endswith(".parquet") and not (folder / name).is_file():
             _bring_small(name, entry, address, folder, cache)
     return folder

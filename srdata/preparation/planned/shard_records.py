@@ -19,9 +19,8 @@ from srdata.store.index import SCHEMA, tables_of
 from srdata.store.records import Row
 from srdata.store.set_json import Quarantined
 from srdata.store.tables.parquet_file import rows_of, write_tables
-from srdata.store.tables.set_files import FileEntry, shard_name
+from srdata.store.tables.set_files import RECORDS, FileEntry, shard_name
 
-RECORDS = ".records"
 _KEY = b"srdata"
 
 

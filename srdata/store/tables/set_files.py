@@ -18,6 +18,7 @@ from srdata.errors import DamagedSetError
 from srdata.store.tables.shard_table import SHARDS_FILE, ShardTable
 
 INDEX_FILE = "index.parquet"
+RECORDS = ".records"  # has what is told of each shard that is finished
 BEFORE = ".before"  # has what was in the set before it grew, for those who read that
 _MOST_DIGITS = 18  # of the number of a shard
 
