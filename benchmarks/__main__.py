@@ -9,7 +9,9 @@ import click
 
 from benchmarks import (
     codecs,
+    counts,
     crops,
+    decoders,
     degrade,
     growth,
     imresize,
@@ -51,6 +53,8 @@ BENCHMARKS = {
     "worth": worth.run,
     "loaders": peer_loaders.run,
     "evaluate": scoring.run,
+    "decoders": decoders.run,
+    "counts": counts.run,
 }
 
 

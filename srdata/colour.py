@@ -6,6 +6,7 @@ The arithmetic is the same for both libraries, so that they agree to the last bi
 
 from __future__ import annotations
 
+from functools import cache
 from typing import Any, Literal, get_args
 
 import numpy as np
@@ -17,6 +18,7 @@ __all__ = [
     "cmyk_to_rgb",
     "linear_to_srgb",
     "luma",
+    "luma_weights",
     "rgb_to_cmyk",
     "rgb_to_ycbcr",
     "srgb_to_linear",
@@ -71,6 +73,14 @@ def luma(rgb: Any, matrix: Matrix = "bt601", span: Span = "studio", axis: int = 
     """
     mixing, offset = _coefficients(matrix, span)
     return _mix(_floats(rgb), mixing[:1], offset[:1], axis)
+
+
+@cache
+def luma_weights(matrix: Matrix = "bt601", span: Span = "studio") -> tuple[float, float, float, float]:
+    """What `luma` multiplies R, G and B by, and what it adds."""
+    mixing, offset = _coefficients(matrix, span)
+    red, green, blue = mixing[0].tolist()
+    return red, green, blue, float(offset[0])
 
 
 def srgb_to_linear(rgb: Any) -> Any:

@@ -10,13 +10,16 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from emulated_cuda import Emulated, value
 from skimage.color import rgb2ycbcr
 from skimage.metrics import peak_signal_noise_ratio, structural_similarity
 
 from srdata.errors import UnknownNameError, UsageError
 from srdata.images import read_image
 from srdata.metrics import PROTOCOLS, psnr, ssim
+from srdata.metrics.compared_planes import compared
 from srdata.resize import imresize
+from srdata.scale import Scale
 
 Image = np.ndarray[Any, np.dtype[Any]]
 
@@ -200,6 +203,50 @@ def test_ssim_is_that_of_scikit_image(name: str, pair: tuple[Image, Image]) -> N
     assert ssim(sr, hr, 3, name) == pytest.approx(expected, abs=1e-6)
 
 
+def flats(*levels: int) -> Image:
+    """Areas side by side without any detail."""
+    return np.repeat(np.repeat(np.array([levels]), 100, axis=1), 220, axis=0)
+
+
+def off_by_some(image: Image, most: int, seed: int = 0) -> Image:
+    return (image + np.random.default_rng(seed).integers(-most, most + 1, image.shape)).astype(np.uint8)
+
+
+@pytest.mark.parametrize(
+    ("sr", "hr"),
+    [
+        (flats(250, 5), flats(5, 250)),
+        (flats(250, 5), off_by_some(flats(250, 250), 1)),
+        (off_by_some(flats(250, 5), 2), off_by_some(flats(250, 5), 2, seed=1)),
+        (off_by_some(flats(128), 1), flats(128)),
+        (flats(0, 255) ^ np.indices((220, 200))[0] % 2 * 255, flats(255, 0)),
+    ],
+)
+def test_ssim_of_black_and_white_areas_is_that_of_double_precision(sr: Image, hr: Image) -> None:
+    """Where single precision alone is off by up to 5e-6, as it takes large squares from each other."""
+    one, other = sr.astype(np.uint8), hr.astype(np.uint8)
+    expected = structural_similarity(
+        *(image.astype(float) for image in (one, other)),
+        data_range=255,
+        gaussian_weights=True,
+        sigma=1.5,
+        use_sample_covariance=False,
+    )
+    assert ssim(one, other, protocol="rgb_border0") == pytest.approx(expected, abs=3e-7)
+
+
+def test_the_last_rows_count_as_the_first(pair: tuple[Image, Image]) -> None:
+    """Whatever is left for the last strip of rows, down to fewer than the window of SSIM."""
+    hr = pair[1]
+    for height in (12, 95, 97, 107, 108, 192):
+        one, other = hr[:height].copy(), hr[:height]
+        one[-1] = 255 - one[-1]
+        for score in (psnr, ssim):
+            values = [score(a, b, protocol="y_border0") for a, b in ((one, other), (one[::-1], other[::-1]))]
+            assert values[0] == pytest.approx(values[1], abs=1e-6)
+            assert values[0] < score(other, other, protocol="y_border0")
+
+
 def test_psnr_is_that_of_scikit_image(pair: tuple[Image, Image]) -> None:
     sr, hr = rounded(pair[0]).astype(np.uint8), pair[1]
     expected = peak_signal_noise_ratio(hr, sr)
@@ -241,6 +288,27 @@ def test_numpy_and_torch_one_image_and_a_batch_give_the_same(pair: tuple[Image, 
         np.testing.assert_allclose(many, single, atol=1e-12)
         np.testing.assert_allclose(tensor.numpy(), single, atol=1e-12)
         assert score(tensors[0][0], tensors[1][0], 3) == pytest.approx(single[0], abs=1e-12)
+
+
+def test_bytes_are_what_floats_are_in_every_bit() -> None:
+    """Y is looked up for bytes."""
+    image = np.random.default_rng(0).integers(0, 256, (64, 64, 3), np.uint8)
+    other = 255 - image
+    for name in ("basicsr_y", "rcan_matlab", "imdn_uint8y"):
+        rules = PROTOCOLS[name]
+        looked_up = compared(image, other, rules, Scale(4)).planes()
+        computed = compared(image.astype(np.float64) / 255, other / 255, rules, Scale(4)).planes()
+        assert all(map(torch.equal, looked_up, computed)), name
+
+
+def test_an_emulated_device_gives_the_same(device: Emulated, pair: tuple[Image, Image]) -> None:
+    """There SSIM is what its definition says, in double precision."""
+    images = [torch.from_numpy(np.moveaxis(image[:60, :50], -1, 0).copy()) for image in pair]
+    for name in ("basicsr_y", "psnrb"):
+        for score in (psnr, ssim):
+            there = score(*(image[None].to("cuda") for image in images), 3, name)
+            assert there.device.type == "cuda"
+            assert float(value(there)) == pytest.approx(score(*images, 3, name), abs=1e-6)
 
 
 @pytest.mark.cuda

@@ -1,10 +1,12 @@
 """Evaluation as papers do it: PSNR and SSIM under named protocols, further measures, opinion scores.
 
+byte_luma        Y of 8-bit RGB by tables
 compared_planes  SR and HR as a protocol compares them: cut, rounded, converted
 evaluation       `evaluate`, `evaluate_bicubic`: a folder of SR images, or the published baseline
 measures         `MEASURES` besides PSNR and SSIM, by name
 mos              mean opinion scores of a file of ratings
 pair_scores      numbers of pairs of images under protocols and measures
+plane_scores     PSNR and SSIM of what is compared
 protocols        `PROTOCOLS`: how papers compare SR with HR, as a table
 psnr_ssim        `psnr`, `ssim` of images in memory
 references       the HR images of a prepared set, a known data set or a folder

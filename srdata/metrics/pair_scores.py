@@ -13,9 +13,8 @@ from srdata.errors import UsageError
 from srdata.images import Pixels
 from srdata.metrics.compared_planes import compared, corner
 from srdata.metrics.measures.measure_table import WantedMeasure
-from srdata.metrics.measures.ssim import structural_similarity
+from srdata.metrics.plane_scores import scores
 from srdata.metrics.protocols import PROTOCOLS, Protocol, find_protocol
-from srdata.metrics.psnr_ssim import peak_ratio
 from srdata.metrics.result import Column, Definition, Evaluation
 from srdata.scale import Scale
 
@@ -83,8 +82,8 @@ def _in_rgb(image: Pixels) -> Pixels:
 
 
 def _protocol_numbers(sr: Pixels, hr: Pixels, rules: Protocol, scale: Scale) -> tuple[float, float | None]:
-    planes = compared(sr, hr, rules, scale)
-    return float(peak_ratio(*planes, rules)), float(structural_similarity(*planes)) if rules.ssim else None
+    psnr, ssim = scores(compared(sr, hr, rules, scale), rules.ssim)
+    return float(psnr), float(ssim) if rules.ssim else None
 
 
 def _column(by: str, quantity: str, values: Sequence[float]) -> Column:

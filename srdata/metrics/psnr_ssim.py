@@ -9,8 +9,7 @@ from torch import Tensor
 
 from srdata.errors import UsageError
 from srdata.metrics.compared_planes import compared
-from srdata.metrics.measures.psnr_b import block_effect
-from srdata.metrics.measures.ssim import structural_similarity
+from srdata.metrics.plane_scores import scores
 from srdata.metrics.protocols import DEFAULT, Protocol, find_protocol
 from srdata.scale import Scale
 
@@ -32,11 +31,14 @@ def psnr(sr: Any, hr: Any, scale: AnyScale | None = None, protocol: str | Protoc
     48.1308
     """
     rules, exact = _rules(protocol, scale)
-    return _like(sr, peak_ratio(*compared(sr, hr, rules, exact), rules))
+    found, _ = scores(compared(sr, hr, rules, exact), with_ssim=False)
+    return _like(sr, found)
 
 
 def ssim(sr: Any, hr: Any, scale: AnyScale | None = None, protocol: str | Protocol = DEFAULT) -> Any:
     """SSIM of SR images against HR images under a protocol; takes and gives what `psnr` does.
+
+    On the CPU it is within 1e-6 of what double precision gives, on photographs within 1e-7.
 
     Raises UsageError too for a protocol whose source states no SSIM, and for images of less than 11 pixels.
     """
@@ -45,19 +47,8 @@ def ssim(sr: Any, hr: Any, scale: AnyScale | None = None, protocol: str | Protoc
         raise UsageError(
             f"{rules.source} states no SSIM, so the protocol {rules.name} has none: take another"
         )
-    return _like(sr, structural_similarity(*compared(sr, hr, rules, exact)))
-
-
-def peak_ratio(sr: Tensor, hr: Tensor, protocol: Protocol) -> Tensor:
-    """PSNR or PSNR-B, (N,), of the planes that `compared` gives."""
-    error = (sr - hr).square()
-    if not protocol.blocking:
-        return _decibels(error.mean((1, 2, 3)))
-    return _decibels(error.mean((2, 3)) + block_effect(sr)).mean(1)
-
-
-def _decibels(error: Tensor) -> Tensor:
-    return 10 * (255**2 / error).log10()
+    _, found = scores(compared(sr, hr, rules, exact), with_ssim=True)
+    return _like(sr, found)
 
 
 def _rules(protocol: str | Protocol, scale: AnyScale | None) -> tuple[Protocol, Scale | None]:

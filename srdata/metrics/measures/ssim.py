@@ -2,20 +2,17 @@
 
 from __future__ import annotations
 
-from typing import Any
-
-import cv2
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn.functional import avg_pool2d, conv2d, pad
 
 from srdata.errors import UsageError
+from srdata.metrics.measures.single_ssim import mean_terms
 
 WINDOW = 11  # pixels
 SIGMA = 1.5
-_C1, _C2 = (0.01 * 255) ** 2, (0.03 * 255) ** 2
+CONSTANTS = (0.01 * 255) ** 2, (0.03 * 255) ** 2
 _WEIGHTS = (0.0448, 0.2856, 0.3001, 0.2363, 0.1333)  # of the five sizes, the original first
 
 
@@ -23,13 +20,15 @@ def structural_similarity(one: Tensor, other: Tensor) -> Tensor:
     """SSIM of two batches (N, C, H, W) of floats in 0–255, (N,): the mean over channels and places.
 
     Gaussian window of 11x11, σ 1.5, only where it lies wholly inside; K1 0.01, K2 0.03. The same as MATLAB's
-    `ssim_index`, BasicSR, and scikit-image with gaussian_weights and without use_sample_covariance.
+    `ssim_index`, BasicSR, and scikit-image with gaussian_weights and without use_sample_covariance: to 1e-6
+    on the CPU, in double precision on devices.
     Raises UsageError for images smaller than the window.
 
     Source: Wang et al., Image quality assessment: from error visibility to structural similarity, 2004.
     """
-    luminance, contrast = _maps(one, other)
-    return (luminance * contrast).mean((1, 2, 3))
+    check_window(one)
+    _, product = _terms(one, other)
+    return product.mean(1)
 
 
 def multi_scale(one: Tensor, other: Tensor) -> Tensor:
@@ -47,46 +46,53 @@ def multi_scale(one: Tensor, other: Tensor) -> Tensor:
         )
     product = one.new_ones(one.shape[:2])
     for weight in _WEIGHTS[:-1]:
-        _, contrast = _maps(one, other)
-        product = product * contrast.mean((2, 3)).clamp(0) ** weight
+        contrast, _ = _terms(one, other)
+        product = product * contrast.clamp(0) ** weight
         one, other = _halved(one), _halved(other)
-    luminance, contrast = _maps(one, other)
-    return (product * (luminance * contrast).mean((2, 3)).clamp(0) ** _WEIGHTS[-1]).mean(1)
+    _, last = _terms(one, other)
+    return (product * last.clamp(0) ** _WEIGHTS[-1]).mean(1)
 
 
-def _maps(one: Tensor, other: Tensor) -> tuple[Tensor, Tensor]:
-    """The luminance term, and that of contrast and structure, at every place."""
-    if min(one.shape[2:]) < WINDOW:
-        raise UsageError(
-            f"SSIM needs images of at least {WINDOW}x{WINDOW} pixels without the border: {_size(one)} is less"
-        )
-    mean, mean2 = _blurred(one), _blurred(other)
-    product, squares = mean * mean2, mean.square() + mean2.square()
-    covariance = _blurred(one * other) - product
-    variances = _blurred(one.square() + other.square()) - squares
-    luminance = (2 * product + _C1) / (squares + _C1)
-    return luminance, (2 * covariance + _C2) / (variances + _C2)
+def check_window(images: Tensor) -> None:
+    """Raise UsageError for images (N, C, H, W) that are smaller than the window."""
+    if min(images.shape[2:]) < WINDOW:
+        least = f"{WINDOW}x{WINDOW} pixels without the border"
+        raise UsageError(f"SSIM needs images of at least {least}: {_size(images)} is less")
 
 
-def _blurred(planes: Tensor) -> Tensor:
-    """The Gaussian mean where the window lies wholly inside."""
-    places = torch.arange(WINDOW, dtype=planes.dtype, device=planes.device) - WINDOW // 2
+def window(dtype: torch.dtype, device: torch.device | None = None) -> Tensor:
+    """The weights of the window in each direction."""
+    places = torch.arange(WINDOW, dtype=dtype, device=device) - WINDOW // 2
     weights = torch.exp(-(places**2) / (2 * SIGMA**2))
-    weights = weights / weights.sum()
-    if planes.device.type == "cpu" and not planes.requires_grad:
-        return _blurred_by_opencv(planes, weights.numpy())
+    return weights / weights.sum()
+
+
+def _terms(one: Tensor, other: Tensor) -> tuple[Tensor, Tensor]:
+    """The means (N, C) of the contrast and structure term, and of its product with luminance."""
+    weights = window(one.dtype, one.device)
+    if one.device.type != "cpu":
+        return _terms_by_torch(one, other, weights)
+    planes = zip(one.flatten(0, 1).numpy(), other.flatten(0, 1).numpy(), strict=True)
+    found = [mean_terms(*pair, weights.numpy(), CONSTANTS) for pair in planes]
+    contrast, product = one.new_tensor(np.array(found)).view(*one.shape[:2], 2).unbind(-1)
+    return contrast, product
+
+
+def _terms_by_torch(one: Tensor, other: Tensor, weights: Tensor) -> tuple[Tensor, Tensor]:
+    c1, c2 = CONSTANTS
+    mean, mean2 = _blurred(one, weights), _blurred(other, weights)
+    product, squares = mean * mean2, mean.square() + mean2.square()
+    covariance = _blurred(one * other, weights) - product
+    variances = _blurred(one.square() + other.square(), weights) - squares
+    luminance, contrast = (2 * product + c1) / (squares + c1), (2 * covariance + c2) / (variances + c2)
+    return contrast.mean((2, 3)), (luminance * contrast).mean((2, 3))
+
+
+def _blurred(planes: Tensor, weights: Tensor) -> Tensor:
+    """The Gaussian mean where the window lies wholly inside."""
     rows = conv2d(planes.flatten(0, 1)[:, None], weights.view(1, 1, -1, 1))
     blurred = conv2d(rows, weights.view(1, 1, 1, -1))
     return blurred.view(*planes.shape[:2], *blurred.shape[2:])
-
-
-def _blurred_by_opencv(planes: Tensor, weights: NDArray[Any]) -> Tensor:
-    """The same in 1/35 of the time that torch's convolution takes for float64 on a CPU."""
-    edge = WINDOW // 2
-    images = planes.flatten(0, 1).numpy()
-    blurred = [cv2.sepFilter2D(image, -1, weights, weights)[edge:-edge, edge:-edge] for image in images]
-    stacked = blurred[0][None] if len(blurred) == 1 else np.stack(blurred)
-    return torch.from_numpy(stacked).view(*planes.shape[:2], *stacked.shape[1:])
 
 
 def _halved(planes: Tensor) -> Tensor:
