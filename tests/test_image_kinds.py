@@ -139,10 +139,12 @@ def test_first_bytes_tell_the_size_of_most_files_and_leave_the_others_to_the_hea
     plain = {form: saved(in_mode("RGB"), form) for form in FORMS}
     assert [form for form, data in plain.items() if told_size(data)] == ["PNG", "JPEG"]
     late = with_chunk(plain["PNG"], png_carriers(6)["eXIf"], after_pixels=False)
+    long = with_chunk(plain["PNG"], chunk(b"prVt", bytes(5000)), after_pixels=False)
     for data, size in (
         (plain["PNG"], (HEIGHT, WIDTH)),
         (plain["TIFF"], (HEIGHT, WIDTH)),
         (late, (WIDTH, HEIGHT)),
+        (with_chunk(long, png_carriers(6)["eXIf"], after_pixels=False), (WIDTH, HEIGHT)),
         (saved(in_mode("RGB"), "JPEG", exif=exif(6)), (WIDTH, HEIGHT)),
     ):
         (tmp_path / "image").write_bytes(data)
