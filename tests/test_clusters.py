@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import cv2
+import pyarrow.parquet as pq
 import pytest
 from pairs import position_pairs, write_lmdbs
 from tables import noise_pairs, table
@@ -244,6 +245,21 @@ def test_what_a_source_holds_besides_images_is_in_the_plan(
     make_part(tmp_path / "plan.parquet", (1, 1), jobs=1)
     finish_plan(tmp_path / "plan.parquet")
     assert same(tmp_path / "set", alone.path)
+
+
+def test_a_plan_lists_the_files_of_a_folder_by_their_keys_and_sizes(pictures: Path, tmp_path: Path) -> None:
+    places = ["2/9.png", "2/10.PNG", "10/é.png", "b.png", "left.png"]
+    for number, place in enumerate(places):
+        (tmp_path / "here" / place).parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy(pictures / f"{number:04d}.png", tmp_path / "here" / place)
+    write_plan(
+        tmp_path / "here", tmp_path / "plan.parquet", scale=4, lmdb=True, root=tmp_path, exclude=["left"]
+    )
+    rows = pq.read_table(tmp_path / "plan.parquet").to_pylist()
+    assert [row["key"] for row in rows] == ["2/9", "2/10", "10/é", "b"]
+    assert [row["hr"] for row in rows] == [f"{tmp_path}/here/{place}" for place in places[:-1]]
+    rest = ("shard", "split", "source", "lr", "copy", "tile", "height", "width")
+    assert {tuple(row[name] for name in rest) for row in rows} == {(0, "train", "here", "", -1, "", 120, 130)}
 
 
 def test_no_file_is_overwritten_by_a_plan(recipe: Recipe, tmp_path: Path) -> None:

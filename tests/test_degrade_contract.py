@@ -42,8 +42,10 @@ class OnlyRandom:
 
     def __init__(self) -> None:
         self._rng = np.random.default_rng(3)
+        self.asked = False
 
     def random(self) -> float:
+        self.asked = True
         return float(self._rng.random())
 
 
@@ -59,6 +61,7 @@ def test_draws_by_random_alone_and_survives_json(case: Any) -> None:
     first, again = drawn(op, 1, *SIDES), drawn(op, 1, *SIDES)
     assert first == again
     assert isinstance(op.sample(rng), dict)
+    assert op.draws or not rng.asked
 
 
 @each_op

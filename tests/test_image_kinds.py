@@ -32,7 +32,7 @@ from numpy.typing import NDArray
 from PIL import Image, ImageCms, ImageOps
 
 from srdata.errors import ImageError
-from srdata.images import ImageInfo, ImagePolicy, decode_image, probe, read_policy
+from srdata.images import ImageInfo, ImagePolicy, decode_image, decode_with_header, probe, read_policy
 from srdata.images.first_bytes import image_size, told_size
 
 ANY = ImagePolicy(alpha="white", depth16="round", cmyk="convert", frames="first")
@@ -69,7 +69,8 @@ def by_pillow(data: bytes) -> NDArray[np.uint8]:
 
 def agreed(data: bytes, policy: ImagePolicy = ANY) -> tuple[NDArray[np.uint8], ImageInfo]:
     """The pixels of a file, whose header is read from bytes and from a stream, and says the same of them."""
-    info, pixels = probe(data), decode_image(data, "file", policy)
+    info, (pixels, header) = probe(data), decode_with_header(data, "file", policy)
+    assert header == info
     assert probe(io.BytesIO(data)) == info
     assert told_size(data[:4096]) in (None, (info.height, info.width))
     assert pixels.shape == (info.height, info.width, 3)
@@ -139,10 +140,12 @@ def test_first_bytes_tell_the_size_of_most_files_and_leave_the_others_to_the_hea
     plain = {form: saved(in_mode("RGB"), form) for form in FORMS}
     assert [form for form, data in plain.items() if told_size(data)] == ["PNG", "JPEG"]
     late = with_chunk(plain["PNG"], png_carriers(6)["eXIf"], after_pixels=False)
+    long = with_chunk(plain["PNG"], chunk(b"prVt", bytes(5000)), after_pixels=False)
     for data, size in (
         (plain["PNG"], (HEIGHT, WIDTH)),
         (plain["TIFF"], (HEIGHT, WIDTH)),
         (late, (WIDTH, HEIGHT)),
+        (with_chunk(long, png_carriers(6)["eXIf"], after_pixels=False), (WIDTH, HEIGHT)),
         (saved(in_mode("RGB"), "JPEG", exif=exif(6)), (WIDTH, HEIGHT)),
     ):
         (tmp_path / "image").write_bytes(data)

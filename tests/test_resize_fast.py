@@ -71,6 +71,16 @@ def test_no_sample_differs_on_any_size(length, width, scale, kernel, border, see
     assert (fast_uint8.resample(rows, table, border) == by_reference(rows, table, border)).all()
 
 
+def test_blocks_that_are_alike_are_done_together():
+    rows = np.random.default_rng(2).integers(0, 256, (1300, 530), dtype=np.uint8)
+    for scale in (1 / 4, 1 / 3):
+        table = table_of(1300, scale)
+        runs = fast_uint8.runs(table, "replicate")
+        assert max(run.count for run in runs) == fast_uint8.IN_RUN
+        assert [run.outputs.start for run in runs[1:]] == [run.outputs.stop for run in runs[:-1]]
+        assert (fast_uint8.resample(rows, table, "replicate") == by_reference(rows, table, "replicate")).all()
+
+
 def test_wide_images_are_done_in_several_blocks():
     rows = np.random.default_rng(1).integers(0, 256, (90, 5000), dtype=np.uint8)
     for scale in (1 / 4, 1 / 3, 0.7):

@@ -19,6 +19,9 @@ from srdata.cli import run
 assert run(["--help"]) == 0
 loaded = [sorted(sys.modules)]
 assert run(["prepare", "sample", "--scale", "4", "--lmdb"]) == 0
+assert run(["prepare", "sample", "--scale", "4", "--lmdb", "--name", "parts", "--plan", "plan.parquet"]) == 0
+assert run(["prepare", "--plan", "plan.parquet", "--part", "1/1", "--jobs", "1"]) == 0
+assert run(["prepare", "--plan", "plan.parquet", "--finish"]) == 0
 loaded.append(sorted(sys.modules))
 from srdata import Loader, PairedDataset
 loader = Loader(PairedDataset("data/sample-x4", patch_size=192), batch_size=4, augment=["dihedral"])

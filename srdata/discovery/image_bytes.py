@@ -57,7 +57,9 @@ def header_of(file: ImageFile) -> ImageInfo:
 
 def size_of(file: ImageFile | str) -> tuple[int, int]:
     """Height and width of an image file, by its first bytes where these tell them; raises ImageError."""
-    if isinstance(file, Path | str):
+    if isinstance(file, str):
+        return image_size(file)
+    if isinstance(file, Path):
         return image_size(str(file))
     return header_of(file).size
 

@@ -56,7 +56,8 @@ def by_name(folder: Path, files: Iterable[Path]) -> NamedFiles:
 def chosen(files: Mapping[str, ImageFile], names: Mapping[str, str]) -> Mapping[str, ImageFile]:
     """Some of the files, under other names: key → name."""
     if isinstance(files, NamedFiles):
-        places = {key: files.places[name] for key, name in names.items()}
+        there = files.places
+        places = {key: there[name] for key, name in names.items()}
         return NamedFiles(files.folder, places, files.listing)
     return {key: files[name] for key, name in names.items()}
 

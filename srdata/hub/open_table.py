@@ -9,7 +9,7 @@ from __future__ import annotations
 import errno
 import os
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, nullcontext
+from contextlib import contextmanager, nullcontext, suppress
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -24,7 +24,8 @@ from srdata.hub.repository import Repository, card_in, configs_of, hub_errors, l
 _SAVED = ("state.json", "dataset_dict.json")  # by save_to_disk
 _INDEX = "index.parquet"  # of a prepared set
 _DAMAGE = (ValueError, TypeError, AttributeError, ArithmeticError, RuntimeError, LookupError, YAMLError)
-_DATA = ("*.parquet", "*.arrow", "*.tar", "metadata.jsonl", "metadata.csv")
+_DATA = (".parquet", ".arrow", ".tar")
+_METADATA = ("metadata.jsonl", "metadata.csv")
 
 
 class Loaded(NamedTuple):
@@ -42,14 +43,25 @@ def holds_tables(path: Path) -> bool:
         return path.suffix == ".parquet"
     if any((path / name).is_file() for name in _SAVED) or configs_of(card_in(path)):
         return True
-    return any(one.name != _INDEX for pattern in _DATA for one in within_reach(path, pattern))
+    found = (one.name for one in within_reach(path, (*_DATA, *_METADATA)))
+    return any(name != _INDEX and (name.endswith(_DATA) or name in _METADATA) for name in found)
 
 
-def within_reach(path: Path, pattern: str) -> Iterator[Path]:
-    """The files of that pattern in a folder and in those in it, but for what is hidden, such as scores."""
-    for depth in ("", "*/"):
-        found = path.glob(depth + pattern)
-        yield from (one for one in found if not any(part[0] == "." for part in one.relative_to(path).parts))
+def within_reach(path: Path, ends: tuple[str, ...]) -> Iterator[Path]:
+    """What has a name with one of these ends in a folder and those in it, but for what is hidden, as scores.
+
+    Among a million images it is looked for in one pass.
+    """
+    for folder in (path, *_folders(path)):
+        with suppress(OSError), os.scandir(folder) as entries:
+            yield from (
+                folder / one.name for one in entries if one.name.endswith(ends) and one.name[0] != "."
+            )
+
+
+def _folders(path: Path) -> Iterator[Path]:
+    with suppress(OSError), os.scandir(path) as entries:
+        yield from (path / one.name for one in entries if one.name[0] != "." and one.is_dir())
 
 
 def load(place: Path | HubName, config: str | None, split: str | None) -> Loaded:

@@ -19,7 +19,7 @@ stripes           the pixels of a file, a few rows at a time
 to_rgb            from other modes to RGB: profile, then alpha
 """
 
-from srdata.images.decode_pixels import decode_image, read_image
+from srdata.images.decode_pixels import decode_image, decode_with_header, read_image
 from srdata.images.file_header import Channels, ImageInfo, admit, probe
 from srdata.images.file_kinds import IMAGE_SUFFIXES
 from srdata.images.folder_listing import (
@@ -49,6 +49,7 @@ __all__ = [
     "admit",
     "check_same_way",
     "decode_image",
+    "decode_with_header",
     "describe_left_out",
     "encode_png",
     "grey_plane",

@@ -15,7 +15,7 @@ from srdata.images.file_header import ImageInfo, admit, opened
 from srdata.images.image_policy import ImagePolicy
 from srdata.images.orientation import as_stored, upright
 from srdata.images.pixels import Pixels
-from srdata.images.plain_png import decode_plain_png
+from srdata.images.plain_png import PlainPng, plain_png
 from srdata.images.stripes import Rows, by_opencv, rows_of
 from srdata.images.to_rgb import ToRgb
 
@@ -36,15 +36,42 @@ def decode_image(data: bytes, name: str, policy: ImagePolicy | None = None) -> P
 
     `name` stands in the text of the ImageError that a bad image raises.
     """
+    return decode_with_header(data, name, policy)[0]
+
+
+def decode_with_header(data: bytes, name: str, policy: ImagePolicy | None = None) -> tuple[Pixels, ImageInfo]:
+    """The same, and what the header says."""
     policy = policy or ImagePolicy()
+    plain = plain_png(data)
+    if plain is not None and plain.bare:  # Pillow has nothing to tell of it
+        info = _header_of(plain)
+        admit(info, policy, name)
+        if (pixels := plain.pixels()) is not None:
+            return np.ascontiguousarray(pixels), info
     with opened(data, name) as (image, info):
         admit(info, policy, name)
         if _is_ordinary(info) and not (info.icc and policy.icc == "srgb"):
-            plain = decode_plain_png(data) if info.format == "PNG" else None
-            pixels = by_opencv(data, cv2.IMREAD_COLOR_RGB, name) if plain is None else plain
-            return np.ascontiguousarray(upright(pixels, info.orientation))
+            found = plain.pixels() if plain is not None else None
+            pixels = by_opencv(data, cv2.IMREAD_COLOR_RGB, name) if found is None else found
+            return np.ascontiguousarray(upright(pixels, info.orientation)), info
         to_rgb = ToRgb(policy, name, image.info.get("icc_profile"))
-        return _by_stripes(rows_of(image, info, data, name), to_rgb, info)
+        return _by_stripes(rows_of(image, info, data, name), to_rgb, info), info
+
+
+def _header_of(plain: PlainPng) -> ImageInfo:
+    """What `probe` says of a PNG file that holds nothing but a header and pixels."""
+    return ImageInfo(
+        format="PNG",
+        mode="L" if plain.grey else "RGB",
+        height=plain.height,
+        width=plain.width,
+        frames=1,
+        maxval=255,
+        grey=plain.grey,
+        alpha=False,
+        orientation=1,
+        icc=False,
+    )
 
 
 def _is_ordinary(info: ImageInfo) -> bool:

@@ -19,6 +19,7 @@ SHOWN = 5  # names of one kind in a line
 OUR_OWN = ".srdata"  # begins the names of what srdata keeps beside images: scores
 _HIDDEN, _OTHER = "hidden", "no image"
 _NUMBER = re.compile(r"\d+")
+_DIGITS = str.maketrans(dict.fromkeys("123456789", "0"))
 _log = logging.getLogger(__name__)
 
 
@@ -60,7 +61,7 @@ def list_folder(folder: Path) -> ImageListing:
     if folder.is_dir():
         for found in _walk(folder, "", ()):
             names.append(found) if isinstance(found, str) else left_out.append(found)
-    names.sort(key=natural)
+    names.sort(key=None if _all_of_one_form(names) else natural)
     left_out.sort(key=lambda one: natural(one.path.relative_to(folder).as_posix()))
     return ImageListing(folder, tuple(names), tuple(left_out))
 
@@ -74,6 +75,11 @@ def describe_left_out(folder: Path, left_out: Iterable[LeftOut]) -> Iterator[str
         names = ", ".join(printable(path.relative_to(folder)) for path in paths[:SHOWN])
         more = f" and {len(paths) - SHOWN} more" if len(paths) > SHOWN else ""
         yield f"{len(paths)} ({why}): {names}{more}"
+
+
+def _all_of_one_form(names: Iterable[str]) -> bool:
+    """Whether names differ in digits alone, as 0001 and 0002: then their plain order is the natural one."""
+    return len({name.translate(_DIGITS) for name in names}) == 1
 
 
 def natural(text: str) -> str:
@@ -120,16 +126,15 @@ def _walk(folder: Path, spot: str, above: tuple[Path, ...]) -> Iterator[str | Le
         return
     for entry in entries:
         name = entry.name
-        if name.startswith(OUR_OWN):
-            continue
         if name.startswith("."):
-            yield LeftOut(folder / name, _HIDDEN, picture=False)
+            if not name.startswith(OUR_OWN):
+                yield LeftOut(folder / name, _HIDDEN, picture=False)
         elif not _is_text(name):
             yield LeftOut(folder / name, "a name that is not UTF-8: rename it", picture=True)
+        elif suffix_of(name).lower() in IMAGE_SUFFIXES and _is_there(entry.is_file):
+            yield spot + name
         elif _is_there(entry.is_dir):
             yield from _walk(folder / name, f"{spot}{name}/", (*above, real))
-        elif _is_there(entry.is_file) and suffix_of(name).lower() in IMAGE_SUFFIXES:
-            yield spot + name
         else:
             yield _judged(folder / name) or spot + name
 

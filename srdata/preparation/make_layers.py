@@ -12,13 +12,15 @@ import numpy as np
 
 from srdata.degrade.whole_images import EPOCH
 from srdata.errors import ImageError
-from srdata.images import ImagePolicy, Pixels, check_same_way, decode_image, probe
+from srdata.images import ImageInfo, ImagePolicy, Pixels, check_same_way, decode_with_header
 from srdata.preparation.source_items import Item
 from srdata.recipes.image_choice import Tile, reduced
 from srdata.recipes.set_recipe import Recipe
 from srdata.scale import Scale
 from srdata.store.blocks import HR
 from srdata.store.records import Facts
+
+_Decoded = tuple[Pixels, ImageInfo]
 
 
 @dataclass(frozen=True)
@@ -55,10 +57,11 @@ def make_layers(source: Source, recipe: Recipe) -> Made:
     item = source.item
     params: dict[str, Any] = {}
     if item.tile is None:
-        hr = whole = decode_image(source.data, str(item.hr), recipe.images)
+        whole, header = decode_with_header(source.data, str(item.hr), recipe.images)
     else:
-        hr = whole = _cut(source, item.tile, recipe.images)
+        whole, header = _cut(source, item.tile, recipe.images)
         params[HR] = item.tile.plain
+    hr = whole
     if item.copy is not None:
         hr = item.copy.of(hr)
         params[HR] = item.copy.plain
@@ -70,7 +73,7 @@ def make_layers(source: Source, recipe: Recipe) -> Made:
     for scale in recipe.scales:
         chain = recipe.chains.get(scale)
         if chain is None:
-            layers[scale.label] = _published_lr(source, whole, hr, scale, recipe)
+            layers[scale.label] = _published_lr(source, (whole, header), hr, scale, recipe)
         else:
             part = hr[: scale.crop(height), : scale.crop(width)]
             params[scale.label] = chain.sample(recipe.seed, EPOCH, item.key)
@@ -78,42 +81,43 @@ def make_layers(source: Source, recipe: Recipe) -> Made:
             layers[scale.label] = pair.lr
             if chain.hr or chain.target:
                 layers[HR] = pair.hr
-    return Made(_facts(source, params), layers)
+    return Made(_facts(source, header, params), layers)
 
 
-def _cut(source: Source, tile: Tile, policy: ImagePolicy) -> Pixels:
+def _cut(source: Source, tile: Tile, policy: ImagePolicy) -> _Decoded:
     """A tile; the tiles of an image follow each other, so it is decoded and reduced once."""
-    whole = _reduced(source.data, str(source.item.hr), tile.scale, policy)
-    return np.ascontiguousarray(whole[tile.top : tile.top + tile.size, tile.left : tile.left + tile.size])
+    whole, header = _reduced(source.data, str(source.item.hr), tile.scale, policy)
+    part = whole[tile.top : tile.top + tile.size, tile.left : tile.left + tile.size]
+    return np.ascontiguousarray(part), header
 
 
 @lru_cache(maxsize=1)
-def _reduced(data: bytes, name: str, scale: float, policy: ImagePolicy) -> Pixels:
-    image, copy = decode_image(data, name, policy), reduced(scale)
-    return image if copy is None else copy.of(image)
+def _reduced(data: bytes, name: str, scale: float, policy: ImagePolicy) -> _Decoded:
+    (image, header), copy = decode_with_header(data, name, policy), reduced(scale)
+    return (image if copy is None else copy.of(image)), header
 
 
-def _facts(source: Source, params: dict[str, Any]) -> Facts:
+def _facts(source: Source, header: ImageInfo, params: dict[str, Any]) -> Facts:
     item = source.item
     return Facts(
         key=item.key,
         split=item.split,
         source=item.source,
         source_sha256=source.sha256,
-        channels=probe(source.data, str(item.hr)).channels,
+        channels=header.channels,
         params=params,
     )
 
 
-def _published_lr(source: Source, whole: Pixels, hr: Pixels, scale: Scale, recipe: Recipe) -> Pixels:
+def _published_lr(source: Source, decoded: _Decoded, hr: Pixels, scale: Scale, recipe: Recipe) -> Pixels:
+    whole, header = decoded
     item, path = source.item, source.item.lr[scale.label]
     try:
         data = path.read_bytes()
     except OSError as error:
         raise ImageError(f"{path}: cannot be read: {error.strerror}") from error
-    lr = decode_image(data, str(path), recipe.images)
-    turns = probe(source.data).orientation, probe(data).orientation
-    check_same_way(whole, lr, turns, (item.hr, path))
+    lr, lr_header = decode_with_header(data, str(path), recipe.images)
+    check_same_way(whole, lr, (header.orientation, lr_header.orientation), (item.hr, path))
     expected = scale.lr(hr.shape[0]), scale.lr(hr.shape[1])
     if lr.shape[:2] != expected:
         raise ImageError(

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import json
 import tempfile
+import time
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
@@ -63,6 +64,7 @@ from srdata.store.tables.set_files import repair_command
 from srdata.vocabulary import Backend
 
 _SHOWN = 8  # shards named in an error
+_WORTH_PROCESSES_S = 4.0  # of work: in less, another process has hardly begun
 
 
 def write_plan(
@@ -191,10 +193,14 @@ def _laid_out(
 
 
 def _measured(chunks: Sequence[pa.RecordBatch], recipe: Recipe, how: Request) -> list[NDArray[np.int32]]:
-    """What `_sizes` gives of all chunks."""
-    found = []
+    """What `_sizes` gives of all chunks: here, unless the first shows that other processes are worth it."""
+    work, begun = partial(_sizes, recipe=recipe), time.perf_counter()
+    found = [work(chunk) for chunk in chunks[:1]]
+    left = (time.perf_counter() - begun) * len(chunks[1:])
+    here = how.jobs == -1 and how.backend == "loky" and left < _WORTH_PROCESSES_S
     with progress("sizes", sum(map(len, chunks)), "images") as advance:
-        for some in in_order(partial(_sizes, recipe=recipe), chunks, jobs=how.jobs, backend=how.backend):
+        advance(sum(map(len, found)))
+        for some in in_order(work, chunks[1:], jobs=1 if here else how.jobs, backend=how.backend):
             found.append(some)
             advance(len(some))
     return found
@@ -226,9 +232,11 @@ def _sizes(chunk: pa.RecordBatch, recipe: Recipe) -> NDArray[np.int32]:
 def _counted(sizes: Sequence[NDArray[np.int32]], recipe: Recipe) -> Counter[tuple[int, int]]:
     """How many images there are of each stored size."""
     every = np.concatenate([np.zeros((0, 2), np.int32), *sizes])
-    found, counts = np.unique(every[every.all(axis=1)], axis=0, return_counts=True)
+    known = every[every.all(axis=1)].astype(np.int64)
+    found, counts = np.unique(known[:, 0] << 32 | known[:, 1], return_counts=True)
     counted: Counter[tuple[int, int]] = Counter()
-    for (height, width), count in zip(found.tolist(), counts.tolist(), strict=True):
+    for both, count in zip(found.tolist(), counts.tolist(), strict=True):
+        height, width = both >> 32, both & 0xFFFFFFFF
         counted[recipe.stored(height), recipe.stored(width)] += count
     return counted
 

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
@@ -15,15 +17,17 @@ from srdata.discovery.forms.table_parts import first_size
 from srdata.discovery.found_parts import Found, Part
 from srdata.discovery.image_addresses import absolute
 from srdata.discovery.image_bytes import ImageFile, header_of, size_of
+from srdata.discovery.named_files import NamedFiles
 from srdata.errors import ImageError, SourceError, UnknownNameError, UsageError, nearest
 from srdata.exporting.escaped_keys import any_key, check_lmdb_key, written_key
 from srdata.fetch import SourceImage, obtain
-from srdata.fetch.manifest import ImageSet, Manifest, load_manifest
+from srdata.fetch.manifest import ImageSet, Manifest
 from srdata.hub.encoded_images import EncodedColumn, EncodedImage, Keys
 from srdata.hub.open_table import load_all
 from srdata.images import admit
 from srdata.preparation.existing_pairs import checked_lr_of, find_pairs, parts_at
 from srdata.recipes.image_choice import Tile
+from srdata.recipes.manifest_sets import hr_sets, published_sets
 from srdata.recipes.multiscale_copies import Smaller, copy_key
 from srdata.recipes.set_recipe import HubSource, Recipe
 from srdata.store.blocks import CHANNELS
@@ -31,6 +35,7 @@ from srdata.store.folder_names import SPLITS
 from srdata.vocabulary import Backend, Split
 
 Size = tuple[int, int]  # height and width in pixels
+Listed = tuple[str, Split, str]  # the key, split and absolute path of an image that is a file and no more
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +52,17 @@ class Item:
 
 
 @dataclass(frozen=True)
+class Items:
+    """The images that there are to prepare, in the order of the set."""
+
+    every: Callable[[], Iterator[Item]]
+    listed: Callable[[], Iterator[Listed]] | None = None  # the same, where nothing else is to be said of them
+
+    def __iter__(self) -> Iterator[Item]:
+        return self.every()
+
+
+@dataclass(frozen=True)
 class Bad:
     """An image that cannot be used, and why."""
 
@@ -54,9 +70,7 @@ class Bad:
     reason: str
 
 
-def find_items(
-    recipe: Recipe, root: Path, from_dir: Path | None = None, found: Found | None = None
-) -> Iterator[Item]:
+def find_items(recipe: Recipe, root: Path, from_dir: Path | None = None, found: Found | None = None) -> Items:
     """Every image of the recipe's source in the order of the set, downloaded where it has to be.
 
     `found` is what `find_pairs` gave, where that was asked before. Of a folder its names are held alone.
@@ -71,7 +85,7 @@ def choose_items(
     found: Found | None = None,
     jobs: int = -1,
     backend: Backend = "loky",
-) -> tuple[Iterator[Item], curation.Chosen | None]:
+) -> tuple[Items, curation.Chosen | None]:
     """The same, and what became of the images that the recipe chooses from; None where it takes all.
 
     Their scores are computed by `jobs` workers where they are not there yet.
@@ -82,21 +96,23 @@ def choose_items(
         source = _told_apart(source)
     excluded = _excluded({key for key, _ in source.names()} if recipe.exclude else set(), recipe)
 
+    stored = _stored_keys_of(recipe)
+
     def items(chosen: curation.Chosen | None = None) -> Iterator[Item]:
         for item in source.items():
             if item.key not in excluded:
                 for taken in _chosen(item, chosen):
                     for one in (taken, *_copies(taken, recipe)):
-                        yield _under(_stored_key(one.key, recipe), one)
+                        yield _under(stored(one.key), one)
 
     _refuse_twins(_stored_keys(source, excluded, recipe), items)
     if not recipe.choice:
-        return items(), None
+        return Items(items, _listed(source, excluded, recipe)), None
     whole = (item for item in source.items() if item.key not in excluded)
     chosen = curation.choose(training_files(whole), recipe, scoring_of(recipe, root, jobs, backend))
     if recipe.choice.tiles:
         _refuse_twins((item.key for item in items(chosen)), lambda: items(chosen))
-    return items(chosen), chosen
+    return Items(lambda: items(chosen)), chosen
 
 
 def training_files(items: Iterable[Item]) -> dict[str, ImageFile]:
@@ -143,6 +159,7 @@ class _Source(NamedTuple):
 
     names: Callable[[], Iterable[tuple[str, Split]]]
     items: Callable[[], Iterable[Item]]
+    piles: Sequence[tuple[NamedFiles, Split]] | None = None  # where they are files of a folder and no more
 
 
 def _source(recipe: Recipe, root: Path, from_dir: Path | None, found: Found | None) -> _Source:
@@ -157,14 +174,44 @@ def _source(recipe: Recipe, root: Path, from_dir: Path | None, found: Found | No
         return _Source(
             lambda: ((key, split) for part, split in _taken(recipe, there) for key in part.hr.images),
             lambda: _in_folder(recipe, there),
+            _plain_piles(recipe, there),
         )
     return _Source(lambda: ((item.key, item.split) for item in items), lambda: items)
 
 
-def _stored_key(key: str, recipe: Recipe) -> str:
-    """The key under which an image is stored; raises UsageError for one that the layout cannot hold."""
-    check = check_lmdb_key if recipe.store.layout == "basicsr" else any_key
-    return written_key(key, check, escape=bool(recipe.escape))
+def _plain_piles(recipe: Recipe, found: Found) -> list[tuple[NamedFiles, Split]] | None:
+    """The HR files of a folder, where nothing else is taken from there; None where there is more to them."""
+    piles = [(part.hr.images, split) for part, split in _taken(recipe, found)]
+    plain = [(files, split) for files, split in piles if isinstance(files, NamedFiles)]
+    return plain if len(plain) == len(piles) and not recipe.published and os.sep == "/" else None
+
+
+def _listed(
+    source: _Source, excluded: Collection[str], recipe: Recipe
+) -> Callable[[], Iterator[Listed]] | None:
+    """What `Items.listed` is: of a million images no objects are made."""
+    piles = source.piles
+    if piles is None or recipe.copies:
+        return None
+
+    stored = _stored_keys_of(recipe)
+
+    def listed() -> Iterator[Listed]:
+        for files, split in piles:
+            folder = f"{files.folder.absolute()}/".replace("//", "/")
+            for key, place in files.places.items():
+                if key not in excluded:
+                    yield stored(key), split, folder + place
+
+    return listed
+
+
+def _stored_keys_of(recipe: Recipe) -> Callable[[str], str]:
+    """By what name an image of a key is stored; that raises UsageError where the layout cannot hold it."""
+    check = check_lmdb_key if recipe.store.layout == "basicsr" else None
+    if check is None and not recipe.escape:
+        return str
+    return partial(written_key, check=check or any_key, escape=bool(recipe.escape))
 
 
 def _told_apart(source: _Source) -> _Source:
@@ -188,12 +235,12 @@ def _excluded(keys: set[str], recipe: Recipe) -> frozenset[str]:
 
 def _stored_keys(source: _Source, excluded: Collection[str], recipe: Recipe) -> Iterator[str]:
     """The key of every image and copy that is not left out."""
-    copies = len(recipe.copies or ())
+    copies, stored = len(recipe.copies or ()), _stored_keys_of(recipe)
     for key, split in source.names():
         if key not in excluded:
-            yield _stored_key(key, recipe)
+            yield stored(key)
             for number in range(copies if split == "train" else 0):
-                yield _stored_key(copy_key(key, number), recipe)
+                yield stored(copy_key(key, number))
 
 
 def _copies(item: Item, recipe: Recipe) -> Iterator[Item]:
@@ -316,38 +363,6 @@ def _paired(
     for number, paths in enumerate(versions, 1):
         key = image.key if len(versions) == 1 else f"{image.key}w{number}"
         yield Item(key, hr_set.split, owner.name, image.path, dict(zip(lr, paths, strict=True)))
-
-
-def hr_sets(recipe: Recipe) -> list[tuple[Manifest, ImageSet]]:
-    """The HR sets that a recipe takes, each with the manifest that has its files."""
-    manifest = load_manifest(str(recipe.source))
-    splits = recipe.splits or [None]
-    found = [
-        one for split in splits for one in (manifest.get(split, "HR") if split else manifest.find(track="HR"))
-    ]
-    by_scale = [(owner, one) for owner, one in found if one.scale is not None]
-    if by_scale and len(recipe.scales) > 1:
-        raise UsageError(f"{manifest.title} has HR images of its own for each scale: give one --scale")
-    return [(owner, one) for owner, one in found if one.scale in (None, recipe.scales[0])]
-
-
-def needed_sets(recipe: Recipe) -> Iterator[tuple[Manifest, ImageSet]]:
-    """Every image set that a recipe takes, HR and published LR."""
-    for owner, hr_set in hr_sets(recipe):
-        yield owner, hr_set
-        if recipe.published:
-            for lr_set in published_sets(recipe, recipe.published, owner, hr_set).values():
-                yield owner, lr_set
-
-
-def published_sets(recipe: Recipe, track: str, owner: Manifest, hr_set: ImageSet) -> dict[str, ImageSet]:
-    """The published LR set of each scale that belongs to an HR set; raises UnknownNameError."""
-    found = {}
-    for scale in recipe.scales:
-        if scale.denominator != 1:
-            raise UsageError(f"LR images are published at whole scales only, not at {scale.label}")
-        found[scale.label] = owner.get(hr_set.split, track, int(scale))[0][1]
-    return found
 
 
 def _published(

@@ -3,6 +3,7 @@
 brought_sets       data sets that srdata does not download, and what to do
 hub_commit         which commit of a data set of the Hub a recipe takes
 image_choice       which images and tiles are taken: conditions over scores
+manifest_sets      which image sets of a known data set a recipe takes
 multiscale_copies  smaller copies of HR images, which some papers train on too
 name_meaning       what a name stands for: a recipe, a paper's, a degradation, a path, a set of the Hub
 read_recipe        `read_set_recipe`: the recipe of a name, a file, a folder or a data set of the Hub

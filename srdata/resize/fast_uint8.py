@@ -23,8 +23,10 @@ Singles = NDArray[np.float32]
 Positions = NDArray[np.intp]
 
 PRODUCT = 1 << 18  # multiplications at once: so few that OpenBLAS does not wake its threads for them
-INPUTS = 24  # input rows that a block covers, beside the width of the kernel
+INPUTS = 16  # input rows that a block covers, beside the width of the kernel
 MOST_OUTPUTS = 64  # output rows of a block when an image is enlarged
+STRIP = 512  # columns at once: the rows of a run of blocks stay in the processor's cache
+IN_RUN = 64  # blocks at once
 BRIGHTEST = 255
 MANTISSA = 2.0**24  # whole numbers up to here are exact in float32
 
@@ -40,18 +42,38 @@ class Block:
     matrix: Singles
 
 
+@dataclass(frozen=True, eq=False)
+class Run:
+    """Blocks below each other that have one matrix, each `step` input rows further down."""
+
+    first: Block
+    count: int
+    step: int
+
+    @property
+    def inputs(self) -> slice:
+        """The input rows of all of them."""
+        return slice(self.first.first, self.first.last + (self.count - 1) * self.step)
+
+    @property
+    def outputs(self) -> slice:
+        """Their output rows."""
+        top, bottom = self.first.top, self.first.bottom
+        return slice(top, top + self.count * (bottom - top))
+
+
 def resample(rows: Bytes, taps: Taps, border: str) -> Bytes:
     """Resize the first axis of (length, samples) to (taps.size, samples), rounded half up and clamped."""
     out = np.empty((taps.size, rows.shape[1]), np.uint8)
     step = exact_step(taps)
     doubtful = []
-    for block in blocks(taps, border):
-        for left, values in _products(rows, block):
-            part = out[block.top : block.bottom, left : left + values.shape[1]]
+    for run in runs(taps, border):
+        for left, values in _products(rows, run):
+            part = out[run.outputs, left : left + values.shape[1]]
             part[...] = _nearest(values, step / 2 if step else slack(taps))
             if not step:
                 outputs, samples = _differences(part, _nearest(values, -slack(taps)))
-                doubtful.append((outputs + block.top, samples + left))
+                doubtful.append((outputs + run.outputs.start, samples + left))
     if doubtful:
         outputs, samples = (np.concatenate(positions) for positions in zip(*doubtful, strict=True))
         out[outputs, samples] = to_levels(resample_at(rows, taps, border, outputs, samples), out.dtype)
@@ -67,6 +89,26 @@ def blocks(taps: Taps, border: str) -> tuple[Block, ...]:
     )
 
 
+@lru_cache(maxsize=64)
+def runs(taps: Taps, border: str) -> tuple[Run, ...]:
+    """The blocks of an axis, those that are alike together: all but the outermost where a ratio is whole."""
+    found: list[Run] = []
+    for block in blocks(taps, border):
+        last = found[-1] if found else None
+        step = block.first - last.inputs.start if last and last.count == 1 else last.step if last else 0
+        if last and _goes_on(last, block, step):
+            found[-1] = Run(last.first, last.count + 1, step)
+        else:
+            found.append(Run(block, 1, 1))
+    return tuple(found)
+
+
+def _goes_on(run: Run, block: Block, step: int) -> bool:
+    """Whether a block is the next of a run."""
+    here = step > 0 and block.first == run.first.first + run.count * step and run.count < IN_RUN
+    return here and np.array_equal(block.matrix, run.first.matrix)
+
+
 def _block(taps: Taps, border: str, top: int, bottom: int) -> Block:
     inputs = taps.first[top:bottom, None] + np.arange(taps.weights.shape[1])
     inputs = reach(inputs, taps.length, border)
@@ -76,16 +118,20 @@ def _block(taps: Taps, border: str, top: int, bottom: int) -> Block:
     return Block(top, bottom, first, last, matrix.astype(np.float32))
 
 
-def _products(rows: Bytes, block: Block) -> Iterator[tuple[int, Singles]]:
-    """The unrounded outputs of a block, some columns at a time; each is overwritten by the next."""
-    width = max(PRODUCT // block.matrix.size, 1)
-    inputs = np.empty((block.last - block.first, width), np.float32)
-    outputs = np.empty((block.bottom - block.top, width), np.float32)
-    for left in range(0, rows.shape[1], width):
-        source = rows[block.first : block.last, left : left + width]
-        count = source.shape[1]
-        np.copyto(inputs[:, :count], source)
-        yield left, np.matmul(block.matrix, inputs[:, :count], out=outputs[:, :count])
+def _products(rows: Bytes, run: Run) -> Iterator[tuple[int, Singles]]:
+    """The unrounded outputs of a run, some columns at a time; each is overwritten by the next."""
+    matrix, covered, length = run.first.matrix, run.inputs, rows.shape[1]
+    width = min(max(PRODUCT // matrix.size, 1), STRIP if run.count > 1 else length, length)
+    inputs = np.empty((covered.stop - covered.start, width), np.float32)
+    shape, (down, along) = (run.count, matrix.shape[1], width), inputs.strides
+    overlapping: Singles = np.ndarray(shape, np.float32, inputs, 0, (run.step * down, down, along))
+    outputs = np.empty((run.count, len(matrix), width), np.float32)
+    values = outputs.reshape(-1, width)
+    for left in range(0, length, width):
+        count = min(width, length - left)
+        np.copyto(inputs[:, :count], rows[covered, left : left + count])
+        np.matmul(matrix, overlapping[..., :count], out=outputs[..., :count])
+        yield left, values[:, :count]
 
 
 def _nearest(values: Singles, shift: float) -> Bytes:

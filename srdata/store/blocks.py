@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 import cv2
 import numpy as np
@@ -43,24 +44,30 @@ class BlockLayout:
         if self.block < 1:
             raise UsageError(f"block {self.block}: give the side of a block in pixels, such as 480")
 
-    @property
+    @cached_property
     def layers(self) -> tuple[str, ...]:
         """HR first, then the LR layer of each scale, in the order in which they are stored."""
         return (HR, *(scale.label for scale in self.scales))
 
     def scale(self, layer: str) -> Scale:
         """How many HR pixels face one pixel of `layer`; raises UnknownNameError."""
-        if layer == HR:
-            return Scale(1)
-        for scale in self.scales:
-            if scale.label == layer:
-                return scale
-        raise UnknownNameError.among("layer", layer, self.layers)
+        if layer not in self._by_layer:
+            raise UnknownNameError.among("layer", layer, self.layers)
+        return self._by_layer[layer]
+
+    @cached_property
+    def _by_layer(self) -> dict[str, Scale]:
+        return dict(zip(self.layers, (Scale(1), *self.scales), strict=True))
 
     def size(self, layer: str, height: int, width: int) -> tuple[int, int]:
         """Height and width of `layer` for a stored HR image of `height` by `width`."""
         scale = self.scale(layer)
         return scale.lr(height), scale.lr(width)
+
+    def count(self, layer: str, height: int, width: int) -> int:
+        """How many blocks `layer` has for a stored HR image of this size."""
+        high, wide = self.size(layer, height, width)
+        return -(-high // self.block) * -(-wide // self.block)
 
     def shapes(self, layer: str, height: int, width: int) -> list[tuple[int, int]]:
         """Height and width of every block of `layer`, in order, for a stored HR image of this size."""

@@ -51,6 +51,7 @@ SCHEMA = pa.schema(
 _PLAIN = pa.schema(
     [(field.name, pa.string() if pa.types.is_dictionary(field.type) else field.type) for field in SCHEMA]
 )
+_ONE_SPELLING = json.JSONEncoder(sort_keys=True, ensure_ascii=False, separators=(",", ":"))
 _SHOWN = 40  # characters of a cell in an error
 _FEW = 10_000  # names among which the nearest is looked for
 
@@ -136,7 +137,7 @@ def _fields(shard: int, number: int, row: Row) -> dict[str, Any]:
 
 
 def _json(fields: dict[str, Any]) -> str:
-    return json.dumps(fields, sort_keys=True, ensure_ascii=False, separators=(",", ":"))
+    return _ONE_SPELLING.encode(fields)
 
 
 class Index:

@@ -24,6 +24,7 @@ from srdata.store.blocks import CHANNELS, HR, BlockLayout, Pixels, cut
 from srdata.store.codecs import Codec, kept_file
 
 _KEY = struct.Struct(">IBI")  # number of the image in its shard, layer, block
+_ONE_SPELLING = json.JSONEncoder(sort_keys=True, ensure_ascii=False, separators=(",", ":"))
 _ROW = 255  # the layer number under which a row stands
 HASH_BYTES = 8  # of one stored block: xxh3-64
 
@@ -131,7 +132,7 @@ def row_key(number: int) -> bytes:
 def block_keys(number: int, layout: BlockLayout, height: int, width: int) -> Iterator[bytes]:
     """The LMDB keys of all blocks of an image, in storage order."""
     for index, layer in enumerate(layout.layers):
-        for block in range(len(layout.shapes(layer, height, width))):
+        for block in range(layout.count(layer, height, width)):
             yield block_key(number, index, block)
 
 
@@ -141,7 +142,7 @@ def pack_row(row: Row) -> bytes:
     Three channels are not written, so that shards of colour files have the bytes that they always had.
     """
     fields = row.model_dump(exclude=None if row.channels == 1 else {"channels"})
-    text = json.dumps(fields, sort_keys=True, ensure_ascii=False, separators=(",", ":")).encode()
+    text = _ONE_SPELLING.encode(fields).encode()
     return block_hash(text) + text
 
 

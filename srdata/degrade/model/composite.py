@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 
 Step = dict[str, Any]  # {"op": name, "version": number, "params": what it drew}
 Way = list[tuple[Op, Params]]  # the ops that an image goes through, with their parameters
+_NOT_DRAWN_FROM = np.random.Generator(np.random.Philox(key=0))
 
 
 def _listed(value: Any) -> Any:
@@ -128,7 +129,10 @@ def draw_steps(ops: Sequence[Op], draws: OpGenerators) -> list[Step]:
 
 def draw_step(op: Op, draws: OpGenerators) -> Step:
     """What an op draws for one image, with the name and version of the op."""
-    params = op.draw(draws) if isinstance(op, Choice) else op.sample(draws.of(op))
+    if isinstance(op, Choice):
+        params = op.draw(draws)
+    else:  # to make a generator takes longer than to resize a small image
+        params = op.sample(draws.of(op) if op.draws else _NOT_DRAWN_FROM)
     return {"op": op.op, "version": op.version, "params": params}
 
 

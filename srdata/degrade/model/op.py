@@ -54,6 +54,7 @@ class Op(Settings):
     host_only: ClassVar[bool] = False  # needs a codec or library that only the CPU has
     later: ClassVar[tuple[str, ...]] = ()  # younger fields, unsaid at their defaults
     applied: ClassVar[tuple[str, ...] | None] = None  # the fields that `apply` reads; None: any of them
+    draws: ClassVar[bool] = True  # False: `sample` asks its generator for nothing
     neutral: ClassVar[Params | None] = None  # parameters that change nothing, if there are any
 
     op: str

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -29,7 +30,10 @@ class OpGenerators:
         self.image = image
         self.group = image if group is None else group
         self._seen: Counter[str] = Counter()
-        self._generators = Generators()
+
+    @cached_property
+    def _generators(self) -> Generators:
+        return Generators()
 
     def of(self, op: Op) -> np.random.Generator:
         """The generator of the next occurrence of `op`, good until the next one is asked for."""

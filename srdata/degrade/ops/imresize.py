@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal
 
 import numpy as np
 
@@ -19,6 +19,8 @@ class Imresize(BytesOp):
     Source: srdata.imresize. `rounding` "each-pass" is what MATLAB does to uint8, "once" what it does to
     doubles that are rounded at the end.
     """
+
+    draws: ClassVar[bool] = False
 
     op: Literal["imresize"] = "imresize"
     kernel: Literal["bicubic", "bilinear", "lanczos2", "lanczos3", "box"] = "bicubic"

@@ -80,13 +80,16 @@ def _by_affix(names: Mapping[str, str]) -> list[Version]:
 
 def _by_folder(names: Mapping[str, str]) -> list[Version]:
     """Folders that all hold the same few words, each for a version: scene1/a and scene1/b; no numbers."""
+    stems = {key.rpartition("/")[2] for key in names}
+    if not 1 < len(stems) <= _TRIED or any(map(_NUMBER.search, stems)):
+        return []
     found: dict[str, dict[str, str]] = defaultdict(dict)
     for key, name in names.items():
         folder, _, stem = key.rpartition("/")
         found[stem][folder] = name
     versions: list[Version] = list(found.values())
-    alike = all(one.keys() == versions[0].keys() for one in versions) and not any(map(_NUMBER.search, found))
-    return versions if alike and 1 < len(versions) <= _TRIED and len(versions[0]) > 1 else []
+    alike = all(one.keys() == versions[0].keys() for one in versions)
+    return versions if alike and len(versions[0]) > 1 else []
 
 
 def _commonest(found: Mapping[Affix, Version]) -> list[Version]:
@@ -96,9 +99,9 @@ def _commonest(found: Mapping[Affix, Version]) -> list[Version]:
 def _bases(key: str, names: Collection[str], lengths: Collection[int]) -> Iterator[tuple[str, Affix]]:
     """The names that a name has in it from its first letter on or to its last, and what is left then."""
     folder, slash, stem = key.rpartition("/")
-    for cut in range(1, len(stem)):
-        if len(key) - cut not in lengths and len(key) - len(stem) + cut not in lengths:
-            continue
+    above = len(key) - len(stem)
+    cuts = {cut for length in lengths for cut in (len(key) - length, length - above)}
+    for cut in sorted(cut for cut in cuts if 0 < cut < len(stem)):
         first, last = stem[:cut], stem[cut:]
         if first[-1].isdecimal() and last[0].isdecimal():
             continue  # 0001 is not in 00012: a number is one word

@@ -4,11 +4,18 @@ from __future__ import annotations
 
 import unicodedata
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 
-from srdata.discovery.by_name.name_marks import Marks, Side, marks_of_folder, marks_of_image, scale_of
+from srdata.discovery.by_name.name_marks import (
+    Marks,
+    Side,
+    marks_of_folder,
+    marks_of_image,
+    may_have_marks,
+    scale_of,
+)
 from srdata.errors import UsageError
 from srdata.vocabulary import Split
 
@@ -55,17 +62,6 @@ class Group:
         return f"{spot}{{key}}/{stem}"  # scene/hr
 
 
-@dataclass(frozen=True)
-class _Placed:
-    """An image, with what its folders say."""
-
-    name: str
-    spot: str
-    marks: Marks
-    prefix: tuple[str, ...]
-    key: str  # below the spot, without folders that are marks
-
-
 def normal(name: str) -> str:
     """A name in the one form in which names are compared."""
     return name if name.isascii() else unicodedata.normalize("NFC", name)
@@ -73,12 +69,19 @@ def normal(name: str) -> str:
 
 def marked_groups(names: Iterable[str]) -> tuple[list[Group], list[str]]:
     """The groups whose names say a side or scale, or that stand beside such, and all other names."""
-    folders: dict[tuple[str, Marks, tuple[str, ...]], dict[str, str]] = defaultdict(dict)
-    for one in _placed(names):
-        images = folders[one.spot, one.marks, one.prefix]
-        _put(images, one.key, one.name)
+    names = list(names)
+    scaled = _numbered_folders(names)
+    found: dict[tuple[str, Marks, tuple[str, ...]], dict[str, str]] = defaultdict(dict)
+    folders: dict[str, tuple[dict[str, str], str]] = {}  # where its images are put, and below what
+    for name in names:
+        folder, slash, stem = name.rpartition("/")
+        if folder not in folders:
+            spot, marks, prefix, plain = _read_folder(tuple(folder.split("/")) if slash else (), scaled)
+            folders[folder] = found[spot, marks, prefix], "".join(f"{part}/" for part in plain)
+        images, below = folders[folder]
+        _put(images, below + stem, name)
     groups, free = [], list[str]()
-    for (spot, marks, prefix), images in folders.items():
+    for (spot, marks, prefix), images in found.items():
         for group in _by_mark(Group(spot, marks, prefix, images)):
             if group.marks.any or not group.whole:
                 groups.append(group)
@@ -94,27 +97,25 @@ def _put(images: dict[str, str], key: str, name: str) -> None:
         )
 
 
-def _placed(names: Iterable[str]) -> list[_Placed]:
-    parts = [(name, tuple(name.split("/"))) for name in names]
-    scaled = _numbered_folders(path for _, path in parts)
-    folders: dict[tuple[str, ...], tuple[str, Marks, tuple[str, ...], tuple[str, ...]]] = {}
-    placed = []
-    for name, (*above, stem) in parts:
-        folder = tuple(above)
-        if folder not in folders:
-            folders[folder] = _read_folder(folder, scaled)
-        spot, marks, prefix, below = folders[folder]
-        placed.append(_Placed(name, spot, marks, prefix, "/".join((*below, stem))))
-    return placed
-
-
-def _numbered_folders(parts: Iterable[tuple[str, ...]]) -> set[tuple[str, ...]]:
+def _numbered_folders(names: Iterable[str]) -> set[tuple[str, ...]]:
     """The folders called 2, 3, 4 that hold LR images of just that scale, as those of RealSR."""
-    said: dict[tuple[str, ...], set[str]] = defaultdict(set)
-    for *folder, stem in parts:
-        if folder and folder[-1].isdecimal() and (scale := marks_of_image(stem)[0].scale) is not None:
-            said[tuple(folder)].add(str(scale))
-    return {folder for folder, scales in said.items() if scales == {folder[-1]}}
+    said: dict[str, set[str] | None] = {}  # None of folders that no scale has for a name
+    for name in names:
+        folder, _, stem = name.rpartition("/")
+        if folder not in said:
+            said[folder] = set() if _is_scale(_last(folder)) else None
+        scales = said[folder]
+        if scales is not None and (scale := marks_of_image(stem)[0].scale) is not None:
+            scales.add(str(scale))
+    return {tuple(folder.split("/")) for folder, scales in said.items() if scales == {_last(folder)}}
+
+
+def _is_scale(name: str) -> bool:
+    return name.isdecimal() and str(scale_of(name)) == name
+
+
+def _last(folder: str) -> str:
+    return folder.rpartition("/")[2]
 
 
 def _read_folder(
@@ -143,6 +144,8 @@ def _read_folder(
 
 def _by_mark(group: Group) -> list[Group]:
     """The group in parts that show the same, such as 0001_HR and 0001_LR; as it is where there are none."""
+    if not may_have_marks(group.names):
+        return [group]
     classes: dict[Marks, dict[str, str]] = defaultdict(dict)
     clash = False
     for key, name in group.names.items():
@@ -207,22 +210,49 @@ def unmarked_groups(free: Iterable[str], marked: Iterable[Group]) -> list[list[G
 
     Those of one parent stand together, the uppermost first.
     """
-    children: dict[tuple[str, ...], dict[str, dict[str, str]]] = defaultdict(lambda: defaultdict(dict))
-    for name in free:
-        parts = tuple(name.split("/"))
-        children[parts[:-1]][""][normal(parts[-1])] = name
-        for depth in range(len(parts) - 1):
-            rest = "/".join(parts[depth + 1 :])
-            children[parts[:depth]][parts[depth]][normal(rest)] = name
+    free = list(free)
     beside: dict[tuple[str, ...], list[Group]] = defaultdict(list)
     for group in marked:
         beside[_parent(group)].append(group)
-    found = []
-    for parent in sorted(children, key=len):
-        units = children[parent]
-        if len(units) <= _MOST_SIBLINGS and (groups := _alike(parent, units, beside[parent])):
-            found.append(groups)
-    return found
+    units = _units(free)
+    compared = {parent for parent in units if len(units[parent]) > 1 or parent in beside}
+    compared = {parent for parent in compared if len(units[parent]) <= _MOST_SIBLINGS}
+    inside: dict[str, list[tuple[dict[str, str], str]]] = {}  # where its images are put, and below what
+    for name in free if compared else ():
+        folder, slash, stem = name.rpartition("/")
+        if folder not in inside:
+            inside[folder] = list(_places(tuple(folder.split("/")) if slash else (), compared, units))
+        for images, below in inside[folder]:
+            images[normal(below + stem)] = name
+    found = (
+        _alike(parent, units[parent], beside[parent])
+        for parent in sorted(units, key=len)
+        if parent in compared
+    )
+    return [groups for groups in found if groups]
+
+
+_Units = dict[tuple[str, ...], dict[str, dict[str, str]]]
+
+
+def _units(names: Iterable[str]) -> _Units:
+    """The folders in each folder, and "" where there are images, with room for all images in them."""
+    units: _Units = defaultdict(lambda: defaultdict(dict))
+    for spot in dict.fromkeys(name[: name.rfind("/") + 1] for name in names):
+        folder = tuple(spot.split("/")[:-1])
+        for depth in (len(folder), *range(len(folder))):
+            units[folder[:depth]]["".join(folder[depth : depth + 1])] = {}
+    return units
+
+
+def _places(
+    folder: tuple[str, ...], compared: Collection[tuple[str, ...]], units: _Units
+) -> Iterator[tuple[dict[str, str], str]]:
+    """What holds the images of a folder in those above it that are compared, and their place below that."""
+    for depth in range(len(folder) + 1):
+        if folder[:depth] in compared:
+            unit = "".join(folder[depth : depth + 1])
+            yield units[folder[:depth]][unit], "".join(f"{part}/" for part in folder[depth + 1 :])
 
 
 def _parent(group: Group) -> tuple[str, ...]:

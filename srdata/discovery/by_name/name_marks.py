@@ -9,6 +9,7 @@ Names are claims: what they say is believed where the sizes of the images agree.
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from typing import Literal
 
@@ -54,7 +55,8 @@ _ATTACHED = re.compile(  # 0001x4, 0001hr
     rf"(?P<key>.*?(?:[^\W_](?=x)|\d(?=[a-w])))(?P<mark>x{_NUMBER}[mdw]?\d*|(?:hr|gt|hq|lr|lq)(?:x{_NUMBER})?)",
     re.IGNORECASE,
 )
-_LETTER = re.compile(r"[^\W\d_]")  # every mark of an image has one
+# What no mark of an image is without: a word of a side or scale, or the H or L of KAIR's trainH.
+_TELLING = re.compile(rf"{'|'.join(('x', *_SURE, *_LIKELY, *_NUMBERED))}|(?<![^\W_])[hl](?![^\W\d_])")
 _CHUNK = re.compile(r"[^\s_+()\[\].-]+(?:(?<=\d)\.(?=\d)[^\s_+()\[\].-]+)*")
 
 
@@ -84,6 +86,9 @@ class Marks:
             scale=deeper.scale or self.scale,
             track="_".join(tracks) if side == "lr" or side is None else "",
         )
+
+
+_NOTHING = Marks()
 
 
 @dataclass(frozen=True)
@@ -128,14 +133,19 @@ def marks_of_folder(name: str) -> tuple[Marks, str]:
     return marks, "_".join([*rest, *after])
 
 
+def may_have_marks(keys: Iterable[str]) -> bool:
+    """Whether there may be a mark in one of these keys of images: of a million, it is told at once."""
+    return _TELLING.search("\n".join(key.rpartition("/")[2] for key in keys).lower()) is not None
+
+
 def marks_of_image(stem: str) -> tuple[Marks, str]:
     """What the last or first words of an image's name say, and the name without them; scene/hr has no other.
 
     >>> marks_of_image("Canon_001_HR")[1], marks_of_image("0001x4")[1], marks_of_image("img7LR")[1]
     ('Canon_001', '0001', 'img7')
     """
-    if _LETTER.search(stem) is None:  # 0001, as a million may be called
-        return Marks(), stem
+    if _TELLING.search(stem.lower()) is None:
+        return _NOTHING, stem
     attached = _ATTACHED.fullmatch(stem)
     chunks = [(found.start(), found.end()) for found in _CHUNK.finditer(stem)]
     ends = [*chunks]

@@ -64,14 +64,16 @@ def _by_companions(
         one for group in groups for one in (with_companions(group, sizes) if group.side == "hr" else [group])
     ]
     spot = _common_folder(free)
-    below = {normal(name.removeprefix(f"{spot}/")): name for name in free}
+    start = f"{spot}/"
+    below = {normal(name.removeprefix(start)): name for name in free}
     several = with_companions(Group(spot, Marks(), (), below), sizes)
     return (found, free) if len(several) == 1 else ([*found, *several], [])
 
 
 def _common_folder(names: Sequence[str]) -> str:
     """The folder, or "", in which all of these names lie."""
-    return posixpath.commonpath([posixpath.dirname(name) for name in names]) if names else ""
+    spots = {name[: name.rfind("/") + 1] for name in names}
+    return posixpath.commonpath([posixpath.dirname(spot) for spot in spots]) if names else ""
 
 
 def _refuse_lonely(root: PurePath, groups: Sequence[Group], links: Sequence[Link]) -> None:
@@ -196,7 +198,7 @@ def _told_apart(parts: Sequence[tuple[Group | None, Part]]) -> list[Part]:
 def _twins(parts: Sequence[Part]) -> bool:
     """Whether two parts have a key in common, where not each is of a scale of its own."""
     counts: Counter[tuple[object, str]] = Counter()
-    for part in parts:
+    for part in parts if len(parts) > 1 else ():
         counts.update((part.scale, key) for key in part.hr.images)
     return any(count > 1 for count in counts.values())
 

@@ -27,7 +27,7 @@ def is_table(path: Path) -> bool:
     saved = any((path / name).is_file() for name in ("state.json", "dataset_dict.json"))
     if path.is_file() or saved or configs_of(card_in(path)):
         return True
-    return any(True for kind in ("parquet", "arrow") for _ in within_reach(path, f"*.{kind}"))
+    return any(True for _ in within_reach(path, (".parquet", ".arrow")))
 
 
 def table_parts(path: Path, given: Given | None = None) -> list[Part]:

@@ -13,7 +13,8 @@ from srdata.errors import ImageError
 from srdata.fetch import Planned
 from srdata.fetch import plan as downloads
 from srdata.images import ImagePolicy, decode_image
-from srdata.preparation.source_items import Item, Size, needed_sets, sample_bytes
+from srdata.preparation.source_items import Item, Size, sample_bytes
+from srdata.recipes.manifest_sets import needed_sets
 from srdata.recipes.set_recipe import Recipe
 from srdata.store.codecs import find_codec, kept_file
 

@@ -20,11 +20,11 @@ from srdata.preparation.source_items import (
     Item,
     choose_items,
     header_problem,
-    needed_sets,
     sample_bytes,
     source_sizes,
     stored_sizes,
 )
+from srdata.recipes.manifest_sets import needed_sets
 from srdata.recipes.set_recipe import Recipe
 
 _FLAGS = {"from_dir": "from", "splits": "split"}  # options whose flags have another name

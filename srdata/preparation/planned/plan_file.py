@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from itertools import islice
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, TypeVar
 
 import numpy as np
 import pyarrow as pa
@@ -26,9 +26,10 @@ from srdata.discovery.image_bytes import ImageFile
 from srdata.errors import UsageError
 from srdata.fetch.remote_files import bring_file, look_at, place_at
 from srdata.fetch.shard_cache import ShardCache, entry_name
-from srdata.preparation.source_items import Item
+from srdata.preparation.source_items import Item, Items, Listed
 from srdata.recipes.image_choice import Tile
 from srdata.recipes.set_recipe import Recipe
+from srdata.store.tables.arrow_columns import column_of, numbers_of
 from srdata.store.tables.parquet_file import write_tables
 
 SCHEMA = pa.schema(
@@ -48,6 +49,7 @@ SCHEMA = pa.schema(
 COLUMNS = SCHEMA.names[1:-2]  # that are known without looking into a file
 _KEY = b"srdata-plan"
 _CHUNK = 8192  # images
+T = TypeVar("T")
 TOKEN = "plan-"  # begins the token of every plan
 
 
@@ -67,20 +69,51 @@ class PlanHeader(StrictModel):
 
 def chunks_of(items: Iterable[Item], recipe: Recipe) -> Iterator[pa.RecordBatch]:
     """The columns of a plan that are known without looking into files."""
+    if isinstance(items, Items) and items.listed is not None:
+        found = (_listed_columns(some, recipe) for some in _some(items.listed()))
+    else:
+        found = (_item_columns(some, recipe) for some in _some(items))
     schema = pa.schema([SCHEMA.field(name) for name in COLUMNS])
+    return (
+        pa.RecordBatch.from_arrays(
+            [column_of(columns[field.name], field.type) for field in schema], schema=schema
+        )
+        for columns in found
+    )
+
+
+def _some(images: Iterable[T]) -> Iterator[list[T]]:
+    """As many at once as a chunk holds."""
+    images = iter(images)
+    while some := list(islice(images, _CHUNK)):
+        yield some
+
+
+def _item_columns(some: Sequence[Item], recipe: Recipe) -> dict[str, list[Any]]:
     copies = list(recipe.copies or ())
-    items = iter(items)
-    while some := list(islice(items, _CHUNK)):
-        columns: dict[str, list[Any]] = {
-            "key": [item.key for item in some],
-            "split": [item.split for item in some],
-            "source": [item.source for item in some],
-            "hr": [address_of(item.hr) for item in some],
-            "lr": [_text_of(item.lr) for item in some],
-            "copy": [-1 if item.copy is None else copies.index(item.copy) for item in some],
-            "tile": ["" if item.tile is None else json.dumps(item.tile.plain) for item in some],
-        }
-        yield pa.RecordBatch.from_pydict(columns, schema)
+    return {
+        "key": [item.key for item in some],
+        "split": [item.split for item in some],
+        "source": [item.source for item in some],
+        "hr": [address_of(item.hr) for item in some],
+        "lr": [_text_of(item.lr) for item in some],
+        "copy": [-1 if item.copy is None else copies.index(item.copy) for item in some],
+        "tile": ["" if item.tile is None else json.dumps(item.tile.plain) for item in some],
+    }
+
+
+def _listed_columns(some: Sequence[Listed], recipe: Recipe) -> dict[str, list[Any]]:
+    """The same of images that are files and no more."""
+    many = len(some)
+    return {
+        "key": [key for key, _, _ in some],
+        "split": [split for _, split, _ in some],
+        "source": [recipe.name] * many,
+        "hr": [path for _, _, path in some],
+        "lr": [""] * many,
+        "copy": [-1] * many,
+        "tile": [""] * many,
+    }
 
 
 def _text_of(lr: Mapping[str, ImageFile]) -> str:
@@ -124,8 +157,11 @@ def write_plan_file(
     def tables() -> Iterator[pa.Table]:
         start = 0
         for chunk, size in zip(chunks, sizes, strict=True):
-            columns = [shards[start : start + len(chunk)], *chunk.columns, *np.ascontiguousarray(size.T)]
-            yield pa.Table.from_arrays([pa.array(column) for column in columns], schema=schema)
+            shard, height, width = (
+                column_of(numbers, pa.int32())
+                for numbers in (shards[start : start + len(chunk)], size[:, 0], size[:, 1])
+            )
+            yield pa.Table.from_arrays([shard, *chunk.columns, height, width], schema=schema)
             start += len(chunk)
 
     write_tables(path, tables(), schema)
@@ -186,8 +222,19 @@ class PlanFile:
 
     def groups(self, first: int, last: int) -> dict[int, list[Item]]:
         """The images of the shards from `first` to before `last`."""
-        rows = pq.read_table(self.path, filters=[("shard", ">=", first), ("shard", "<", last)])
+        rows = self._rows(first, last)
         groups: dict[int, list[Item]] = {}
         for shard, item in zip(rows["shard"].to_pylist(), items_of(rows, self.recipe), strict=True):
             groups.setdefault(shard, []).append(item)
         return groups
+
+    def _rows(self, first: int, last: int) -> pa.Table:
+        """The rows of these shards, which ascend; what pyarrow has for that imports pandas."""
+        with pq.ParquetFile(self.path) as file:
+            column = file.schema_arrow.get_field_index("shard")
+            groups = [file.metadata.row_group(number).column(column) for number in range(file.num_row_groups)]
+            ends = [(one.statistics.min, one.statistics.max) for one in groups]
+            wanted = [number for number, (low, high) in enumerate(ends) if low < last and high >= first]
+            rows = file.read_row_groups(wanted)
+        start, end = np.searchsorted(numbers_of(rows["shard"]), (first, last))
+        return rows[start:end]
