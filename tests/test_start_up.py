@@ -7,6 +7,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import joblib
 import pytest
 
 from srdata.common.processes import engines
@@ -32,16 +33,20 @@ print("\\n" + json.dumps(loaded))
 
 
 def test_what_the_first_commands_need_not_is_not_imported(tmp_path: Path) -> None:
-    """Each of these takes a quarter of a second or more; a batch needs torch, and no more of them."""
+    """Each takes a good part of what the first commands take; a batch needs torch, and few of them."""
     done = subprocess.run(
         [sys.executable, "-c", FIRST_COMMANDS], capture_output=True, text=True, cwd=tmp_path
     )
     assert done.returncode == 0, done.stderr
     helped, prepared, trained = (set(names) for names in json.loads(done.stdout.splitlines()[-1]))
     slow = {"torch", "pandas", "datasets", "pyarrow.dataset", "huggingface_hub", "scipy", "fsspec"}
+    slow |= {"pyarrow.compute", "asyncio", "http", "httpx2", "joblib", "tqdm", "filelock"}
+    of_others = ("curation.", "discovery.known", "exporting.export", "prepared.set_images", "set_changes.")
     assert not helped & (slow | {"numpy", "pydantic", "pyarrow"})
     assert not prepared & slow
-    assert trained & slow <= {"torch"}
+    assert not [name for name in prepared if name.removeprefix("srdata.").startswith(of_others)]
+    with_torch = {"torch", "asyncio", "http", "tqdm"}
+    assert trained & slow <= {*with_torch, "pyarrow.compute"}
     assert {"numpy", "pyarrow.parquet"} <= prepared
 
 
@@ -59,7 +64,7 @@ def test_processes_are_started_where_there_is_work_for_them(
     started: list[int] = []
     real = engines._processes
     monkeypatch.setattr(engines, "_processes", lambda many: started.append(many) or real(many))
-    monkeypatch.setattr(engines.joblib, "effective_n_jobs", lambda asked: 2 if asked == -1 else asked)
+    monkeypatch.setattr(joblib, "effective_n_jobs", lambda asked: 2 if asked == -1 else asked)
     tile = read_image(photographs / "astronaut.png")[:128, :128]
     for name in "ab":
         image = tile.repeat(-(-side // 128), 0).repeat(-(-side // 128), 1)[:side, :side]

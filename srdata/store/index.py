@@ -12,7 +12,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, nullcontext
 from functools import cached_property
-from itertools import islice
+from itertools import chain, islice
 from pathlib import Path
 from typing import Any
 
@@ -77,7 +77,9 @@ def join_rows(path: Path, tables: Iterable[pa.Table], guard: Guard = nullcontext
     Gives the number of images of each split. Raises StoreError when a key stands twice.
     """
     counts: Counter[str] = Counter()
-    write_tables(path, _regrouped(tables, counts), SCHEMA, guard)
+    first = list(islice(rest := iter(tables), 2))
+    joined = _alone if len(first) == 1 and len(first[0]) <= ROW_GROUP else _regrouped
+    write_tables(path, joined(chain(first, rest), counts), SCHEMA, guard)
     return dict(counts)
 
 
@@ -87,9 +89,19 @@ def _places(shards: Iterable[Path]) -> Iterator[tuple[int, int, Row]]:
     for shard, path in enumerate(shards):
         for number, row in enumerate(shard_rows(path)):
             if row.key in seen:
-                raise StoreError(f"two images have the key {row.key!r}: give one of them another name")
+                raise _twin(row.key)
             seen.add(row.key)
             yield shard, number, row
+
+
+def _alone(tables: Iterable[pa.Table], counts: Counter[str]) -> Iterator[pa.Table]:
+    """The rows of a small set as they are: what regroups others takes longer to load than it to make."""
+    for table in tables:
+        counts.update(table["split"].to_pylist())
+        for key, count in Counter(table["key"].to_pylist()).items():
+            if count > 1:
+                raise _twin(key)
+        yield table
 
 
 def _regrouped(tables: Iterable[pa.Table], counts: Counter[str]) -> Iterator[pa.Table]:
@@ -115,7 +127,11 @@ def _refuse_twins(keys: pa.ChunkedArray) -> None:
     if pc.count_distinct(keys).as_py() < len(keys):
         counts = keys.value_counts()
         twin = counts.field("values")[pc.index(pc.greater(counts.field("counts"), 1), True).as_py()]
-        raise StoreError(f"two images have the key {twin.as_py()!r}: give one of them another name")
+        raise _twin(twin.as_py())
+
+
+def _twin(key: str) -> StoreError:
+    return StoreError(f"two images have the key {key!r}: give one of them another name")
 
 
 def tables_of(places: Iterator[tuple[int, int, Row]]) -> Iterator[pa.Table]:

@@ -34,7 +34,8 @@ Params = dict[str, Any]  # what one op drew for one image: plain numbers, texts 
 class Settings(StrictModel):
     """A strict model of finite numbers, whose lists may be written as such."""
 
-    model_config = ConfigDict(allow_inf_nan=False)
+    # Built when the first chain is read: each op once, and not on its own as well.
+    model_config = ConfigDict(allow_inf_nan=False, defer_build=True)
 
     @model_validator(mode="before")
     @classmethod

@@ -20,11 +20,12 @@ tone                levels, gamma, saturation, banding
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated, Any, Union
+from typing import TYPE_CHECKING, Annotated, Union
 
 from pydantic import Field
 
-from srdata.degrade.model.composite import Branch, Maybe, OneOf, Repeat, Shuffled
+from srdata.degrade.model import composite
+from srdata.degrade.model.composite import Maybe, OneOf, Repeat, Shuffled
 from srdata.degrade.model.op import Op, name_of
 from srdata.degrade.ops.blur import Blur, KernelBlur, MedianBlur
 from srdata.degrade.ops.camera import CameraNoise
@@ -73,7 +74,4 @@ if TYPE_CHECKING:
     AnyOp = Op
 else:
     AnyOp = Annotated[Union[_KINDS], Field(discriminator="op")]  # noqa: UP007  # a union of the table's members
-
-_NAMES: dict[str, Any] = {"AnyOp": AnyOp}
-for _model in (Branch, OneOf, Maybe, Shuffled, Repeat):
-    _model.model_rebuild(force=True, _types_namespace=_NAMES)
+    composite.AnyOp = AnyOp  # what ops made of ops hold: looked up there when the first chain is read
