@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import functools
+import gc
 import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -20,12 +21,26 @@ MakeSample = Callable[..., Path]
 REPOSITORY = Path(__file__).parents[1]
 # Of torch, before it is imported: threads that wait for each other make small tensors slow beside other work.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
+# Or every process that a test starts compiles all of srdata anew, and every process of pytest all tests.
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+sys.dont_write_bytecode = False
 
 
 def busy(seconds: float) -> float:
     """So many seconds of a machine at rest, on this one as busy as it is: other tests run beside this."""
     load = os.getloadavg()[0] if hasattr(os, "getloadavg") else 0  # which Windows has not
     return seconds * (1 + load / (os.cpu_count() or 1))
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_collection() -> Generator[None, object, object]:
+    """What is collected stays to the end: the garbage collector need not go through it again and again."""
+    gc.disable()
+    try:
+        return (yield)
+    finally:
+        gc.freeze()
+        gc.enable()
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

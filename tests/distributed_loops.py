@@ -8,6 +8,7 @@ from __future__ import annotations
 import gc
 import json
 import os
+import re
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -48,7 +49,8 @@ def before_the_group(path: Path) -> dict[str, Any]:
     with process_group():
         found = {"keys": [list(batch.keys) for batch in loader], "alone": alone, "length": len(loader)}
     os.environ["TORCHELASTIC_RUN_ID"] = run
-    return found
+    of_ranks = re.compile(r"MASTER_|TORCHELASTIC_|(\w+_)?(RANK|WORLD_SIZE)$|ROLE_")
+    return {**found, "environment": [name for name in os.environ if of_ranks.match(name)]}
 
 
 def stream_before_the_group(path: Path) -> dict[str, Any]:

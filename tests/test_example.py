@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import io
 import re
 import runpy
 import signal
 import subprocess
 import sys
+from contextlib import redirect_stdout
 from pathlib import Path
 from typing import Any
 
@@ -36,23 +38,28 @@ runpy.run_path(sys.argv[0], run_name="__main__")
 """
 
 
-def command(folder: Path, *options: object) -> list[str]:
-    return [sys.executable, str(SCRIPT), *TINY.split(), "--root", str(folder / "data"), *map(str, options)]
+def words(folder: Path, *options: object) -> list[str]:
+    return [str(SCRIPT), *TINY.split(), "--root", str(folder / "data"), *map(str, options)]
 
 
 def train(folder: Path, *options: object) -> str:
-    """What the script prints."""
-    done = subprocess.run(command(folder, *options), capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stderr
-    return done.stdout
+    """What the script prints in this process, which saves the time of imports."""
+    printed = io.StringIO()
+    with redirect_stdout(printed), pytest.MonkeyPatch.context() as patch:
+        run_script(patch, *words(folder, *options))
+    return printed.getvalue()
+
+
+def run_script(patch: pytest.MonkeyPatch, *words: str) -> None:
+    patch.syspath_prepend(str(SCRIPT.parent))
+    patch.setattr(sys, "argv", list(words))
+    runpy.run_path(str(SCRIPT), run_name="__main__")
 
 
 def ending(patch: pytest.MonkeyPatch, *options: object) -> object:
-    """What a run in this process, which saves the time of imports, ends with: a message, or 0."""
-    patch.syspath_prepend(str(SCRIPT.parent))
-    patch.setattr(sys, "argv", [SCRIPT.name, *map(str, options)])
+    """What a run ends with: a message, or 0."""
     with pytest.raises(SystemExit) as ended:
-        runpy.run_path(str(SCRIPT), run_name="__main__")
+        run_script(patch, SCRIPT.name, *map(str, options))
     return ended.value.code
 
 
@@ -102,8 +109,7 @@ def test_a_run_that_was_killed_ends_with_the_weights_of_one_that_was_not(
 ) -> None:
     path = few.parent / "killed.pt"
     options = ("--train_dir", few, "--val_dir", few, "--checkpoint", path)
-    _, script, *arguments = command(few.parent, *options)
-    killed = subprocess.run([sys.executable, "-c", KILLED, script, *arguments], check=False)
+    killed = subprocess.run([sys.executable, "-c", KILLED, *words(few.parent, *options)], check=False)
     assert killed.returncode == -signal.SIGKILL
     whole, halted = saved(trained[1]), saved(path)
     assert halted["step"] == 15, "in the middle of an epoch"

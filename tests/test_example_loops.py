@@ -10,6 +10,7 @@ import sys
 from pathlib import Path
 
 import pytest
+import ranks
 import run_loops
 import safetensors.torch
 import torch
@@ -74,22 +75,15 @@ def test_a_loop_that_was_interrupted_ends_with_the_same_weights(
     check(tmp_path, loop, run_loops.run(prepared, tmp_path, loop, *more))
 
 
+@pytest.mark.linux
 def test_in_two_processes(prepared: Path, tmp_path: Path) -> None:
     """All of them, in the same two processes of gloo: their start is what takes time."""
     pytest.importorskip("accelerate")
     pytest.importorskip("lightning")
-    command = [
-        sys.executable,
-        "-W",
-        "ignore",
-        "-m",
-        "torch.distributed.run",
-        "--standalone",
-        "--nproc-per-node=2",
-    ]
+    command = [sys.executable, "-W", "ignore", ranks.__file__, run_loops.__file__]
     paths = os.pathsep.join([str(Path(__file__).parent.parent), os.environ.get("PYTHONPATH", "")])
     done = subprocess.run(
-        [*command, "--nproc-per-node=2", run_loops.__file__, str(prepared), str(tmp_path), *LOOPS],
+        [*command, str(prepared), str(tmp_path), *LOOPS],
         env={**os.environ, "PYTHONPATH": paths, "CUDA_VISIBLE_DEVICES": ""},
         capture_output=True,
         text=True,

@@ -152,7 +152,7 @@ def test_two_folders_are_paired_by_the_template(tmp_path: Path) -> None:
         ({"dataroot_lq": "x"}, "give path, or dataroot_gt alone"),
         ({"path": ["a", "b"]}, "path: SrdataPairedDataset opens one set; name one, not 2"),
         ({"meta_info_file": "x.txt"}, "leave meta_info_file out"),
-        ({"split": "tset"}, "test"),
+        ({"split": "tset"}, "has no split 'tset', it has train, validation"),
         ({"gt_size": 18}, "no multiple of 4"),
         ({"scale": 3}, "has no scale '3', it has 4"),
         ({"path": "nowhere"}, "nowhere"),

@@ -13,6 +13,7 @@ from typing import Any
 
 import distributed_loops
 import pytest
+import ranks
 import torch
 from pairs import write_shards
 from tables import noise_pairs, table
@@ -52,13 +53,15 @@ def data(prepared: Path) -> PairedDataset:
 Loops = dict[str, list[dict[str, Any]]]
 
 
-def by_ranks(folder: Path, **loops: Path) -> Loops:
+TORCHRUN = ("-m", "torch.distributed.run", "--standalone", "--nproc-per-node=2")
+
+
+def by_ranks(folder: Path, start: tuple[str, ...], **loops: Path) -> Loops:
     """What each of two ranks of these loops wrote down, which run one after another in the same processes."""
-    command = [sys.executable, "-W", "ignore", "-m", "torch.distributed.run", "--standalone"]
     script = [distributed_loops.__file__, str(folder), *(f"{name}={path}" for name, path in loops.items())]
     paths = os.pathsep.join([str(Path(__file__).parent.parent), os.environ.get("PYTHONPATH", "")])
     done = subprocess.run(
-        [*command, "--nproc-per-node=2", *script],
+        [sys.executable, "-W", "ignore", *start, *script],
         env={**os.environ, "PYTHONPATH": paths, "CUDA_VISIBLE_DEVICES": ""},
         capture_output=True,
         text=True,
@@ -75,6 +78,7 @@ def plain(prepared: Path, rows: Path, tmp_path_factory: pytest.TempPathFactory) 
     """Loops that make their group themselves."""
     return by_ranks(
         tmp_path_factory.mktemp("plain"),
+        TORCHRUN,
         before_the_group=prepared,
         stream_before_the_group=rows,
         loader_of_a_stream=rows,
@@ -83,13 +87,16 @@ def plain(prepared: Path, rows: Path, tmp_path_factory: pytest.TempPathFactory) 
 
 @pytest.fixture(scope="module")
 def accelerated(prepared: Path, rows: Path, tmp_path_factory: pytest.TempPathFactory) -> Loops:
-    """Loops of accelerate."""
+    """Loops of accelerate, and of Lightning."""
     pytest.importorskip("accelerate")
+    pytest.importorskip("lightning")
     return by_ranks(
         tmp_path_factory.mktemp("accelerated"),
+        (ranks.__file__,),
         accelerate=prepared,
         accelerate_stream=rows,
         accelerate_stream_as_told=rows,
+        lightning=prepared,
     )
 
 
@@ -105,6 +112,8 @@ def in_turn(shares: list[list[list[str]]]) -> list[list[str]]:
 
 def test_a_loader_made_before_there_is_a_group(data: PairedDataset, plain: Loops) -> None:
     found = plain["before_the_group"]
+    for rank, one in enumerate(found):
+        assert set(ranks.settings(rank, 0)) <= set(one["environment"]), "what the other loops have too"
     assert in_turn([one["keys"] for one in found]) == alone(data)[0]
     assert [(one["alone"], one["length"]) for one in found] == [(10, 5), (10, 5)]
 
@@ -129,6 +138,7 @@ def test_ranks_take_the_batches_of_a_stream_in_turn_and_go_on_with_larger_ones(
     assert together[: 24 + 48] == alone[: 24 + 48]
 
 
+@pytest.mark.linux
 def test_accelerate_sees_every_image_once(data: PairedDataset, accelerated: Loops) -> None:
     found = accelerated["accelerate"]
     assert in_turn([one["keys"] for one in found]) == alone(data)[0]
@@ -150,6 +160,7 @@ def test_accelerate_cannot_dispatch_the_names_of_a_stream(rows: Path) -> None:
             assert sorted(key for batch in batches for key in batch["key"]) == list(noise_pairs(ROWS))
 
 
+@pytest.mark.linux
 def test_accelerate_does_not_share_a_stream_twice(accelerated: Loops) -> None:
     for one in accelerated["accelerate_stream"]:
         assert "accelerate would share out again what StreamedPairs shares out itself" in one["error"]
@@ -159,9 +170,9 @@ def test_accelerate_does_not_share_a_stream_twice(accelerated: Loops) -> None:
     assert len({len(one["keys"]) for one in found}) == 1
 
 
-def test_lightning_takes_a_loader(data: PairedDataset, prepared: Path, tmp_path: Path) -> None:
-    pytest.importorskip("lightning")
-    found = by_ranks(tmp_path, lightning=prepared)["lightning"]
+@pytest.mark.linux
+def test_lightning_takes_a_loader(data: PairedDataset, accelerated: Loops) -> None:
+    found = accelerated["lightning"]
     epochs = alone(data, 3)
     for number in range(3):
         assert in_turn([one["epochs"][number] for one in found]) == epochs[number]
@@ -195,6 +206,7 @@ def test_torch_keeps_what_is_known_of_a_batch(data: PairedDataset) -> None:
         next(iter(torch.utils.data.DataLoader(LoaderBatches(loader), batch_size=None, num_workers=1)))
 
 
+@pytest.mark.filterwarnings("ignore:The `srun` command")  # of Lightning, where Slurm is installed
 def test_fabric_takes_the_dataloader_form(data: PairedDataset) -> None:
     fabric = pytest.importorskip("lightning.fabric").Fabric(accelerator="cpu", devices=1)
     batches = fabric.setup_dataloaders(Loader(data, 4, seed=2).as_dataloader())

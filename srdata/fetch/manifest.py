@@ -150,8 +150,8 @@ class ImageSet(StrictModel):
     def _fits_together(self) -> Self:
         if self.track != "HR" and self.scale is None:
             raise ValueError("a track of LR images needs its scale")
-        if self.keys and self.count not in (None, len(self.key_range)):
-            raise ValueError(f"keys {self.keys} are {len(self.key_range)}, but count is {self.count}")
+        if self.keys and self.count not in (None, len(self._numbers)):
+            raise ValueError(f"keys {self.keys} are {len(self._numbers)}, but count is {self.count}")
         return self
 
     @property
@@ -169,8 +169,14 @@ class ImageSet(StrictModel):
         """The keys that `keys` stands for."""
         if self.keys is None:
             return ()
-        first, last = self.keys.split("-")
-        return tuple(f"{number:0{len(first)}d}" for number in range(int(first), int(last) + 1))
+        digits = self.keys.index("-")
+        return tuple(f"{number:0{digits}d}" for number in self._numbers)
+
+    @property
+    def _numbers(self) -> range:
+        """Those of the keys, which may be a hundred thousand."""
+        first, last = (self.keys or "1-0").split("-")
+        return range(int(first), int(last) + 1)
 
 
 class MemberSet(StrictModel):
