@@ -133,35 +133,38 @@ def prepare(
         return
     if recipe is None:
         raise click.UsageError("say what to prepare: a name, a YAML file, a path or hf://ORG/NAME")
-    kind = meaning(recipe).kind
     how = {"jobs": jobs, "backend": backend, "skip_bad": skip_bad, "log": note}
+    kind = meaning(recipe).kind
     if styles and kind is not Kind.BENCHMARKS:
         raise click.UsageError("--style says how the files of benchmarks are called: leave it out")
     if plan and (dry_run or kind in (Kind.BENCHMARKS, Kind.PAPER)):
         raise click.UsageError("--plan is for one set: give the name of one, without --dry-run")
-    if isinstance(options["root"], str) and kind in (Kind.BENCHMARKS, Kind.PAPER):
-        raise click.UsageError(f"{recipe} stands for several sets: give a folder of this machine as --root")
-    if kind is Kind.BENCHMARKS:
-        from srdata import testsets
-
-        for line in testsets.prepare_given(options, styles, dry_run, **how):
-            click.echo(line)
-        return
-    if kind is Kind.PAPER:
-        from srdata.papers.prepare_all import prepare_sets
-
-        root = options.pop("root")
-        for line in prepare_sets(recipe, root, options | {"lmdb": None}, dry_run, **how):
-            click.echo(line)
-        return
-    if dry_run:
-        click.echo(preparation.plan(recipe, **options))
-        return
     if plan:
         preparation.write_plan(recipe, plan, **how, **options)
-        return
-    built = preparation.prepare(recipe, **how, **options)
-    click.echo(f"{built.path}: {built.summary}")
+    elif kind in (Kind.BENCHMARKS, Kind.PAPER):
+        _prepare_several(recipe, kind is Kind.PAPER, styles, dry_run, how, options)
+    elif dry_run:
+        click.echo(preparation.plan(recipe, **options))
+    else:
+        built = preparation.prepare(recipe, **how, **options)
+        click.echo(f"{built.path}: {built.summary}")
+
+
+def _prepare_several(
+    name: str, of_paper: bool, styles: Any, dry_run: bool, how: dict[str, Any], options: dict[str, Any]
+) -> None:
+    from srdata import testsets
+    from srdata.papers.prepare_all import prepare_sets
+
+    if isinstance(options["root"], str):
+        raise click.UsageError(f"{name} stands for several sets: give a folder of this machine as --root")
+    if of_paper:
+        root = options.pop("root")
+        lines = prepare_sets(name, root, options | {"lmdb": None}, dry_run, **how)
+    else:
+        lines = testsets.prepare_given(options, styles, dry_run, **how)
+    for line in lines:
+        click.echo(line)
 
 
 def _do_planned(context: click.Context, plan: Any, part: Any, finish: bool, jobs: int, backend: Any) -> None:
