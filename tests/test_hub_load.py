@@ -374,7 +374,7 @@ def test_the_hub_is_asked_when_a_set_is_planned_or_shown_and_not_before(
     file = tmp_path / "mine.yaml"
     file.write_text(json.dumps({"scales": [2], "hub": {"repository": "lab/photos"}}))
     before = len(hub.requests)
-    other("from srdata.recipes.set_recipe import read_set_recipe")
+    other("from srdata.recipes.read_recipe import read_set_recipe")
     assert other.value(f"read_set_recipe({str(file)!r}).hub.revision") is None
     assert other.value("read_set_recipe('hf://lab/photos@main').hub.revision") == "main"
     assert len(hub.requests) == before

@@ -8,20 +8,38 @@ from __future__ import annotations
 import io
 import os
 import zipfile
+from abc import abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import PurePosixPath
-from typing import Any, BinaryIO, overload
+from typing import Any, BinaryIO, TypeVar, overload
 
 import pyarrow as pa
 
 from srdata.errors import ImageError
 
+T = TypeVar("T")
 Table = Any  # of pyarrow or of `datasets`: both have column(name)
 
 
+class _Rows(Sequence[T]):
+    """Something of each row of a table."""
+
+    @abstractmethod
+    def at(self, row: int) -> T:
+        """That of one row."""
+
+    @overload
+    def __getitem__(self, index: int) -> T: ...
+    @overload
+    def __getitem__(self, index: slice) -> list[T]: ...
+    def __getitem__(self, index: int | slice) -> T | list[T]:
+        rows = range(len(self))[index]
+        return self.at(rows) if isinstance(rows, int) else [self.at(row) for row in rows]
+
+
 @dataclass(frozen=True)
-class EncodedColumn(Sequence["EncodedImage"]):
+class EncodedColumn(_Rows["EncodedImage"]):
     """The image files in a column: their bytes, or their paths below one of `roots`."""
 
     table: Table
@@ -33,15 +51,8 @@ class EncodedColumn(Sequence["EncodedImage"]):
     def __len__(self) -> int:
         return int(self.table.num_rows)
 
-    @overload
-    def __getitem__(self, row: int) -> EncodedImage: ...
-    @overload
-    def __getitem__(self, row: slice) -> list[EncodedImage]: ...
-    def __getitem__(self, row: int | slice) -> EncodedImage | list[EncodedImage]:
-        if isinstance(row, slice):
-            return [self[one] for one in range(*row.indices(len(self)))]
-        if not 0 <= row < len(self):
-            raise IndexError(row)
+    def at(self, row: int) -> EncodedImage:
+        """An image file, to be read when it is needed."""
         return EncodedImage(self, row)
 
     def name(self, row: int) -> str:
@@ -137,7 +148,7 @@ class EncodedImage:
 
 
 @dataclass(frozen=True)
-class Keys(Sequence[str]):
+class Keys(_Rows[str]):
     """The name of each row: that in the column `key`, else that of its image file, else its number."""
 
     images: EncodedColumn
@@ -147,13 +158,8 @@ class Keys(Sequence[str]):
     def __len__(self) -> int:
         return len(self.images)
 
-    @overload
-    def __getitem__(self, row: int) -> str: ...
-    @overload
-    def __getitem__(self, row: slice) -> list[str]: ...
-    def __getitem__(self, row: int | slice) -> str | list[str]:
-        if isinstance(row, slice):
-            return [self[one] for one in range(*row.indices(len(self)))]
+    def at(self, row: int) -> str:
+        """The name of a row."""
         if self.key is not None:
             return str(self.images.table.column(self.key)[row].as_py())
         path = self.images.path(row)

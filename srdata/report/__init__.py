@@ -7,7 +7,6 @@ curate_source    `curate`: from a source to the condition that chooses among its
 delta_steps      the steps of a δ, and what was applied
 draw_histograms  `histograms` of what a degradation draws
 lettering        text in pictures, in any script
-marked_png       PNG files that may be drawn anew, as srdata drew them
 page             `write_report`: one HTML file on a prepared set
 preview_files    `write_preview`: the pages below as PNG files
 sheets           `contact_sheet` of a set or folder

@@ -2,18 +2,26 @@
 
 from __future__ import annotations
 
+import struct
+import zlib
 from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 
-from srdata.common.output_paths import check_output, file_ids
+from srdata.common.files import write_file
+from srdata.common.output_paths import check_output, file_ids, starts_with
+from srdata.images import Pixels, encode_png
 from srdata.recipes.name_meaning import Kind, meaning
 from srdata.report.draw_histograms import histograms
-from srdata.report.marked_png import is_marked, write_marked
 from srdata.report.sheets import contact_sheet
 from srdata.report.steps import preview
 from srdata.scale import Scale
+
+_MARK = b"tEXtSoftware\0srdata preview"
+_HEADER = 8 + 25  # bytes of the signature and of IHDR, which comes first
+
+_is_marked = starts_with(_MARK, _HEADER + 4 + len(_MARK))
 
 
 def write_preview(
@@ -36,12 +44,19 @@ def write_preview(
     read = file_ids([Path(image)] if image else [])
     draws = out.with_stem(f"{out.stem}-draws")
     for path in (out,) if meant.kind is Kind.PATH else (out, draws):
-        check_output(path, read, is_marked)
+        check_output(path, read, _is_marked)
     if meant.kind is Kind.PATH:
         pages = {out: contact_sheet(meant.name)}
     else:
         steps = preview(meant.name, image, scale=scale, seeds=seeds)
         pages = {out: steps, draws: histograms(meant.name)}
     for path, sheet in pages.items():
-        write_marked(path, np.asarray(sheet))
+        _write_marked(path, np.asarray(sheet))
     return list(pages)
+
+
+def _write_marked(path: Path, image: Pixels) -> None:
+    """Write an image that says that srdata drew it, so that it may be drawn anew; raises StoreError."""
+    png = encode_png(image, level=6)
+    chunk = struct.pack(">I", len(_MARK) - 4) + _MARK + struct.pack(">I", zlib.crc32(_MARK))
+    write_file(path, png[:_HEADER] + chunk + png[_HEADER:])
