@@ -22,7 +22,7 @@ from srdata.degrade.learned.car.network import PixelTaps, tap_count
 from srdata.degrade.learned.car.safetensors_file import notes_of, tensors_of, write_tensors
 from srdata.degrade.learned.car.training import Joint, Trained, plan_of, train_resampler
 from srdata.degrade.learned.car.training_crops import Photographs
-from srdata.degrade.learned.car.training_run import Run, TrainingPlan, rate
+from srdata.degrade.learned.car.training_run import TrainingPlan, TrainingRun, rate
 from srdata.degrade.learned.car.weights import load_network
 from srdata.errors import UsageError
 from srdata.images import read_image, write_png
@@ -228,7 +228,7 @@ def test_a_run_leaves_weights_that_load_and_downscale(few: Path, tmp_path: Path)
     upscaler = fresh_upscaler(4, 2, 1, 9)
     upscaler.load_state_dict(tensors_of(made.upscaler.read_bytes(), "upscaler"))
     joint = Joint(network, upscaler, plan_of({"scale": 4, **TINY}))
-    again = Run(joint, Photographs(few, 16, 0.25), joint.plan).psnr()
+    again = TrainingRun(joint, Photographs(few, 16, 0.25), joint.plan).psnr()
     assert again == pytest.approx(made.psnr, abs=1e-6)
 
 
@@ -391,7 +391,7 @@ def joint(plan: TrainingPlan) -> Joint:
 
 
 def trained_psnr(model: nn.Module, folder: Path, plan: TrainingPlan) -> float:
-    run = Run(model, Photographs(folder, plan.patch_size, plan.held_out), plan)
+    run = TrainingRun(model, Photographs(folder, plan.patch_size, plan.held_out), plan)
     while run.done < plan.steps:
         run.step()
     found = run.psnr()
@@ -403,7 +403,7 @@ def trained_psnr(model: nn.Module, folder: Path, plan: TrainingPlan) -> float:
 def test_the_trained_pair_is_better_than_bicubic_down_and_up(photographs: Path) -> None:
     plan = plan_of({"scale": 4, "steps": 400, **SMALL})
     untrained = Bicubic(plan)  # its upscaler starts as bicubic enlargement
-    untouched = Run(untrained, Photographs(photographs, plan.patch_size, plan.held_out), plan).psnr()
+    untouched = TrainingRun(untrained, Photographs(photographs, plan.patch_size, plan.held_out), plan).psnr()
     assert untouched is not None
     assert trained_psnr(joint(plan), photographs, plan) > untouched + 0.1
 

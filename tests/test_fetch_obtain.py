@@ -308,9 +308,7 @@ def test_an_unpacking_that_was_interrupted_is_done_again(
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patch:
-        patch.setattr("srdata.fetch.unpack.sync_folder", interrupted, raising=False)
-        patch.setattr(Path, "rename", interrupted)
-        patch.setattr(Path, "replace", interrupted)
+        patch.setattr("srdata.fetch.unpack.publish_folder", interrupted)
         with pytest.raises(KeyboardInterrupt):
             keys_of(found, tmp_path)
     assert not (tmp_path / "sources/tiny/hr").exists()

@@ -28,7 +28,14 @@ from srdata.preparation.layout_folder import JOURNAL
 from srdata.preparation.layouts import Built, Job, build_folder, build_lmdb
 from srdata.preparation.planned.grown_sets import GROWN_FILE, Keys, changed_shards, note_shards, shards_before
 from srdata.preparation.planned.plan_file import TOKEN
-from srdata.preparation.source_items import Item, Items, Size, choose_items, found_anywhere, stored_sizes
+from srdata.preparation.source_items import (
+    Item,
+    Size,
+    SourceItems,
+    choose_items,
+    found_anywhere,
+    stored_sizes,
+)
 from srdata.preparation.standing_sets import Standing, standing
 from srdata.prepared.image_columns import carry_columns
 from srdata.prepared.remote_claims import refuse_hub
@@ -166,7 +173,7 @@ def tell_growth(
 
 def items_to_prepare(
     recipe: Recipe, how: Request, log: Log, found: Found | None
-) -> tuple[Items, curation.Chosen | None]:
+) -> tuple[SourceItems, curation.Chosen | None]:
     """The images of the source, downloaded where they have to be; what is taken and what not is logged."""
     if found is None and recipe.folder is not None:
         found = find_pairs(recipe)

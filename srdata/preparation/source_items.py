@@ -52,7 +52,7 @@ class Item:
 
 
 @dataclass(frozen=True)
-class Items:
+class SourceItems:
     """The images that there are to prepare, in the order of the set."""
 
     every: Callable[[], Iterator[Item]]
@@ -70,7 +70,9 @@ class Bad:
     reason: str
 
 
-def find_items(recipe: Recipe, root: Path, from_dir: Path | None = None, found: Found | None = None) -> Items:
+def find_items(
+    recipe: Recipe, root: Path, from_dir: Path | None = None, found: Found | None = None
+) -> SourceItems:
     """Every image of the recipe's source in the order of the set, downloaded where it has to be.
 
     `found` is what `find_pairs` gave, where that was asked before. Of a folder its names are held alone.
@@ -85,7 +87,7 @@ def choose_items(
     found: Found | None = None,
     jobs: int = -1,
     backend: Backend = "loky",
-) -> tuple[Items, curation.Chosen | None]:
+) -> tuple[SourceItems, curation.Chosen | None]:
     """The same, and what became of the images that the recipe chooses from; None where it takes all.
 
     Their scores are computed by `jobs` workers where they are not there yet.
@@ -107,12 +109,12 @@ def choose_items(
 
     _refuse_twins(_stored_keys(source, excluded, recipe), items)
     if not recipe.choice:
-        return Items(items, _listed(source, excluded, recipe)), None
+        return SourceItems(items, _listed(source, excluded, recipe)), None
     whole = (item for item in source.items() if item.key not in excluded)
     chosen = curation.choose(training_files(whole), recipe, scoring_of(recipe, root, jobs, backend))
     if recipe.choice.tiles:
         _refuse_twins((item.key for item in items(chosen)), lambda: items(chosen))
-    return Items(lambda: items(chosen)), chosen
+    return SourceItems(lambda: items(chosen)), chosen
 
 
 def training_files(items: Iterable[Item]) -> dict[str, ImageFile]:

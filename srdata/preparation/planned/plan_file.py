@@ -26,7 +26,7 @@ from srdata.discovery.image_bytes import ImageFile
 from srdata.errors import UsageError
 from srdata.fetch.remote_files import bring_file, look_at, place_at
 from srdata.fetch.shard_cache import ShardCache, entry_name
-from srdata.preparation.source_items import Item, Items, Listed
+from srdata.preparation.source_items import Item, Listed, SourceItems
 from srdata.recipes.image_choice import Tile
 from srdata.recipes.set_recipe import Recipe
 from srdata.store.tables.arrow_columns import column_of, numbers_of
@@ -69,7 +69,7 @@ class PlanHeader(StrictModel):
 
 def chunks_of(items: Iterable[Item], recipe: Recipe) -> Iterator[pa.RecordBatch]:
     """The columns of a plan that are known without looking into files."""
-    if isinstance(items, Items) and items.listed is not None:
+    if isinstance(items, SourceItems) and items.listed is not None:
         found = (_listed_columns(some, recipe) for some in _some(items.listed()))
     else:
         found = (_item_columns(some, recipe) for some in _some(items))

@@ -28,7 +28,7 @@ from srdata.degrade.learned.car.losses import displacement, quantised, roughness
 from srdata.degrade.learned.car.network import KernelNetwork
 from srdata.degrade.learned.car.safetensors_file import notes_of, read_bytes, write_tensors
 from srdata.degrade.learned.car.training_crops import Photographs
-from srdata.degrade.learned.car.training_run import Run, TrainingPlan, same_work
+from srdata.degrade.learned.car.training_run import TrainingPlan, TrainingRun, same_work
 from srdata.degrade.learned.car.upscaler import Upscaler
 from srdata.errors import UsageError
 from srdata.scale import OneScale, Scale
@@ -97,7 +97,7 @@ def train_resampler(
     if resume and out.exists():
         return _already_there(out, mark)
     model = Joint(fresh_network(plan.scale, plan.width, plan.seed), _upscaler(plan), plan)
-    run = Run(model.to(device), photographs, plan)
+    run = TrainingRun(model.to(device), photographs, plan)
     if resume and state.exists():
         run.restore(state, mark)
     _train(run, state, mark, checkpoint_every, report or _silent)
@@ -114,7 +114,7 @@ def plan_of(options: Mapping[str, Any]) -> TrainingPlan:
         raise UsageError(f"cannot train so: {wrong}") from error
 
 
-def _train(run: Run, state: Path, mark: Mapping[str, Any], every: int, report: Report) -> None:
+def _train(run: TrainingRun, state: Path, mark: Mapping[str, Any], every: int, report: Report) -> None:
     steps = run.plan.steps
     with progress(f"train x{run.plan.scale}", steps, "steps") as advance:
         run.save(state, mark)  # a full or read-only disk shows now, not after hours
@@ -127,7 +127,7 @@ def _train(run: Run, state: Path, mark: Mapping[str, Any], every: int, report: R
                 run.save(state, mark)
 
 
-def _finite(loss: Tensor, run: Run) -> float:
+def _finite(loss: Tensor, run: TrainingRun) -> float:
     if not math.isfinite(value := float(loss)):
         raise UsageError(
             f"training failed before step {run.done}, the loss is {value}: "

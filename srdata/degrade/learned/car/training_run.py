@@ -49,7 +49,7 @@ class TrainingPlan(Settings):
     seed: Annotated[int, Field(ge=0, lt=2**63)] = 0
 
 
-class Run:
+class TrainingRun:
     """A run of `plan.steps` steps of a model that gives, for HR, that HR made again and a cost besides."""
 
     def __init__(self, model: nn.Module, photographs: Photographs, plan: TrainingPlan) -> None:
