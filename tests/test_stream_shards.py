@@ -375,7 +375,7 @@ def test_addresses_that_lead_nowhere(tmp_path: Path) -> None:
         assert shown("https://me:secret@host/a.parquet?token=x") == "https://host/a.parquet"
     with pytest.raises(SourceError, match="memory://nothing-here is no prepared set"):
         StreamedPairs("memory://nothing-here", cache=tmp_path)
-    with pytest.raises(DownloadError, match=r"http://127\.0\.0\.1:1/a.tar cannot be read \(Client\w+\)"):
+    with pytest.raises(DownloadError, match=r"1/a.tar cannot be read, as its store does not answer \(Client"):
         StreamedPairs("http://127.0.0.1:1/a.tar", cache=tmp_path)
     with pytest.raises(UsageError, match="nowhere:// is not known"):
         StreamedPairs("nowhere://x", cache=tmp_path)

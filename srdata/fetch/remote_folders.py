@@ -56,7 +56,17 @@ class RemoteFolder:
 
     def read(self, name: str) -> bytes | None:
         """All bytes of a file; None where there is none."""
-        return read_small(self.at(name)) if self.has(name) else None
+        address = self.at(name)
+        system, path = system_of(address)
+
+        def get() -> bytes | None:
+            try:
+                data: bytes = system.cat_file(path)
+            except FileNotFoundError:
+                return None
+            return data
+
+        return again(address, get)
 
     def has(self, name: str) -> bool:
         """Whether there is such a file."""
