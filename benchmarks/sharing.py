@@ -25,7 +25,7 @@ def run(folder: Path, peers: Path | None) -> Table:
     rows = [[codec, f"{_share(images, folder / codec, codec):.2f}"] for codec in get_args(CodecName)]
     note = (
         f"{IMAGES} mosaics of 2040x1356 as PNG, bicubic x{SCALE}. The CPU time of every call of a worker, "
-        f"put on the first of {WORKERS} to be free, and of all that one process does alone; starting processes "
+        f"put on the first of {WORKERS} to be free, and of all that one process does alone; starting them "
         "does not count."
     )
     return Table(f"{IMAGES} images on one worker and on two", ["", "of the time of one"], rows, note)
