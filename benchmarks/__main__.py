@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import tempfile
+from dataclasses import replace
 from pathlib import Path
 
 import click
@@ -14,6 +15,7 @@ from benchmarks import (
     decoders,
     degrade,
     growth,
+    hashing,
     imresize,
     index,
     loader,
@@ -23,6 +25,8 @@ from benchmarks import (
     scale,
     scores,
     scoring,
+    sharing,
+    starting,
     streams,
     worth,
 )
@@ -54,6 +58,9 @@ BENCHMARKS = {
     "loaders": peer_loaders.run,
     "evaluate": scoring.run,
     "decoders": decoders.run,
+    "workers": sharing.run,
+    "starting": starting.run,
+    "hashes": hashing.run,
     "counts": counts.run,
 }
 
@@ -88,7 +95,7 @@ def main(
     """Measure srdata, beside its peers where --peers has them; every benchmark, or those named."""
     if device != "cuda":
         one_thread()
-    text = machine()
+    text = machine(peers)
     click.echo(text)
     for part in _tables(names, peers, images) if device is None else [measured(device, peers, minutes, file)]:
         click.echo(markdown(part))
@@ -101,7 +108,9 @@ def _tables(names, peers, images):
     for name in names or BENCHMARKS:
         with tempfile.TemporaryDirectory(prefix="srdata-benchmark-") as folder:
             more = {"images": images} if name == "scale" else {}
-            yield BENCHMARKS[name](Path(folder), peers, **more)
+            table = BENCHMARKS[name](Path(folder), peers, **more)
+        command = f"python -m benchmarks {name}{' --peers DIR' if peers else ''}"
+        yield replace(table, note=f"By `{command}`. {table.note}".rstrip())
 
 
 if __name__ == "__main__":

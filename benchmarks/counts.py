@@ -79,8 +79,8 @@ def _total(file: Path) -> int:
 
 
 def versions() -> dict[str, str]:
-    """What else the counts depend on."""
-    libraries = {name: metadata.version(name).partition("+")[0] for name in LIBRARIES if name != "srdata"}
+    """What else the counts depend on; torch for CUDA would take valgrind minutes to load."""
+    libraries = {name: metadata.version(name) for name in LIBRARIES if name != "srdata"}
     return {"Python": ".".join(platform.python_version_tuple()[:2]), **libraries}
 
 

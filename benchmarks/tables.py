@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import os
 import platform
-from collections.abc import Sequence
+import subprocess
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from importlib import metadata
 from pathlib import Path
@@ -34,11 +35,20 @@ def times(value: float, unit: float) -> str:
     return f"{value / unit:.1f}×"
 
 
-def machine() -> str:
-    """A heading that says what the tables were measured on."""
+def machine(peers: Path | None = None) -> str:
+    """A heading that says what the tables were measured on, and which commits of the peers stood there."""
     versions = ", ".join(f"{name} {metadata.version(name)}" for name in LIBRARIES)
     python = platform.python_version()
-    return f"# Results\n\n{_processor()}, {os.cpu_count()} cores; Python {python}, {versions}.\n"
+    found = f"# Results\n\n{_processor()}, {os.cpu_count()} cores; Python {python}, {versions}.\n"
+    commits = ", ".join(_commits(peers)) if peers else ""
+    return f"{found}\nPeers, by commit: {commits}.\n" if commits else found
+
+
+def _commits(peers: Path) -> Iterator[str]:
+    for checkout in sorted(path.parent for path in peers.glob("*/.git")):
+        command = ["git", "-C", str(checkout), "log", "-1", "--format=%h of %cs"]
+        told = subprocess.run(command, check=True, capture_output=True, text=True).stdout.strip()
+        yield f"{checkout.name} {told}"
 
 
 def _processor() -> str:

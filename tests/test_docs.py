@@ -255,7 +255,7 @@ def test_figures_of_speed_are_those_that_were_measured() -> None:
     measured = figures_of_speed((REPOSITORY / "benchmarks/RESULTS.md").read_text())
     pages = [REPOSITORY / "README.md", *(REPOSITORY / "docs").glob("*.md")]
     found = {page.name: figures_of_speed(page.read_text()) for page in pages}
-    assert found["evaluation.md"] == {"12 ms", "50 ms"}
+    assert found["evaluation.md"] == {"10 ms", "25 ms"}
     assert set().union(*found.values()) <= measured | LIMITS
 
 
