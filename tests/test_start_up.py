@@ -51,23 +51,35 @@ def test_what_the_first_commands_need_not_is_not_imported(tmp_path: Path) -> Non
 
 
 @pytest.mark.parametrize(
-    ("jobs", "side", "processes"), [(-1, 128, None), (2, 128, 2), (-1, 1448, 2)], ids=str
+    ("jobs", "side", "degradation", "engines_started"),
+    [
+        (-1, 128, "bicubic", []),
+        (2, 128, "bicubic", ["_processes 2"]),
+        (-1, 1448, "bicubic", ["_threads 2"]),
+        (-1, 1448, "bsrgan", ["_processes 2"]),
+    ],
+    ids=str,
 )
-def test_processes_are_started_where_there_is_work_for_them(
+def test_threads_and_processes_are_started_where_there_is_work_for_them(
     jobs: int,
     side: int,
-    processes: int | None,
+    degradation: str,
+    engines_started: list[str],
     tmp_path: Path,
     photographs: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    started: list[int] = []
-    real = engines._processes
-    monkeypatch.setattr(engines, "_processes", lambda many: started.append(many) or real(many))
+    started: list[str] = []
+    for name in ("_threads", "_processes"):
+        real = getattr(engines, name)
+        monkeypatch.setattr(
+            engines, name, lambda many, name=name, real=real: started.append(f"{name} {many}") or real(many)
+        )
     monkeypatch.setattr(joblib, "effective_n_jobs", lambda asked: 2 if asked == -1 else asked)
     tile = read_image(photographs / "astronaut.png")[:128, :128]
     for name in "ab":
         image = tile.repeat(-(-side // 128), 0).repeat(-(-side // 128), 1)[:side, :side]
         write_png(tmp_path / f"photos/{name}.png", image)
-    prepare(tmp_path / "photos", scale=2, lmdb=True, root=tmp_path / "data", jobs=jobs)
-    assert started == ([] if processes is None else [processes])
+    settings = {"scale": 4, "lmdb": True, "degradation": degradation}
+    prepare(tmp_path / "photos", root=tmp_path / "data", jobs=jobs, **settings)
+    assert started == engines_started

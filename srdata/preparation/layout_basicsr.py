@@ -48,14 +48,15 @@ def build_basicsr(job: Job) -> Built:
     built = build_lmdb(staged)
     write_set(stage, staged.content(built), job.claim.held)
     images = PreparedImages(stage)
+    jobs, backend = job.engine
     export = exporting.Export(
         images,
         exporting.FORMS["basicsr"],
         names_of(job.recipe),
         job.recipe.scales,
         job.recipe.windows,
-        jobs=job.jobs,
-        backend=job.backend,
+        jobs=jobs,
+        backend=backend,
     )
     export.check()
     part = part_name(stage / "folders")

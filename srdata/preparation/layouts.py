@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
-from functools import cached_property
+from functools import cache, cached_property
 from importlib import metadata
 from itertools import accumulate
 from pathlib import Path
@@ -42,7 +42,9 @@ from srdata.vocabulary import Backend
 
 _PIXEL_LIBRARIES = ("numpy", "opencv-python-headless", "pillow", "lmdb", "torch")
 _SHOWN = 10  # bad images named in an error
-_WORTH_PROCESSES = 4_000_000  # HR pixels: fewer are done before another process is ready to begin
+_WORTH_THREADS = 4_000_000  # HR pixels: fewer are done at once
+_WORTH_PROCESSES = 100_000_000  # fewer are done by threads before other processes are ready to begin
+_LARGE = 250_000  # pixels of an image
 
 
 @dataclass(frozen=True)
@@ -77,18 +79,30 @@ class Job:
     def at_work(self, in_group: int) -> Iterator[tuple[Workers, int, Advance]]:
         """Workers, how many images of groups of `in_group` a call of theirs makes, and progress."""
         total = len(self.items)
-        with workers(self.jobs, self.backend, most=total) as pool:
+        jobs, backend = self.engine
+        with workers(jobs, backend, most=total) as pool:
             size = images_in_piece(in_group, total, pool)
             with progress(self.target.name, total, "images") as advance:
                 yield pool, size, advance
 
     @cached_property
-    def jobs(self) -> int:
-        """How many workers: this process alone for little work, unless their number was given."""
+    def engine(self) -> tuple[int, Backend]:
+        """How many workers, and of which kind, unless their number or kind was given.
+
+        For little work this process alone, and for a little more its threads, if images are large and LR is
+        resized or read: their work is done outside of Python.
+        """
         if self.workers != -1 or self.backend != "loky":
-            return self.workers
+            return self.workers, self.backend
+        few = len(self.items) * _LARGE <= _WORTH_PROCESSES and _draws_nothing(self.recipe)
+        most, pixels = _WORTH_PROCESSES if few else _WORTH_THREADS, 0
         areas = (height * width for height, width in filter(None, map(size_of_item, self.items)))
-        return 1 if all(pixels < _WORTH_PROCESSES for pixels in accumulate(areas)) else -1
+        for pixels in accumulate(areas):
+            if pixels >= most:  # no more headers are read
+                return -1, "loky"
+        if pixels < _WORTH_THREADS:
+            return 1, "loky"
+        return -1, "threading" if pixels >= len(self.items) * _LARGE else "loky"
 
     def refuse(self, bad: Sequence[Bad]) -> None:
         """Raise ImageError if there are bad images, and none may be."""
@@ -113,6 +127,12 @@ class Job:
         if self.earlier and self.earlier.content and before == built.files:
             return self.earlier.content
         return content_of(self.recipe, self.target.name, built)
+
+
+def _draws_nothing(recipe: Recipe) -> bool:
+    """Whether LR images are resized or read, which libraries do, and not degraded at random."""
+    chains = recipe.chains.values()
+    return not any(op.draws for chain in chains for op in (*chain.hr, *chain.steps, *chain.target))
 
 
 @dataclass(frozen=True)
@@ -147,6 +167,7 @@ def content_of(recipe: Recipe, name: str, built: Built) -> SetFile:
     )
 
 
+@cache
 def pixel_versions() -> dict[str, str]:
     """The versions of srdata and of the libraries that make pixels."""
     return {name: metadata.version(name) for name in ("srdata", *_PIXEL_LIBRARIES)}
