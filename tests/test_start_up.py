@@ -50,6 +50,28 @@ def test_what_the_first_commands_need_not_is_not_imported(tmp_path: Path) -> Non
     assert {"numpy", "pyarrow.parquet"} <= prepared
 
 
+COLLECTIONS = """
+import gc
+import srdata
+gc.{state}()
+count = 0
+def counted(phase, info):
+    global count
+    count += phase == "start"
+gc.callbacks.append(counted)
+srdata.{name}
+print(count, gc.isenabled())
+"""
+
+
+@pytest.mark.parametrize("name", ["prepare", "imresize"])
+@pytest.mark.parametrize("state", ["enable", "disable"])
+def test_no_garbage_is_collected_while_modules_load(name: str, state: str) -> None:
+    code = COLLECTIONS.format(state=state, name=name)
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.split() == ["0", str(state == "enable")]
+
+
 @pytest.mark.parametrize(
     ("jobs", "side", "degradation", "engines_started"),
     [

@@ -28,6 +28,8 @@ from srdata.store.reader import PairPlan, SetReader
 from srdata.store.tables.arrow_columns import column_of
 from srdata.store.windows import Integers
 
+_FEW = 64  # keys, which come one by one before what takes many at once is loaded
+
 
 class PairSource(Protocol):
     """Pairs of HR and LR images at one scale."""
@@ -76,6 +78,8 @@ class SetSource:
         return sizes_in(self._reader.index, self._rows)
 
     def keys(self, images: Integers) -> list[str]:
+        if len(images) <= _FEW:
+            return [self._keys[row].as_py() for row in self._rows[images].tolist()]
         rows = column_of(self._rows[images], pa.int64())  # an array as it is would import pandas
         keys: list[str] = self._keys.take(rows).to_pylist()
         return keys
