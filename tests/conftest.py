@@ -19,6 +19,23 @@ from PIL import Image
 
 MakeSample = Callable[..., Path]
 REPOSITORY = Path(__file__).parents[1]
+LONGEST = (  # of the files, by the seconds that they take; the others take less than ten
+    "test_ended_runs",
+    "test_papers",
+    "test_loader_emulated",
+    "test_training_loops",
+    "test_clusters",
+    "test_image_units",
+    "test_example_loops",
+    "test_streaming",
+    "test_publish_hub",
+    "test_publish",
+    "test_windows_like",
+    "test_store_reader",
+    "test_addresses",
+    "test_prepare",
+    "test_benchmark_sets",
+)
 # Of torch, before it is imported: threads that wait for each other make small tensors slow beside other work.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 # Or every process that a test starts compiles all of srdata anew, and every process of pytest all tests.
@@ -44,7 +61,11 @@ def pytest_collection() -> Generator[None, object, object]:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Skip elsewhere what only Linux has; what Windows does instead is modelled in tests/windows_like."""
+    """Skip elsewhere what only Linux has; what Windows does instead is modelled in tests/windows_like.
+
+    The files of LONGEST come first, or one process runs the last of them while the others have nothing to do.
+    """
+    items.sort(key=lambda item: LONGEST.index(item.path.stem) if item.path.stem in LONGEST else len(LONGEST))
     if sys.platform != "linux":
         for item in items:
             if item.get_closest_marker("linux"):

@@ -135,6 +135,14 @@ def test_the_address_of_dask_is_spelled_either_way(
     assert same(built.path, laptop)
 
 
+def test_a_client_of_dask_is_used_without_its_address(
+    cluster: Any, recipe: Recipe, laptop: Path, tmp_path: Path
+) -> None:
+    with cluster.get_client():
+        built = prepare(recipe, root=tmp_path, name="set", backend="dask")
+    assert same(built.path, laptop)
+
+
 @pytest.mark.linux
 def test_a_dask_worker_that_is_killed_in_the_middle_changes_nothing(
     cluster: Any, pictures: Path, laptop: Path, tmp_path: Path

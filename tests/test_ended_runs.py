@@ -478,6 +478,25 @@ def commands(tiny: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[F
         yield found
 
 
+@pytest.mark.parametrize("layout", LAYOUTS)
+def test_a_set_of_many_shards_that_is_killed_again_and_again_has_the_same_bytes(
+    commands: Forks, pictures: Path, tmp_path: Path, layout: str
+) -> None:
+    recipe = tmp_path / "set.yaml"
+    store = f"{{layout: {layout}, shard_bytes: 150000}}"
+    recipe.write_text(f"folder: {pictures}\nscales: [4]\ndegradation: bsrgan\nstore: {store}\n")
+    words = ("prepare", recipe, "--jobs", 1, "--name", "set", "--root")
+    whole = commands.run(*words, tmp_path / "whole")
+    assert whole.status == 0
+    kills = [
+        commands.run(*words, tmp_path / "killed", by=signal.SIGKILL, after_s=part * whole.took_s).killed
+        for part in (0.3, 0.5, 0.5)
+    ]
+    assert any(kills), "no run was killed in the middle"
+    assert commands.run(*words, tmp_path / "killed").status == 0, commands.log.read_text()[-2000:]
+    assert content(tmp_path / "killed") == content(tmp_path / "whole"), "and nothing is left over"
+
+
 @pytest.mark.parametrize("what", KILLED)
 @pytest.mark.parametrize("kills", [1, pytest.param(60, marks=pytest.mark.slow)])
 def test_a_command_that_was_killed_ends_with_the_same_bytes_when_it_is_repeated(

@@ -96,20 +96,6 @@ def test_bytes_do_not_depend_on_workers(pictures: Path, tmp_path: Path, layout: 
         assert (built[name].path / "set.json").read_bytes() == (built["one"].path / "set.json").read_bytes()
 
 
-def test_dask_cluster_gives_the_same_bytes(pictures: Path, tmp_path: Path) -> None:
-    distributed = pytest.importorskip("distributed")
-    recipe = small_shards(pictures)
-    alone = prepare(recipe, root=tmp_path / "alone", jobs=1)
-    with (
-        distributed.LocalCluster(
-            n_workers=2, threads_per_worker=1, processes=True, dashboard_address=":0"
-        ) as cluster,
-        distributed.Client(cluster),
-    ):
-        shared = prepare(recipe, root=tmp_path / "shared", backend="dask")
-    assert digests(shared) == digests(alone)
-
-
 def child(code: str, *arguments: object, **environment: str) -> subprocess.Popen[str]:
     """A Python process of its own group that Ctrl-C can reach."""
     return subprocess.Popen(
@@ -134,32 +120,6 @@ if __name__ == "__main__":
     recipe = Recipe(name="pictures", folder=sys.argv[1], scales=(Scale(4),), store=store)
     prepare(recipe, root=sys.argv[2], jobs=int(sys.argv[4]), log=lambda line: print(line, flush=True))
 """
-
-
-@pytest.mark.linux
-@pytest.mark.parametrize("layout", ["lmdb", "folder", "basicsr"])
-def test_killed_at_any_point_it_resumes_to_the_same_bytes(
-    pictures: Path, tmp_path: Path, layout: str
-) -> None:
-    recipe = small_shards(pictures, store=Store(layout=layout, shard_bytes=400_000))
-    whole = prepare(recipe, root=tmp_path / "whole", jobs=1)
-    root = tmp_path / "killed"
-    kills = 0
-    for delay in (0.02, 0.1, 0.2):
-        process = child(PREPARE, pictures, root, layout, 1)
-        assert process.stdout is not None
-        while "12 images" not in (line := process.stdout.readline()):
-            assert line, process.communicate()[1]
-        time.sleep(delay)
-        if process.poll() is None:
-            os.killpg(process.pid, signal.SIGKILL)
-            kills += 1
-        process.communicate()
-    assert kills, "no run was killed in the middle"
-    resumed = prepare(recipe, root=root, jobs=1)
-    assert digests(resumed) == digests(whole)
-    kept = {path.relative_to(resumed.path).as_posix() for path in resumed.path.rglob("*") if path.is_file()}
-    assert kept == {"set.json", *digests(resumed)}, "nothing is left over"
 
 
 def test_resuming_does_not_make_again_what_is_sealed(

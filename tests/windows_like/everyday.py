@@ -1,12 +1,13 @@
-"""The main jobs of srdata in the working folder; prints a line for each, and what batches hold.
+"""The main jobs of srdata in the working folder, and in `found.json` how they ended and what batches hold.
 
-Run as a script, so that worker processes can import it.
+Run as a script with a number of worker processes, which can import it.
 """
 
 from __future__ import annotations
 
 import json
 import shutil
+import sys
 from pathlib import Path
 
 from srdata import Loader, PairedDataset
@@ -15,9 +16,9 @@ from srdata.cli.exit_status import run, write_what_can_be_written
 SHARD = Path("data/sample-x4/shards/00000.lmdb")
 FORMS = ("basicsr", "kair", "webdataset", "hdf5")
 COMMANDS = (
-    "prepare sample --scale 4 --lmdb --jobs 2",
-    "prepare sample --scale 2 --scale 4 --root folders --jobs 2",
-    "prepare sample --scale 4 --layout basicsr --root basicsr --jobs 2",
+    "prepare sample --scale 4 --lmdb",
+    "prepare sample --scale 2 --scale 4 --root folders",
+    "prepare sample --scale 4 --layout basicsr --root basicsr",
     "classify data/sample-x4 --by deviation",
     *(f"export data/sample-x4 --to {form} --out as-{form}" for form in FORMS),
     "publish data/sample-x4 --out published",
@@ -46,9 +47,10 @@ def batches(kind: str) -> list[float]:
     return [float(batch.lr.sum()) for batch in loader]
 
 
-def main() -> None:
+def main(jobs: str) -> None:
     write_what_can_be_written()
-    statuses = {command: run(command.split()) for command in COMMANDS}
+    by = {"prepare": ["--jobs", jobs]}
+    statuses = {command: run([*(words := command.split()), *by.get(words[0], [])]) for command in COMMANDS}
     damage()
     statuses["damaged"] = run(["verify", "data/sample-x4"])
     statuses["repair"] = run(["verify", "data/sample-x4", "--repair"])
@@ -59,4 +61,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    main(sys.argv[1])
