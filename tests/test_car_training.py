@@ -23,7 +23,7 @@ from srdata.degrade.learned.car.safetensors_file import notes_of, tensors_of, wr
 from srdata.degrade.learned.car.training import Joint, Trained, plan_of, train_resampler
 from srdata.degrade.learned.car.training_crops import Photographs
 from srdata.degrade.learned.car.training_run import TrainingPlan, TrainingRun, rate
-from srdata.degrade.learned.car.weights import load_network
+from srdata.degrade.learned.car.weights import load_kernel_network
 from srdata.errors import UsageError
 from srdata.images import read_image, write_png
 from srdata.resize import imresize
@@ -215,7 +215,7 @@ def test_the_rate_rises_and_then_falls_as_half_a_cosine() -> None:
 def test_a_run_leaves_weights_that_load_and_downscale(few: Path, tmp_path: Path) -> None:
     lines: list[str] = []
     made = train(few, tmp_path / "new" / "car.safetensors", report=lines.append)
-    network = load_network(made.weights, 4, sha256=made.sha256)
+    network = load_kernel_network(made.weights, 4, sha256=made.sha256)
     assert network.width == 2
     assert made.step == f"{{op: car, scale: 4, weights: car.safetensors, sha256: {made.sha256}}}"
     assert sorted(path.name for path in made.weights.parent.iterdir()) == [

@@ -15,7 +15,7 @@ from torch import Tensor
 
 from srdata.degrade.learned.car.network import KernelNetwork, empty_network
 from srdata.degrade.learned.car.safetensors_file import notes_of, tensors_of, write_tensors
-from srdata.degrade.learned.car.weights import load_network
+from srdata.degrade.learned.car.weights import load_kernel_network
 from srdata.errors import HashMismatchError, UsageError
 
 State = dict[str, Tensor]
@@ -33,7 +33,7 @@ def put(path: Path, data: bytes) -> tuple[Path, str]:
 
 
 def load(file: tuple[Path, str], scale: int = 2, **options: bool) -> KernelNetwork:
-    return load_network(file[0], scale, sha256=file[1], **options)
+    return load_kernel_network(file[0], scale, sha256=file[1], **options)
 
 
 @pytest.mark.parametrize(("scale", "width"), [(2, 2), (4, 3), (8, 1)])
@@ -103,12 +103,12 @@ def test_other_bytes_than_were_pinned_are_refused(tmp_path: Path) -> None:
     with pytest.raises(
         HashMismatchError, match=rf"{path} has the sha256 [0-9a-f]{{64}}, not 0{{64}}: get the file"
     ):
-        load_network(path, 2, sha256="0" * 64)
+        load_kernel_network(path, 2, sha256="0" * 64)
 
 
 def test_an_upper_case_hash_is_the_same_hash(tmp_path: Path) -> None:
     path, digest = put(tmp_path / "w.safetensors", save(random_state()))
-    upper, lower = (load_network(path, 2, sha256=one).state_dict() for one in (digest.upper(), digest))
+    upper, lower = (load_kernel_network(path, 2, sha256=one).state_dict() for one in (digest.upper(), digest))
     assert {name: value.tolist() for name, value in upper.items()} == {
         name: value.tolist() for name, value in lower.items()
     }
@@ -117,7 +117,7 @@ def test_an_upper_case_hash_is_the_same_hash(tmp_path: Path) -> None:
 @pytest.mark.parametrize("wrong", ["", "abc", "g" * 64, "0" * 63])
 def test_a_hash_that_is_none_is_named(wrong: str, tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="is no sha256: give the 64 digits"):
-        load_network(tmp_path / "w.safetensors", 2, sha256=wrong)
+        load_kernel_network(tmp_path / "w.safetensors", 2, sha256=wrong)
 
 
 def without(state: State, name: str) -> State:
@@ -194,14 +194,14 @@ def test_flipped_bytes_are_a_clear_error_or_other_numbers(tmp_path: Path) -> Non
 
 def test_paths_that_are_no_file_are_named(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match=r"cannot read the weights .*none.safetensors: No such file"):
-        load_network(tmp_path / "none.safetensors", 2, sha256="0" * 64)
+        load_kernel_network(tmp_path / "none.safetensors", 2, sha256="0" * 64)
     with pytest.raises(UsageError, match="is no file of weights"):
-        load_network(tmp_path, 2, sha256="0" * 64)
+        load_kernel_network(tmp_path, 2, sha256="0" * 64)
 
 
 def test_scales_that_the_network_has_not_are_named(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="exists for x2, x4 and x8, not x3"):
-        load_network(tmp_path, 3, sha256="0" * 64)
+        load_kernel_network(tmp_path, 3, sha256="0" * 64)
 
 
 def test_what_is_written_is_read_and_has_the_hash_that_was_returned(tmp_path: Path) -> None:

@@ -19,7 +19,7 @@ from srdata.fetch.match_files import (
     images_below,
     listed_by,
     match_folder,
-    match_names,
+    match_listed,
     match_paths,
 )
 
@@ -63,7 +63,7 @@ def _from_source(
         names = listed_by(manifest, source)
         folder = bring_listed(manifest, source.listing, list(names), root, patience)
         found = {name: folder / name for name in names}
-        matched = match_names(found, names, image_set, expected_keys(manifest, image_set))
+        matched = match_listed(found, names, image_set, expected_keys(manifest, image_set))
         return checked(matched, manifest, image_set, folder)
     folders = [bring_archive(manifest, name, root, patience) for name in source.archives]
     return checked(_in_folders(manifest, image_set, source, folders), manifest, image_set, folders[0])

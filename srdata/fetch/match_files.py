@@ -36,7 +36,7 @@ def images_below(folder: Path) -> dict[str, Path]:
     return {path.relative_to(folder).as_posix(): path for path in list_folder(folder).images}
 
 
-def listed(listing: Listing, paths: str) -> dict[str, str]:
+def keys_in_listing(listing: Listing, paths: str) -> dict[str, str]:
     """The files of a listing that `paths` means, with their keys."""
     pattern = path_pattern(paths)
     matches = {file: pattern.fullmatch(file.path) for file in listing.files}
@@ -56,7 +56,7 @@ def expected_keys(manifest: Manifest, image_set: ImageSet) -> frozenset[str]:
 
 def listed_by(manifest: Manifest, source: ImageSource) -> dict[str, str]:
     """The paths of a listed source, with their keys."""
-    return listed(manifest.listings[str(source.listing)], source.paths)
+    return keys_in_listing(manifest.listings[str(source.listing)], source.paths)
 
 
 def match_paths(found: Mapping[str, Path], paths: str, image_set: ImageSet, keys: frozenset[str]) -> Matched:
@@ -67,7 +67,7 @@ def match_paths(found: Mapping[str, Path], paths: str, image_set: ImageSet, keys
     return _matched(found, hr, image_set, keys)
 
 
-def match_names(
+def match_listed(
     found: Mapping[str, Path], names: Mapping[str, str], image_set: ImageSet, keys: frozenset[str]
 ) -> Matched:
     """The images among `found` that `names` gives keys to."""
@@ -135,10 +135,10 @@ def _attempts(
             names = listed_by(manifest, source)
             for parent in {PurePosixPath(url).name for url in manifest.listings[source.listing].urls}:
                 deeper = {f"{parent}/{name}": key for name, key in names.items()}
-                yield match_names(found, deeper, image_set, keys)
+                yield match_listed(found, deeper, image_set, keys)
             for level in range(max(name.count("/") for name in names) + 1):
                 cut = {name.split("/", level)[-1]: key for name, key in names.items()}
-                yield match_names(found, cut, image_set, keys)
+                yield match_listed(found, cut, image_set, keys)
     for paths in image_set.paths:
         if "{key}" in paths or not keys:
             for level in range(paths.count("/") + 1):

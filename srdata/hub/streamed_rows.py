@@ -73,7 +73,7 @@ def open_stream(place: Path | HubName, config: str | None, split: str | None) ->
     """A split of the data set at `place`, of which little is read yet; raises what `load` raises."""
     found, roots = load_all(place, config, streaming=True)
     chosen = pick("split", split, list(found), place)
-    version = roots[0] if isinstance(place, HubName) else stamp_of(place)
+    version = roots[0] if isinstance(place, HubName) else folder_stamp(place)
     return Stream(
         place, _undecoded(found[chosen]), f"{place} {chosen}", roots, f"{version}\n{config}\n{chosen}"
     )
@@ -86,7 +86,7 @@ def of_files(form: str, files: list[str]) -> Any:
     return _undecoded(datasets.load_dataset(form, data_files={"train": files}, streaming=True)["train"])
 
 
-def stamp_of(place: Path) -> str:
+def folder_stamp(place: Path) -> str:
     """What changes when a folder or file changes."""
     files = sorted(place.rglob("*")) if place.is_dir() else [place]
     facts = [(one, one.stat()) for one in files if one.is_file()]

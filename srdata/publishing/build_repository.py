@@ -7,6 +7,7 @@ import json
 import shutil
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
+from operator import attrgetter
 from pathlib import Path
 
 import numpy as np
@@ -20,7 +21,7 @@ from srdata.common.processes.one_at_a_time import only_one_at
 from srdata.errors import StorageFullError, UsageError
 from srdata.exporting.samples import Sample
 from srdata.images import encode_png
-from srdata.publishing.config_names import configs_of
+from srdata.publishing.config_names import published_configs
 from srdata.publishing.dataset_card import (
     HASHES,
     LICENCE,
@@ -28,7 +29,7 @@ from srdata.publishing.dataset_card import (
     SHEET,
     Story,
     card_text,
-    licence_text,
+    licence_page,
     recipe_text,
 )
 from srdata.publishing.formats import (
@@ -37,7 +38,6 @@ from srdata.publishing.formats import (
     Config,
     FormWriter,
     PiecePlace,
-    sample_bytes,
 )
 from srdata.publishing.publish_request import PublishRequest
 from srdata.publishing.published_file import (
@@ -105,7 +105,7 @@ def _there(target: Path, request: PublishRequest) -> Published | None:
 
 
 def _fill(folder: Path, request: PublishRequest) -> Published:
-    configs = configs_of(request.content, request.images.columns)
+    configs = published_configs(request.content, request.images.columns)
     form = request.form
     done = WrittenPieces(folder / _DONE)
     published = [_write_config(folder, one, FORMS[form], request, done) for one in configs] if form else []
@@ -145,7 +145,7 @@ def _pages(story: Story, request: PublishRequest) -> Iterator[tuple[str, bytes]]
     yield CARD, card_text(story).encode()
     yield RECIPE, recipe_text(story.content).encode()
     if story.terms.manifests or story.terms.own:
-        yield LICENCE, licence_text(story).encode()
+        yield LICENCE, licence_page(story).encode()
     if story.form:
         sheet = np.asarray(contact_sheet(request.folder))
         yield SHEET, encode_png(sheet, level=6)
@@ -186,7 +186,7 @@ def _write_split(
     first = sum(piece.samples for piece in pieces)
     rest = request.samples(split, config, first)
     size = request.shard_bytes if kind.sharded else ROW_GROUP_BYTES
-    for number, samples in enumerate(chunked(rest, sample_bytes, most_bytes=size), len(pieces)):
+    for number, samples in enumerate(chunked(rest, attrgetter("bytes"), most_bytes=size), len(pieces)):
         sizes: list[int] = []
         for path in kind.write(PiecePlace(folder, split, number, first), _counted(samples, sizes), config):
             sync_file(path)

@@ -14,7 +14,7 @@ from srdata.scale import Scale
 from srdata.store.set_json import SetFile
 
 
-def configs_of(content: SetFile, columns: Mapping[str, pa.Array] | None = None) -> list[Config]:
+def published_configs(content: SetFile, columns: Mapping[str, pa.Array] | None = None) -> list[Config]:
     """A config for each scale of a set, with the columns that it has."""
     told = tuple((name, kind_of(values)) for name, values in (columns or {}).items())
     degradation = content.recipe["degradation"]

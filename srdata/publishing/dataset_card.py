@@ -53,7 +53,7 @@ def card_text(story: Story) -> str:
     return str(DatasetCard(f"---\n{data.to_yaml()}\n---\n\n{_body(story)}"))
 
 
-def licence_text(story: Story) -> str:
+def licence_page(story: Story) -> str:
     """LICENSE.md: the terms of every data set that images come from, or those that their owner gives."""
     own = _terms_of_owner(story.content.name, story.terms.own) if story.terms.own else ""
     return "# Terms\n\n" + own + "".join(_terms_of(one) for one in story.terms.manifests)

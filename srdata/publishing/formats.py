@@ -13,6 +13,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from operator import attrgetter
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -102,7 +103,7 @@ def write_parquet(place: PiecePlace, samples: Iterable[Sample], config: Config) 
         write_page_index=True,
         use_content_defined_chunking=_PIECES,
     ) as writer:
-        for group in chunked(samples, sample_bytes, most_bytes=ROW_GROUP_BYTES, most=_ROW_GROUP_ROWS):
+        for group in chunked(samples, attrgetter("bytes"), most_bytes=ROW_GROUP_BYTES, most=_ROW_GROUP_ROWS):
             rows = [_row(sample, config) for sample in group]
             writer.write_table(pa.Table.from_pylist(rows, schema), row_group_size=len(rows))
     return [path]
@@ -156,7 +157,7 @@ def _made(folder: Path) -> Path:
     return folder
 
 
-def write_webdataset(place: PiecePlace, samples: Iterable[Sample], config: Config) -> list[Path]:
+def write_pair_tars(place: PiecePlace, samples: Iterable[Sample], config: Config) -> list[Path]:
     """A tar file of pairs, without times and owners."""
     path = place.folder / f"{place.split}-{place.number:05d}.tar"
     write_tar(path, (_members(sample, config) for sample in samples))
@@ -168,11 +169,6 @@ def _members(sample: Sample, config: Config) -> Members:
     parts["json"] = _json(config.facts(sample)).encode()
     stem = file_stem(sample.key)
     return {**{f"{stem}.{suffix}": data for suffix, data in parts.items()}, **text_members(stem, sample)}
-
-
-def sample_bytes(sample: Sample) -> int:
-    """What a sample adds to a piece."""
-    return sample.bytes
 
 
 def _json(fields: dict[str, Any]) -> str:
@@ -194,5 +190,5 @@ class FormWriter(NamedTuple):
 FORMS: dict[PublishForm, FormWriter] = {
     "parquet": FormWriter(write_parquet, True, "{split}-*.parquet", {}),
     "imagefolder": FormWriter(write_imagefolder, False, "{split}/**", {"drop_labels": True}),
-    "webdataset": FormWriter(write_webdataset, True, "{split}-*.tar", {}),
+    "webdataset": FormWriter(write_pair_tars, True, "{split}-*.tar", {}),
 }

@@ -15,7 +15,7 @@ from srdata.common.free_space import Need
 from srdata.exporting.samples import Cut, Sample, png_share, raw_bytes, samples, samples_of
 from srdata.prepared.licences import Terms
 from srdata.prepared.set_images import PreparedImages
-from srdata.publishing.config_names import configs_of
+from srdata.publishing.config_names import published_configs
 from srdata.publishing.formats import Config
 from srdata.report.sheets import spread
 from srdata.store.blocks import HR
@@ -83,7 +83,7 @@ class PublishRequest:
 
     def need(self) -> Need:
         """What the pairs take on disk."""
-        index, configs = self.images.index, configs_of(self.content) if self.form else ()
+        index, configs = self.images.index, published_configs(self.content) if self.form else ()
         raw = sum(
             raw_bytes(self.images, index.rows(split), self._cut(split, config))
             for config in configs

@@ -10,7 +10,7 @@ from srdata.degrade.model.op import Settings
 from srdata.degrade.numerics.backend import Image
 from srdata.degrade.ops.pillow_resize import PillowResize
 from srdata.resize import imresize
-from srdata.resize.output_sizes import plan
+from srdata.resize.output_sizes import passes
 
 Side = Annotated[int, Field(ge=1)]  # in pixels
 _HAIR = 1e-3  # by which LapSRN's getBatch_LapSRN.m goes beyond the size that it needs
@@ -45,7 +45,7 @@ class Smaller(Settings):
         """Height and width of the copy of an image of that size; at least a pixel each."""
         if self.kernel == "bicubic":
             axes = sorted(
-                plan(height, width, self._factor(height, width), None), key=lambda axis: axis.number
+                passes(height, width, self._factor(height, width), None), key=lambda axis: axis.number
             )
             return axes[0].size, axes[1].size
         if self.shortest is None:

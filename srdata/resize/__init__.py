@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any, overload
 from numpy.typing import NDArray
 
 from srdata.resize import on_arrays
-from srdata.resize.output_sizes import Number, check_names, plan
+from srdata.resize.output_sizes import Number, check_names, passes
 from srdata.resize.taps import Taps, taps
 
 if TYPE_CHECKING:
@@ -90,10 +90,10 @@ def imresize(
     if _is_tensor(image):
         from srdata.resize import on_tensors
 
-        on_tensors.check(image)
+        on_tensors.check_batch(image)
         passes = _passes(image.shape[2:], scale, size, kernel, antialias)
         return on_tensors.resize(image, passes, border, rounding)
-    on_arrays.check(image)
+    on_arrays.check_array(image)
     passes = _passes(image.shape[:2], scale, size, kernel, antialias)
     return on_arrays.resize(image, passes, border, rounding)
 
@@ -119,5 +119,5 @@ def _passes(
 ) -> list[tuple[int, Taps]]:
     return [
         (axis.number, taps(shape[axis.number], axis.size, axis.ratio, kernel, bool(antialias)))
-        for axis in plan(shape[0], shape[1], scale, size)
+        for axis in passes(shape[0], shape[1], scale, size)
     ]

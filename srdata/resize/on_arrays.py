@@ -19,7 +19,7 @@ INTEGERS = (np.uint8, np.uint16)
 PLANAR = (3, 4)  # channel counts that OpenCV transposes many times faster than numpy
 
 
-def check(image: object) -> None:
+def check_array(image: object) -> None:
     """Raise UsageError for what is no image: the type, the shape or the kind of sample."""
     if not isinstance(image, np.ndarray):
         kind = type(image).__name__

@@ -18,7 +18,7 @@ from srdata.resize.fast_uint8 import exact_step
 from srdata.resize.taps import Taps, reach
 
 
-def check(batch: Tensor) -> None:
+def check_batch(batch: Tensor) -> None:
     """Raise UsageError for what is no batch of images: the shape or the kind of sample."""
     if batch.ndim != 4 or not batch.numel():
         raise UsageError(

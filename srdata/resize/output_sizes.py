@@ -41,7 +41,7 @@ def check_names(kernel: str, border: str, rounding: str) -> None:
             raise UnknownNameError.among(kind, str(name), known)
 
 
-def plan(height: int, width: int, scale: object, size: object) -> tuple[Axis, Axis]:
+def passes(height: int, width: int, scale: object, size: object) -> tuple[Axis, Axis]:
     """The two passes in MATLAB's order: the smaller ratio first, rows first where they are equal."""
     if (scale is None) == (size is None):
         raise UsageError("give imresize either scale= or size=(height, width)")

@@ -18,7 +18,7 @@ from srdata.data.streams.kept_pixels import decoded_once
 from srdata.errors import UsageError
 from srdata.fetch.remote_files import shown
 from srdata.fetch.shard_cache import ShardCache, entry_name
-from srdata.hub.streamed_rows import stamp_of
+from srdata.hub.streamed_rows import folder_stamp
 from srdata.images import ImagePolicy
 from srdata.prepared.image_columns import read_column
 from srdata.prepared.remote_sets import RemoteReader, described_here, refuse_other_layouts
@@ -66,7 +66,7 @@ class FoundShards:
     def open(self, shard: int) -> PairSource:
         """The pairs; raises UsageError, ImageError."""
         name = entry_name(
-            ".pixels", stamp_of(self.place), self.scale, self.only, self.policy, list(self.pairs.hr)
+            ".pixels", folder_stamp(self.place), self.scale, self.only, self.policy, list(self.pairs.hr)
         )
         return decoded_once(self.pairs.source(self.policy), self.only, self.cache, name, 1)
 

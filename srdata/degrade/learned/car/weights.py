@@ -36,7 +36,7 @@ _UNPICKLING = (
 )
 
 
-def load_network(path: Path, scale: int, *, sha256: str, allow_pth: bool = False) -> KernelNetwork:
+def load_kernel_network(path: Path, scale: int, *, sha256: str, allow_pth: bool = False) -> KernelNetwork:
     """The kernel network in a file of weights that hashes to `sha256`, on the CPU; its width is the file's.
 
     The file is safetensors. With `allow_pth` it may be the authors' `kgn.pth` or another pickle of a state
@@ -58,7 +58,7 @@ def load_network(path: Path, scale: int, *, sha256: str, allow_pth: bool = False
 @lru_cache(maxsize=4)
 def cached_network(path: Path, scale: int, sha256: str, allow_pth: bool, device: str) -> KernelNetwork:
     """`load_network` for use without gradients, on `device`, kept for the next image."""
-    network = load_network(path, scale, sha256=sha256, allow_pth=allow_pth)
+    network = load_kernel_network(path, scale, sha256=sha256, allow_pth=allow_pth)
     return network.requires_grad_(False).eval().to(device)
 
 
