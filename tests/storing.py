@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import functools
+import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from srdata.images import Pixels, read_image
+from srdata.images import Pixels, read_image, write_png
 from srdata.scale import Scale
 from srdata.store.blocks import HR, BlockLayout
 from srdata.store.codecs import CODECS
@@ -93,3 +95,22 @@ def write_content(folder: Path, plan: ShardPlan, shards: list[Path], **fields: A
     usual = {"recipe": RECIPE, "seed": 0, "versions": {"srdata": "test"}}
     write_set(folder, SetFile(**{**usual, **made, **fields}))
     return folder
+
+
+def write_picture(path: Path, number: int) -> None:
+    """A small PNG file that differs with its number."""
+    write_png(path, _photograph()[number : number + 64, number : number + 72].copy())
+
+
+def files_in(folder: Path) -> dict[str, bytes]:
+    """The bytes of every file below a folder, by its path there."""
+    return {
+        one.relative_to(folder).as_posix(): one.read_bytes() for one in folder.rglob("*") if one.is_file()
+    }
+
+
+def wait_until(true: Callable[[], object], limit_s: float = 90) -> None:
+    deadline = time.monotonic() + limit_s
+    while not true():
+        assert time.monotonic() < deadline, "it did not come in time"
+        time.sleep(0.01)

@@ -29,15 +29,9 @@ from srdata.recipes.set_recipe import Recipe, Store
 from srdata.scale import Scale
 from srdata.set_changes import join, split
 from srdata.store.windows import Windows
-from tests.storing import PHOTOGRAPHS
+from tests.storing import files_in, write_picture
 
 pytestmark = pytest.mark.filterwarnings("ignore")  # of the server and its libraries
-
-
-def write_picture(path: Path, number: int) -> None:
-    write_png(
-        path, read_image(PHOTOGRAPHS / "chelsea.png")[number : number + 64, number : number + 72].copy()
-    )
 
 
 def recipe(folder: object, **settings: Any) -> Recipe:
@@ -457,12 +451,6 @@ def put_set(path: Path, address: str) -> str:
         if one.is_file():
             RemoteFolder(address).put(one, one.relative_to(path).as_posix())
     return address
-
-
-def files_in(folder: Path) -> dict[str, bytes]:
-    return {
-        one.relative_to(folder).as_posix(): one.read_bytes() for one in folder.rglob("*") if one.is_file()
-    }
 
 
 def test_sets_are_joined_in_a_store_by_the_store(

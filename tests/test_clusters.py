@@ -28,6 +28,7 @@ from srdata.preparation.planned.plan_file import PlanFile
 from srdata.prepared.verification import verify
 from srdata.recipes.set_recipe import Recipe, Store
 from srdata.scale import Scale
+from tests.storing import wait_until
 
 RECIPE = """
 scales: [4]
@@ -69,13 +70,6 @@ def same(one: Path, other: Path) -> bool:
         for root in (one, other)
     ]
     return files[0] == files[1]
-
-
-def wait_until(true: Callable[[], object], limit_s: float = 90) -> None:
-    deadline = time.monotonic() + limit_s
-    while not true():
-        assert time.monotonic() < deadline, "it did not come in time"
-        time.sleep(0.01)
 
 
 def command(folder: Path, *words: object, **environment: str) -> subprocess.Popen[str]:

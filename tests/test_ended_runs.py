@@ -33,6 +33,7 @@ from srdata.publishing import publish
 from srdata.recipes.set_recipe import Recipe, Store
 from srdata.scale import Scale
 from srdata.store.set_json import read_set
+from tests.storing import wait_until
 
 pytestmark = pytest.mark.linux
 
@@ -107,13 +108,6 @@ def workers(session: int) -> list[int]:
         except OSError:
             continue
     return found
-
-
-def wait_until(true: Callable[[], object], limit_s: float = 60) -> None:
-    deadline = time.monotonic() + limit_s
-    while not true():
-        assert time.monotonic() < deadline, "it did not come in time"
-        time.sleep(0.01)
 
 
 def written(root: Path) -> list[Path]:

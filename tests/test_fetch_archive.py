@@ -16,6 +16,7 @@ from loopback import tar_of, zip_of
 from srdata.common.safe_names import NewNames, folded, why_unsafe
 from srdata.errors import ArchiveError, StorageFullError, StoreError
 from srdata.fetch.unpack import Limits, extract
+from tests.storing import files_in
 
 SMALL = Limits(members=20, member_bytes=3_000_000, total_bytes=5_000_000, ratio=10, small_bytes=100_000)
 
@@ -25,12 +26,6 @@ def photos(photographs: Path) -> dict[str, bytes]:
     """Three photographs as an archive of the field holds them."""
     names = ("chelsea.png", "coffee.png", "rocket.jpg")
     return {f"HR/train/{name}": (photographs / name).read_bytes() for name in names}
-
-
-def unpacked(folder: Path) -> dict[str, bytes]:
-    return {
-        path.relative_to(folder).as_posix(): path.read_bytes() for path in folder.rglob("*") if path.is_file()
-    }
 
 
 def refusal(tmp_path: Path, archive: bytes, limits: Limits | None = None) -> str:
@@ -77,7 +72,7 @@ def tar_with(change: Callable[[tarfile.TarInfo], None], name: str = "a.png", dat
 def test_an_archive_comes_out_whole(photos, tmp_path, pack):
     (tmp_path / "archive").write_bytes(pack(photos))
     extract(tmp_path / "archive", tmp_path / "deep" / "set")
-    assert unpacked(tmp_path / "deep" / "set") == photos
+    assert files_in(tmp_path / "deep" / "set") == photos
     assert [path.name for path in (tmp_path / "deep").iterdir()] == ["set"]
 
 
@@ -88,7 +83,7 @@ def test_folders_in_an_archive_are_no_files(photos, tmp_path):
         archive.mkdir("empty")
     (tmp_path / "a.zip").write_bytes(buffer.getvalue())
     extract(tmp_path / "a.zip", tmp_path / "set")
-    assert unpacked(tmp_path / "set") == photos
+    assert files_in(tmp_path / "set") == photos
 
 
 def test_a_zip_with_64_bit_sizes_written_to_a_pipe(photos, tmp_path):
@@ -101,7 +96,7 @@ def test_a_zip_with_64_bit_sizes_written_to_a_pipe(photos, tmp_path):
                 member.write(data)
     (tmp_path / "a.zip").write_bytes(buffer.getvalue())
     extract(tmp_path / "a.zip", tmp_path / "set")
-    assert unpacked(tmp_path / "set") == photos
+    assert files_in(tmp_path / "set") == photos
 
 
 ESCAPING = [
@@ -333,7 +328,7 @@ def test_any_flipped_bytes_give_the_same_files_or_an_error(tmp_path, pack):
             assert not folder.exists()
         else:
             outcomes.add("files")
-            assert sorted(unpacked(folder).values()) == sorted(files.values()) or pack is not zip_of
+            assert sorted(files_in(folder).values()) == sorted(files.values()) or pack is not zip_of
     assert "error" in outcomes
 
 
@@ -342,7 +337,7 @@ def test_a_folder_that_is_there_already_is_left_alone(photos, tmp_path):
     (tmp_path / "set").mkdir()
     (tmp_path / "set" / "mine.txt").write_text("mine")
     extract(tmp_path / "a.zip", tmp_path / "set")
-    assert unpacked(tmp_path / "set") == {"mine.txt": b"mine"}
+    assert files_in(tmp_path / "set") == {"mine.txt": b"mine"}
     assert sorted(path.name for path in tmp_path.iterdir()) == ["a.zip", "set"]
 
 

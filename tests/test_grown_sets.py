@@ -11,7 +11,6 @@ import pytest
 from srdata import PairedDataset
 from srdata.difficulty import classify
 from srdata.errors import ImageError
-from srdata.images import read_image, write_png
 from srdata.preparation import Prepared, annotate, finish_plan, make_part, prepare, prepare_set, write_plan
 from srdata.preparation.planned.grown_sets import grouped
 from srdata.preparation.source_items import Item
@@ -20,13 +19,7 @@ from srdata.prepared.verification import verify
 from srdata.recipes.set_recipe import Recipe, Store
 from srdata.scale import Scale
 from srdata.store.windows import Windows
-from tests.storing import PHOTOGRAPHS
-
-
-def write_picture(path: Path, number: int) -> None:
-    write_png(
-        path, read_image(PHOTOGRAPHS / "chelsea.png")[number : number + 64, number : number + 72].copy()
-    )
+from tests.storing import write_picture
 
 
 @pytest.fixture

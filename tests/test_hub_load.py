@@ -21,6 +21,7 @@ from srdata.hub.repository import card_in
 from srdata.prepared.set_images import PreparedImages
 from srdata.publishing import publish
 from srdata.recipes.read_recipe import read_set_recipe
+from tests.storing import files_in
 
 TOKEN = "hf_rightTokenForTests"
 PAIRS = noise_pairs(12, scale=2)
@@ -38,12 +39,6 @@ def put(hub: Hub, name: str, files: dict[str, bytes], private: bool = False) -> 
             hub.objects[sha256] = data
         blobs[path] = Blob(len(data), sha256=sha256) if large else Blob(len(data), data)
     return found.add("put", blobs, len(blobs)).oid
-
-
-def files_in(folder: Path) -> dict[str, bytes]:
-    return {
-        path.relative_to(folder).as_posix(): path.read_bytes() for path in folder.rglob("*") if path.is_file()
-    }
 
 
 def parquet(rows: datasets.Dataset, folder: Path) -> bytes:

@@ -19,17 +19,12 @@ from PIL import Image, ImageCms, ImageOps
 from srdata.errors import ImageError
 from srdata.images import ImagePolicy, decode_image, encode_png, list_images, probe, read_image, write_png
 from srdata.images.folder_listing import natural, suffix_of
+from tests.foreign_images import saved
 
 
 @pytest.fixture(scope="module")
 def cat(photographs: Path) -> Image.Image:
     return Image.open(photographs / "chelsea.png").convert("RGB").crop((60, 20, 181, 97))
-
-
-def saved(image: Image.Image, form: str, **options: object) -> bytes:
-    stream = io.BytesIO()
-    image.save(stream, form, **options)
-    return stream.getvalue()
 
 
 @pytest.mark.parametrize("form", ["PNG", "BMP", "TIFF", "PPM"])

@@ -17,7 +17,7 @@ from srdata.images import read_image, write_png
 from srdata.preparation import finish_plan, prepare, write_plan
 from srdata.recipes.set_recipe import Recipe, Store
 from srdata.scale import Scale
-from tests.storing import PHOTOGRAPHS
+from tests.storing import PHOTOGRAPHS, files_in
 
 pytestmark = [pytest.mark.slow, pytest.mark.linux]
 REPOSITORY = Path(__file__).parents[1]
@@ -36,12 +36,6 @@ def cluster() -> Iterator[dict[str, str]]:
 def script() -> str:
     page = (REPOSITORY / "docs/clusters.md").read_text()
     return page.partition("```bash\n")[2].partition("```")[0]
-
-
-def files(folder: Path) -> dict[str, bytes]:
-    return {
-        one.relative_to(folder).as_posix(): one.read_bytes() for one in folder.rglob("*") if one.is_file()
-    }
 
 
 def test_an_array_whose_jobs_are_killed_in_the_middle(cluster: dict[str, str], tmp_path: Path) -> None:
@@ -83,7 +77,7 @@ def test_an_array_whose_jobs_are_killed_in_the_middle(cluster: dict[str, str], t
     )
     assert all("Restarts=1" in told_by(cluster, "scontrol", "show", "job", one) for one in killed)
     finish_plan(tmp_path / "plan.parquet")
-    assert files(tmp_path / "set") == files(Path(alone))
+    assert files_in(tmp_path / "set") == files_in(Path(alone))
 
 
 def state_when_ended(cluster: dict[str, str], job: str) -> str:
