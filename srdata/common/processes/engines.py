@@ -209,8 +209,16 @@ def _ray(jobs: int) -> Iterator[Workers]:
 
     started = not ray.is_initialized()
     if started:
-        options: dict[str, Any] = {} if os.environ.get("RAY_ADDRESS") else {"num_cpus": jobs}
-        ray.init(log_to_driver=False, include_dashboard=False, **options)
+        address = os.environ.get("RAY_ADDRESS")
+        # else it takes one that was started here by anyone, with whatever folders it sees
+        options: dict[str, Any] = {} if address else {"address": "local", "num_cpus": jobs}
+        try:
+            ray.init(log_to_driver=False, include_dashboard=False, **options)
+        except (ConnectionError, ValueError) as error:
+            raise UsageError(
+                f"no Ray cluster answers at {address}: start it, correct RAY_ADDRESS, or set RAY_AUTH_MODE "
+                "as it does"
+            ) from error
     call_alone = ray.remote(_alone)
     waiting: dict[Future[Any], Any] = {}
 
