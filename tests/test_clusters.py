@@ -7,6 +7,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Callable, Iterator
 from contextlib import suppress
@@ -169,17 +170,40 @@ def ray_workers(folder: Path) -> Iterator[int]:
                 yield int(process.name)
 
 
+@pytest.fixture
+def beside_a_cluster() -> Iterator[str]:
+    """A folder of Ray, with a short path for its sockets, that says that a cluster was started here."""
+    with tempfile.TemporaryDirectory(prefix="ray-", ignore_cleanup_errors=True) as folder:
+        Path(folder, "ray").mkdir()
+        Path(folder, "ray/ray_current_cluster").write_text("127.0.0.1:9")
+        yield folder
+
+
 @pytest.mark.linux
-def test_ray_whose_worker_is_killed_in_the_middle(pictures: Path, laptop: Path, tmp_path: Path) -> None:
+def test_ray_whose_worker_is_killed_in_the_middle(
+    beside_a_cluster: str, pictures: Path, laptop: Path, tmp_path: Path
+) -> None:
     pytest.importorskip("ray")
     words = ("prepare", recipe_file(pictures, tmp_path), "--backend", "ray", "--jobs", 2)
-    run = command(tmp_path, *words, "--root", "out", "--name", "set")
+    run = command(tmp_path, *words, "--root", "out", "--name", "set", RAY_TMPDIR=beside_a_cluster)
     wait_until(lambda: len(list(tmp_path.glob("out/set/shards/*.lmdb"))) >= 2 or run.poll() is not None)
     killed = next(iter(ray_workers(tmp_path)))
     os.kill(killed, signal.SIGKILL)
     said = run.communicate(timeout=180)
     assert run.returncode == 0, said
     assert same(tmp_path / "out/set", laptop)
+
+
+@pytest.mark.linux
+def test_a_ray_cluster_that_does_not_answer_is_one_clear_line(pictures: Path, tmp_path: Path) -> None:
+    pytest.importorskip("ray")
+    words = ("prepare", recipe_file(pictures, tmp_path), "--backend", "ray", "--root", "out")
+    for address in ("127.0.0.1:9", "nowhere"):
+        run = command(tmp_path, *words, RAY_ADDRESS=address)
+        said = run.communicate(timeout=60)[1].splitlines()
+        assert run.returncode == 2
+        assert "Traceback" not in "".join(said)
+        assert f"no Ray cluster answers at {address}: start it, correct RAY_ADDRESS" in said[-1]
 
 
 def planned(recipe: Recipe, root: Path, **options: Any) -> Path:

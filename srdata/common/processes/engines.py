@@ -8,6 +8,7 @@ from __future__ import annotations
 import importlib.util
 import os
 import signal
+import socket
 import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -23,6 +24,7 @@ from srdata.errors import MissingExtraError, SrdataError, UsageError
 from srdata.vocabulary import Backend
 
 _LIBRARY_THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMEXPR_NUM_THREADS")
+_ANSWER_S = 10
 _FEWER = "run the same command again with fewer --jobs"
 _MORE = "give the workers more memory, or fewer threads, and run the same command again"
 
@@ -209,8 +211,17 @@ def _ray(jobs: int) -> Iterator[Workers]:
 
     started = not ray.is_initialized()
     if started:
-        options: dict[str, Any] = {} if os.environ.get("RAY_ADDRESS") else {"num_cpus": jobs}
-        ray.init(log_to_driver=False, include_dashboard=False, **options)
+        address = os.environ.get("RAY_ADDRESS")
+        # else it takes one that was started here by anyone, with whatever folders it sees
+        options: dict[str, Any] = {} if address else {"address": "local", "num_cpus": jobs}
+        try:
+            _check_answer(address or "")
+            ray.init(log_to_driver=False, include_dashboard=False, **options)
+        except (OSError, ValueError) as error:
+            raise UsageError(
+                f"no Ray cluster answers at {address}: start it, correct RAY_ADDRESS, or set RAY_AUTH_MODE "
+                "as it does"
+            ) from error
     call_alone = ray.remote(_alone)
     waiting: dict[Future[Any], Any] = {}
 
@@ -230,6 +241,13 @@ def _ray(jobs: int) -> Iterator[Workers]:
             ray.cancel(reference, force=True)
         if started:
             ray.shutdown()
+
+
+def _check_answer(address: str) -> None:
+    """Raise OSError where nobody listens at HOST:PORT: Ray waits for minutes, and ends this process then."""
+    host, _, port = address.rpartition("//")[2].rpartition(":")
+    if port.isdigit():
+        socket.create_connection((host, int(port)), timeout=_ANSWER_S).close()
 
 
 CLUSTERS = {"dask": _dask, "ray": _ray}
