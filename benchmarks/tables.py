@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import platform
+import shutil
 import subprocess
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -40,15 +41,15 @@ def machine(peers: Path | None = None) -> str:
     versions = ", ".join(f"{name} {metadata.version(name)}" for name in LIBRARIES)
     python = platform.python_version()
     found = f"# Results\n\n{_processor()}, {os.cpu_count()} cores; Python {python}, {versions}.\n"
-    commits = ", ".join(_commits(peers)) if peers else ""
+    commits = ", ".join(_commits(peers)) if peers and shutil.which("git") else ""
     return f"{found}\nPeers, by commit: {commits}.\n" if commits else found
 
 
 def _commits(peers: Path) -> Iterator[str]:
     for checkout in sorted(path.parent for path in peers.glob("*/.git")):
         command = ["git", "-C", str(checkout), "log", "-1", "--format=%h of %cs"]
-        told = subprocess.run(command, check=True, capture_output=True, text=True).stdout.strip()
-        yield f"{checkout.name} {told}"
+        done = subprocess.run(command, capture_output=True, text=True)
+        yield f"{checkout.name} {done.stdout.strip() or 'of which git tells none'}"
 
 
 def _processor() -> str:

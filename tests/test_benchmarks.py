@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -13,6 +14,7 @@ from click.testing import CliRunner
 from conftest import checkout
 
 from benchmarks.__main__ import main
+from benchmarks.tables import machine
 
 REPOSITORY = Path(__file__).parents[1]
 
@@ -39,6 +41,24 @@ def test_a_table_is_printed_and_written(tmp_path):
     written = (tmp_path / "results.md").read_text()
     assert written.startswith("# Results")
     assert "| srdata |" in written
+    assert "`python -m benchmarks imresize`" in written
+
+
+@pytest.mark.skipif(shutil.which("git") is None, reason="git is not installed")
+def test_the_commits_of_peers_are_told(tmp_path: Path) -> None:
+    """A checkout without a commit is named too."""
+    one, other = tmp_path / "One", tmp_path / "Other"
+    author = ("-c", "user.name=a", "-c", "user.email=a@example.com")
+    git(tmp_path, "init", "-q", str(one))
+    git(tmp_path, "init", "-q", str(other))
+    git(one, *author, "commit", "-q", "--allow-empty", "-m", "first")
+    commit = git(one, "rev-parse", "--short", "HEAD").strip()
+    assert f"Peers, by commit: One {commit} of 20" in machine(tmp_path)
+    assert "Other of which git tells none" in machine(tmp_path)
+
+
+def git(folder: Path, *arguments: str) -> str:
+    return subprocess.run(["git", *arguments], cwd=folder, check=True, capture_output=True, text=True).stdout
 
 
 @pytest.mark.slow  # a dozen processes start
