@@ -10,6 +10,7 @@ import click
 
 from benchmarks import (
     codecs,
+    command,
     counts,
     crops,
     decoders,
@@ -38,6 +39,7 @@ from benchmarks.tables import machine, markdown
 BENCHMARKS = {
     "imresize": imresize.run,
     "pipeline": pipeline.run,
+    "command": command.run,
     "crops": crops.run,
     "codecs": codecs.run,
     "loader": loader.run,
