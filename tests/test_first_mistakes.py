@@ -40,6 +40,7 @@ def said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.Capture
 def test_srdata_alone_prints_its_help_in_groups(said: Said) -> None:
     status, text = said()
     assert status == 0
+    assert "..." not in text.partition("Prepare:")[2], "each verb has a whole sentence"
     for title, verbs in GROUPS.items():
         assert f"\n{title}:\n" in text
         assert all(f"  {verb.name} " in text for verb in verbs)

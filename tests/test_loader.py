@@ -16,6 +16,7 @@ from pairs import Pair, position_pairs, where, write_folders, write_shards
 from scipy import stats
 
 from srdata import Batch, Loader, PairedDataset, imresize
+from srdata.data import StreamedPairs
 from srdata.data.sampling.orders import Sequential, Weighted
 from srdata.data.sampling.schedule import Schedule
 from srdata.errors import UsageError
@@ -50,6 +51,15 @@ def data(prepared: Path) -> PairedDataset:
 def prints(batches: Iterable[Batch]) -> list[tuple[list[str], bytes, bytes]]:
     """All of what batches hold, to compare."""
     return [(list(one.keys), one.lr.numpy().tobytes(), one.hr.numpy().tobytes()) for one in batches]
+
+
+def test_it_says_what_it_is(data: PairedDataset, prepared: Path) -> None:
+    text = f"{len(data)} pairs at x4, patch_size=48), batch_size=2, device='cpu', seed=3)"
+    assert repr(Loader(data, batch_size=2, seed=3)) == f"Loader(PairedDataset({text}"
+    stream = StreamedPairs(prepared, patch_size=48)
+    items = f"StreamedPairs({len(stream.rows)} items at x4, patch_size=48)"
+    assert repr(Loader(stream, batch_size=2)) == f"Loader({items}, batch_size=2, device='cpu', seed=0)"
+    assert repr(stream) == items
 
 
 def test_batches_are_the_crops_of_the_data_set(data: PairedDataset, prepared: Path) -> None:

@@ -25,7 +25,10 @@ def list_(root: Path) -> None:
 @click.option("--full", is_flag=True, help="Every setting in its resolved form, every address and hash.")
 @click.option("--json", "as_json", is_flag=True, help="The same as JSON.")
 def show(name: str, full: bool, as_json: bool) -> None:
-    """Show a recipe, degradation or data set: settings, files, bytes, licence and citation."""
+    """Show what a recipe, a degradation or a data set says.
+
+    That is settings, files, bytes, licence and citation.
+    """
     from srdata.describe import describe, describe_json
 
     click.echo(describe_json(name) if as_json else describe(name, full=full))
@@ -36,7 +39,10 @@ def show(name: str, full: bool, as_json: bool) -> None:
 @click.option("--full", is_flag=True, help="Decode every image, not only its header.")
 @IMAGES
 def inspect(path: Path, full: bool, images: Any) -> None:
-    """Say what a file or folder of images is: form, counts, sizes, pairs, scale, and what is wrong."""
+    """Say what a file or folder of images is, and what is wrong with it.
+
+    That is its form, counts, sizes, pairs and scale.
+    """
     from srdata.discovery.inspection import inspect
 
     found = inspect(path, full=full, images=images)
@@ -74,7 +80,10 @@ def verify(prepared: Any, repair: bool, **options: Any) -> None:
 @click.argument("key")
 @click.option("--full", is_flag=True, help="All that is kept of it, as JSON, with the degradation behind it.")
 def explain(prepared: Any, key: str, full: bool) -> None:
-    """Print what was drawn to make the LR images of KEY, or why KEY was left out of a set that was chosen."""
+    """Print what was drawn to make the LR images of KEY.
+
+    Of a set that was chosen, it says why KEY was left out.
+    """
     from srdata.prepared.set_images import explain
     from srdata.report.delta_steps import lines
 
@@ -100,7 +109,10 @@ def explain(prepared: Any, key: str, full: bool) -> None:
 @click.argument("key")
 @click.option("--out", type=local_path(file_okay=False), help="Write the LR images here.")
 def replay(prepared: Any, key: str, out: Path | None) -> None:
-    """Make the LR images of KEY again from what was drawn, and compare them with the stored ones."""
+    """Make the LR images of KEY again, and compare them.
+
+    They are made from what was drawn, and compared with the stored ones.
+    """
     from srdata.prepared.set_images import replay
 
     for line in replay(prepared, key, out):
@@ -114,7 +126,7 @@ def replay(prepared: Any, key: str, out: Path | None) -> None:
 @click.option("--scale", type=SCALE, help="HR size over LR size; the degradation's own, else 4.")
 @click.option("--seed", "seeds", multiple=True, type=int, default=(1, 2, 3, 4), help="A row for each.")
 def preview(target: str, image: Path | None, out: Path | None, **options: Any) -> None:
-    """Draw a contact sheet: the pairs of a set, or an image after every step of a degradation."""
+    """Draw the pairs of a set, or an image after every step of a degradation."""
     from srdata.report import write_preview
 
     name = Path(target).name.removesuffix(".yaml")
@@ -138,7 +150,10 @@ def preview(target: str, image: Path | None, out: Path | None, **options: Any) -
 )
 @JOBS
 def report(prepared: Path, out: Path | None, pairs: int, pairs_before: int | None, **options: Any) -> None:
-    """Write an HTML page that shows a prepared set: pairs, draws, difficulty, duplicates, licence."""
+    """Write an HTML page that shows a prepared set.
+
+    It has pairs, draws, difficulty, duplicates and the licence.
+    """
     from srdata.report import write_report
 
     if pairs_before is not None:
@@ -203,7 +218,10 @@ def doctor(root: Path, leakage: bool, train: tuple[Path, ...], test: tuple[Path,
 )
 @JOBS
 def hashes(sources: tuple[Path, ...], out: Path, jobs: int) -> None:
-    """Write hashes of all images of test sets, by which `leaked` knows what must not be trained on."""
+    """Write hashes of all images of test sets.
+
+    By them `leaked` knows what must not be trained on.
+    """
     from srdata.duplicates.known_images import write_table
 
     click.echo(f"{out}: {write_table(out, sources, jobs)} images")

@@ -200,7 +200,9 @@ def _do_planned(context: click.Context, plan: Any, part: Any, finish: bool, jobs
 @ROOT
 @JOBS
 def curate(source: str, out: Path | None, root: Path, jobs: int, **settings: Any) -> None:
-    """Score the images of a source, and write a page to choose by: histograms, images beside each threshold.
+    """Score the images of a source, and write a page to choose by.
+
+    It shows histograms, and images beside each threshold.
 
     Prints the condition for `where:` of a recipe, or --where of prepare. Scores are computed once, and kept.
     """
@@ -238,7 +240,9 @@ def degrade(source: Path, target: Path, images: Any, **options: Any) -> None:
 @click.option("--column", help="Which column of several to take, or what to call the only one.")
 @click.option("--replace", is_flag=True, help="Write over a column of that name.")
 def annotate(prepared: Path, source: Path, **options: Any) -> None:
-    """Add captions, tags or scores to a prepared set: from .txt files called after images, or a table.
+    """Add captions, tags or scores to a prepared set.
+
+    They come from .txt files called after images, or from a table.
 
     A table (.csv, .tsv, .jsonl, .parquet) has a row for each image, with its name in a column called key or
     file_name. Several rows of one image are several texts.
@@ -260,7 +264,10 @@ def annotate(prepared: Path, source: Path, **options: Any) -> None:
 @click.option("--seed", type=int, help="Seed of all randomness.")
 @click.option("--device", default="cpu", show_default=True, help="cpu or cuda.")
 def train_resampler(folder: Path, scale: Scale, out: Path, device: str, **options: Any) -> None:
-    """Train a Content Adaptive Resampler on the images in FOLDER; run again to resume."""
+    """Train a Content Adaptive Resampler on the images in FOLDER.
+
+    Run again to resume.
+    """
     from srdata.degrade.learned.car.training import train_resampler
 
     given = {name: value for name, value in options.items() if value is not None}

@@ -12,7 +12,9 @@ from srdata.cli.options import note
 
 @click.group()
 def recipe() -> None:
-    """Turn option files of trainers into recipes, and recipes or sets into option files.
+    """Turn option files of trainers into recipes, and back.
+
+    Of a set it writes an option file as well.
 
     The trainers are BasicSR and what is made of it (Real-ESRGAN, HAT and others), KAIR, traiNNer-redux and
     neosr.

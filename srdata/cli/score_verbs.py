@@ -36,7 +36,10 @@ from srdata.vocabulary import Score, TableFormat
 @click.option("--scale", "scales", type=SCALE, multiple=True, help="Only this scale; repeat for several.")
 @JOBS
 def classify(prepared: Path, windows: tuple[int, int, int] | None, **options: Any) -> None:
-    """Score how hard each window of a prepared set is, for samplers and subsets, and keep that in the set."""
+    """Score how hard each window of a prepared set is.
+
+    The scores are kept in the set, for samplers and subsets.
+    """
     from srdata.difficulty import classify, summary
 
     for kind in classify(prepared, windows=windows, **options):
@@ -58,7 +61,9 @@ def classify(prepared: Path, windows: tuple[int, int, int] | None, **options: An
 def upscale(
     model: Path, source: Path, target: Path, images: Any, ensemble: str | None, **options: Any
 ) -> None:
-    """Run a network on an image, or on all images of a folder, and write PNG files; run again to resume.
+    """Run a network on an image, or on all images of a folder.
+
+    It writes PNG files; run again to resume.
 
     MODEL holds weights (a state dict, .pth or .safetensors, alone or in a checkpoint), a torch.export program
     (.pt2) or a TorchScript file. Weights need --factory, or spandrel, which knows the usual architectures.
@@ -112,7 +117,10 @@ def upscale(
 @ROOT
 @FROM
 def evaluate(ratings: Path | None, form: str, **options: Any) -> None:
-    """Score SR images as papers do: PSNR, SSIM and other measures, each with what it is."""
+    """Score SR images as papers do, by PSNR, SSIM and other measures.
+
+    Each says what it is.
+    """
     if ratings is not None:
         from srdata.metrics.mos import render_opinions
 

@@ -17,7 +17,9 @@ from srdata.cli.options import ROOT_ANYWHERE, SCALE, SET_ANYWHERE, SetFolder, lo
 @click.option("--name", required=True, help="Name of the new set's folder.")
 @ROOT_ANYWHERE
 def join(sets: tuple[Path | str, ...], name: str, root: Path | str) -> None:
-    """Make one set of several, of one degradation and scales, without their sources.
+    """Make one set of several, without their sources.
+
+    They have one degradation and the same scales.
 
     Shards are linked, so that they take no more room; the new set stays whole when the others are deleted.
     SETs and --root may be addresses, as s3://BUCKET/SET: a store copies its own shards by itself.
@@ -49,7 +51,10 @@ def join(sets: tuple[Path | str, ...], name: str, root: Path | str) -> None:
 @click.option("--rest", help="Name of the folder of a set of all others, if there is to be one.")
 @ROOT_ANYWHERE
 def split(prepared: Path | str, name: str, **options: Any) -> None:
-    """Make a set of some images of SET, and one of the rest, without their source; SET stays as it is."""
+    """Make a set of some images of SET, and one of the rest.
+
+    Their source is not needed, and SET stays as it is.
+    """
     from srdata.set_changes import split
 
     for folder in split(prepared, name, **options):

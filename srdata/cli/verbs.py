@@ -28,7 +28,7 @@ from srdata.cli.share_verbs import export, publish
 from srdata.errors import nearest
 
 GROUPS = {
-    "Prepare": (curate, prepare, degrade, annotate, join, split, train_resampler, recipe),
+    "Prepare": (prepare, degrade, curate, annotate, join, split, train_resampler, recipe),
     "Look": (list_, show, inspect, verify, explain, replay, preview, report, doctor, hashes, schema),
     "Train and score": (classify, upscale, evaluate),
     "Share": (export, publish),

@@ -85,6 +85,10 @@ class StreamRows:
         """The side of a crop in HR pixels; None where items are whole."""
         return None if self._crops.patch is None else self._crops.patch * self.scale.numerator
 
+    def __repr__(self) -> str:
+        patch = "" if self.patch_size is None else f", patch_size={self.patch_size}"
+        return f"StreamedPairs({len(self)} items at {self.scale.label}{patch})"
+
     def __len__(self) -> int:
         return sum(self.order.counts)
 

@@ -149,6 +149,9 @@ class StreamedPairs(IterableDataset[Pair]):
         self._at: _Place | None = None  # after the last item
         self._resumed: _Place | None = None  # where to begin
 
+    def __repr__(self) -> str:
+        return repr(self.rows)
+
     @property
     def scale(self) -> Scale:
         """How many HR pixels face one LR pixel."""

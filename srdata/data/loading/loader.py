@@ -173,6 +173,11 @@ class Loader(DataLoaderForm):
         self._iteration: int | None = None  # its number on each rank, in all epochs; None: as the epoch says
         self._begun = False  # whether this epoch was begun
 
+    def __repr__(self) -> str:
+        plan = self._plan
+        data = ", ".join(map(repr, plan.data.sets))
+        return f"Loader({data}, batch_size={plan.batch_size}, device='{self.device}', seed={self.seed})"
+
     def __len__(self) -> int:
         """How many batches this rank takes in an epoch, or in the coming one where batch_size changes."""
         return self._planned(self._ranks.now()).steps(self._epoch)

@@ -141,8 +141,8 @@ def may_have_marks(keys: Iterable[str]) -> bool:
 def marks_of_image(stem: str) -> tuple[Marks, str]:
     """What the last or first words of an image's name say, and the name without them; scene/hr has no other.
 
-    >>> marks_of_image("Canon_001_HR")[1], marks_of_image("0001x4")[1], marks_of_image("img7LR")[1]
-    ('Canon_001', '0001', 'img7')
+    >>> [marks_of_image(name)[1] for name in ("Canon_001_HR", "0001x4", "img7LR", "tree (1)x4")]
+    ['Canon_001', '0001', 'img7', 'tree (1)']
     """
     if _TELLING.search(stem.lower()) is None:
         return _NOTHING, stem
@@ -156,7 +156,8 @@ def marks_of_image(stem: str) -> tuple[Marks, str]:
     if tail == len(words) and any(word.side for word in words):
         return _together(words), ""
     if tail and tail < len(words):
-        return _together(words[-tail:]), stem[: ends[-tail - 1][1]]
+        said = stem[ends[-tail - 1][1] :].lstrip(")]")  # what closes the (1) of a copy is of its name
+        return _together(words[-tail:]), stem.removesuffix(said)
     head = min(_run(words), len(words) - 1)  # in hr_2 the number is the name
     if any(word.side for word in words[:head]):
         return _together(words[:head]), stem[ends[head][0] :]
