@@ -453,11 +453,24 @@ def put_set(path: Path, address: str) -> str:
     return address
 
 
+@pytest.fixture(scope="module")
+def put_parts() -> dict[str, list[str]]:
+    return {}
+
+
+@pytest.fixture
+def there(lab: str, parts: tuple[Path, Path], put_parts: dict[str, list[str]]) -> list[str]:
+    """The same two sets at addresses, once in each store, not to be changed."""
+    store = lab.rpartition("/")[0]
+    if store not in put_parts:
+        put_parts[store] = [put_set(path, f"{store}/parts/{path.name}") for path in parts]
+    return put_parts[store]
+
+
 def test_sets_are_joined_in_a_store_by_the_store(
-    lab: str, parts: tuple[Path, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    lab: str, parts: tuple[Path, Path], there: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     local = files_in(Path(join(parts, "both", root=tmp_path)))
-    there = [put_set(path, f"{lab}/{path.name}") for path in parts]
     with monkeypatch.context() as patch:
         patch.setattr(RemoteReader, "_bring", lambda *_: pytest.fail("a shard was brought here"))
         joined = join(there, "both", root=lab)
@@ -465,37 +478,32 @@ def test_sets_are_joined_in_a_store_by_the_store(
     assert joined == f"{lab}/both"
     assert files_at(f"{lab}/both") == local
     assert ".unfinished" not in RemoteFolder(f"{lab}/both").files()
-    for one in there:
-        system, path = remote_files.system_of(one)
-        system.rm(path, recursive=True)
     assert verify(joined, replay=8).ok
 
 
 @pytest.mark.parametrize("places", ["here remote remote", "remote remote here"])
 def test_sets_are_joined_wherever_they_are(
-    lab: str, parts: tuple[Path, Path], tmp_path: Path, places: str
+    lab: str, parts: tuple[Path, Path], there: list[str], tmp_path: Path, places: str
 ) -> None:
     *sets, root = places.split()
-    given = [
-        put_set(path, f"{lab}/{path.name}") if place == "remote" else path
-        for path, place in zip(parts, sets, strict=True)
-    ]
+    given = [one if place == "remote" else path for one, path, place in zip(there, parts, sets, strict=True)]
     joined = join(given, "both", root=lab if root == "remote" else tmp_path / "out")
     local = files_in(Path(join(parts, "both", root=tmp_path / "local")))
     assert (files_at(joined) if isinstance(joined, str) else files_in(joined)) == local
 
 
-def test_a_set_in_a_store_is_split(lab: str, parts: tuple[Path, Path], tmp_path: Path) -> None:
-    there = put_set(parts[0], f"{lab}/one")
+def test_a_set_in_a_store_is_split(
+    lab: str, parts: tuple[Path, Path], there: list[str], tmp_path: Path
+) -> None:
     (tmp_path / "keys.txt").write_text("0000\n0001\n0004\n")
     how = {"listed": tmp_path / "keys.txt", "rest": "rest"}
     local = split(parts[0], "some", root=tmp_path, **how)
-    assert split(there, "some", root=lab, **how) == [f"{lab}/some", f"{lab}/rest"]
+    assert split(there[0], "some", root=lab, **how) == [f"{lab}/some", f"{lab}/rest"]
     assert [files_at(f"{lab}/{one.name}") for one in map(Path, local)] == [
         files_in(Path(one)) for one in local
     ]
     with pytest.raises(UsageError, match="has no scores deviation: choose by keys or a list"):
-        split(there, "hard", score="deviation", above=1, root=lab)
+        split(there[0], "hard", score="deviation", above=1, root=lab)
     scored = Path(shutil.copytree(parts[0], tmp_path / "scored"))
     classify(scored, "deviation", jobs=1, windows=Windows(size=32, step=16))
     above = [
@@ -506,9 +514,8 @@ def test_a_set_in_a_store_is_split(lab: str, parts: tuple[Path, Path], tmp_path:
 
 
 def test_a_join_that_ended_goes_on_and_nothing_is_written_over(
-    lab: str, parts: tuple[Path, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    lab: str, parts: tuple[Path, Path], there: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    there = [put_set(path, f"{lab}/{path.name}") for path in parts]
 
     def die(self: RemoteFolder, address: str, name: str) -> None:
         raise KeyboardInterrupt
@@ -533,9 +540,8 @@ def test_a_join_that_ended_goes_on_and_nothing_is_written_over(
 
 
 def test_a_set_that_grows_while_it_is_joined_is_not_mixed(
-    lab: str, parts: tuple[Path, Path], monkeypatch: pytest.MonkeyPatch
+    lab: str, parts: tuple[Path, Path], there: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    there = [put_set(path, f"{lab}/{path.name}") for path in parts]
     take = RemoteFolder.take
 
     def grow(self: RemoteFolder, address: str, name: str) -> None:
@@ -543,8 +549,11 @@ def test_a_set_that_grows_while_it_is_joined_is_not_mixed(
         RemoteFolder(there[1]).put_bytes(b"another", "set.json")
 
     monkeypatch.setattr(RemoteFolder, "take", grow)
-    with pytest.raises(SetError, match="two was changed meanwhile: run the same command again"):
-        join(there, "both", root=lab)
+    try:
+        with pytest.raises(SetError, match="two was changed meanwhile: run the same command again"):
+            join(there, "both", root=lab)
+    finally:
+        RemoteFolder(there[1]).put_bytes((parts[1] / "set.json").read_bytes(), "set.json")
     assert not RemoteFolder(f"{lab}/both").has("set.json")
 
 
