@@ -25,8 +25,8 @@ Positions = NDArray[np.intp]
 PRODUCT = 1 << 18  # multiplications at once: so few that OpenBLAS does not wake its threads for them
 INPUTS = 16  # input rows that a block covers, beside the width of the kernel
 MOST_OUTPUTS = 64  # output rows of a block when an image is enlarged
-STRIP = 512  # columns at once: the rows of a run of blocks stay in the processor's cache
-IN_RUN = 64  # blocks at once
+STRIP = 1024  # columns at once: the rows of a run of blocks stay in the processor's cache
+IN_RUN = 16  # blocks at once
 BRIGHTEST = 255
 MANTISSA = 2.0**24  # whole numbers up to here are exact in float32
 
