@@ -115,6 +115,13 @@ def test_a_path_that_is_not_there_is_told_so(name: str) -> None:
         prepare(name)
 
 
+@pytest.mark.parametrize("name", ["my fotos", "./My Photo"])
+def test_a_folder_that_is_called_nearly_so_is_named(here: Path, name: str) -> None:
+    (here / "My Photos").mkdir()
+    with pytest.raises(UsageError, match="did you mean 'My Photos'"):
+        meaning(name)
+
+
 @pytest.mark.parametrize(("name", "near"), [("dvi2k", "div2k"), ("elam-x4", "elan-x4"), ("benchmrks", "ben")])
 def test_an_unknown_name_has_a_nearest(name: str, near: str) -> None:
     with pytest.raises(UnknownNameError, match=f"did you mean '{near}"):

@@ -12,8 +12,10 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from enum import Enum
+from itertools import islice
 from pathlib import Path
 
 from srdata import catalog
@@ -25,6 +27,7 @@ from srdata.hub.address import is_hub_name
 from srdata.recipes.brought_sets import brought, told
 
 TEST_SETS = "benchmarks"  # stands for five data sets, each in several recipes
+_LOOKED_AT = 1000  # files of a folder, for one that is called nearly as what is not there
 _VARIANT = re.compile(r"(?P<stem>.+)-(x[0-9.]+|[a-z0-9]+)")
 
 
@@ -121,14 +124,24 @@ def unknown(name: str | Path, among: Sequence[Kind]) -> UsageError:
     """The error for a name that stands for nothing of the kinds `among`."""
     if _has_folder(str(name)):
         place_at(name)  # says so of an address that has become a path
-        return UsageError(f"{name}: there is no such file or folder")
+        return UsageError(f"{name}: there is no such file or folder{_nearest_beside(Path(name))}")
     if (given := brought(str(name))) is not None:
         return UsageError(told(str(name), given))
     known = [one for kind in among for one in _listed(kind)]
     known += [f"{one}-{variant}" for one in known for variant in _variant_of(str(name))]
     hint = nearest(_bare(str(name)).lower(), known)
+    if not hint and Kind.PATH in among:
+        hint = _nearest_beside(Path(name))
     what = f"{_asked_for(among)} {str(name)!r}"
     return UnknownNameError(f"unknown {what}{hint}: srdata list shows what there is")
+
+
+def _nearest_beside(path: Path) -> str:
+    """The hint to what stands where `path` would, and is called nearly so."""
+    with suppress(OSError):
+        there = (path.with_name(one.name) for one in islice(path.parent.iterdir(), _LOOKED_AT))
+        return nearest(str(path), map(str, there))
+    return ""
 
 
 def _asked_for(among: Sequence[Kind]) -> str:
