@@ -50,11 +50,10 @@ def no_number(image: np.ndarray) -> str:
     return "bright"
 
 
-@pytest.fixture
-def pictures(photographs: Path, tmp_path: Path) -> Path:
+@pytest.fixture(scope="module")
+def drawn(photographs: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Five photographs, a small copy of one, and one that was saved with a low quality."""
-    folder = tmp_path / "pictures"
-    folder.mkdir()
+    folder = tmp_path_factory.mktemp("drawn")
     for path in photographs.iterdir():
         if path.suffix in (".png", ".jpg"):
             Image.open(path).crop((40, 40, 296, 296)).save(folder / f"{path.stem}.png")
@@ -64,6 +63,12 @@ def pictures(photographs: Path, tmp_path: Path) -> Path:
         folder / "low.jpg", quality=20
     )
     return folder
+
+
+@pytest.fixture
+def pictures(drawn: Path, tmp_path: Path) -> Path:
+    """The same, to be changed."""
+    return shutil.copytree(drawn, tmp_path / "pictures")
 
 
 def made(pictures: Path, where: str | None, **settings: object) -> tuple[list[str], Path]:

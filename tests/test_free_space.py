@@ -56,14 +56,29 @@ def test_what_has_no_room_is_refused_before_a_byte_is_written(
     assert run(command.format(full.parents[1] / "another").split()) == 0, capsys.readouterr().err
 
 
-def test_what_is_packed_small_enough_is_not_refused(full: Path, tmp_path: Path) -> None:
-    """Raw, these images have 2.4 MB, and as PNG some kilobytes."""
+@pytest.fixture
+def flat(tmp_path: Path) -> Path:
+    """Images that have 2.4 MB as raw samples, and some kilobytes as PNG."""
     for number in range(4):
         write_png(tmp_path / f"flat/{number}.png", np.full((400, 400, 3), 40 * number, np.uint8))
-    assert run(["prepare", str(tmp_path / "flat"), "--scale", "2", "--root", str(full), "--jobs", "1"]) == 0
-    made = prepare(tmp_path / "flat", scale=2, lmdb=True, root=tmp_path, jobs=1).path
+    return tmp_path / "flat"
+
+
+def test_what_is_cut_out_of_raw_shards_needs_room_for_these(
+    full: Path, flat: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """However small it is then; they stand beside it until all is done."""
+    words = ["prepare", str(flat), "--scale", "2", "--layout", "basicsr", "--windows", "96", "96", "0"]
+    assert run([*words, "--root", str(full), "--jobs", "1"]) == 1
+    assert "no room for" in capsys.readouterr().err
+    assert not [path for path in full.rglob("*") if path.is_file() and path.stat().st_size]
+
+
+def test_what_is_packed_small_enough_is_not_refused(full: Path, flat: Path, tmp_path: Path) -> None:
+    assert run(["prepare", str(flat), "--scale", "2", "--root", str(full), "--jobs", "1"]) == 0
+    made = prepare(flat, scale=2, lmdb=True, root=tmp_path, jobs=1).path
     assert run(["export", str(made), "--to", "folder", "--out", str(full / "out"), "--jobs", "1"]) == 0
-    assert run(["degrade", str(tmp_path / "flat"), str(full / "deg"), "--degradation", "realesrgan-x4"]) == 0
+    assert run(["degrade", str(flat), str(full / "deg"), "--degradation", "realesrgan-x4"]) == 0
 
 
 def test_what_an_earlier_run_has_written_is_not_counted_twice(

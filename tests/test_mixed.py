@@ -202,10 +202,12 @@ def test_a_stream_of_tasks_resumes(two: tuple[PairedDataset, PairedDataset], sto
             yield from loader
 
     whole = prints(islice(through_epochs(fresh()), 24))
-    first, second = fresh(), fresh()
+    first, second, third = fresh(), fresh(), fresh()
     assert prints(islice(through_epochs(first), stop)) == whole[:stop]
-    second.load_state_dict(json.loads(json.dumps(first.state_dict())))
+    for loader in (second, third):
+        loader.load_state_dict(json.loads(json.dumps(first.state_dict())))
     assert prints(islice(through_epochs(second), 24 - stop)) == whole[stop:]
+    assert sum(1 for _ in third) == 14 - stop % 14, "what is left of the epoch"
     with pytest.raises(UsageError, match="the state is of seed 2 and a, b, this has seed 2 and a"):
         Alternating({"a": Loader(two[0], 2)}, seed=2).load_state_dict(first.state_dict())
 
@@ -219,7 +221,9 @@ def test_unpaired_sides_are_drawn_apart(folders: list[Path]) -> None:
 
     loader = fresh()
     assert len(loader) == 3
-    batches = [batch for _ in range(4) for batch in loader]
+    given = [(batch, loader.at_end) for _ in range(4) for batch in loader]
+    batches = [batch for batch, _ in given]
+    assert [at_end for _, at_end in given] == [False, False, True] * 4
     for batch in batches:
         assert batch.hr.shape == (2, 3, 48, 48)
         assert batch.lr.shape == (2, 3, 12, 12)

@@ -180,6 +180,17 @@ def test_plan_and_inspect_know_what_the_header_shows(tmp_path: Path) -> None:
     assert f"bad       {wanted}" in plan(source, scale=2, lmdb=True, root=tmp_path / "data")
 
 
+@pytest.mark.parametrize(("bad", "last"), [(10, "bits a sample"), (12, "bad       and 2 more")])
+def test_a_plan_names_ten_images_that_cannot_be_used(tmp_path: Path, bad: int, last: str) -> None:
+    write_png(tmp_path / "in/fine.png", np.zeros((16, 16, 3), np.uint8))
+    for number in range(bad):
+        (tmp_path / f"in/{number:02d}.ppm").write_bytes(b"P6 8 8 1023\n" + bytes(8 * 8 * 6))
+    text = plan(tmp_path / "in", scale=2, lmdb=True, root=tmp_path / "data")
+    lines = [line for line in text.splitlines() if line.startswith("bad ")]
+    assert len(lines) == min(bad, 11)
+    assert last in lines[-1]
+
+
 # Pairs that lie another way
 
 

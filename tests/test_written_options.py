@@ -11,6 +11,8 @@ from typing import Any
 import pytest
 import yaml
 from option_files import KAIR, NEOSR, PAIRED, REDUX, real_esrgan
+from pairs import write_folders
+from tables import noise_pairs
 
 from srdata import prepare
 from srdata.cli import run
@@ -19,6 +21,7 @@ from srdata.errors import UsageError
 from srdata.exporting.export_set import export
 from srdata.option_files.reading.from_options import recipe_from
 from srdata.option_files.writing.to_options import Form, options_for, write_options
+from srdata.scale import Scale
 
 KINDS: dict[Form, str] = {"basicsr": ".yml", "redux": ".yml", "neosr": ".toml", "kair": ".json"}
 
@@ -70,6 +73,15 @@ def test_the_section_of_a_set_names_its_folders(form: Form, sets: Path) -> None:
     assert train[next(name for name in train if "batch_size" in name)] == batch, "32 on 8 GPUs"
     assert found["scale"] == 4
     assert found.get("num_gpu", 8) == 8
+
+
+def test_of_several_tracks_one_is_chosen(tmp_path: Path) -> None:
+    for track in ("bicubic", "unknown"):
+        write_folders(tmp_path, noise_pairs(3, 64, 64), Scale(4), track=track)
+    with pytest.raises(UsageError, match="has bicubic x4, unknown x4: choose one by --scale and --track"):
+        options_for("basicsr", tmp_path, scale="4")
+    found = values("basicsr", options_for("basicsr", tmp_path, track="unknown").text)
+    assert found["datasets"]["train"]["dataroot_lq"] == str(tmp_path / "LR_unknown/X4")
 
 
 def test_of_several_scales_one_is_chosen(sets: Path) -> None:
