@@ -33,7 +33,7 @@ from srdata.recipes.read_recipe import read_set_recipe
 from srdata.recipes.set_recipe import Recipe
 from srdata.resize import imresize
 from srdata.set_repair import repair
-from srdata.store.tables.choice_table import not_taken, read_choice_table
+from srdata.store.tables.choice_table import CHOICE_FILE, not_taken
 
 HERE = "tests.test_curation:"
 
@@ -73,8 +73,10 @@ def made(pictures: Path, where: str | None, **settings: object) -> tuple[list[st
 
 def scored(pictures: Path, names: list[str], jobs: int = 1, **how: object) -> dict[str, dict[str, object]]:
     files = {path.stem: path for path in sorted(pictures.iterdir()) if path.is_file()}
-    found = score_files(files, How(find_scores(names), **how), pictures / SCORES_HOME, jobs=jobs)
-    return {row["key"]: row for row in found.table.to_pylist()}
+    wanted = How(find_scores(names), **how)
+    found = score_files(files, wanted, pictures / SCORES_HOME, jobs=jobs)
+    columns = ["key", "bytes", "mtime_ns", "sha256", *wanted.columns]
+    return {row["key"]: row for row in found.each(columns)}
 
 
 def test_what_is_left_out_is_listed_with_its_score(pictures: Path) -> None:
@@ -116,8 +118,7 @@ def test_one_choice_has_one_digest_and_another_threshold_reads_no_image(
     monkeypatch.setattr(scored_files, "score_some", None)
     keys, path = made(pictures, "laplacian > 800 and entropy > 1", name="stricter")
     assert json.loads((path / "set.json").read_text())["digest"] != digest
-    table = read_choice_table(path)
-    assert table is not None
+    table = pq.read_table(path / CHOICE_FILE)
     assert keys == sorted(
         row["key"] for row in table.to_pylist() if row["laplacian"] > 800 and row["entropy"] > 1
     )
@@ -256,8 +257,7 @@ def test_tiles_are_cut_where_it_is_worth_it(pictures: Path) -> None:
         copy = whole if scale == "100" else imresize(whole, scale=0.5, rounding="once")
         expected = copy[int(top) : int(top) + 64, int(left) : int(left) + 64]
         assert np.array_equal(images.read(images.index.row(key), "hr"), expected)
-    table = read_choice_table(built.path)
-    assert table is not None
+    table = pq.read_table(built.path / CHOICE_FILE)
     rows = [row for row in table.to_pylist() if row["image"] == "coffee"]
     assert len(rows) == 7 * 7 + 3 * 3
     best = max(rows, key=lambda row: row["laplacian"])
@@ -344,7 +344,7 @@ def test_niqe_is_a_score_with_a_model(pictures: Path, tmp_path: Path) -> None:
     command = ["prepare", str(pictures), "--scale", "4", "--where", "niqe < 1000", "--root", str(tmp_path)]
     done = CliRunner().invoke(cli, [*command, "--jobs", "1", "--weights", f"niqe={model}"])
     assert done.exit_code == 0, done.output
-    rows = read_choice_table(tmp_path / "pictures-chosen-x4-folder").to_pylist()
+    rows = pq.read_table(tmp_path / "pictures-chosen-x4-folder" / CHOICE_FILE).to_pylist()
     value = naturalness(read_image(pictures / "coffee.png"), load_natural(model))
     assert {row["key"]: row["niqe"] for row in rows}["coffee"] == round(value, 4)
     assert {row["key"]: row["why"] for row in rows}["small"] == "niqe cannot be told"

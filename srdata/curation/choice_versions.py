@@ -6,8 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from srdata.common.files import sha256_of
-from srdata.curation.likeness import Embedding
-from srdata.curation.wanted_scores import WantedScore, find_scores, version_of
+from srdata.curation.wanted_scores import Embedding, WantedScore, find_scores, version_of
 from srdata.duplicates.known_images import read_known, shipped
 from srdata.errors import UsageError
 from srdata.recipes.image_choice import ChoiceSettings, ImageChoice

@@ -11,6 +11,8 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from srdata.common.files import sha256_of
 from srdata.curation.pyiqa_metrics import PYIQA, load_metric, metric_version
 from srdata.curation.source_scores import SCORES, Seen, rounded
@@ -21,6 +23,7 @@ from srdata.niqe import load_natural, naturalness
 from srdata.vocabulary import SOURCE_SCORES
 
 DIGITS = 4  # of NIQE and of what is not ours
+EMBEDDING = "embedding:"  # begins the columns of embeddings
 _NIQE_FILE = "BasicSR's niqe_pris_params.npz, or the authors' modelparameters.mat"
 
 
@@ -68,6 +71,30 @@ class WantedScore:
     def call(self, seen: Seen) -> Any:
         """What a function of the user's gives for an image, RGB uint8 (height, width, 3)."""
         return imported_function(self.function, "a function of an image")(seen.image)
+
+
+@dataclass(frozen=True)
+class Embedding:
+    """A function of the user's that gives a vector for an image."""
+
+    score: WantedScore
+
+    @property
+    def column(self) -> str:
+        """Its column in the tables of scores."""
+        return f"{EMBEDDING}{self.score.version}"
+
+    def of(self, seen: Seen) -> bytes:
+        """The vector of an image, of length 1, as float32; raises UsageError for what is none."""
+        given = self.score.call(seen)
+        try:
+            vector = np.asarray(given, np.float32).ravel()
+            length = float(np.linalg.norm(vector))
+        except (TypeError, ValueError) as error:
+            raise UsageError(f"{self.score.function} gave {given!r}, not a vector of numbers") from error
+        if not length > 0 or not np.isfinite(length):
+            raise UsageError(f"{self.score.function} gave a vector of length {length}: it says nothing")
+        return (vector / np.float32(length)).tobytes()
 
 
 @lru_cache

@@ -22,7 +22,6 @@ from srdata.duplicates.copies import Gallery, sketches_of
 from srdata.duplicates.perceptual_hash import (
     ALIKE_SIGNS,
     NEAR,
-    TURNS,
     Hashes,
     Near,
     Signs,
@@ -30,6 +29,7 @@ from srdata.duplicates.perceptual_hash import (
     hash_of,
     near_pairs,
     signs_of,
+    turned_hashes,
 )
 from srdata.errors import UsageError
 from srdata.images import turned
@@ -93,8 +93,7 @@ def find_known(sketches: Sketch, known: KnownImages) -> dict[int, str]:
     """Which of our images show a known one, whichever way they lie: the place of ours, the name of that."""
     if not len(sketches) or not known.names:
         return {}
-    ways = [[hash_of(turned(one, turn)) for turn in range(len(TURNS))] for one in sketches]
-    pairs = near_pairs(known.hashes, np.array(ways, np.uint64), NEAR)
+    pairs = near_pairs(known.hashes, turned_hashes(sketches), NEAR)
     return {pair.other: known.names[pair.one] for pair in pairs if _alike(pair, sketches, known)}
 
 

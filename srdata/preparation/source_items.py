@@ -111,15 +111,31 @@ def choose_items(
     if not recipe.choice:
         return SourceItems(items, _listed(source, excluded, recipe)), None
     whole = (item for item in source.items() if item.key not in excluded)
-    chosen = curation.choose(training_files(whole), recipe, scoring_of(recipe, root, jobs, backend))
+    chosen = choose(TrainingFiles(whole), recipe, scoring_of(recipe, root, jobs, backend))
     if recipe.choice.tiles:
         _refuse_twins((item.key for item in items(chosen)), lambda: items(chosen))
     return SourceItems(lambda: items(chosen)), chosen
 
 
-def training_files(items: Iterable[Item]) -> dict[str, ImageFile]:
-    """The files of the images that are chosen from, by their keys: those that are trained on."""
-    return {item.key: absolute(item.hr) for item in items if item.split == "train"}
+class TrainingFiles(Mapping[str, ImageFile]):
+    """The files of the images that are chosen from, by their keys: those that are trained on.
+
+    Of files on disk the paths are held as text, which takes less.
+    """
+
+    def __init__(self, items: Iterable[Item]) -> None:
+        files = ((item.key, absolute(item.hr)) for item in items if item.split == "train")
+        self._files = {key: str(file) if isinstance(file, Path) else file for key, file in files}
+
+    def __getitem__(self, key: str) -> ImageFile:
+        file = self._files[key]
+        return Path(file) if isinstance(file, str) else file
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._files)
+
+    def __len__(self) -> int:
+        return len(self._files)
 
 
 def scoring_of(recipe: Recipe, root: Path, jobs: int, backend: Backend) -> curation.Scoring:

@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 
@@ -44,3 +45,13 @@ def numbers_of(column: pa.Array | pa.ChunkedArray) -> NDArray[Any]:
         if len(chunk)
     ]
     return np.concatenate(parts) if parts else np.zeros(0, dtype)
+
+
+def numbers_or(missing: float, column: pa.Array | pa.ChunkedArray) -> NDArray[Any]:
+    """The numbers of a column, and `missing` in its gaps."""
+    return np.where(valid(column), numbers_of(column), missing)
+
+
+def valid(column: pa.Array | pa.ChunkedArray) -> NDArray[np.bool_]:
+    """Where a column has no gap."""
+    return numbers_of(pc.cast(pc.is_valid(column), pa.uint8())).astype(bool)
