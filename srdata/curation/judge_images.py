@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from srdata.curation.choice_versions import embedding_of, scores_of, table_of_tests
+from srdata.curation.choice_versions import embedding_of, known_tests, scores_of
 from srdata.curation.likeness import (
     StoredSketches,
     best_first,
@@ -22,7 +22,6 @@ from srdata.curation.likeness import (
 from srdata.curation.missed_parts import missed_parts
 from srdata.curation.score_store import How
 from srdata.curation.scored_files import ScoredFile, ScoredImages, score_files
-from srdata.duplicates.known_images import read_known
 from srdata.images import ImagePolicy
 from srdata.recipes.image_choice import ChoiceSettings, ImageChoice
 from srdata.vocabulary import Backend
@@ -57,7 +56,7 @@ def judge_images(files: Mapping[str, ImageFile], settings: ChoiceSettings, scori
     )
     found = scoring.of(files, how)
     keys, columns = found.keys, {one.name: found.numbers(one.column) for one in how.scores}
-    like = leaked(found, read_known(table_of_tests(settings))) if choice.by_tests else {}
+    like = leaked(found, known_tests(settings)) if choice.by_tests else {}
     flags = {"leaked": _flags(like, len(keys)), "duplicate": np.zeros(len(keys), bool)}
     if choice.by_likeness:
         alone = missed_parts(choice.condition, columns | flags, len(keys))
