@@ -37,7 +37,7 @@ def curated(pictures: Path, out: Path, *options: str) -> list[str]:
     command = ["curate", str(pictures), "--jobs", "1", "--out", str(out), *options]
     done = CliRunner().invoke(cli, command, catch_exceptions=False)
     assert done.exit_code == 0, done.output
-    return [line for line in done.output.splitlines() if not line.startswith("scores of")]
+    return [line for line in done.output.splitlines() if not line.startswith("scores in")]
 
 
 def test_it_says_what_each_part_leaves_out_and_what_to_put_into_a_recipe(

@@ -9,6 +9,7 @@ import socket
 from collections import Counter
 from pathlib import Path
 
+import fsspec
 import numpy as np
 import pyarrow.parquet as pq
 import pytest
@@ -379,9 +380,31 @@ def test_a_chosen_set_is_mended_and_compared(pictures: Path, tmp_path: Path) -> 
     assert not_taken(path) == {"small"}
 
 
-def test_a_chosen_set_stands_in_a_folder(pictures: Path) -> None:
-    with pytest.raises(UsageError, match="takes no set that is chosen by where or tiles: give a folder"):
-        prepare(pictures, scale=4, lmdb=True, root="memory://sets", where="entropy > 1")
+def test_a_chosen_set_may_stand_at_an_address(pictures: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SRDATA_CACHE", str(pictures.parent / "cache"))
+    _, path = made(pictures, "not duplicate")
+    recipe = read_set_recipe(pictures).changed(where="not duplicate")
+    plan_file = pictures.parent / "set.plan"
+    write_plan(recipe, plan_file, scale=4, lmdb=True, root="memory://chosen", jobs=1)
+    make_part(plan_file, (1, 1), jobs=1)
+    shutil.rmtree(pictures.parent / "cache")  # another machine declares it finished
+    there = finish_plan(plan_file)
+    assert there.content.digest == json.loads((path / "set.json").read_text())["digest"]
+    choice = fsspec.filesystem("memory").cat_file(f"{str(there.path).partition(':/')[2]}/choice.parquet")
+    assert choice == (path / CHOICE_FILE).read_bytes()
+    assert explain(there.path, "small")["choice"][0]["why"] == "duplicate of coffee"
+
+
+def test_images_at_an_address_are_scored_once(pictures: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    store = fsspec.filesystem("memory")
+    for path in pictures.iterdir():
+        store.pipe_file(f"/looked-at/{path.name}", path.read_bytes())
+    settings = {"scale": 4, "lmdb": True, "root": pictures.parent, "jobs": 1}
+    prepare("memory://looked-at", where="not duplicate", **settings)
+    assert (pictures.parent / SCORES_HOME / "looked-at" / "images.parquet").is_file()
+    monkeypatch.setattr(scored_files, "score_some", None)
+    built = prepare("memory://looked-at", where="not duplicate and pixels > 20000", name="b", **settings)
+    assert "low" not in PreparedImages(built).index.keys.to_pylist()
 
 
 def test_metrics_of_pyiqa_ask_for_it(pictures: Path) -> None:

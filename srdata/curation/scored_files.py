@@ -23,7 +23,7 @@ from srdata.common.progress import Advance, progress
 from srdata.curation.score_rows import Places
 from srdata.curation.score_store import NO_STAMP, How, KnownScores, Row, ScoreTable, check_home
 from srdata.curation.source_scores import Seen
-from srdata.discovery.image_bytes import ImageFile
+from srdata.discovery.remote_images import RemoteImage
 from srdata.errors import ImageError
 from srdata.images import Pixels, decode_image
 from srdata.recipes.image_choice import Tiles
@@ -90,14 +90,17 @@ def score_files(
         missing = np.array([not known.tells(number, _stamp(files[key])) for number, key in enumerate(keys)])
         if total := int(missing.sum()):
             tasks = _tasks(files, missing, known, how)
-            with progress(f"scores of {home.parent}", total, "images") as advance:
+            with progress(f"scores in {home}", total, "images") as advance:
                 kept.add(_scored_rows(tasks, total, bad, jobs, backend, advance))
             known = kept.read(keys)
     return ScoredImages(keys, known, bad)
 
 
-def _stamp(file: ImageFile) -> tuple[int, int]:
-    """Size and time of a file; of what lies in another file there are none."""
+def _stamp(file: ScoredFile) -> tuple[int, int]:
+    """Size and time of a file, at an address what tells its versions apart; of what lies in another, none."""
+    if isinstance(file, RemoteImage):
+        version = hashlib.sha256(file.stamp.encode()).digest()[:7]
+        return (file.size or 0, int.from_bytes(version)) if file.stamp else NO_STAMP
     if not isinstance(file, Path):
         return NO_STAMP
     try:

@@ -21,7 +21,8 @@ from srdata.discovery.named_files import NamedFiles
 from srdata.errors import ImageError, SourceError, UnknownNameError, UsageError, nearest
 from srdata.exporting.escaped_keys import any_key, check_lmdb_key, written_key
 from srdata.fetch import SourceImage, obtain
-from srdata.fetch.manifest import ImageSet, Manifest
+from srdata.fetch.manifest import ImageSet, Manifest, load_manifest
+from srdata.fetch.remote_files import is_address
 from srdata.hub.encoded_images import EncodedColumn, EncodedImage, Keys
 from srdata.hub.open_table import load_all
 from srdata.images import admit
@@ -141,15 +142,13 @@ class TrainingFiles(Mapping[str, ImageFile]):
 def scoring_of(recipe: Recipe, root: Path, jobs: int, backend: Backend) -> curation.Scoring:
     """How the images of a recipe are scored, and where that is kept: beside a folder, else below `root`.
 
-    Raises UsageError for a folder of scores among the images, which would be read as a table of them.
+    So it is of images at an address, which may be not to be written and has no locks. Raises UsageError for a
+    folder of scores among the images, which would be read as a table of them.
     """
-    home = (
-        root / curation.SCORES_HOME / recipe.name
-        if recipe.folder is None
-        else curation.home_beside(Path(recipe.folder))
-    )
+    here = recipe.folder is not None and not is_address(recipe.folder)
+    home = home_beside(Path(str(recipe.folder))) if here else root / SCORES_HOME / recipe.name
     given = Path(recipe.scores_folder or home)
-    if recipe.folder is not None and recipe.scores_folder is not None:
+    if here and recipe.folder is not None and recipe.scores_folder is not None:
         folder, place = Path(recipe.folder).resolve(), given.resolve()
         if place.is_relative_to(folder) and not place.relative_to(folder).as_posix().startswith("."):
             raise UsageError(
