@@ -6,6 +6,7 @@ import io
 import re
 from pathlib import Path
 
+import numpy as np
 import pytest
 from click.testing import CliRunner
 from PIL import Image
@@ -33,6 +34,10 @@ def pictures(photographs: Path, tmp_path_factory: pytest.TempPathFactory) -> Pat
     return folder
 
 
+def brightness(image: np.ndarray) -> float:
+    return float(image.mean())
+
+
 def curated(pictures: Path, out: Path, *options: str) -> list[str]:
     command = ["curate", str(pictures), "--jobs", "1", "--out", str(out), *options]
     done = CliRunner().invoke(cli, command, catch_exceptions=False)
@@ -51,6 +56,12 @@ def test_it_says_what_each_part_leaves_out_and_what_to_put_into_a_recipe(
     assert lines[4].startswith("cannot be read: bad: ")
     assert lines[-2] == f"where: {where}"
     assert lines[-1] == f"srdata prepare {pictures} --where '{where}'"
+    bright = f"bright={__name__}:brightness"
+    lines = curated(pictures, tmp_path / "page.html", "--where", "bright > 60", "--score", bright)
+    assert lines[-2:] == [
+        f'scores: {{"bright": "{__name__}:brightness"}}',
+        f"srdata prepare {pictures} --where 'bright > 60' --score {bright}",
+    ]
     (pictures / "bad.png").rename(tmp_path / "bad.png")
     built = prepare(pictures, scale=4, lmdb=True, root=tmp_path, jobs=1, where=where)
     (tmp_path / "bad.png").rename(pictures / "bad.png")

@@ -52,6 +52,14 @@ def no_number(image: np.ndarray) -> str:
     return "bright"
 
 
+def endless(image: np.ndarray) -> float:
+    return float("inf")
+
+
+def failing(image: np.ndarray) -> float:
+    raise RuntimeError("no\nsuch luck")
+
+
 @pytest.fixture
 def pictures(photographs: Path, tmp_path: Path) -> Path:
     """Five photographs, a small copy of one, and one that was saved with a low quality."""
@@ -215,6 +223,25 @@ def test_own_functions_are_scores(pictures: Path, monkeypatch: pytest.MonkeyPatc
         made(pictures, "bright > 100", scores=changed, name="other")
     with pytest.raises(UsageError, match="gave 'bright', not a number: let it return a float"):
         made(pictures, "bright > 100", scores={"bright": f"{HERE}no_number"}, name="other")
+    with pytest.raises(UsageError, match="gave inf, not a number: let it return a float"):
+        made(pictures, "bright > 100", scores={"bright": f"{HERE}endless"}, name="other")
+    failed = r"failing fails on an image of 256x256 pixels \(RuntimeError: no such luck\): mend it, or let it"
+    with pytest.raises(UsageError, match=failed):
+        made(pictures, "bright > 100", scores={"bright": f"{HERE}failing"}, name="other")
+
+
+def test_a_dry_run_writes_nothing(pictures: Path) -> None:
+    settings = {"scale": 4, "lmdb": True, "root": pictures.parent / "none"}
+    told = plan(pictures, where="blockiness < 30 and not duplicate", **settings)
+    assert "chosen    not known: 7 of 7 images have no scores in" in told
+    assert sorted(path.name for path in pictures.parent.iterdir()) == ["pictures"]
+    assert not (pictures / SCORES_HOME).exists()
+    made(pictures, "blockiness < 30 and not duplicate")
+    kept = {path: path.stat().st_mtime_ns for path in (pictures / SCORES_HOME).iterdir()}
+    told = plan(pictures, where="blockiness < 30 and not duplicate", **settings)
+    assert "chosen    5 of 7 images; 1 out: blockiness < 30; 1 out: duplicate\n" in told
+    assert "images    5\n" in told
+    assert {path: path.stat().st_mtime_ns for path in (pictures / SCORES_HOME).iterdir()} == kept
 
 
 def test_embeddings_say_what_is_alike(pictures: Path) -> None:
@@ -361,12 +388,6 @@ def test_nothing_in_it_reaches_the_network() -> None:
     with pytest.raises(OSError, match="refused") as refused:  # outside nothing is changed
         socket.create_connection(("127.0.0.1", 9), timeout=1)
     assert not isinstance(refused.value, NetworkRefusedError)
-
-
-def test_what_would_be_done_says_what_is_chosen(pictures: Path) -> None:
-    text = plan(pictures, scale=4, lmdb=True, root=pictures.parent, where="blockiness < 30")
-    assert "chosen    6 of 7 images; 1 out: blockiness < 30\n" in text
-    assert "images    6\n" in text
 
 
 def test_a_chosen_set_is_mended_and_compared(pictures: Path, tmp_path: Path) -> None:

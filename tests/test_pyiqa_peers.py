@@ -96,6 +96,9 @@ def test_weights_are_neither_fetched_nor_unpickled(
     with pytest.raises(UsageError, match="takes no file of weights: give a function of yours") as refused:
         load_metric("pyiqa:pi", bad)
     assert "\n" not in str(refused.value)
+    with pytest.raises(UsageError, match="piqe has no weights: leave --weights out"):
+        find_scores(["p"], {"p": "pyiqa:piqe"}, {"p": bad})
+    assert find_scores(["p"], {"p": "pyiqa:piqe"})[0].version.startswith("pyiqa:piqe#")
     monkeypatch.setattr(pyiqa.utils.download_util, "DEFAULT_CACHE_DIR", str(tmp_path))
     with pytest.raises(UsageError, match="nothing is downloaded here"):
         load_metric("pyiqa:cnniqa", None)

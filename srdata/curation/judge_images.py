@@ -37,10 +37,11 @@ class Scoring:
     policy: ImagePolicy
     jobs: int = -1
     backend: Backend = "loky"
+    compute: bool = True  # those that are missing; without, nothing is written
 
     def of(self, files: Mapping[str, ImageFile], how: How) -> ScoredImages:
         """The images with their scores; raises as `score_files`."""
-        return score_files(files, how, self.home, jobs=self.jobs, backend=self.backend)
+        return score_files(files, how, self.home, jobs=self.jobs, backend=self.backend, compute=self.compute)
 
 
 def judge_images(files: Mapping[str, ImageFile], settings: ChoiceSettings, scoring: Scoring) -> Columns:

@@ -65,8 +65,8 @@ def load_metric(name: str, weights: Path | None) -> Callable[[Sequence[Pixels]],
             except Exception as error:  # of an image that is too small for it, or weights of another one
                 size = f"{batch.shape[-1]}x{batch.shape[-2]}"
                 raise UsageError(
-                    f"{name} fails on an image of {size} pixels ({_first(error)}): leave such images out "
-                    "by --exclude, or take other weights or another score"
+                    f"{name} fails on an image of {size} pixels ({_first(error)}): take other "
+                    "weights, or a function of yours that calls it and gives nan for such images"
                 ) from error
         return found
 

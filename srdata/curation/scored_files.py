@@ -24,7 +24,7 @@ from srdata.curation.score_rows import Places
 from srdata.curation.score_store import NO_STAMP, How, KnownScores, Row, ScoreTable, check_home
 from srdata.curation.source_scores import Seen
 from srdata.discovery.remote_images import RemoteImage
-from srdata.errors import ImageError
+from srdata.errors import ImageError, NotScoredError
 from srdata.images import Pixels, decode_image
 from srdata.recipes.image_choice import Tiles
 from srdata.vocabulary import Backend
@@ -75,25 +75,39 @@ def score_files(
     *,
     jobs: int = -1,
     backend: Backend = "loky",
+    compute: bool = True,
 ) -> ScoredImages:
     """Every image with its scores: those that `home` holds, and the others, which are added there.
 
     The same for any number of `jobs`; a run that was interrupted goes on where it stopped. Raises
-    ImageError for a file that changes meanwhile, and StoreError where `home` cannot be written.
+    ImageError for a file that changes meanwhile, and StoreError where `home` cannot be written. Without
+    `compute` nothing is written, and NotScoredError raised where scores are missing.
     """
+    kept, keys = ScoreTable(home / f"{how.table}.parquet", how), list(files)
+    if not compute:
+        known = kept.read(keys)
+        if total := int(_missing(files, known).sum()):
+            raise NotScoredError(
+                f"{total} of {len(keys)} images have no scores in {home} yet: preparing them computes these"
+            )
+        return ScoredImages(keys, known, {})
     check_home(home)
-    kept = ScoreTable(home / f"{how.table}.parquet", how)
     bad: dict[str, str] = {}
     with only_one_at(home):
-        keys = list(files)
         known = kept.read(keys)
-        missing = np.array([not known.tells(number, _stamp(files[key])) for number, key in enumerate(keys)])
+        missing = _missing(files, known)
         if total := int(missing.sum()):
             tasks = _tasks(files, missing, known, how)
             with progress(f"scores in {home}", total, "images") as advance:
                 kept.add(_scored_rows(tasks, total, bad, jobs, backend, advance))
             known = kept.read(keys)
     return ScoredImages(keys, known, bad)
+
+
+def _missing(files: Mapping[str, ScoredFile], known: KnownScores) -> NDArray[np.bool_]:
+    """Of which images not all is known."""
+    stamps = (_stamp(file) for file in files.values())
+    return np.array([not known.tells(number, stamp) for number, stamp in enumerate(stamps)], bool)
 
 
 def _stamp(file: ScoredFile) -> tuple[int, int]:

@@ -47,6 +47,7 @@ class StoredScores(Mapping[str, NDArray[np.float64]]):
 class Survey:
     """Images with their scores, NaN where there is none, and why a condition leaves them out."""
 
+    settings: ChoiceSettings
     files: Mapping[str, ScoredFile]  # those that cannot be read too
     keys: list[str]  # of the others, as all that follows
     scores: Mapping[str, NDArray[np.float64]]
@@ -80,4 +81,4 @@ def survey(files: Mapping[str, ImageFile], settings: ChoiceSettings, scoring: Sc
     judged: dict[str, Any] = judge_images(good, settings, scoring)
     told = judged["why"], judged["like"], judged["flags"]
     scores = StoredScores(found, {one.name: one.column for one in how.scores})
-    return Survey(files, found.keys, scores, condition, *told, found.bad)
+    return Survey(settings, files, found.keys, scores, condition, *told, found.bad)

@@ -51,7 +51,8 @@ class WantedScore:
         Raises UsageError for a function that gives no number.
         """
         if self.function.startswith(PYIQA):
-            return [rounded(value, DIGITS) for value in _metric(self)([one.image for one in seen])]
+            found = _metric(self)([one.image for one in seen])
+            return [rounded(value, DIGITS) if math.isfinite(value) else math.nan for value in found]
         return [self._of(one) for one in seen]
 
     def _of(self, seen: Seen) -> float:
@@ -62,15 +63,28 @@ class WantedScore:
             return rounded(score.of(seen), score.digits)
         value = self.call(seen)
         try:
-            return rounded(float(value), DIGITS)
+            if math.isinf(value := float(value)):
+                raise ValueError
+            return rounded(value, DIGITS)
         except (TypeError, ValueError) as error:
             raise UsageError(
                 f"{self.function} gave {value!r}, not a number: let it return a float"
             ) from error
 
     def call(self, seen: Seen) -> Any:
-        """What a function of the user's gives for an image, RGB uint8 (height, width, 3)."""
-        return imported_function(self.function, "a function of an image")(seen.image)
+        """What a function of the user's gives for an image, RGB uint8 (height, width, 3).
+
+        Raises UsageError where it fails.
+        """
+        function = imported_function(self.function, "a function of an image")
+        try:
+            return function(seen.image)
+        except Exception as error:  # whatever it raises
+            size, why = f"{seen.image.shape[1]}x{seen.image.shape[0]}", f"{type(error).__name__}: {error}"
+            raise UsageError(
+                f"{self.function} fails on an image of {size} pixels ({' '.join(why.split())}): mend it, or "
+                "let it give nan where it cannot tell"
+            ) from error
 
 
 @dataclass(frozen=True)

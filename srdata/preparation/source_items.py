@@ -88,10 +88,12 @@ def choose_items(
     found: Found | None = None,
     jobs: int = -1,
     backend: Backend = "loky",
-) -> tuple[SourceItems, curation.Chosen | None]:
+    compute: bool = True,
+) -> tuple[Iterator[Item], Chosen | None]:
     """The same, and what became of the images that the recipe chooses from; None where it takes all.
 
-    Their scores are computed by `jobs` workers where they are not there yet.
+    Their scores are computed by `jobs` workers where they are not there yet; without `compute` nothing is
+    written, and NotScoredError raised.
     """
     source = _source(recipe, root, from_dir, found)
     splits: dict[str, Split] = {}
@@ -112,7 +114,8 @@ def choose_items(
     if not recipe.choice:
         return SourceItems(items, _listed(source, excluded, recipe)), None
     whole = (item for item in source.items() if item.key not in excluded)
-    chosen = choose(TrainingFiles(whole), recipe, scoring_of(recipe, root, jobs, backend))
+    scoring = replace(scoring_of(recipe, root, jobs, backend), compute=compute)
+    chosen = choose(TrainingFiles(whole), recipe, scoring)
     if recipe.choice.tiles:
         _refuse_twins((item.key for item in items(chosen)), lambda: items(chosen))
     return SourceItems(lambda: items(chosen)), chosen

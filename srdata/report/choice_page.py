@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shlex
 from collections.abc import Iterator, Mapping, Sequence
 from functools import lru_cache
@@ -27,6 +28,7 @@ Numbers = NDArray[np.float64]
 
 _TITLE = "srdata curate"
 _is_page = starts_with(f"{_TITLE}</title>".encode(), 4096)
+_FLAGS = {"test_images": "--test-images", "scores_folder": "--scores"}
 _SIDE = 208  # of a picture, in pixels
 _AT_ONCE = 6  # pictures on each side of a threshold
 _PAIRS = 24  # of images that show the same
@@ -77,9 +79,18 @@ def _head(found: Survey, source: str) -> Html:
 
 
 def where_lines(found: Survey, source: str) -> tuple[str, str]:
-    """The line for a recipe, and the command that prepares what it leaves."""
-    where = found.condition.text
-    return f"where: {where}", f"srdata prepare {shlex.quote(source)} --where {shlex.quote(where)}"
+    """The lines for a recipe, and the command that prepares what it leaves."""
+    where, settings = found.condition.text, found.settings
+    mappings = {"scores": settings.choice.own_scores, "weights": settings.weights or {}}
+    paths = {"test_images": settings.test_images, "scores_folder": settings.scores_folder}
+    given = {name: value for name, value in {**mappings, **paths}.items() if value}
+    lines = [f"where: {where}", *(f"{name}: {json.dumps(value)}" for name, value in given.items())]
+    options = [("--where", where)]
+    options += [("--score", f"{name}={one}") for name, one in mappings["scores"].items()]
+    options += [("--weights", f"{name}={one}") for name, one in mappings["weights"].items()]
+    options += [(_FLAGS[name], path) for name, path in paths.items() if path]
+    told = " ".join(f"{flag} {shlex.quote(value)}" for flag, value in options)
+    return "\n".join(lines), f"srdata prepare {shlex.quote(source)} {told}"
 
 
 def left_out_by(found: Survey) -> list[tuple[str, int, int]]:
@@ -101,8 +112,10 @@ def _condition(found: Survey, source: str) -> Iterator[Html]:
     yield el(
         "p", "Change it by --where, and look at this page again: the scores are kept, so that takes no time."
     )
-    line, command = where_lines(found, source)
-    yield code(f"{line}   # in a recipe\n{command} --scale 4 --lmdb")
+    lines, command = where_lines(found, source)
+    yield el("p", "In a recipe, and as a command:")
+    yield code(lines)
+    yield code(f"{command} --scale 4 --lmdb")
 
 
 def code_word(text: str) -> Html:
