@@ -125,3 +125,14 @@ def test_a_folder_that_changes_meanwhile_is_told(
     finally:
         (pictures / "late.png").unlink(missing_ok=True)
     assert not (tmp_path / "page.html").exists()
+
+
+def test_images_too_small_for_a_score_have_a_page_too(tmp_path: Path) -> None:
+    tiny = tmp_path / "tiny"
+    tiny.mkdir()
+    for number in range(2):
+        Image.new("RGB", (9, 9), (0, number, 255)).save(tiny / f"{number}.png")
+    lines = curated(tiny, tmp_path / "page.html", "--where", "blockiness < 30", "--images", "alpha=drop")
+    assert lines[0] == "0 of 2 images meet the condition"
+    assert "cannot be told of any of these images" in (tmp_path / "page.html").read_text()
+    assert lines[-1] == f"srdata prepare {tiny} --where 'blockiness < 30' --images alpha=drop"

@@ -52,7 +52,7 @@ def choice_page(found: Survey, source: str, policy: ImagePolicy) -> str:
     """The page as HTML; the same survey gives the same page."""
     pictures = _Pictures(found, policy)
     sections = [
-        section("where", "The choice", *_condition(found, source)),
+        section("where", "The choice", *_condition(found, source, policy)),
         section("thresholds", "Thresholds", *_thresholds(found, pictures)),
         section("alike", "Alike", *_alike(found, pictures)),
         section("scores", "All scores", *_scores(found, pictures)),
@@ -78,16 +78,18 @@ def _head(found: Survey, source: str) -> Html:
     )
 
 
-def where_lines(found: Survey, source: str) -> tuple[str, str]:
+def where_lines(found: Survey, source: str, policy: ImagePolicy) -> tuple[str, str]:
     """The lines for a recipe, and the command that prepares what it leaves."""
     where, settings = found.condition.text, found.settings
     mappings = {"scores": settings.choice.own_scores, "weights": settings.weights or {}}
     paths = {"test_images": settings.test_images, "scores_folder": settings.scores_folder}
-    given = {name: value for name, value in {**mappings, **paths}.items() if value}
+    read = policy.model_dump(mode="json", exclude_defaults=True)
+    given = {name: value for name, value in {**mappings, **paths, "images": read}.items() if value}
     lines = [f"where: {where}", *(f"{name}: {json.dumps(value)}" for name, value in given.items())]
     options = [("--where", where)]
     options += [("--score", f"{name}={one}") for name, one in mappings["scores"].items()]
     options += [("--weights", f"{name}={one}") for name, one in mappings["weights"].items()]
+    options += [("--images", f"{name}={one}") for name, one in read.items()]
     options += [(_FLAGS[name], path) for name, path in paths.items() if path]
     told = " ".join(f"{flag} {shlex.quote(value)}" for flag, value in options)
     return "\n".join(lines), f"srdata prepare {shlex.quote(source)} {told}"
@@ -104,7 +106,7 @@ def left_out_by(found: Survey) -> list[tuple[str, int, int]]:
     return [(part.text, int(row.sum()), int((row & alone).sum())) for part, row in rows]
 
 
-def _condition(found: Survey, source: str) -> Iterator[Html]:
+def _condition(found: Survey, source: str, policy: ImagePolicy) -> Iterator[Html]:
     yield el("p", "An image is taken where all of this holds:")
     yield code(found.condition.text)
     rows = [[code_word(text), f"{count:,}", f"{alone:,}"] for text, count, alone in left_out_by(found)]
@@ -112,7 +114,7 @@ def _condition(found: Survey, source: str) -> Iterator[Html]:
     yield el(
         "p", "Change it by --where, and look at this page again: the scores are kept, so that takes no time."
     )
-    lines, command = where_lines(found, source)
+    lines, command = where_lines(found, source, policy)
     yield el("p", "In a recipe, and as a command:")
     yield code(lines)
     yield code(f"{command} --scale 4 --lmdb")
@@ -125,12 +127,12 @@ def code_word(text: str) -> Html:
 
 def _thresholds(found: Survey, pictures: _Pictures) -> Iterator[Html]:
     bounds = found.condition.thresholds
-    if not bounds:
-        yield el("p", "The condition has no numbers.")
+    told = "A green frame: the image is taken; a red one: it is left out." if bounds else "It has no numbers."
+    yield el("p", told, class_="note")
     for score, number in bounds:
         yield el("h3", f"{score} {number_text(number)}", el("span", _what(score), class_="note"))
         values = found.scores[score]
-        yield histogram(score, values[_in_order(values)], f"threshold {number_text(number)}")
+        yield _chart(score, values[_in_order(values)], f"threshold {number_text(number)}")
         below, above = _beside(values, number)
         for side, rows in (("just below", below[::-1]), ("just above, or equal", above)):
             yield el("h4", f"{side} {number_text(number)}")
@@ -176,16 +178,19 @@ def _scores(found: Survey, pictures: _Pictures) -> Iterator[Html]:
         yield el("h3", score, el("span", _what(score), class_="note"))
         values = found.scores[score]
         order = _in_order(values)
-        if not len(order):
-            yield el("p", "cannot be told of any of these images", class_="note")
-            continue
-        yield histogram(score, values[order])
-        if values[order[0]] < values[order[-1]]:
+        yield _chart(score, values[order])
+        if len(order) and values[order[0]] < values[order[-1]]:
             ends = (("lowest", order[:_AT_ONCE]), ("highest", order[: -_AT_ONCE - 1 : -1]))
             parts = [
                 part for end, rows in ends for part in (el("h4", end), pictures.sheet(rows.tolist(), score))
             ]
             yield el("details", el("summary", "the images at either end"), *parts)
+
+
+def _chart(score: str, values: Numbers, note: str = "") -> Html:
+    if not len(values):
+        return el("p", "cannot be told of any of these images", class_="note")
+    return histogram(score, values, note)
 
 
 def _what(score: str) -> str:

@@ -38,7 +38,7 @@ def curate(
     for key, reason in list(found.bad.items())[:10]:
         yield f"cannot be read: {key}: {reason}"
     yield f"{out}: histograms, and the images just below and above each threshold"
-    yield from where_lines(found, source)
+    yield from where_lines(found, source, chosen.images)
 
 
 def _files(recipe: Recipe, root: Path) -> TrainingFiles:
