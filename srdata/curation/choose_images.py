@@ -16,7 +16,7 @@ from srdata.curation.judge_images import Columns, Scoring, judge_images
 from srdata.curation.score_store import How
 from srdata.discovery.image_bytes import ImageFile
 from srdata.errors import UsageError
-from srdata.recipes.image_choice import Choice, ChoiceSettings, Tile, Tiles
+from srdata.recipes.image_choice import ChoiceSettings, ImageChoice, Tile, Tiles
 from srdata.store.tables.choice_table import choice_schema, counts_of
 
 

@@ -19,9 +19,10 @@ from srdata.curation.likeness import (
     same_vectors,
     vectors_in,
 )
-from srdata.curation.missed_parts import missed_parts
 from srdata.curation.score_store import How
-from srdata.curation.scored_files import ScoredFile, ScoredImages, score_files
+from srdata.curation.scored_files import ScoredImages, score_files
+from srdata.curation.unmet_parts import unmet_parts
+from srdata.discovery.image_bytes import ImageFile
 from srdata.images import ImagePolicy
 from srdata.recipes.image_choice import ChoiceSettings, ImageChoice
 from srdata.vocabulary import Backend
@@ -60,11 +61,11 @@ def judge_images(files: Mapping[str, ImageFile], settings: ChoiceSettings, scori
     like = leaked(found, known_tests(settings)) if choice.by_tests else {}
     flags = {"leaked": _flags(like, len(keys)), "duplicate": np.zeros(len(keys), bool)}
     if choice.by_likeness:
-        alone = missed_parts(choice.condition, columns | flags, len(keys))
+        alone = unmet_parts(choice.condition, columns | flags, len(keys))
         same = _duplicates(found, columns, [place for place, why in enumerate(alone) if not why], choice)
         flags["duplicate"] = _flags(same, len(keys))
         like |= {place: keys[other] for place, other in same.items()}
-    why = missed_parts(choice.condition, columns | flags, len(keys))
+    why = unmet_parts(choice.condition, columns | flags, len(keys))
     good = np.array([key not in found.bad for key in files], bool)  # others could not be read
     return {
         "why": _spread(why, good, "").tolist(),
@@ -90,7 +91,7 @@ def _flags(places: Mapping[int, Any], count: int) -> Any:
 
 
 def _duplicates(
-    found: ScoredImages, columns: Columns, among: Sequence[int], choice: Choice
+    found: ScoredImages, columns: Columns, among: Sequence[int], choice: ImageChoice
 ) -> dict[int, int]:
     """Which of some images show the same as a better one of them."""
     likeness = choice.likeness

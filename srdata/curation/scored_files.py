@@ -23,6 +23,7 @@ from srdata.common.progress import Advance, progress
 from srdata.curation.score_rows import Places
 from srdata.curation.score_store import NO_STAMP, How, KnownScores, Row, ScoreTable, check_home
 from srdata.curation.source_scores import Seen
+from srdata.discovery.image_bytes import ImageFile
 from srdata.discovery.remote_images import RemoteImage
 from srdata.errors import ImageError, NotScoredError
 from srdata.images import Pixels, decode_image
@@ -104,13 +105,13 @@ def score_files(
     return ScoredImages(keys, known, bad)
 
 
-def _missing(files: Mapping[str, ScoredFile], known: KnownScores) -> NDArray[np.bool_]:
+def _missing(files: Mapping[str, ImageFile], known: KnownScores) -> NDArray[np.bool_]:
     """Of which images not all is known."""
     stamps = (_stamp(file) for file in files.values())
     return np.array([not known.tells(number, stamp) for number, stamp in enumerate(stamps)], bool)
 
 
-def _stamp(file: ScoredFile) -> tuple[int, int]:
+def _stamp(file: ImageFile) -> tuple[int, int]:
     """Size and time of a file, at an address what tells its versions apart; of what lies in another, none."""
     if isinstance(file, RemoteImage):
         version = hashlib.sha256(file.stamp.encode()).digest()[:7]
@@ -125,7 +126,7 @@ def _stamp(file: ScoredFile) -> tuple[int, int]:
 
 
 def _tasks(
-    files: Mapping[str, ScoredFile], missing: NDArray[np.bool_], known: KnownScores, how: How
+    files: Mapping[str, ImageFile], missing: NDArray[np.bool_], known: KnownScores, how: How
 ) -> Iterator[ScoreTask]:
     wanted = compress(files.items(), missing)
     numbers = np.flatnonzero(missing)

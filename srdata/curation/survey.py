@@ -14,7 +14,7 @@ from srdata.common.conditions import Condition
 from srdata.curation.choice_versions import embedding_of, scores_of
 from srdata.curation.judge_images import Scoring, judge_images
 from srdata.curation.score_store import How
-from srdata.curation.scored_files import ScoredFile, ScoredImages
+from srdata.curation.scored_files import ScoredImages
 from srdata.curation.source_scores import CHEAP
 from srdata.discovery.image_bytes import ImageFile
 from srdata.recipes.image_choice import ChoiceSettings
@@ -48,7 +48,7 @@ class Survey:
     """Images with their scores, NaN where there is none, and why a condition leaves them out."""
 
     settings: ChoiceSettings
-    files: Mapping[str, ScoredFile]  # those that cannot be read too
+    files: Mapping[str, ImageFile]  # those that cannot be read too
     keys: list[str]  # of the others, as all that follows
     scores: Mapping[str, NDArray[np.float64]]
     condition: Condition

@@ -21,7 +21,7 @@ from srdata.discovery.named_files import NamedFiles
 from srdata.errors import ImageError, SourceError, UnknownNameError, UsageError, nearest
 from srdata.exporting.escaped_keys import any_key, check_lmdb_key, written_key
 from srdata.fetch import SourceImage, obtain
-from srdata.fetch.manifest import ImageSet, Manifest, load_manifest
+from srdata.fetch.manifest import ImageSet, Manifest
 from srdata.fetch.remote_files import is_address
 from srdata.hub.encoded_images import EncodedColumn, EncodedImage, Keys
 from srdata.hub.open_table import load_all
@@ -89,7 +89,7 @@ def choose_items(
     jobs: int = -1,
     backend: Backend = "loky",
     compute: bool = True,
-) -> tuple[Iterator[Item], Chosen | None]:
+) -> tuple[SourceItems, curation.Chosen | None]:
     """The same, and what became of the images that the recipe chooses from; None where it takes all.
 
     Their scores are computed by `jobs` workers where they are not there yet; without `compute` nothing is
@@ -115,7 +115,7 @@ def choose_items(
         return SourceItems(items, _listed(source, excluded, recipe)), None
     whole = (item for item in source.items() if item.key not in excluded)
     scoring = replace(scoring_of(recipe, root, jobs, backend), compute=compute)
-    chosen = choose(TrainingFiles(whole), recipe, scoring)
+    chosen = curation.choose(TrainingFiles(whole), recipe, scoring)
     if recipe.choice.tiles:
         _refuse_twins((item.key for item in items(chosen)), lambda: items(chosen))
     return SourceItems(lambda: items(chosen)), chosen
@@ -149,7 +149,9 @@ def scoring_of(recipe: Recipe, root: Path, jobs: int, backend: Backend) -> curat
     folder of scores among the images, which would be read as a table of them.
     """
     here = recipe.folder is not None and not is_address(recipe.folder)
-    home = home_beside(Path(str(recipe.folder))) if here else root / SCORES_HOME / recipe.name
+    home = (
+        curation.home_beside(Path(str(recipe.folder))) if here else root / curation.SCORES_HOME / recipe.name
+    )
     given = Path(recipe.scores_folder or home)
     if here and recipe.folder is not None and recipe.scores_folder is not None:
         folder, place = Path(recipe.folder).resolve(), given.resolve()

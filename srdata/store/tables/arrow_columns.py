@@ -10,7 +10,6 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 
@@ -54,4 +53,4 @@ def numbers_or(missing: float, column: pa.Array | pa.ChunkedArray) -> NDArray[An
 
 def valid(column: pa.Array | pa.ChunkedArray) -> NDArray[np.bool_]:
     """Where a column has no gap."""
-    return numbers_of(pc.cast(pc.is_valid(column), pa.uint8())).astype(bool)
+    return numbers_of(column.is_valid().cast(pa.uint8())).astype(bool)

@@ -69,6 +69,8 @@ def _damage(path: Path) -> Iterator[None]:
 
 def counts_of(why: pa.ChunkedArray) -> Counter[str]:
     """How often each reason comes; "" of what was taken."""
+    import pyarrow.compute as pc  # takes long, and most sets take all images
+
     pairs = pc.value_counts(why.cast(pa.string())).to_pylist()
     return Counter({pair["values"] or "": pair["counts"] for pair in pairs})
 
@@ -77,8 +79,11 @@ def not_taken(folder: Path) -> set[str]:
     """The images of its source that are not in the set in `folder` as they are: left out, or cut to tiles."""
     found: set[str] = set()
     for table in choice_rows(folder, ["key", "image", "kept"]):
-        out = pc.and_(pc.equal(table["image"], ""), pc.invert(table["kept"]))
-        found |= {*table["key"].filter(out).to_pylist(), *table["image"].to_pylist()}
+        keys, images, kept = (table[name].to_pylist() for name in ("key", "image", "kept"))
+        found |= {
+            key for key, image, taken in zip(keys, images, kept, strict=True) if not image and not taken
+        }
+        found |= set(images)
     return found - {""}
 
 
@@ -87,13 +92,14 @@ def choice_of(folder: Path, key: str) -> list[dict[str, Any]]:
 
     `line` says it in words, `cut` whether an image was taken as tiles.
     """
-    rows = [
-        row
-        for table in choice_rows(folder)
-        for row in table.filter(
-            pc.or_(pc.equal(table["key"], key), pc.equal(table["image"], key))
-        ).to_pylist()
-    ]
+    if choice_scores(folder) is None:
+        return []
+    import pyarrow.compute as pc  # takes long, and most sets take all images
+
+    rows: list[dict[str, Any]] = []
+    for table in choice_rows(folder):
+        mine = pc.or_(pc.equal(table["key"], key), pc.equal(table["image"], key))
+        rows += table.filter(mine).to_pylist()
     cut = any(row["image"] for row in rows)
     return [_told(row, cut=cut and not row["image"]) for row in rows]
 
