@@ -8,6 +8,7 @@ Each message is one line: what is wrong, where, and what to do about it.
     │   ├── RecipeError           a recipe or manifest is wrong; every problem, with file and line
     │   ├── LicenceError          the licence does not allow it
     │   ├── MissingExtraError     an optional dependency is not installed
+    │   ├── NotScoredError        images have no scores yet, where none are to be computed
     │   └── SetError              a folder is not the prepared set it is taken for
     │       └── DamagedSetError   its set.json is not what was written
     ├── SourceError               what came from outside is not what it should be
@@ -38,6 +39,7 @@ __all__ = [
     "ImageError",
     "LicenceError",
     "MissingExtraError",
+    "NotScoredError",
     "RecipeError",
     "SetError",
     "SourceError",
@@ -59,6 +61,10 @@ class UsageError(SrdataError):
     """What was asked for cannot be done as asked."""
 
     exit_status = 2
+
+
+class NotScoredError(UsageError):
+    """Images have no scores yet, by which they are chosen, where none are to be computed."""
 
 
 class UnknownNameError(UsageError):

@@ -84,6 +84,9 @@ def test_one_choice_has_one_spelling() -> None:
         ("(" * 300 + "leaked" + ")" * 300, "cannot be read"),
         ("not " * 600 + "leaked", "the condition has 2406 letters, more than 2000"),
         ("laplacian < 1\0", "cannot be read"),
+        ("laplacian < 1  # and\nnot leaked", "column 15: a condition has no comments"),
+        ("laplacian < 1e999", "column 13: numbers go to 1e+300: write a smaller one"),
+        ("laplacian > -1" + "0" * 400, "column 14: numbers go to 1e+300"),
     ],
 )
 def test_what_is_not_of_the_language_is_refused_where_it_stands(text: str, told: str) -> None:

@@ -6,6 +6,7 @@ import io
 import re
 from pathlib import Path
 
+import numpy as np
 import pytest
 from click.testing import CliRunner
 from PIL import Image
@@ -33,11 +34,15 @@ def pictures(photographs: Path, tmp_path_factory: pytest.TempPathFactory) -> Pat
     return folder
 
 
+def brightness(image: np.ndarray) -> float:
+    return float(image.mean())
+
+
 def curated(pictures: Path, out: Path, *options: str) -> list[str]:
     command = ["curate", str(pictures), "--jobs", "1", "--out", str(out), *options]
     done = CliRunner().invoke(cli, command, catch_exceptions=False)
     assert done.exit_code == 0, done.output
-    return [line for line in done.output.splitlines() if not line.startswith("scores of")]
+    return [line for line in done.output.splitlines() if not line.startswith("scores in")]
 
 
 def test_it_says_what_each_part_leaves_out_and_what_to_put_into_a_recipe(
@@ -51,6 +56,12 @@ def test_it_says_what_each_part_leaves_out_and_what_to_put_into_a_recipe(
     assert lines[4].startswith("cannot be read: bad: ")
     assert lines[-2] == f"where: {where}"
     assert lines[-1] == f"srdata prepare {pictures} --where '{where}'"
+    bright = f"bright={__name__}:brightness"
+    lines = curated(pictures, tmp_path / "page.html", "--where", "bright > 60", "--score", bright)
+    assert lines[-2:] == [
+        f'scores: {{"bright": "{__name__}:brightness"}}',
+        f"srdata prepare {pictures} --where 'bright > 60' --score {bright}",
+    ]
     (pictures / "bad.png").rename(tmp_path / "bad.png")
     built = prepare(pictures, scale=4, lmdb=True, root=tmp_path, jobs=1, where=where)
     (tmp_path / "bad.png").rename(pictures / "bad.png")
@@ -114,3 +125,14 @@ def test_a_folder_that_changes_meanwhile_is_told(
     finally:
         (pictures / "late.png").unlink(missing_ok=True)
     assert not (tmp_path / "page.html").exists()
+
+
+def test_images_too_small_for_a_score_have_a_page_too(tmp_path: Path) -> None:
+    tiny = tmp_path / "tiny"
+    tiny.mkdir()
+    for number in range(2):
+        Image.new("RGB", (9, 9), (0, number, 255)).save(tiny / f"{number}.png")
+    lines = curated(tiny, tmp_path / "page.html", "--where", "blockiness < 30", "--images", "alpha=drop")
+    assert lines[0] == "0 of 2 images meet the condition"
+    assert "cannot be told of any of these images" in (tmp_path / "page.html").read_text()
+    assert lines[-1] == f"srdata prepare {tiny} --where 'blockiness < 30' --images alpha=drop"

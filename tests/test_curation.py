@@ -6,8 +6,10 @@ import json
 import os
 import shutil
 import socket
+from collections import Counter
 from pathlib import Path
 
+import fsspec
 import numpy as np
 import pyarrow.parquet as pq
 import pytest
@@ -33,7 +35,7 @@ from srdata.recipes.read_recipe import read_set_recipe
 from srdata.recipes.set_recipe import Recipe
 from srdata.resize import imresize
 from srdata.set_repair import repair
-from srdata.store.tables.choice_table import not_taken, read_choice_table
+from srdata.store.tables.choice_table import CHOICE_FILE, not_taken
 
 HERE = "tests.test_curation:"
 
@@ -48,6 +50,14 @@ def vector(image: np.ndarray) -> list[float]:
 
 def no_number(image: np.ndarray) -> str:
     return "bright"
+
+
+def endless(image: np.ndarray) -> float:
+    return float("inf")
+
+
+def failing(image: np.ndarray) -> float:
+    raise RuntimeError("no\nsuch luck")
 
 
 @pytest.fixture(scope="module")
@@ -78,8 +88,10 @@ def made(pictures: Path, where: str | None, **settings: object) -> tuple[list[st
 
 def scored(pictures: Path, names: list[str], jobs: int = 1, **how: object) -> dict[str, dict[str, object]]:
     files = {path.stem: path for path in sorted(pictures.iterdir()) if path.is_file()}
-    found = score_files(files, How(find_scores(names), **how), pictures / SCORES_HOME, jobs=jobs)
-    return {row["key"]: row for row in found.table.to_pylist()}
+    wanted = How(find_scores(names), **how)
+    found = score_files(files, wanted, pictures / SCORES_HOME, jobs=jobs)
+    columns = ["key", "bytes", "mtime_ns", "sha256", *wanted.columns]
+    return {row["key"]: row for row in found.each(columns)}
 
 
 def test_what_is_left_out_is_listed_with_its_score(pictures: Path) -> None:
@@ -121,8 +133,7 @@ def test_one_choice_has_one_digest_and_another_threshold_reads_no_image(
     monkeypatch.setattr(scored_files, "score_some", None)
     keys, path = made(pictures, "laplacian > 800 and entropy > 1", name="stricter")
     assert json.loads((path / "set.json").read_text())["digest"] != digest
-    table = read_choice_table(path)
-    assert table is not None
+    table = pq.read_table(path / CHOICE_FILE)
     assert keys == sorted(
         row["key"] for row in table.to_pylist() if row["laplacian"] > 800 and row["entropy"] > 1
     )
@@ -217,6 +228,25 @@ def test_own_functions_are_scores(pictures: Path, monkeypatch: pytest.MonkeyPatc
         made(pictures, "bright > 100", scores=changed, name="other")
     with pytest.raises(UsageError, match="gave 'bright', not a number: let it return a float"):
         made(pictures, "bright > 100", scores={"bright": f"{HERE}no_number"}, name="other")
+    with pytest.raises(UsageError, match="gave inf, not a number: let it return a float"):
+        made(pictures, "bright > 100", scores={"bright": f"{HERE}endless"}, name="other")
+    failed = r"failing fails on an image of 256x256 pixels \(RuntimeError: no such luck\): mend it, or let it"
+    with pytest.raises(UsageError, match=failed):
+        made(pictures, "bright > 100", scores={"bright": f"{HERE}failing"}, name="other")
+
+
+def test_a_dry_run_writes_nothing(pictures: Path) -> None:
+    settings = {"scale": 4, "lmdb": True, "root": pictures.parent / "none"}
+    told = plan(pictures, where="blockiness < 30 and not duplicate", **settings)
+    assert "chosen    not known: 7 of 7 images have no scores in" in told
+    assert sorted(path.name for path in pictures.parent.iterdir()) == ["pictures"]
+    assert not (pictures / SCORES_HOME).exists()
+    made(pictures, "blockiness < 30 and not duplicate")
+    kept = {path: path.stat().st_mtime_ns for path in (pictures / SCORES_HOME).iterdir()}
+    told = plan(pictures, where="blockiness < 30 and not duplicate", **settings)
+    assert "chosen    5 of 7 images; 1 out: blockiness < 30; 1 out: duplicate\n" in told
+    assert "images    5\n" in told
+    assert {path: path.stat().st_mtime_ns for path in (pictures / SCORES_HOME).iterdir()} == kept
 
 
 def test_embeddings_say_what_is_alike(pictures: Path) -> None:
@@ -231,7 +261,9 @@ def test_embeddings_say_what_is_alike(pictures: Path) -> None:
 
 def test_images_of_test_sets_are_known_without_having_them(pictures: Path) -> None:
     known = read_known(shipped())
-    assert len(known.names) == 5 + 14 + 100 + 100
+    sets = Counter(name.partition("/")[0] for name in known.names)
+    expected = {"set5": 5, "set14": 14, "b100": 100, "urban100": 100, "manga109": 109, "sunhays80": 80}
+    assert sets == expected
     keys, _ = made(pictures, "not leaked")
     assert len(keys) == 7
     table = pictures.parent / "mine.csv"
@@ -240,6 +272,7 @@ def test_images_of_test_sets_are_known_without_having_them(pictures: Path) -> No
     Image.open(pictures / "coffee.png").rotate(90).resize((120, 120)).save(tests / "cup.jpg", quality=50)
     done = CliRunner().invoke(cli, ["hashes", str(tests), "--out", str(table)])
     assert done.output.splitlines()[-1] == f"{table}: 1 images"
+    assert read_known(shipped(), table).names == (*known.names, "my tests/cup.jpg")
     keys, path = made(pictures, "not leaked", test_images=str(table), name="others")
     assert keys == ["astronaut", "chelsea", "hubble_deep_field", "low", "rocket"]
     assert explain(path, "small")["choice"][0]["why"] == "leaked: it shows my tests/cup.jpg"
@@ -261,8 +294,7 @@ def test_tiles_are_cut_where_it_is_worth_it(pictures: Path) -> None:
         copy = whole if scale == "100" else imresize(whole, scale=0.5, rounding="once")
         expected = copy[int(top) : int(top) + 64, int(left) : int(left) + 64]
         assert np.array_equal(images.read(images.index.row(key), "hr"), expected)
-    table = read_choice_table(built.path)
-    assert table is not None
+    table = pq.read_table(built.path / CHOICE_FILE)
     rows = [row for row in table.to_pylist() if row["image"] == "coffee"]
     assert len(rows) == 7 * 7 + 3 * 3
     best = max(rows, key=lambda row: row["laplacian"])
@@ -349,7 +381,7 @@ def test_niqe_is_a_score_with_a_model(pictures: Path, tmp_path: Path) -> None:
     command = ["prepare", str(pictures), "--scale", "4", "--where", "niqe < 1000", "--root", str(tmp_path)]
     done = CliRunner().invoke(cli, [*command, "--jobs", "1", "--weights", f"niqe={model}"])
     assert done.exit_code == 0, done.output
-    rows = read_choice_table(tmp_path / "pictures-chosen-x4-folder").to_pylist()
+    rows = pq.read_table(tmp_path / "pictures-chosen-x4-folder" / CHOICE_FILE).to_pylist()
     value = naturalness(read_image(pictures / "coffee.png"), load_natural(model))
     assert {row["key"]: row["niqe"] for row in rows}["coffee"] == round(value, 4)
     assert {row["key"]: row["why"] for row in rows}["small"] == "niqe cannot be told"
@@ -363,12 +395,6 @@ def test_nothing_in_it_reaches_the_network() -> None:
     assert not isinstance(refused.value, NetworkRefusedError)
 
 
-def test_what_would_be_done_says_what_is_chosen(pictures: Path) -> None:
-    text = plan(pictures, scale=4, lmdb=True, root=pictures.parent, where="blockiness < 30")
-    assert "chosen    6 of 7 images; 1 out: blockiness < 30\n" in text
-    assert "images    6\n" in text
-
-
 def test_a_chosen_set_is_mended_and_compared(pictures: Path, tmp_path: Path) -> None:
     _, path = made(pictures, "not duplicate")
     before = (path / "choice.parquet").read_bytes()
@@ -380,9 +406,31 @@ def test_a_chosen_set_is_mended_and_compared(pictures: Path, tmp_path: Path) -> 
     assert not_taken(path) == {"small"}
 
 
-def test_a_chosen_set_stands_in_a_folder(pictures: Path) -> None:
-    with pytest.raises(UsageError, match="takes no set that is chosen by where or tiles: give a folder"):
-        prepare(pictures, scale=4, lmdb=True, root="memory://sets", where="entropy > 1")
+def test_a_chosen_set_may_stand_at_an_address(pictures: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SRDATA_CACHE", str(pictures.parent / "cache"))
+    _, path = made(pictures, "not duplicate")
+    recipe = read_set_recipe(pictures).changed(where="not duplicate")
+    plan_file = pictures.parent / "set.plan"
+    write_plan(recipe, plan_file, scale=4, lmdb=True, root="memory://chosen", jobs=1)
+    make_part(plan_file, (1, 1), jobs=1)
+    shutil.rmtree(pictures.parent / "cache")  # another machine declares it finished
+    there = finish_plan(plan_file)
+    assert there.content.digest == json.loads((path / "set.json").read_text())["digest"]
+    choice = fsspec.filesystem("memory").cat_file(f"{str(there.path).partition(':/')[2]}/choice.parquet")
+    assert choice == (path / CHOICE_FILE).read_bytes()
+    assert explain(there.path, "small")["choice"][0]["why"] == "duplicate of coffee"
+
+
+def test_images_at_an_address_are_scored_once(pictures: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    store = fsspec.filesystem("memory")
+    for path in pictures.iterdir():
+        store.pipe_file(f"/looked-at/{path.name}", path.read_bytes())
+    settings = {"scale": 4, "lmdb": True, "root": pictures.parent, "jobs": 1}
+    prepare("memory://looked-at", where="not duplicate", **settings)
+    assert (pictures.parent / SCORES_HOME / "looked-at" / "images.parquet").is_file()
+    monkeypatch.setattr(scored_files, "score_some", None)
+    built = prepare("memory://looked-at", where="not duplicate and pixels > 20000", name="b", **settings)
+    assert "low" not in PreparedImages(built).index.keys.to_pylist()
 
 
 def test_metrics_of_pyiqa_ask_for_it(pictures: Path) -> None:

@@ -226,7 +226,7 @@ WEIGHTS = click.option(
 TEST_IMAGES = click.option(
     "--test-images",
     type=click.Path(exists=True, dir_okay=False),
-    help="Hashes of the images that leaked means, by srdata hashes; those that come along if not given.",
+    help="Hashes by srdata hashes of images that leaked means too, beside those that come along.",
 )
 SCORES_FOLDER = click.option(
     "--scores",

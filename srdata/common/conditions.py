@@ -27,6 +27,7 @@ Flags = NDArray[np.bool_]
 Columns = Mapping[str, NDArray[Any]]  # a number, or whether a flag is set, for each image
 
 _LONGEST = 2000  # letters
+_LARGEST = 1e300
 _COMPARISONS: dict[type[ast.cmpop], tuple[str, Callable[[Any, Any], Any]]] = {
     ast.Lt: ("<", operator.lt),
     ast.LtE: ("<=", operator.le),
@@ -98,6 +99,8 @@ def read_condition(text: str, known: Iterable[str], flags: Iterable[str] = ()) -
     if len(text) > _LONGEST:
         raise UsageError(f"the condition has {len(text)} letters, more than {_LONGEST}: make it shorter")
     line = " ".join(text.split())
+    if "#" in line:  # Python would leave out what comes after it, also what stood on other lines
+        raise UsageError(f"column {line.index('#') + 1}: a condition has no comments: {_EXAMPLE}")
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # of 1and: it is read, or refused
@@ -147,7 +150,8 @@ class _Check:
         """A part that is a number."""
         match node:
             case ast.Constant(value=int() | float() as value) if not isinstance(value, bool):
-                pass
+                if not abs(value) <= _LARGEST:
+                    self.refuse(node, f"numbers go to {_LARGEST:g}: write a smaller one")
             case ast.UnaryOp(op=ast.USub() | ast.UAdd(), operand=ast.Constant() as operand):
                 self.number(operand)
             case ast.Name(id=name) if name in self.known:

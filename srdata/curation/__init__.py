@@ -9,6 +9,7 @@ likeness         images that show the same, and which of them is best
 no_network       a piece of work that reaches no network
 pixel_scores     scores of one image by its pixels
 pyiqa_metrics    no-reference metrics of pyiqa
+score_rows       rows of Parquet files, a few row groups at a time
 score_store      tables of scores, beside the images
 scored_files     `score_files`: the scores of files, computed once
 source_scores    `SCORES`: the scores by name

@@ -6,9 +6,8 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from srdata.common.files import sha256_of
-from srdata.curation.likeness import Embedding
-from srdata.curation.wanted_scores import WantedScore, find_scores, version_of
-from srdata.duplicates.known_images import read_known, shipped
+from srdata.curation.wanted_scores import Embedding, WantedScore, find_scores, version_of
+from srdata.duplicates.known_images import KnownImages, read_known, shipped
 from srdata.errors import UsageError
 from srdata.recipes.image_choice import ChoiceSettings, ImageChoice
 from srdata.recipes.set_recipe import Recipe
@@ -55,11 +54,15 @@ def with_versions(recipe: Recipe) -> Recipe:
         embedding = embedding_of(choice)
         versions["duplicate"] = "1" if embedding is None else embedding.score.version
     if choice.by_tests:
-        read_known(table_of_tests(recipe))
-        versions["leaked"] = f"sha256:{sha256_of(table_of_tests(recipe))}"
+        known_tests(recipe)
+        versions["leaked"] = " ".join(f"sha256:{sha256_of(table)}" for table in _tables_of_tests(recipe))
     return recipe.changed(scores={**choice.own_scores, **versions} or None)
 
 
-def table_of_tests(settings: ChoiceSettings) -> Path:
-    """The table of images of test sets that an image must not show."""
-    return Path(settings.test_images) if settings.test_images else shipped()
+def known_tests(settings: ChoiceSettings) -> KnownImages:
+    """The images of test sets that an image must not show; raises UsageError."""
+    return read_known(*_tables_of_tests(settings))
+
+
+def _tables_of_tests(settings: ChoiceSettings) -> list[Path]:
+    return [shipped(), *([Path(settings.test_images)] if settings.test_images else [])]

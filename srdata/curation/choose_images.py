@@ -17,9 +17,7 @@ from srdata.curation.score_store import How
 from srdata.discovery.image_bytes import ImageFile
 from srdata.errors import UsageError
 from srdata.recipes.image_choice import ChoiceSettings, ImageChoice, Tile, Tiles
-from srdata.store.tables.choice_table import choice_schema
-
-_CHUNK = 1024  # images whose tiles are judged together
+from srdata.store.tables.choice_table import choice_schema, counts_of
 
 
 @dataclass(frozen=True)
@@ -35,10 +33,11 @@ class Chosen:
         told = []
         for what, tiles in (("images", False), ("tiles", True)):
             rows = self.table.filter(pc.xor(pc.equal(self.table["image"], ""), tiles))
-            why = [reason for reason in rows["why"].to_pylist() if reason]
+            why = counts_of(rows["why"])
+            taken = why.pop("", 0)
             if len(rows):
-                most = "".join(f"; {count} out: {one}" for one, count in Counter(why).most_common(5))
-                told.append(f"chosen: {len(rows) - len(why)} of {len(rows)} {what}{most}")
+                most = "".join(f"; {count} out: {one}" for one, count in why.most_common(5))
+                told.append(f"chosen: {taken} of {len(rows)} {what}{most}")
         return told
 
 
@@ -51,17 +50,15 @@ def choose(files: Mapping[str, ImageFile], settings: ChoiceSettings, scoring: Sc
     images = judge_images(files, settings, scoring)
     kept = [key for key, why in zip(files, images["why"], strict=True) if not why]
     if files and not kept:
-        raise UsageError(_nothing_left("where", "images", images["why"]))
+        raise UsageError(_nothing_left("where", "images", Counter(images["why"])))
     tables = [_table(list(files), [""] * len(files), images, schema)]
     if choice.tiles is None:
         return Chosen(dict.fromkeys(kept), tables[0])
-    taken: dict[str, tuple[Tile, ...] | None] = {}
-    for start in range(0, len(kept), _CHUNK):
-        some = {key: files[key] for key in kept[start : start + _CHUNK]}
-        tables += list(_judge_tiles(some, settings, choice.tiles, scoring, taken, schema))
+    taken: dict[str, tuple[Tile, ...] | None] = dict.fromkeys(kept)  # None: it could not be read
+    tables += _judge_tiles({key: files[key] for key in kept}, settings, choice.tiles, scoring, taken, schema)
     table = pa.concat_tables(tables).unify_dictionaries()
     if kept and not any(one is None or one for one in taken.values()):
-        looked_at = table.filter(pc.not_equal(table["image"], ""))["why"].to_pylist()
+        looked_at = counts_of(table.filter(pc.not_equal(table["image"], ""))["why"])
         raise UsageError(_nothing_left("tiles", "tiles", looked_at))
     return Chosen(taken, table)
 
@@ -82,13 +79,8 @@ def _judge_tiles(
     choice = settings.choice
     how = How(scores_of(settings, choice.tile_scores), scoring.policy, tiles=tiles)
     found = scoring.of(files, how)
-    rows = {row["key"]: row for row in found.table.to_pylist()}
-    for key in files:
-        if key not in rows:
-            taken[key] = None  # it could not be read
-            continue
-        row = rows[key]
-        every = list(tiles.of(row["image_height"], row["image_width"]))
+    for row in found.each(["key", "image_height", "image_width", *how.columns]):
+        key, every = row["key"], list(tiles.of(row["image_height"], row["image_width"]))
         scores = {one.name: np.array(row[one.column], float) for one in how.scores}
         why = judge_tiles(every, scores, choice, tiles)
         taken[key] = tuple(tile for tile, reason in zip(every, why, strict=True) if not reason)
@@ -107,9 +99,9 @@ def _table(keys: Sequence[str], images: Sequence[str], columns: Columns, schema:
     return pa.Table.from_arrays(arrays, schema=schema)
 
 
-def _nothing_left(setting: str, what: str, why: Sequence[str]) -> str:
+def _nothing_left(setting: str, what: str, why: Counter[str]) -> str:
     """What to say where a condition leaves nothing, with the parts that most do not meet."""
     if not why:
         return f"{setting}: no image is as large as a tile: give a smaller size, or leave tiles out"
-    most = ", ".join(f"{count} by {reason}" for reason, count in Counter(why).most_common(3))
-    return f"{setting} leaves none of the {len(why)} {what}: {most}; srdata curate shows all scores"
+    most = ", ".join(f"{count} by {reason}" for reason, count in why.most_common(3))
+    return f"{setting} leaves none of the {why.total()} {what}: {most}; srdata curate shows all scores"

@@ -8,22 +8,21 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pyarrow as pa
 
-from srdata.curation.choice_versions import embedding_of, scores_of, table_of_tests
+from srdata.curation.choice_versions import embedding_of, known_tests, scores_of
 from srdata.curation.likeness import (
+    StoredSketches,
     best_first,
     duplicates,
+    leaked,
     same_sketches,
     same_vectors,
-    sketches_in,
     vectors_in,
 )
-from srdata.curation.score_store import SKETCH, How
+from srdata.curation.score_store import How
 from srdata.curation.scored_files import ScoredImages, score_files
 from srdata.curation.unmet_parts import unmet_parts
 from srdata.discovery.image_bytes import ImageFile
-from srdata.duplicates.known_images import find_known, read_known
 from srdata.images import ImagePolicy
 from srdata.recipes.image_choice import ChoiceSettings, ImageChoice
 from srdata.vocabulary import Backend
@@ -39,10 +38,11 @@ class Scoring:
     policy: ImagePolicy
     jobs: int = -1
     backend: Backend = "loky"
+    compute: bool = True  # those that are missing; without, nothing is written
 
     def of(self, files: Mapping[str, ImageFile], how: How) -> ScoredImages:
         """The images with their scores; raises as `score_files`."""
-        return score_files(files, how, self.home, jobs=self.jobs, backend=self.backend)
+        return score_files(files, how, self.home, jobs=self.jobs, backend=self.backend, compute=self.compute)
 
 
 def judge_images(files: Mapping[str, ImageFile], settings: ChoiceSettings, scoring: Scoring) -> Columns:
@@ -57,26 +57,31 @@ def judge_images(files: Mapping[str, ImageFile], settings: ChoiceSettings, scori
         embedding=embedding_of(choice) if choice.by_likeness else None,
     )
     found = scoring.of(files, how)
-    keys, columns = found.keys, {one.name: found.table[one.column].to_numpy() for one in how.scores}
-    leaked = _leaked(found.table, settings) if choice.by_tests else {}
-    flags = {"leaked": _flags(leaked, len(keys)), "duplicate": np.zeros(len(keys), bool)}
-    like = dict(leaked)
+    keys, columns = found.keys, {one.name: found.numbers(one.column) for one in how.scores}
+    like = leaked(found, known_tests(settings)) if choice.by_tests else {}
+    flags = {"leaked": _flags(like, len(keys)), "duplicate": np.zeros(len(keys), bool)}
     if choice.by_likeness:
         alone = unmet_parts(choice.condition, columns | flags, len(keys))
-        same = _duplicates(
-            found.table, columns, [place for place, why in enumerate(alone) if not why], choice
-        )
+        same = _duplicates(found, columns, [place for place, why in enumerate(alone) if not why], choice)
         flags["duplicate"] = _flags(same, len(keys))
         like |= {place: keys[other] for place, other in same.items()}
     why = unmet_parts(choice.condition, columns | flags, len(keys))
-    places = {key: place for place, key in enumerate(keys)}
-    rows = [places.get(key, -1) for key in files]  # -1: it could not be read
+    good = np.array([key not in found.bad for key in files], bool)  # others could not be read
     return {
-        "why": [why[row] if row >= 0 else "" for row in rows],
-        "like": [like.get(row, "") if row >= 0 and why[row] in flags else "" for row in rows],
+        "why": _spread(why, good, "").tolist(),
+        "like": _spread(
+            [like.get(row, "") if one in flags else "" for row, one in enumerate(why)], good, ""
+        ).tolist(),
         "flags": flags,
-        **{name: [column[row] if row >= 0 else None for row in rows] for name, column in columns.items()},
+        **{name: _spread(column, good, np.nan) for name, column in columns.items()},
     }
+
+
+def _spread(values: Any, good: Any, missing: str | float) -> Any:
+    """The values of those images that could be read, in a column of all."""
+    column = np.full(len(good), missing, object if isinstance(missing, str) else float)
+    column[good] = values
+    return column
 
 
 def _flags(places: Mapping[int, Any], count: int) -> Any:
@@ -85,19 +90,15 @@ def _flags(places: Mapping[int, Any], count: int) -> Any:
     return flags
 
 
-def _leaked(table: pa.Table, settings: ChoiceSettings) -> dict[int, str]:
-    return find_known(sketches_in(table[SKETCH].to_pylist()), read_known(table_of_tests(settings)))
-
-
 def _duplicates(
-    table: pa.Table, columns: Columns, among: Sequence[int], choice: ImageChoice
+    found: ScoredImages, columns: Columns, among: Sequence[int], choice: ImageChoice
 ) -> dict[int, int]:
     """Which of some images show the same as a better one of them."""
-    likeness, some = choice.likeness, table.take(pa.array(among, pa.int64()))
+    likeness = choice.likeness
     if (embedding := embedding_of(choice)) is None:
-        pairs = same_sketches(sketches_in(some[SKETCH].to_pylist()))
+        pairs = same_sketches(StoredSketches(found, among))
     else:
-        pairs = same_vectors(vectors_in(some[embedding.column].to_pylist()), likeness.at_least)
+        pairs = same_vectors(vectors_in(found, among, embedding.column), likeness.at_least)
     here = {name: columns[name][list(among)] for name in likeness.prefer}
-    found = duplicates(pairs, best_first(here, likeness.prefer, len(among)))
-    return {among[one]: among[other] for one, other in found.items()}
+    same = duplicates(pairs, best_first(here, likeness.prefer, len(among)))
+    return {among[one]: among[other] for one, other in same.items()}

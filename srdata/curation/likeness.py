@@ -3,64 +3,61 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
-from srdata.curation.source_scores import Seen
-from srdata.curation.wanted_scores import WantedScore
+from srdata.curation.score_store import SKETCH
+from srdata.curation.scored_files import ScoredImages
 from srdata.duplicates.copies import copies
-from srdata.duplicates.perceptual_hash import Sketch
+from srdata.duplicates.known_images import KnownImages, find_known
+from srdata.duplicates.perceptual_hash import Sketch, Sketches
 from srdata.errors import UsageError
 
 Vectors = NDArray[np.float32]
 Pair = tuple[int, int]
 
-EMBEDDING = "embedding:"  # begins the columns of embeddings
 _SIDE = 32  # of a sketch
-_ROWS = 1024  # of embeddings that are compared at a time
+_ROWS = 1024  # of sketches and embeddings that are read or compared at a time
 
 
-@dataclass(frozen=True)
-class Embedding:
-    """A function of the user's that gives a vector for an image."""
+class StoredSketches:
+    """The sketches of images as they are kept in a table, read when they are asked for."""
 
-    score: WantedScore
+    def __init__(self, images: ScoredImages, numbers: Sequence[int]) -> None:
+        self._images = images
+        self._numbers = np.array(numbers, np.int64)
 
-    @property
-    def column(self) -> str:
-        """Its column in the tables of scores."""
-        return f"{EMBEDDING}{self.score.version}"
+    def __len__(self) -> int:
+        return len(self._numbers)
 
-    def of(self, seen: Seen) -> bytes:
-        """The vector of an image, of length 1, as float32; raises UsageError for what is none."""
-        given = self.score.call(seen)
-        try:
-            vector = np.asarray(given, np.float32).ravel()
-            length = float(np.linalg.norm(vector))
-        except (TypeError, ValueError) as error:
-            raise UsageError(f"{self.score.function} gave {given!r}, not a vector of numbers") from error
-        if not length > 0 or not np.isfinite(length):
-            raise UsageError(f"{self.score.function} gave a vector of length {length}: it says nothing")
-        return (vector / np.float32(length)).tobytes()
+    def __iter__(self) -> Iterator[Sketch]:
+        for some in _batches(len(self)):
+            yield from self[some]
+
+    def __getitem__(self, numbers: list[int], /) -> Sketch:
+        found = self._images.take(self._numbers[numbers], [SKETCH])[SKETCH]
+        return np.frombuffer(b"".join(found.to_pylist()), np.uint8).reshape(-1, _SIDE, _SIDE)
 
 
-def sketches_in(column: Sequence[bytes]) -> Sketch:
-    """Sketches as they are kept in a table, (n, 32, 32)."""
-    return np.frombuffer(b"".join(column), np.uint8).reshape(-1, _SIDE, _SIDE)
+def vectors_in(images: ScoredImages, numbers: Sequence[int], column: str) -> Vectors:
+    """The embeddings of some images, (n, length); raises UsageError where lengths differ."""
+    parts: list[Vectors] = []
+    for some in _batches(len(numbers)):
+        found = images.take(np.array(numbers, np.int64)[some], [column])[column].to_pylist()
+        if len({len(one) for one in found} | {part.shape[1] * 4 for part in parts}) > 1:
+            raise UsageError(
+                "the embeddings of two images have different lengths: let the function give one length"
+            )
+        parts.append(np.frombuffer(b"".join(found), np.float32).reshape(len(found), -1))
+    return np.concatenate(parts) if parts else np.zeros((0, 1), np.float32)
 
 
-def vectors_in(column: Sequence[bytes]) -> Vectors:
-    """Embeddings as they are kept in a table, (n, length); raises UsageError where lengths differ."""
-    if len({len(one) for one in column}) > 1:
-        raise UsageError(
-            "the embeddings of two images have different lengths: let the function give one length"
-        )
-    return np.frombuffer(b"".join(column), np.float32).reshape(len(column), -1)
+def _batches(count: int) -> Iterator[list[int]]:
+    return (list(range(at, min(at + _ROWS, count))) for at in range(0, count, _ROWS))
 
 
-def same_sketches(sketches: Sketch) -> Iterator[Pair]:
+def same_sketches(sketches: Sketches) -> Iterator[Pair]:
     """The pairs of images that show the same by their perceptual hashes, whichever way they lie."""
     return ((pair.one, pair.other) for pair in copies(sketches))
 
@@ -72,6 +69,16 @@ def same_vectors(vectors: Vectors, at_least: float) -> Iterator[Pair]:
         for row, column in np.argwhere(cosines >= np.float32(at_least)).tolist():
             if row < column:
                 yield start + row, start + column
+
+
+def leaked(images: ScoredImages, known: KnownImages) -> dict[int, str]:
+    """Which images show a known one: the name of that."""
+    sketches = StoredSketches(images, range(len(images.keys)))
+    return {
+        some[number]: name
+        for some in _batches(len(sketches))
+        for number, name in find_known(sketches[some], known).items()
+    }
 
 
 def best_first(columns: Mapping[str, NDArray[np.float64]], prefer: Sequence[str], count: int) -> list[int]:

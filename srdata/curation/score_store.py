@@ -18,17 +18,18 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 import pyarrow.parquet as pq
+from numpy.typing import NDArray
 
 from srdata.common.files import PART
-from srdata.curation.likeness import EMBEDDING, Embedding
+from srdata.curation.score_rows import Places, Rows
 from srdata.curation.source_scores import Seen
-from srdata.curation.wanted_scores import WantedScore
+from srdata.curation.wanted_scores import EMBEDDING, Embedding, WantedScore
 from srdata.duplicates.perceptual_hash import sketch
 from srdata.errors import StoreError
 from srdata.images import ImagePolicy
 from srdata.recipes.image_choice import Tiles
+from srdata.store.tables.arrow_columns import valid
 from srdata.store.tables.parquet_file import write_tables
 
 SCORES_HOME = ".srdata-scores"
@@ -44,6 +45,8 @@ _FACTS = pa.schema(
     ]
 )
 _PART = 1024  # images whose scores are made durable together
+_TILED = 64  # of which each tile has scores
+NO_STAMP = 0, -1  # of what lies in another file, or is not there
 
 Row = dict[str, Any]
 
@@ -82,6 +85,11 @@ class How:
         return pa.float64() if self.tiles is None else pa.list_(pa.float64())
 
     @property
+    def at_once(self) -> int:
+        """How many rows are held at a time."""
+        return _PART if self.tiles is None else _TILED
+
+    @property
     def table(self) -> str:
         """The name of the table: images that are read in another way, and other tiles, have another one."""
         given = self.policy.model_dump(exclude_defaults=True, exclude={"max_pixels"})
@@ -92,22 +100,24 @@ class How:
         return f"tiles-{self.tiles.size}-{self.tiles.grid}-{scales}{read}"
 
 
+@dataclass(frozen=True)
 class KnownScores:
-    """The rows that are there, by their keys."""
+    """Which of some keys have a row, where that is, and what it says of their files."""
 
-    def __init__(self, table: pa.Table) -> None:
-        self.table = table
-        self.places = {key: row for row, key in enumerate(table["key"].to_pylist())}
-        self.stamps = np.stack([table[name].to_numpy() for name in ("bytes", "mtime_ns")], axis=-1)
-        whole = [pc.is_valid(table[name]) for name in table.column_names]
-        self.whole = np.logical_and.reduce([np.asarray(one) for one in whole])
+    rows: Rows
+    places: Places  # -1 of a key that has no row
+    whole: NDArray[np.bool_]  # whether it has every column that is wanted
+    stamps: NDArray[np.int64]  # size and time of the file, (n, 2)
 
-    def row(self, key: str) -> Row:
-        """What is known of an image."""
-        if key not in self.places:
-            return {}
-        found = self.table.slice(self.places[key], 1).to_pylist()[0]
-        return {name: value for name, value in found.items() if value is not None}
+    def tells(self, number: int, stamp: tuple[int, int]) -> bool:
+        """Whether all is known of a key whose file is of this size and time."""
+        return stamp != NO_STAMP and self.whole[number] and tuple(self.stamps[number]) == stamp
+
+    def some(self, numbers: Places) -> list[Row]:
+        """What is known of some keys, by their numbers."""
+        places = self.places[numbers]
+        found = iter(self.rows.take(places[places >= 0], self.rows.schema.names).to_pylist())
+        return [_without_gaps(next(found)) if place >= 0 else {} for place in places.tolist()]
 
 
 @dataclass(frozen=True)
@@ -117,48 +127,46 @@ class ScoreTable:
     path: Path
     how: How
 
-    def read(self) -> KnownScores:
-        """The rows of the columns that are wanted; a damaged file counts for nothing."""
-        names = [*_FACTS.names, *self.how.columns]
-        schema = self._schema(names)
-        table = pa.concat_tables([schema.empty_table(), *(_cast(one, schema) for one in self._tables(names))])
-        return KnownScores(rows_at(table, _latest(table["key"].to_pylist())))
+    def rows(self) -> Rows:
+        """All rows that there are, those of parts after the others; a damaged file counts for nothing."""
+        sources = self._sources()
+        return Rows(
+            sources, self._schema([*(n for one in sources for n in _names_in(one)), *self.how.columns])
+        )
+
+    def read(self, keys: Sequence[str]) -> KnownScores:
+        """What is known of these keys."""
+        rows = self.rows()
+        places = rows.last_of(keys)
+        names = [*_FACTS.names[1:], *self.how.columns]
+        whole = np.concatenate([*map(_whole, rows.groups(names)), [False]])[places]
+        stamps = [np.append(rows.numbers(name, np.int64), -1)[places] for name in ("bytes", "mtime_ns")]
+        return KnownScores(rows, places, whole, np.stack(stamps, axis=-1))
 
     def add(self, rows: Iterator[Row]) -> None:
         """Write rows as they come, and then all of them and what was there as one table."""
         for left in self.path.parent.glob(f"*{PART}*"):  # of a run that was killed
             left.unlink(missing_ok=True)
-        while some := list(islice(rows, _PART)):
+        while some := list(islice(rows, self.how.at_once)):
             schema = self._schema(sorted({name for row in some for name in row}))
             write_tables(self._next_part(), [pa.Table.from_pylist(some, schema)], schema)
         parts = self._parts()
-        names = dict.fromkeys([*_FACTS.names, *(one for path in self._sources() for one in _names_in(path))])
-        schema = self._schema(list(names))
-        write_tables(self.path, self._merged(schema), schema)
+        merged = self.rows()
+        write_tables(self.path, self._latest(merged), merged.schema)
         for part in parts:
             part.unlink(missing_ok=True)
 
-    def _merged(self, schema: pa.Schema) -> Iterator[pa.Table]:
-        """All rows, those of later parts in place of earlier ones, a group at a time."""
-        keys = [key for table in self._tables(["key"]) for key in table["key"].to_pylist()]
-        last = set(_latest(keys))
-        place = 0
-        for source in self._sources():
-            for table in _groups(source):
-                kept = [row for row in range(len(table)) if place + row in last]
-                place += len(table)
-                yield _cast(table, schema).take(pa.array(kept, pa.int64()))
+    def _latest(self, rows: Rows) -> Iterator[pa.Table]:
+        """All rows, those of later parts in place of earlier ones, in groups of one size."""
+        last = np.flatnonzero(rows.last_of() == np.arange(len(rows)))
+        for start in range(0, len(last), self.how.at_once):
+            yield rows.take(last[start : start + self.how.at_once], rows.schema.names)
 
     def _sources(self) -> list[Path]:
         return [path for path in (self.path, *self._parts()) if _names_in(path)]
 
-    def _tables(self, names: Sequence[str]) -> Iterator[pa.Table]:
-        for path in self._sources():
-            there = [name for name in names if name in _names_in(path)]
-            yield pq.read_table(path, columns=there, use_threads=False)
-
     def _schema(self, names: Sequence[str]) -> pa.Schema:
-        rest = [(name, self.how.kind(name)) for name in names if name not in _FACTS.names]
+        rest = [(name, self.how.kind(name)) for name in dict.fromkeys(names) if name not in _FACTS.names]
         return pa.schema([*_FACTS, *(pa.field(*one) for one in rest)])
 
     def _parts(self) -> list[Path]:
@@ -169,14 +177,14 @@ class ScoreTable:
         return self.path.with_name(f"{self.path.stem}-{max(numbers, default=-1) + 1:05d}.part")
 
 
-def rows_at(table: pa.Table, places: Sequence[int]) -> pa.Table:
-    """Those rows of a table; the table itself, and no copy of it, where they are all of it in order."""
-    return table if list(places) == list(range(len(table))) else table.take(pa.array(places, pa.int64()))
+def _whole(table: pa.Table) -> NDArray[np.bool_]:
+    """Whether a row has every column."""
+    found: NDArray[np.bool_] = np.logical_and.reduce([valid(column) for column in table.columns])
+    return found
 
 
-def _latest(keys: Sequence[str]) -> list[int]:
-    """The last place of each key."""
-    return list({key: place for place, key in enumerate(keys)}.values())
+def _without_gaps(row: Row) -> Row:
+    return {name: value for name, value in row.items() if value is not None}
 
 
 def _names_in(path: Path) -> list[str]:
@@ -186,23 +194,6 @@ def _names_in(path: Path) -> list[str]:
     except (pa.ArrowException, OSError):
         return []
     return names if set(_FACTS.names) <= set(names) else []
-
-
-def _groups(path: Path) -> Iterator[pa.Table]:
-    with pq.ParquetFile(path) as file:
-        for batch in file.iter_batches(batch_size=_PART, use_threads=False):
-            yield pa.Table.from_batches([batch])
-
-
-def _cast(table: pa.Table, schema: pa.Schema) -> pa.Table:
-    """A table with the columns of a schema, empty where it has none of that name."""
-    columns = [
-        table[field.name].cast(field.type)
-        if field.name in table.column_names
-        else pa.nulls(len(table), field.type)
-        for field in schema
-    ]
-    return pa.Table.from_arrays(columns, schema=schema)
 
 
 def home_beside(source: Path) -> Path:

@@ -8,24 +8,30 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from itertools import compress, islice
 from pathlib import Path
 
+import numpy as np
 import pyarrow as pa
+from numpy.typing import NDArray
 
 from srdata.common.processes.engines import workers
 from srdata.common.processes.one_at_a_time import only_one_at
 from srdata.common.processes.parallel import results
 from srdata.common.progress import Advance, progress
-from srdata.curation.score_store import How, KnownScores, Row, ScoreTable, check_home, rows_at
+from srdata.curation.score_rows import Places
+from srdata.curation.score_store import NO_STAMP, How, KnownScores, Row, ScoreTable, check_home
 from srdata.curation.source_scores import Seen
 from srdata.discovery.image_bytes import ImageFile
-from srdata.errors import ImageError
+from srdata.discovery.remote_images import RemoteImage
+from srdata.errors import ImageError, NotScoredError
 from srdata.images import Pixels, decode_image
 from srdata.recipes.image_choice import Tiles
 from srdata.vocabulary import Backend
 
 _TASK = 8  # images
+_ROWS = 64  # that are read at a time
 
 
 @dataclass(frozen=True)
@@ -36,18 +42,31 @@ class ScoreTask:
     how: How
 
 
-@dataclass(frozen=True)
 class ScoredImages:
-    """The rows of the images that could be read, in the order asked for, and why others could not."""
+    """The images that could be read, in the order asked for, with their scores; and why others could not.
 
-    table: pa.Table
-    bad: Mapping[str, str] = field(default_factory=dict)
+    Of the scores none is held: each is read when it is asked for.
+    """
 
-    @property
-    def keys(self) -> list[str]:
-        """The keys of the rows."""
-        found: list[str] = self.table["key"].to_pylist()
-        return found
+    def __init__(self, keys: Sequence[str], known: KnownScores, bad: Mapping[str, str]) -> None:
+        good = [number for number, key in enumerate(keys) if key not in bad]
+        self.keys = [keys[number] for number in good]
+        self.bad = bad
+        self._rows, self._places = known.rows, known.places[good]
+
+    def numbers(self, column: str) -> NDArray[np.float64]:
+        """A score of each image, NaN where there is none."""
+        return self._rows.numbers(column)[self._places]
+
+    def take(self, numbers: Places, columns: Sequence[str]) -> pa.Table:
+        """Some columns of the images of these numbers in `keys`."""
+        return self._rows.take(self._places[numbers], columns)
+
+    def each(self, columns: Sequence[str]) -> Iterator[Row]:
+        """Some columns of every image."""
+        numbers = np.arange(len(self.keys))
+        for start in range(0, len(numbers), _ROWS):
+            yield from self.take(numbers[start : start + _ROWS], columns).to_pylist()
 
 
 def score_files(
@@ -57,51 +76,64 @@ def score_files(
     *,
     jobs: int = -1,
     backend: Backend = "loky",
+    compute: bool = True,
 ) -> ScoredImages:
     """Every image with its scores: those that `home` holds, and the others, which are added there.
 
     The same for any number of `jobs`; a run that was interrupted goes on where it stopped. Raises
-    ImageError for a file that changes meanwhile, and StoreError where `home` cannot be written.
+    ImageError for a file that changes meanwhile, and StoreError where `home` cannot be written. Without
+    `compute` nothing is written, and NotScoredError raised where scores are missing.
     """
+    kept, keys = ScoreTable(home / f"{how.table}.parquet", how), list(files)
+    if not compute:
+        known = kept.read(keys)
+        if total := int(_missing(files, known).sum()):
+            raise NotScoredError(
+                f"{total} of {len(keys)} images have no scores in {home} yet: preparing them computes these"
+            )
+        return ScoredImages(keys, known, {})
     check_home(home)
-    kept = ScoreTable(home / f"{how.table}.parquet", how)
     bad: dict[str, str] = {}
     with only_one_at(home):
-        known = kept.read()
-        missing = [key for key, file in files.items() if not _is_known(known, key, file)]
-        if missing:
+        known = kept.read(keys)
+        missing = _missing(files, known)
+        if total := int(missing.sum()):
             tasks = _tasks(files, missing, known, how)
-            with progress(f"scores of {home.parent}", len(missing), "images") as advance:
-                kept.add(_scored_rows(tasks, len(missing), bad, jobs, backend, advance))
-            known = kept.read()
-    rows = [known.places[key] for key in files if key in known.places and key not in bad]
-    return ScoredImages(rows_at(known.table, rows), bad)
+            with progress(f"scores in {home}", total, "images") as advance:
+                kept.add(_scored_rows(tasks, total, bad, jobs, backend, advance))
+            known = kept.read(keys)
+    return ScoredImages(keys, known, bad)
 
 
-def _is_known(known: KnownScores, key: str, file: ImageFile) -> bool:
-    row = known.places.get(key)
-    if row is None or not known.whole[row] or not isinstance(file, Path):
-        return False
-    return bool((known.stamps[row] == _stamp(file)).all())
+def _missing(files: Mapping[str, ImageFile], known: KnownScores) -> NDArray[np.bool_]:
+    """Of which images not all is known."""
+    stamps = (_stamp(file) for file in files.values())
+    return np.array([not known.tells(number, stamp) for number, stamp in enumerate(stamps)], bool)
 
 
 def _stamp(file: ImageFile) -> tuple[int, int]:
-    """Size and time of a file; of what lies in another file there are none."""
+    """Size and time of a file, at an address what tells its versions apart; of what lies in another, none."""
+    if isinstance(file, RemoteImage):
+        version = hashlib.sha256(file.stamp.encode()).digest()[:7]
+        return (file.size or 0, int.from_bytes(version)) if file.stamp else NO_STAMP
     if not isinstance(file, Path):
-        return 0, 0
+        return NO_STAMP
     try:
         found = file.stat()
     except OSError:
-        return -1, -1
+        return NO_STAMP
     return found.st_size, found.st_mtime_ns
 
 
 def _tasks(
-    files: Mapping[str, ImageFile], missing: Sequence[str], known: KnownScores, how: How
+    files: Mapping[str, ImageFile], missing: NDArray[np.bool_], known: KnownScores, how: How
 ) -> Iterator[ScoreTask]:
-    for start in range(0, len(missing), _TASK):
-        some = missing[start : start + _TASK]
-        yield ScoreTask([(key, files[key], known.row(key)) for key in some], how)
+    wanted = compress(files.items(), missing)
+    numbers = np.flatnonzero(missing)
+    for start in range(0, len(numbers), _TASK):
+        rows = known.some(numbers[start : start + _TASK])
+        some = islice(wanted, len(rows))
+        yield ScoreTask([(key, file, row) for (key, file), row in zip(some, rows, strict=True)], how)
 
 
 def _scored_rows(
@@ -139,7 +171,7 @@ def _scored(file: ImageFile, row: Row, how: How) -> Row | str:
         return str(error)
     except OSError as error:
         return f"{file}: cannot be read: {error.strerror}"
-    if _stamp(file) != stamp or (isinstance(file, Path) and len(data) != stamp[0]):
+    if _stamp(file) != stamp or (stamp != NO_STAMP and len(data) != stamp[0]):
         raise ImageError(f"{file} changed while it was scored: run the same command again once it is whole")
     facts = {"key": row["key"], "bytes": stamp[0], "mtime_ns": stamp[1], "sha256": sha256}
     return known | facts | values

@@ -11,6 +11,8 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from srdata.common.files import sha256_of
 from srdata.curation.pyiqa_metrics import PYIQA, load_metric, metric_version
 from srdata.curation.source_scores import SCORES, Seen, rounded
@@ -21,6 +23,7 @@ from srdata.niqe import load_natural, naturalness
 from srdata.vocabulary import SOURCE_SCORES
 
 DIGITS = 4  # of NIQE and of what is not ours
+EMBEDDING = "embedding:"  # begins the columns of embeddings
 _NIQE_FILE = "BasicSR's niqe_pris_params.npz, or the authors' modelparameters.mat"
 
 
@@ -48,7 +51,8 @@ class WantedScore:
         Raises UsageError for a function that gives no number.
         """
         if self.function.startswith(PYIQA):
-            return [rounded(value, DIGITS) for value in _metric(self)([one.image for one in seen])]
+            found = _metric(self)([one.image for one in seen])
+            return [rounded(value, DIGITS) if math.isfinite(value) else math.nan for value in found]
         return [self._of(one) for one in seen]
 
     def _of(self, seen: Seen) -> float:
@@ -59,15 +63,52 @@ class WantedScore:
             return rounded(score.of(seen), score.digits)
         value = self.call(seen)
         try:
-            return rounded(float(value), DIGITS)
+            if math.isinf(value := float(value)):
+                raise ValueError
+            return rounded(value, DIGITS)
         except (TypeError, ValueError) as error:
             raise UsageError(
                 f"{self.function} gave {value!r}, not a number: let it return a float"
             ) from error
 
     def call(self, seen: Seen) -> Any:
-        """What a function of the user's gives for an image, RGB uint8 (height, width, 3)."""
-        return imported_function(self.function, "a function of an image")(seen.image)
+        """What a function of the user's gives for an image, RGB uint8 (height, width, 3).
+
+        Raises UsageError where it fails.
+        """
+        function = imported_function(self.function, "a function of an image")
+        try:
+            return function(seen.image)
+        except Exception as error:  # whatever it raises
+            size, why = f"{seen.image.shape[1]}x{seen.image.shape[0]}", f"{type(error).__name__}: {error}"
+            raise UsageError(
+                f"{self.function} fails on an image of {size} pixels ({' '.join(why.split())}): mend it, or "
+                "let it give nan where it cannot tell"
+            ) from error
+
+
+@dataclass(frozen=True)
+class Embedding:
+    """A function of the user's that gives a vector for an image."""
+
+    score: WantedScore
+
+    @property
+    def column(self) -> str:
+        """Its column in the tables of scores."""
+        return f"{EMBEDDING}{self.score.version}"
+
+    def of(self, seen: Seen) -> bytes:
+        """The vector of an image, of length 1, as float32; raises UsageError for what is none."""
+        given = self.score.call(seen)
+        try:
+            vector = np.asarray(given, np.float32).ravel()
+            length = float(np.linalg.norm(vector))
+        except (TypeError, ValueError) as error:
+            raise UsageError(f"{self.score.function} gave {given!r}, not a vector of numbers") from error
+        if not length > 0 or not np.isfinite(length):
+            raise UsageError(f"{self.score.function} gave a vector of length {length}: it says nothing")
+        return (vector / np.float32(length)).tobytes()
 
 
 @lru_cache

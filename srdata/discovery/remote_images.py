@@ -28,6 +28,7 @@ class RemoteImage:
 
     address: str
     size: int | None
+    stamp: str = ""  # what tells its versions apart, where the store has such
 
     @property
     def name(self) -> str:
@@ -91,7 +92,7 @@ def images_at(address: str) -> tuple[dict[str, RemoteImage], list[str]]:
 
 
 def _image(file: RemoteFile) -> RemoteImage:
-    return RemoteImage(file.address, file.size)
+    return RemoteImage(file.address, file.size, file.sha256 or file.stamp)
 
 
 def _told(names: list[str]) -> str:

@@ -16,7 +16,17 @@ from srdata.common.processes.parallel import in_order
 from srdata.common.progress import progress
 from srdata.discovery.image_bytes import ImageFile, pixels_of
 from srdata.discovery.known_forms import look_for_parts
-from srdata.duplicates.perceptual_hash import NEAR, TURNS, Near, Sketch, alike, hash_of, near_pairs, sketch
+from srdata.duplicates.perceptual_hash import (
+    NEAR,
+    Near,
+    Sketch,
+    Sketches,
+    alike,
+    hash_of,
+    near_pairs,
+    sketch,
+    turned_hashes,
+)
 from srdata.errors import UsageError
 from srdata.images import ImagePolicy, Pixels, turned
 from srdata.prepared.set_images import PreparedImages
@@ -156,13 +166,17 @@ def find_copies(sketches: Sketch, others: Sketch | None = None, *, shown: int = 
     return Copies(count, nearest, ones, twos)
 
 
-def copies(sketches: Sketch, others: Sketch | None = None) -> Iterator[Near]:
-    """The pairs that `find_copies` counts, those of one image of `sketches` after those of the one before."""
+def copies(sketches: Sketches, others: Sketches | None = None) -> Iterator[Near]:
+    """The pairs that `find_copies` counts, those of one image of `sketches` after those of the one before.
+
+    In memory are the hashes of the images, and some sketches at a time.
+    """
     among = others is None
     others = sketches if others is None else others
-    ways = [[hash_of(turned(one, turn)) for turn in range(len(TURNS))] for one in others]
-    hashes = np.array([hash_of(one) for one in sketches], np.uint64)
-    pairs = near_pairs(hashes, np.array(ways, np.uint64), NEAR, among=among)
+    ways = turned_hashes(others)
+    hashes = ways[:, 0] if among else np.fromiter(map(hash_of, sketches), np.uint64, len(sketches))
+    pairs = near_pairs(hashes, ways, NEAR, among=among)
     while some := list(islice(pairs, _PAIRS)):
-        theirs = np.stack([turned(others[pair.other], pair.turn) for pair in some])
-        yield from compress(some, alike(sketches[[pair.one for pair in some]], theirs))
+        theirs = zip(others[[pair.other for pair in some]], some, strict=True)
+        turned_theirs = np.stack([turned(one, pair.turn) for one, pair in theirs])
+        yield from compress(some, alike(sketches[[pair.one for pair in some]], turned_theirs))

@@ -22,7 +22,6 @@ from srdata.duplicates.copies import Gallery, sketches_of
 from srdata.duplicates.perceptual_hash import (
     ALIKE_SIGNS,
     NEAR,
-    TURNS,
     Hashes,
     Near,
     Signs,
@@ -30,6 +29,7 @@ from srdata.duplicates.perceptual_hash import (
     hash_of,
     near_pairs,
     signs_of,
+    turned_hashes,
 )
 from srdata.errors import UsageError
 from srdata.images import turned
@@ -49,7 +49,11 @@ class KnownImages:
 
 
 def shipped() -> Path:
-    """The table that comes with srdata: Set5, Set14, B100 and Urban100, of the files of SelfExSR."""
+    """The table that comes with srdata.
+
+    Set5, Set14, B100 and Urban100 are of the files of jbhuang0604/SelfExSR at 18e00f2; Manga109 and the 80
+    images of Sun and Hays of CManga109 and CSun_Hays80 in majedelhelou/denoising_datasets at 5823487.
+    """
     return catalog.folder(Shelf.MANIFESTS) / _SHIPPED
 
 
@@ -70,14 +74,21 @@ def write_table(path: Path, sources: Sequence[Path], jobs: int = -1) -> int:
 
     Gives their number; raises UsageError, CorruptRecordError or ImageError.
     """
-    table = table_of([Gallery(source) for source in sources], jobs)
     check_output(path, ours=lambda there: there.read_bytes().startswith(_HEAD))
+    table = table_of([Gallery(source) for source in sources], jobs)
     write_file(path, table.encode())
     return table.count("\n") - 1
 
 
-def read_known(path: Path) -> KnownImages:
-    """The images of a table; raises UsageError for a file that is none."""
+def read_known(*paths: Path) -> KnownImages:
+    """The images of tables, one after the other; raises UsageError for a file that is none."""
+    tables = [_read_table(path) for path in paths]
+    names = tuple(name for one in tables for name in one.names)
+    hashes = np.concatenate([one.hashes for one in tables])
+    return KnownImages(names, hashes, np.concatenate([one.signs for one in tables]))
+
+
+def _read_table(path: Path) -> KnownImages:
     try:
         rows = list(csv.DictReader(io.StringIO(path.read_text(encoding="utf-8"))))
         names = tuple(f"{row['set']}/{row['key']}" for row in rows)
@@ -93,8 +104,7 @@ def find_known(sketches: Sketch, known: KnownImages) -> dict[int, str]:
     """Which of our images show a known one, whichever way they lie: the place of ours, the name of that."""
     if not len(sketches) or not known.names:
         return {}
-    ways = [[hash_of(turned(one, turn)) for turn in range(len(TURNS))] for one in sketches]
-    pairs = near_pairs(known.hashes, np.array(ways, np.uint64), NEAR)
+    pairs = near_pairs(known.hashes, turned_hashes(sketches), NEAR)
     return {pair.other: known.names[pair.one] for pair in pairs if _alike(pair, sketches, known)}
 
 

@@ -9,14 +9,14 @@ The bits are those of imagehash, which gives no sketch: that is made once for al
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from srdata.images import Pixels
+from srdata.images import Pixels, turned
 
 Sketch = NDArray[np.uint8]  # the grey image of 32x32 pixels that a hash is made of
 Hashes = NDArray[np.uint64]
@@ -37,6 +37,17 @@ TURNS = (
 )
 _SIDE, _KEPT = 32, 8  # of the sketch, and of the low frequencies that are looked at
 _CHUNK = 1 << 22  # comparisons at a time
+
+
+class Sketches(Protocol):
+    """Sketches of many images, of which not all have to be in memory; an array (n, 32, 32) is one too."""
+
+    def __len__(self) -> int: ...
+
+    def __iter__(self) -> Iterator[Sketch]: ...
+
+    def __getitem__(self, numbers: list[int], /) -> Sketch:
+        """Those of these numbers, (len(numbers), 32, 32)."""
 
 
 class Near(NamedTuple):
@@ -64,6 +75,13 @@ def hash_of(small: Sketch) -> np.uint64:
     low[0] *= np.sqrt(2)  # imagehash does not norm its transform
     low[:, 0] *= np.sqrt(2)
     return np.uint64(int.from_bytes(np.packbits(low > np.median(low)).tobytes(), "big"))
+
+
+def turned_hashes(sketches: Sketches) -> Hashes:
+    """The hash of each image in each of the eight ways in which it may lie, (n, 8); as it is first."""
+    ways = range(len(TURNS))
+    hashes = (hash_of(turned(one, turn)) for one in sketches for turn in ways)
+    return np.fromiter(hashes, np.uint64, len(sketches) * len(ways)).reshape(-1, len(ways))
 
 
 def signs_of(small: Sketch) -> Signs:

@@ -60,6 +60,7 @@ from srdata.preparation.set_targets import Target, target_at
 from srdata.preparation.source_items import Item, source_size
 from srdata.recipes.set_recipe import Recipe
 from srdata.store.set_json import UNFINISHED
+from srdata.store.tables.choice_table import CHOICE_FILE
 from srdata.store.tables.set_files import repair_command
 from srdata.vocabulary import Backend
 
@@ -133,7 +134,9 @@ def plan_set(
         claim = goal.take(planned.header.token)
         goal.begin(there, before, groups, recipe, log)
         if taken is not None:
+            claim.check_here()
             write_choice(goal.here, taken, claim)
+            goal.note(CHOICE_FILE)
         return planned.written(file)
 
 
@@ -290,6 +293,8 @@ def finish_plan(plan: str | Path, *, log: Log = lambda line: None) -> Prepared:
             return done
         claim = goal.claimed(header.token, planned.place)
         claim.check_here()
+        if recipe.choice:
+            goal.bring(CHOICE_FILE)
         built = declare_shards(goal.here, _all_records(planned, goal), recipe, claim.held)
         built = replace(built, files=built.files | choice_files(recipe, goal.here))
         return goal.declare(content_of(recipe, goal.here.name, built), claim)

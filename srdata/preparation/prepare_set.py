@@ -231,8 +231,6 @@ def target_of(recipe: Recipe, root: Path | str, name: str | None) -> Path | str:
         raise UsageError(f"{name!r} is no name for a folder: take letters, digits, dots, dashes, underscores")
     refuse_hub(root)
     if isinstance(root, str):
-        if recipe.choice:
-            raise UsageError(f"{root} takes no set that is chosen by where or tiles: give a folder as --root")
         return joined(root, name or recipe.set_name)
     target = root / (name or recipe.set_name)
     earlier = root / recipe.earlier_set_name

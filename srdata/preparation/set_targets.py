@@ -68,6 +68,12 @@ class Target(Protocol):
     def undone(self, groups: Mapping[int, Sequence[Item]], recipe: Recipe) -> Mapping[int, Sequence[Item]]:
         """Those shards of which nobody can say yet that they are done."""
 
+    def note(self, name: str) -> None:
+        """Keep a file of `here` for whoever declares the set finished, on any machine."""
+
+    def bring(self, name: str) -> None:
+        """Have a file in `here` that was noted."""
+
     def records(self, shards: int, digest: str) -> list[ShardRecord | None]:
         """The record of every shard, in `here`; None where it is not finished."""
 
@@ -121,6 +127,12 @@ class FolderTarget:
 
     def undone(self, groups: Mapping[int, Sequence[Item]], recipe: Recipe) -> Mapping[int, Sequence[Item]]:
         return groups  # each worker looks for itself
+
+    def note(self, name: str) -> None:
+        pass  # it is there
+
+    def bring(self, name: str) -> None:
+        pass
 
     def records(self, shards: int, digest: str) -> list[ShardRecord | None]:
         return read_records(self.here, range(shards), digest)
@@ -211,6 +223,12 @@ class RemoteTarget:
         same = in_order(check, list(known.items()), jobs=_AT_ONCE, backend="threading")
         done = {number for number, right in zip(known, same, strict=True) if right}
         return {number: group for number, group in groups.items() if number not in done}
+
+    def note(self, name: str) -> None:
+        self._folder.put(self.here / name, name)
+
+    def bring(self, name: str) -> None:
+        bring_file(RemoteFile(self._folder.at(name)), self.here / name)
 
     def records(self, shards: int, digest: str) -> list[ShardRecord | None]:
         sizes = self._bring_records(range(shards))

@@ -22,6 +22,7 @@ from srdata.errors import ImageError, SourceError, UnknownNameError, UsageError,
 from srdata.exporting.escaped_keys import any_key, check_lmdb_key, written_key
 from srdata.fetch import SourceImage, obtain
 from srdata.fetch.manifest import ImageSet, Manifest
+from srdata.fetch.remote_files import is_address
 from srdata.hub.encoded_images import EncodedColumn, EncodedImage, Keys
 from srdata.hub.open_table import load_all
 from srdata.images import admit
@@ -87,10 +88,12 @@ def choose_items(
     found: Found | None = None,
     jobs: int = -1,
     backend: Backend = "loky",
+    compute: bool = True,
 ) -> tuple[SourceItems, curation.Chosen | None]:
     """The same, and what became of the images that the recipe chooses from; None where it takes all.
 
-    Their scores are computed by `jobs` workers where they are not there yet.
+    Their scores are computed by `jobs` workers where they are not there yet; without `compute` nothing is
+    written, and NotScoredError raised.
     """
     source = _source(recipe, root, from_dir, found)
     splits: dict[str, Split] = {}
@@ -111,29 +114,46 @@ def choose_items(
     if not recipe.choice:
         return SourceItems(items, _listed(source, excluded, recipe)), None
     whole = (item for item in source.items() if item.key not in excluded)
-    chosen = curation.choose(training_files(whole), recipe, scoring_of(recipe, root, jobs, backend))
+    scoring = replace(scoring_of(recipe, root, jobs, backend), compute=compute)
+    chosen = curation.choose(TrainingFiles(whole), recipe, scoring)
     if recipe.choice.tiles:
         _refuse_twins((item.key for item in items(chosen)), lambda: items(chosen))
     return SourceItems(lambda: items(chosen)), chosen
 
 
-def training_files(items: Iterable[Item]) -> dict[str, ImageFile]:
-    """The files of the images that are chosen from, by their keys: those that are trained on."""
-    return {item.key: absolute(item.hr) for item in items if item.split == "train"}
+class TrainingFiles(Mapping[str, ImageFile]):
+    """The files of the images that are chosen from, by their keys: those that are trained on.
+
+    Of files on disk the paths are held as text, which takes less.
+    """
+
+    def __init__(self, items: Iterable[Item]) -> None:
+        files = ((item.key, absolute(item.hr)) for item in items if item.split == "train")
+        self._files = {key: str(file) if isinstance(file, Path) else file for key, file in files}
+
+    def __getitem__(self, key: str) -> ImageFile:
+        file = self._files[key]
+        return Path(file) if isinstance(file, str) else file
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._files)
+
+    def __len__(self) -> int:
+        return len(self._files)
 
 
 def scoring_of(recipe: Recipe, root: Path, jobs: int, backend: Backend) -> curation.Scoring:
     """How the images of a recipe are scored, and where that is kept: beside a folder, else below `root`.
 
-    Raises UsageError for a folder of scores among the images, which would be read as a table of them.
+    So it is of images at an address, which may be not to be written and has no locks. Raises UsageError for a
+    folder of scores among the images, which would be read as a table of them.
     """
+    here = recipe.folder is not None and not is_address(recipe.folder)
     home = (
-        root / curation.SCORES_HOME / recipe.name
-        if recipe.folder is None
-        else curation.home_beside(Path(recipe.folder))
+        curation.home_beside(Path(str(recipe.folder))) if here else root / curation.SCORES_HOME / recipe.name
     )
     given = Path(recipe.scores_folder or home)
-    if recipe.folder is not None and recipe.scores_folder is not None:
+    if here and recipe.folder is not None and recipe.scores_folder is not None:
         folder, place = Path(recipe.folder).resolve(), given.resolve()
         if place.is_relative_to(folder) and not place.relative_to(folder).as_posix().startswith("."):
             raise UsageError(

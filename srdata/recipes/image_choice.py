@@ -140,7 +140,7 @@ class ChoiceSettings(StrictModel):
     scores: dict[str, str] | None = None  # own scores: MODULE:FUNCTION or pyiqa:METRIC; of others the version
     weights: dict[str, str] | None = None  # score: the file of its weights
     likeness: Likeness | None = None  # what duplicate means; none: by the perceptual hash
-    test_images: str | None = None  # a table by `srdata hashes`, for leaked; none: the one that comes along
+    test_images: str | None = None  # a table by `srdata hashes`, for leaked, beside the one that comes along
     tiles: Tiles | None = None  # cut out of the training images, which are left out then
     scores_folder: str | None = None  # where scores are kept; none: beside the images
 

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from srdata.report.delta_steps import shown
 
 Value = float | str
+Values = Sequence[Value] | NDArray[np.float64]
 
 _BINS = 38
 _FEW = 12  # so many different values, that come twice on average, get a bar each
@@ -39,9 +40,16 @@ class Bars(NamedTuple):
     axis: list[Tick]
 
 
-def bars_of(values: Sequence[Value]) -> Bars:
+def numbers_in(values: Values) -> Sequence[float] | NDArray[np.float64]:
+    """Those that are no texts; an array of numbers as it is."""
+    if isinstance(values, np.ndarray):
+        return values
+    return [value for value in values if not isinstance(value, str)]
+
+
+def bars_of(values: Values) -> Bars:
     """A bar for every text, the most frequent first; for every whole number; for equal ranges of others."""
-    if any(isinstance(value, str) for value in values):
+    if len(numbers_in(values)) < len(values):
         common = Counter(map(str, values)).most_common()
         return Bars([text for text, _ in common], [count for _, count in common], [])
     drawn = np.array(values, np.float64)
@@ -96,7 +104,7 @@ class Spread(NamedTuple):
     median: str
 
 
-def spread_of(values: Sequence[float]) -> Spread:
+def spread_of(values: Sequence[float] | NDArray[np.float64]) -> Spread:
     """The least and the greatest of some numbers, their mean and their median."""
     numbers = np.array(values, np.float64)
     found = numbers.min(), numbers.max(), numbers.mean(), np.median(numbers)

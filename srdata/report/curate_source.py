@@ -6,9 +6,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from srdata.curation.survey import START, survey
-from srdata.discovery.image_bytes import ImageFile
 from srdata.errors import SourceError, UsageError
-from srdata.preparation.source_items import find_items, scoring_of, training_files
+from srdata.preparation.source_items import TrainingFiles, find_items, scoring_of
 from srdata.recipes.set_recipe import Recipe
 from srdata.report.choice_page import check_choice_page, left_out_by, where_lines, write_choice_page
 
@@ -39,8 +38,8 @@ def curate(
     for key, reason in list(found.bad.items())[:10]:
         yield f"cannot be read: {key}: {reason}"
     yield f"{out}: histograms, and the images just below and above each threshold"
-    yield from where_lines(found, source)
+    yield from where_lines(found, source, chosen.images)
 
 
-def _files(recipe: Recipe, root: Path) -> dict[str, ImageFile]:
-    return training_files(find_items(recipe.without_choice(), root))
+def _files(recipe: Recipe, root: Path) -> TrainingFiles:
+    return TrainingFiles(find_items(recipe.without_choice(), root))

@@ -8,7 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from srdata.common.free_space import readable_bytes
-from srdata.errors import UsageError
+from srdata.discovery.found_parts import Found
+from srdata.errors import NotScoredError, UsageError
 from srdata.fetch import Planned, have
 from srdata.fetch import plan as downloads
 from srdata.fetch.manifest import load_manifest
@@ -80,9 +81,8 @@ def plan_text(recipe: Recipe, root: Path, target: Path | str, from_dir: Path | N
         lines += [_download_line(one) for one in dict.fromkeys(planned)]
         lines.append(f"download  {_total(planned)}")
     if from_dir is not None or all(have(owner, one, root) for owner, one in sets):
-        chosen_items, chosen = choose_items(recipe, root, from_dir, found)
-        items = list(chosen_items)
-        lines += [] if chosen is None else [line.replace(":", "   ", 1) for line in chosen.lines]
+        items, told = _chosen(recipe, root, from_dir, found)
+        lines += told
         lines += _image_lines(recipe, items)
         if isinstance(target, Path):
             lines += room_lines(target, set_need(items, stored_sizes(items, recipe), recipe))
@@ -90,6 +90,19 @@ def plan_text(recipe: Recipe, root: Path, target: Path | str, from_dir: Path | N
         lines += [f"images    {one.label}: {one.count or 'unknown'} of {owner.title}" for owner, one in sets]
         lines += [*_expected_lines(recipe, planned), *room_lines(root, download_need(planned))]
     return "\n".join(lines)
+
+
+def _chosen(
+    recipe: Recipe, root: Path, from_dir: Path | None, found: Found | None
+) -> tuple[list[Item], list[str]]:
+    """The images that are taken, and what is said of the others; all images where scores are missing."""
+    try:
+        items, chosen = choose_items(recipe, root, from_dir, found, compute=False)
+    except NotScoredError as error:
+        items, _ = choose_items(recipe.without_choice(), root, from_dir, found)
+        return list(items), [f"chosen    not known: {error}; what follows is of all images, whole"]
+    lines = () if chosen is None else chosen.lines
+    return list(items), [line.replace(":", "   ", 1) for line in lines]
 
 
 def _expected_lines(recipe: Recipe, planned: Sequence[Planned]) -> Iterator[str]:

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
-from srdata.report.bars import Bars, Tick, Value, bars_of, spread_of
+from srdata.report.bars import Bars, Tick, Values, bars_of, numbers_in, spread_of
 from srdata.report.page.html import Html, el, join
 
 _HEIGHT = 100  # units of the drawing; the page stretches it
@@ -13,10 +11,10 @@ _NEAR_END = 0.06  # of the width: a number there begins or ends at its place
 _LISTED = 8  # so many texts are listed with their counts
 
 
-def histogram(title: Html | str, values: Sequence[Value], note: str = "") -> Html:
+def histogram(title: Html | str, values: Values, note: str = "") -> Html:
     """Values as a figure: bars with what each stands for, and the ends and the median of numbers."""
     bars = bars_of(values)
-    numbers = [value for value in values if not isinstance(value, str)]
+    numbers = numbers_in(values)
     if len(numbers) < len(values):
         return _figure(title, note, el("dl", *_shares(bars), class_="shares"))
     low, high, mean, median = spread_of(numbers)

@@ -44,3 +44,13 @@ def numbers_of(column: pa.Array | pa.ChunkedArray) -> NDArray[Any]:
         if len(chunk)
     ]
     return np.concatenate(parts) if parts else np.zeros(0, dtype)
+
+
+def numbers_or(missing: float, column: pa.Array | pa.ChunkedArray) -> NDArray[Any]:
+    """The numbers of a column, and `missing` in its gaps."""
+    return np.where(valid(column), numbers_of(column), missing)
+
+
+def valid(column: pa.Array | pa.ChunkedArray) -> NDArray[np.bool_]:
+    """Where a column has no gap."""
+    return numbers_of(column.is_valid().cast(pa.uint8())).astype(bool)

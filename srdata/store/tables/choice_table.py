@@ -7,7 +7,9 @@ thing that it did not meet, and its scores.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -35,30 +37,54 @@ def choice_schema(scores: Iterable[str]) -> pa.Schema:
     return pa.schema([*FACTS, *(pa.field(name, pa.float64()) for name in scores)])
 
 
-def read_choice_table(folder: Path) -> pa.Table | None:
-    """The table of the set in `folder`, None where it has none; raises CorruptRecordError."""
+def choice_scores(folder: Path) -> list[str] | None:
+    """The scores in the table of the set in `folder`, None where it has none; raises CorruptRecordError."""
     path = folder / CHOICE_FILE
     if not path.is_file():
         return None
+    with _damage(path):
+        names: list[str] = pq.read_schema(path).names
+    if names[: len(FACTS)] != FACTS.names:
+        raise CorruptRecordError(f"{path} is damaged (it has other columns): prepare the set again")
+    return names[len(FACTS) :]
+
+
+def choice_rows(folder: Path, columns: Sequence[str] | None = None) -> Iterator[pa.Table]:
+    """The rows of the table of the set in `folder`, some at a time; raises CorruptRecordError."""
+    if choice_scores(folder) is None:
+        return
+    with _damage(folder / CHOICE_FILE), pq.ParquetFile(folder / CHOICE_FILE) as file:
+        for batch in file.iter_batches(columns=columns, use_threads=False):
+            batch.validate(full=True)
+            yield pa.Table.from_batches([batch])
+
+
+@contextmanager
+def _damage(path: Path) -> Iterator[None]:
     try:
-        table = pq.read_table(path, use_threads=False)
-        table.validate(full=True)
+        yield
     except (pa.ArrowException, OSError) as error:
         raise CorruptRecordError(f"{path} is damaged ({error}): prepare the set again") from error
-    if table.schema.names[: len(FACTS)] != FACTS.names:
-        raise CorruptRecordError(f"{path} is damaged (it has other columns): prepare the set again")
-    return table
+
+
+def counts_of(why: pa.ChunkedArray) -> Counter[str]:
+    """How often each reason comes; "" of what was taken."""
+    import pyarrow.compute as pc  # takes long, and most sets take all images
+
+    pairs = pc.value_counts(why.cast(pa.string())).to_pylist()
+    return Counter({pair["values"] or "": pair["counts"] for pair in pairs})
 
 
 def not_taken(folder: Path) -> set[str]:
     """The images of its source that are not in the set in `folder` as they are: left out, or cut to tiles."""
-    table = read_choice_table(folder)
-    if table is None:
-        return set()
-    keys, images, kept = (table[name].to_pylist() for name in ("key", "image", "kept"))
-    cut = set(images)
-    rows = zip(keys, images, kept, strict=True)
-    return {key for key, image, taken in rows if not image and (not taken or key in cut)}
+    found: set[str] = set()
+    for table in choice_rows(folder, ["key", "image", "kept"]):
+        keys, images, kept = (table[name].to_pylist() for name in ("key", "image", "kept"))
+        found |= {
+            key for key, image, taken in zip(keys, images, kept, strict=True) if not image and not taken
+        }
+        found |= set(images)
+    return found - {""}
 
 
 def choice_of(folder: Path, key: str) -> list[dict[str, Any]]:
@@ -66,12 +92,14 @@ def choice_of(folder: Path, key: str) -> list[dict[str, Any]]:
 
     `line` says it in words, `cut` whether an image was taken as tiles.
     """
-    table = read_choice_table(folder)
-    if table is None:
+    if choice_scores(folder) is None:
         return []
     import pyarrow.compute as pc  # takes long, and most sets take all images
 
-    rows = table.filter(pc.or_(pc.equal(table["key"], key), pc.equal(table["image"], key))).to_pylist()
+    rows: list[dict[str, Any]] = []
+    for table in choice_rows(folder):
+        mine = pc.or_(pc.equal(table["key"], key), pc.equal(table["image"], key))
+        rows += table.filter(mine).to_pylist()
     cut = any(row["image"] for row in rows)
     return [_told(row, cut=cut and not row["image"]) for row in rows]
 
