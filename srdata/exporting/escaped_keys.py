@@ -5,11 +5,13 @@ from __future__ import annotations
 import hashlib
 import re
 from collections.abc import Callable
+from functools import partial
 from urllib.parse import quote
 
 from srdata.common.safe_names import why_unsafe
 from srdata.errors import UsageError
 from srdata.store.lmdb_files.basicsr_lmdb import check_key
+from srdata.vocabulary import Layout
 
 _LONGEST = 200  # bytes of an escaped key
 _SUFFIX = "_s0000.hr.png"  # the longest that a name in some form adds to a key
@@ -53,6 +55,13 @@ def written_key(key: str, check: Check, *, escape: bool) -> str:
     escaped = escaped_key(key)
     check(escaped)
     return escaped
+
+
+def key_writer(layout: Layout, escape: bool) -> Callable[[str], str]:
+    """By what name an image of a key is stored in a set; that raises UsageError where it cannot be."""
+    if layout != "basicsr" and not escape:
+        return str
+    return partial(written_key, check=check_lmdb_key if layout == "basicsr" else any_key, escape=escape)
 
 
 def escaped_key(key: str) -> str:

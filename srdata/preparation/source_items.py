@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
@@ -19,7 +18,7 @@ from srdata.discovery.image_addresses import absolute
 from srdata.discovery.image_bytes import ImageFile, header_of, size_of
 from srdata.discovery.named_files import NamedFiles
 from srdata.errors import ImageError, SourceError, UnknownNameError, UsageError, nearest
-from srdata.exporting.escaped_keys import any_key, check_lmdb_key, written_key
+from srdata.exporting.escaped_keys import key_writer
 from srdata.fetch import SourceImage, obtain
 from srdata.fetch.manifest import ImageSet, Manifest
 from srdata.fetch.remote_files import is_address
@@ -101,7 +100,7 @@ def choose_items(
         source = _told_apart(source)
     excluded = _excluded({key for key, _ in source.names()} if recipe.exclude else set(), recipe)
 
-    stored = _stored_keys_of(recipe)
+    stored = key_writer(recipe.store.layout, bool(recipe.escape))
 
     def items(chosen: curation.Chosen | None = None) -> Iterator[Item]:
         for item in source.items():
@@ -216,7 +215,7 @@ def _listed(
     if piles is None or recipe.copies:
         return None
 
-    stored = _stored_keys_of(recipe)
+    stored = key_writer(recipe.store.layout, bool(recipe.escape))
 
     def listed() -> Iterator[Listed]:
         for files, split in piles:
@@ -226,14 +225,6 @@ def _listed(
                     yield stored(key), split, folder + place
 
     return listed
-
-
-def _stored_keys_of(recipe: Recipe) -> Callable[[str], str]:
-    """By what name an image of a key is stored; that raises UsageError where the layout cannot hold it."""
-    check = check_lmdb_key if recipe.store.layout == "basicsr" else None
-    if check is None and not recipe.escape:
-        return str
-    return partial(written_key, check=check or any_key, escape=bool(recipe.escape))
 
 
 def _told_apart(source: _Source) -> _Source:
@@ -257,7 +248,7 @@ def _excluded(keys: set[str], recipe: Recipe) -> frozenset[str]:
 
 def _stored_keys(source: _Source, excluded: Collection[str], recipe: Recipe) -> Iterator[str]:
     """The key of every image and copy that is not left out."""
-    copies, stored = len(recipe.copies or ()), _stored_keys_of(recipe)
+    copies, stored = len(recipe.copies or ()), key_writer(recipe.store.layout, bool(recipe.escape))
     for key, split in source.names():
         if key not in excluded:
             yield stored(key)
