@@ -166,11 +166,18 @@ def test_a_split_is_the_same_each_time(one: Path, tmp_path: Path) -> None:
     assert verify(parts[0], replay=2).ok
 
 
+def test_images_of_several_shards_get_shards_as_large_as_theirs(one: Path, tmp_path: Path) -> None:
+    [path] = split(one, "some", keys=["0000", "0002", "0004"], root=tmp_path)
+    assert np.bincount(PreparedImages(path).index.shards).tolist() == [1, 2], "0004 has one to itself"
+    assert same_shards(path, one) == 1
+
+
 def test_a_set_is_split_by_scores(one: Path, tmp_path: Path) -> None:
     scored = Path(shutil.copytree(one, tmp_path / "scored"))
     with pytest.raises(UsageError, match=r"run `srdata classify .* --by deviation` first"):
         split(scored, "hard", score="deviation", above=1, root=tmp_path)
-    classify(scored, "deviation", jobs=1)
+    classify(scored, "deviation", windows=(64, 64, 0), jobs=1)
+    classify(scored, "deviation", jobs=1)  # of the windows of the set, which count
     data = PairedDataset(scored, windows=True)
     means: dict[str, list[float]] = {}
     for key, score in zip(data.keys, data.scores("deviation"), strict=True):
