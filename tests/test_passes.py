@@ -15,6 +15,8 @@ from torch.utils.data import DataLoader, Dataset, DistributedSampler, Subset
 
 from srdata import PairedDataset
 from srdata.data import EpochSampler
+from srdata.data.loading.epoch_plan import BatchJob, DrawnLast
+from srdata.data.sampling.schedule import Moment
 from srdata.errors import UsageError
 from srdata.scale import Scale
 
@@ -126,3 +128,16 @@ def test_whole_images_of_different_sizes_say_what_to_do(tmp_path: Path) -> None:
     assert [list(batch) for batch in DataLoader(data, 1)] == [["lr", "hr", "key"]] * 3
     (batch,) = DataLoader(data, 4, collate_fn=list)
     assert [copy(item)["key"] for item in batch] == list(pairs), "as torch does to pin it"
+
+
+def test_what_was_drawn_for_an_epoch_is_given_in_no_other() -> None:
+    last, drawn = DrawnLast(), []
+
+    def draw(job: BatchJob) -> list[Any]:
+        drawn.append(job.moment.epoch)
+        return [[], []]
+
+    for epoch in (0, 1, 0, 1):
+        for place in (0, 1):
+            last.of(BatchJob(place, place, Moment(epoch, place), (0, 1), place), draw)
+    assert drawn == [0, 1]

@@ -35,9 +35,10 @@ def made(folder: Path, name: str, numbers: range, **settings: Any) -> Path:
         picture = image[3 * number : 3 * number + 64, 2 * number : 2 * number + 72].copy()
         write_png(folder / "pictures" / name / f"{number:04d}.png", picture)
     store = Store(**{"layout": "lmdb", "shard_bytes": 45_000} | settings.pop("store", {}))
+    skip_bad = settings.pop("skip_bad", False)
     plain = {"scales": (Scale(4),), "degradation": "bsrgan", "seed": 7, "windows": Windows(size=32, step=16)}
     recipe = Recipe(name=name, folder=str(folder / "pictures" / name), store=store, **(plain | settings))
-    return Path(prepare(recipe, root=folder / "data", name=name, jobs=1))
+    return Path(prepare(recipe, root=folder / "data", name=name, jobs=1, skip_bad=skip_bad))
 
 
 @pytest.fixture(scope="module")
@@ -125,6 +126,7 @@ def test_keys_that_two_sets_have_get_the_names_of_the_sets(one: Path, folder: Pa
         ({"scales": (Scale(2),), "degradation": "bicubic"}, r"differ in scales \(4 and 2\)"),
         ({"degradation": "bicubic"}, "differ in degradation"),
         ({"store": {"codec": "png"}}, r"differ in codec \(raw and png\)"),
+        ({"store": {"block_size": 16}}, r"differ in block size \(.* and 16\)"),
         ({"windows": None}, "differ in windows"),
         ({"store": {"layout": "folder"}}, "keeps folder files, no shards: prepare it with --lmdb"),
     ],
@@ -166,11 +168,34 @@ def test_a_split_is_the_same_each_time(one: Path, tmp_path: Path) -> None:
     assert verify(parts[0], replay=2).ok
 
 
+def test_where_one_of_two_parts_is_something_else_neither_is_written(one: Path, tmp_path: Path) -> None:
+    (tmp_path / "others").mkdir()
+    with pytest.raises(UsageError, match="others is there already: give another --name"):
+        split(one, "some", keys=["0000"], rest="others", root=tmp_path)
+    assert [path.name for path in tmp_path.iterdir()] == ["others"]
+
+
+def test_what_sets_left_out_their_join_has_left_out_too(one: Path, tmp_path: Path) -> None:
+    pictures = tmp_path / "pictures/torn"
+    pictures.mkdir(parents=True)
+    (pictures / "0099.png").write_bytes(b"")
+    torn = made(tmp_path, "torn", range(40, 42), skip_bad=True)
+    content = read_set(join([one, torn], "both", root=tmp_path))
+    assert [bad.key for bad in content.left_out] == ["0099"]
+
+
+def test_images_of_several_shards_get_shards_as_large_as_theirs(one: Path, tmp_path: Path) -> None:
+    [path] = split(one, "some", keys=["0000", "0002", "0004"], root=tmp_path)
+    assert np.bincount(PreparedImages(path).index.shards).tolist() == [1, 2], "0004 has one to itself"
+    assert same_shards(path, one) == 1
+
+
 def test_a_set_is_split_by_scores(one: Path, tmp_path: Path) -> None:
     scored = Path(shutil.copytree(one, tmp_path / "scored"))
     with pytest.raises(UsageError, match=r"run `srdata classify .* --by deviation` first"):
         split(scored, "hard", score="deviation", above=1, root=tmp_path)
-    classify(scored, "deviation", jobs=1)
+    classify(scored, "deviation", windows=(64, 64, 0), jobs=1)
+    classify(scored, "deviation", jobs=1)  # of the windows of the set, which count
     data = PairedDataset(scored, windows=True)
     means: dict[str, list[float]] = {}
     for key, score in zip(data.keys, data.scores("deviation"), strict=True):
