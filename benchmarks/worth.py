@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pyarrow as pa
 import torch
 from torch import Tensor, nn
 
@@ -16,7 +17,7 @@ from srdata import Loader, PairedDataset, imresize, prepare
 from srdata.images import list_images, read_image
 from srdata.metrics.psnr_ssim import psnr
 from srdata.rng import generator
-from srdata.store.tables.choice_table import read_choice_table
+from srdata.store.tables.choice_table import choice_rows
 
 SCALE = 4
 STEPS, BATCH, PATCH, RATE = 400, 8, 96, 2e-3
@@ -33,9 +34,8 @@ def run(folder: Path, peers: Path | None) -> Table:
     photographs = _photographs(folder / "photographs", peers)
     settings: dict[str, Any] = {"scale": SCALE, "lmdb": True, "jobs": 1}
     whole = prepare(photographs, root=folder / "all", where=f"{SCORE} > -1", **settings)
-    table = read_choice_table(whole.path)
-    assert table is not None
-    scores = dict(zip(table["key"].to_pylist(), table[SCORE].to_pylist(), strict=True))
+    rows = pa.concat_tables(choice_rows(Path(whole.path), ["key", SCORE])).to_pylist()
+    scores = {row["key"]: row[SCORE] for row in rows}
     middle = float(np.median(list(scores.values())))
     chosen = prepare(photographs, root=folder / "chosen", where=f"{SCORE} >= {middle}", **settings)
     sets = {"all": whole, f"{SCORE} >= {middle:g}, the sharper half": chosen}

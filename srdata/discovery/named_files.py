@@ -36,6 +36,23 @@ class NamedFiles(Mapping[str, ImageFile]):
         return ((key, self.folder / place) for key, place in self.places.items())
 
 
+class KeptFiles(Mapping[str, ImageFile]):
+    """Any image files by their keys; the paths of those on disk are held as text, which takes less."""
+
+    def __init__(self, files: Iterable[tuple[str, ImageFile]]) -> None:
+        self._files = {key: str(file) if isinstance(file, Path) else file for key, file in files}
+
+    def __getitem__(self, key: str) -> ImageFile:
+        file = self._files[key]
+        return Path(file) if isinstance(file, str) else file
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._files)
+
+    def __len__(self) -> int:
+        return len(self._files)
+
+
 def images_by_name(folder: Path) -> dict[str, Path]:
     """The image files below `folder` by their path without suffix, in natural order; raises UsageError."""
     if not (found := listed_files(list_folder(folder))):

@@ -16,7 +16,7 @@ from srdata.discovery.forms.table_parts import first_size
 from srdata.discovery.found_parts import Found, Part
 from srdata.discovery.image_addresses import absolute
 from srdata.discovery.image_bytes import ImageFile, header_of, size_of
-from srdata.discovery.named_files import NamedFiles
+from srdata.discovery.named_files import KeptFiles, NamedFiles
 from srdata.errors import ImageError, SourceError, UnknownNameError, UsageError, nearest
 from srdata.exporting.escaped_keys import key_writer
 from srdata.fetch import SourceImage, obtain
@@ -114,31 +114,15 @@ def choose_items(
         return SourceItems(items, _listed(source, excluded, recipe)), None
     whole = (item for item in source.items() if item.key not in excluded)
     scoring = replace(scoring_of(recipe, root, jobs, backend), compute=compute)
-    chosen = curation.choose(TrainingFiles(whole), recipe, scoring)
+    chosen = curation.choose(training_files(whole), recipe, scoring)
     if recipe.choice.tiles:
         _refuse_twins((item.key for item in items(chosen)), lambda: items(chosen))
     return SourceItems(lambda: items(chosen)), chosen
 
 
-class TrainingFiles(Mapping[str, ImageFile]):
-    """The files of the images that are chosen from, by their keys: those that are trained on.
-
-    Of files on disk the paths are held as text, which takes less.
-    """
-
-    def __init__(self, items: Iterable[Item]) -> None:
-        files = ((item.key, absolute(item.hr)) for item in items if item.split == "train")
-        self._files = {key: str(file) if isinstance(file, Path) else file for key, file in files}
-
-    def __getitem__(self, key: str) -> ImageFile:
-        file = self._files[key]
-        return Path(file) if isinstance(file, str) else file
-
-    def __iter__(self) -> Iterator[str]:
-        return iter(self._files)
-
-    def __len__(self) -> int:
-        return len(self._files)
+def training_files(items: Iterable[Item]) -> KeptFiles:
+    """The files of the images that are chosen from, by their keys: those that are trained on."""
+    return KeptFiles((item.key, absolute(item.hr)) for item in items if item.split == "train")
 
 
 def scoring_of(recipe: Recipe, root: Path, jobs: int, backend: Backend) -> curation.Scoring:

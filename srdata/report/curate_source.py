@@ -6,8 +6,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from srdata.curation.survey import START, survey
+from srdata.discovery.named_files import KeptFiles
 from srdata.errors import SourceError, UsageError
-from srdata.preparation.source_items import TrainingFiles, find_items, scoring_of
+from srdata.preparation.source_items import find_items, scoring_of, training_files
 from srdata.recipes.set_recipe import Recipe
 from srdata.report.choice_page import check_choice_page, left_out_by, where_lines, write_choice_page
 
@@ -41,5 +42,5 @@ def curate(
     yield from where_lines(found, source, chosen.images)
 
 
-def _files(recipe: Recipe, root: Path) -> TrainingFiles:
-    return TrainingFiles(find_items(recipe.without_choice(), root))
+def _files(recipe: Recipe, root: Path) -> KeptFiles:
+    return training_files(find_items(recipe.without_choice(), root))
