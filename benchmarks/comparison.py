@@ -25,9 +25,14 @@ def one_thread() -> None:
 
 
 def alternate(
-    works: Mapping[str, Work], rounds: int, *, warm_up: bool = True, clock: Clock = time.perf_counter
+    works: Mapping[str, Work],
+    rounds: int,
+    *,
+    warm_up: bool = True,
+    clock: Clock = time.perf_counter,
+    of_rounds: Callable[[list[float]], float] = statistics.median,
 ) -> dict[str, float]:
-    """The median seconds of each work, run one after the other in every round."""
+    """The seconds of each work, run one after the other in every round: their median, or the least by min."""
     if warm_up:
         for work in works.values():
             work()
@@ -35,7 +40,7 @@ def alternate(
     for _ in range(rounds):
         for name, work in works.items():
             seconds[name].append(timed(work, clock))
-    return {name: statistics.median(values) for name, values in seconds.items()}
+    return {name: of_rounds(values) for name, values in seconds.items()}
 
 
 def timed(work: Work, clock: Clock = time.perf_counter) -> float:

@@ -12,6 +12,7 @@ import json
 import sys
 import time
 from collections.abc import Callable, Iterable
+from itertools import islice
 from pathlib import Path
 from types import ModuleType, SimpleNamespace
 from typing import Any
@@ -69,23 +70,11 @@ def plain(folder: Path, peers: Path) -> Opened:
 def memmap(folder: Path, peers: Path) -> Opened:
     """All images in two files of numpy's, which take images of one size: the least that can be done."""
     import numpy as np
-    import torch
 
-    low, high = (np.load(folder / f"{side}.npy", mmap_mode="r") for side in ("lr", "hr"))
-    rng, side = np.random.default_rng(0), PATCH // SCALE
+    from benchmarks.bare_gather import gathered
 
-    def one_pass() -> Iterable[int]:
-        for _ in range(40):
-            lr, hr = np.empty((BATCH, side, side, 3), np.uint8), np.empty((BATCH, PATCH, PATCH, 3), np.uint8)
-            places = rng.integers(
-                0, [len(low), *(length - side + 1 for length in low.shape[1:3])], (BATCH, 3)
-            )
-            for at, (image, top, left) in enumerate(places.tolist()):
-                lr[at] = low[image, top : top + side, left : left + side]
-                hr[at] = high[image, top * SCALE :, left * SCALE :][:PATCH, :PATCH]
-            yield len([torch.from_numpy(one).permute(0, 3, 1, 2).float().div_(255) for one in (lr, hr)][1])
-
-    return one_pass
+    sides = gathered(*(np.load(folder / f"{side}.npy", mmap_mode="r") for side in ("lr", "hr")))
+    return lambda: (len([side.float().div_(255) for side in batch][1]) for batch in islice(sides, 40))
 
 
 def basicsr(folder: Path, peers: Path) -> Opened:

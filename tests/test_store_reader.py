@@ -17,12 +17,16 @@ from typing import Any
 import lmdb
 import numpy as np
 import pytest
+import torch
 from storing import facts_of, layers_of, plan_of, record_of, write_small_set
 
 from srdata.errors import CorruptRecordError, SetError, UnknownNameError, UsageError
 from srdata.prepared.shard_check import check_shard
 from srdata.scale import Scale
-from srdata.store.block_reading import crop_blocks
+from srdata.store.block_reading import mapped_pages, mapped_rows
+from srdata.store.block_reading.crop_rows import row_plan
+from srdata.store.block_reading.mapped_rows import place_of
+from srdata.store.blocks import cut
 from srdata.store.codecs import CODECS
 from srdata.store.lmdb_files import lmdb_pool
 from srdata.store.reader import SetReader
@@ -82,11 +86,8 @@ def test_crops_at_random_places_are_slices_of_the_images(prepared: Prepared) -> 
                 assert (crop == images[row][layer][top : top + height, left : left + width]).all()
 
 
-@pytest.mark.parametrize("lay", ["as LMDB lays them", "any way"])
-def test_crops_over_the_corners_of_blocks(folder: Path, monkeypatch: pytest.MonkeyPatch, lay: str) -> None:
-    """All that touch two or four blocks; also where no block follows the one at its left in memory."""
-    if lay == "any way":
-        monkeypatch.setattr(crop_blocks, "_follow", lambda bases, blocks: False)
+def test_crops_over_the_corners_of_blocks(folder: Path) -> None:
+    """All that touch two or four blocks."""
     reader, side = SetReader(folder), plan_of().layout.block
     heights, widths = reader.sizes("hr")
     rows = np.flatnonzero((heights > side + 9) & (widths > side + 9))
@@ -105,11 +106,106 @@ def test_crops_over_the_corners_of_blocks(folder: Path, monkeypatch: pytest.Monk
         assert (crop == images[row][top : top + 9, left : left + 8]).all()
 
 
-def test_rows_that_may_not_be_read_on_are_noticed() -> None:
-    blocks = [crop_blocks._Block(np.empty(0, np.uint8), address) for address in (50, 70)]
-    assert crop_blocks._follow((40, 60), blocks)
-    assert not crop_blocks._follow((60, 60), blocks)
-    assert not crop_blocks._follow((40, 80), blocks)
+@pytest.mark.parametrize("backwards", [False, True], ids=["as LMDB lays them", "the other way round"])
+def test_no_row_is_read_on_where_no_block_follows(backwards: bool) -> None:
+    """Blocks of an image in memory of its own, in either order; nothing may be read behind the last one."""
+    side, pixels = 12, np.random.default_rng(0).integers(0, 256, (24, 30, 3), np.uint8)
+    blocks = [np.ascontiguousarray(block) for block in cut(pixels, side)]
+    sizes = [block.size for block in blocks]
+    room = np.zeros(sum(sizes), np.uint8)
+    order = reversed(range(len(blocks))) if backwards else range(len(blocks))
+    places, at = np.zeros(len(blocks), np.int64), 0
+    for number in order:
+        room[at : at + sizes[number]] = blocks[number].reshape(-1)
+        places[number] = place_of(room) + at
+        at += sizes[number]
+    crops = np.array([(0, 0, 24, 30, top, left) for top in range(14) for left in range(20)])
+    plan = row_plan(crops, 10, 10, side)
+    found = plan.found(places[plan.blocks])
+    last = place_of(room) + room.nbytes - 10 * 3
+    assert (found.places >= place_of(room)).all()
+    assert (found.places <= last).all()
+    out = np.empty((len(crops), 10, 10, 3), np.uint8)
+    found.copy(slice(0, len(crops)), out)
+    for crop, (top, left) in zip(out, crops[:, 4:], strict=True):
+        assert (crop == pixels[top : top + 10, left : left + 10]).all()
+    some = np.empty_like(out[40:90])
+    found.copy(slice(40, 90), some)
+    assert (some == out[40:90]).all()
+
+
+def test_pairs_that_were_looked_up_are_two_copies_as_long_as_files_stay_open(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    reader = SetReader(folder)
+    rows = np.repeat(np.flatnonzero(np.min(reader.sizes("x4"), axis=0) >= 6), 4)
+    tops = lefts = np.zeros_like(rows)
+    whole = reader.plan_pairs(rows, "x4", tops, lefts, 6, 6)
+    assert whole.looked_up().known is None, "no block was touched yet"
+    lr, hr = (np.zeros(shape, np.uint8) for shape in whole.shapes)
+    whole.read(lr, hr)
+    plan, some = whole.looked_up(), slice(4, 12)
+    part = plan.part(slice(2, 14)).part(slice(2, 10))
+    copies, lookups = [], []
+    monkeypatch.setattr(torch, "index_select", counting(torch.index_select, copies))
+    monkeypatch.setattr(SetReader, "fill", counting(SetReader.fill, lookups))
+
+    def same() -> bool:
+        found = [np.zeros(shape, np.uint8) for shape in part.shapes]
+        part.read(*found)
+        return bool((found[0] == lr[some]).all() and (found[1] == hr[some]).all())
+
+    assert same()
+    assert (len(copies), len(lookups)) == (2, 0)
+    reader.close()  # and what was mapped is no more
+    assert same()
+    assert (len(copies), len(lookups)) == (4, 1)
+    whole.read(lr, hr)
+    part = whole.looked_up().part(some)
+    assert same()
+    assert (len(copies), len(lookups)) == (8, 2)
+
+
+@pytest.mark.linux
+def test_pages_are_asked_for_where_batches_wait_for_them(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """All that is copied, and nothing where no page was waited for in the last batches."""
+    faults, asked = 7, []
+    monkeypatch.setattr(mapped_pages, "major_faults", lambda: faults)
+    monkeypatch.setattr(mapped_pages, "_advise", lambda: lambda *what: asked.append(what))
+    reader = SetReader(folder)
+    rows = np.repeat(np.flatnonzero(np.min(reader.sizes("x4"), axis=0) >= 6), 4)
+    plan = reader.plan_pairs(rows, "x4", np.zeros_like(rows), np.zeros_like(rows), 6, 6)
+    sides = [np.zeros(shape, np.uint8) for shape in plan.shapes]
+    plan.read(*sides)
+    plan = plan.looked_up()
+    plan.read(*sides)
+    assert not asked
+    faults = 8
+    plan.read(*sides)  # after which it is known
+    plan.read(*sides)
+    assert plan.known is not None
+    for side, width in ((plan.known.lr, 6), (plan.known.hr, 24)):
+        for place in side.places.reshape(-1).tolist():
+            first = place + mapped_rows.ORIGIN
+            assert any(start <= first and first + width * 3 <= start + length for start, length, _ in asked)
+    assert all(start % 4096 == length % 4096 == 0 for start, length, _ in asked)
+    for _ in range(64):
+        plan.read(*sides)
+    asked.clear()
+    plan.read(*sides)
+    assert not asked
+
+
+def counting(function: Any, calls: list[Any]) -> Any:
+    """The same function, which notes its calls."""
+
+    def counted(*args: Any, **options: Any) -> Any:
+        calls.append(args)
+        return function(*args, **options)
+
+    return counted
 
 
 @pytest.mark.parametrize("layer", ["x4", "x1.5"])

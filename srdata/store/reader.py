@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from contextlib import AbstractContextManager
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, contextmanager
 from functools import cached_property, partial
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -14,11 +14,15 @@ from numpy.typing import ArrayLike, NDArray
 from srdata.common.files import inside
 from srdata.errors import CorruptRecordError, UsageError
 from srdata.store.block_reading.block_hashes import BlockHashes
-from srdata.store.block_reading.crop_blocks import CropPlan, LayerBlocks
+from srdata.store.block_reading.block_numbers import BlockNumbers
+from srdata.store.block_reading.crop_blocks import LayerBlocks
+from srdata.store.block_reading.mapped_blocks import MappedBlocks
+from srdata.store.block_reading.mapped_pages import Waiting
+from srdata.store.block_reading.pair_plan import LayerCrops, PairPlan
 from srdata.store.blocks import CHANNELS, HR, BlockLayout, Pixels
 from srdata.store.codecs import Codec, find_codec, is_kept_file
 from srdata.store.index import Index
-from srdata.store.lmdb_files.lmdb_pool import Lease, LmdbReading, WantedFile, most_open
+from srdata.store.lmdb_files.lmdb_pool import Kept, Lease, LmdbReading, WantedFile, most_open
 from srdata.store.records import Record, Row, block_key, row_key, unpack_row
 from srdata.store.resume import read_record
 from srdata.store.set_json import SetFile, read_set
@@ -54,6 +58,8 @@ class SetReader:
         self._shards: dict[int, tuple[Path, int]] = {}  # number → path and size
         self._layers: dict[str, LayerBlocks] = {}
         self._lease = Lease()
+        self.mapped: MappedBlocks | None = None  # what is known of where blocks are
+        self.waiting = Waiting()
 
     @cached_property
     def index(self) -> Index:
@@ -99,7 +105,7 @@ class SetReader:
         rows = np.asarray(rows)
         job = self._job(rows, layer, np.asarray(tops), np.asarray(lefts), (height, width))
         filled = _checked(out, (len(rows), height, width, CHANNELS))
-        self._fill(self.index.shards[rows].tolist(), [(job, filled)])
+        self.fill(self.index.shards[rows].tolist(), [(job, filled)])
         return filled
 
     def read_pairs(
@@ -137,6 +143,7 @@ class SetReader:
             self.index.shards[rows].tolist(),
             self._job(rows, layer, tops, lefts, (height, width)),
             self._job(rows, HR, tops * p // q, lefts * p // q, hr_size),
+            slice(0, len(rows)),
         )
 
     def crop(
@@ -199,13 +206,17 @@ class SetReader:
         self._lease.close()
 
     @cached_property
+    def _numbers(self) -> BlockNumbers:
+        return BlockNumbers(self.index, self.layout)
+
+    @cached_property
     def _hashes(self) -> BlockHashes:
-        return BlockHashes(self.index, self.layout)
+        return BlockHashes(self.index, self._numbers)
 
     def __reduce__(self) -> tuple[Any, ...]:
         return _reopen, (self.path, self.verify, version_of(self.set))
 
-    def _job(self, rows: Any, layer: str, tops: Any, lefts: Any, size: tuple[int, int]) -> _Job:
+    def _job(self, rows: Any, layer: str, tops: Any, lefts: Any, size: tuple[int, int]) -> LayerCrops:
         """Check that every crop lies in its image, and say where each is."""
         heights, widths = self.sizes(layer, rows)
         within = (tops >= 0) & (lefts >= 0) & (tops + size[0] <= heights) & (lefts + size[1] <= widths)
@@ -219,19 +230,35 @@ class SetReader:
             [rows, self.index.numbers[rows], heights, widths, tops, lefts], axis=1, dtype=np.int64
         )
         blocks = self._blocks(layer)
-        return _Job(blocks, blocks.plan(crops, *size), size)
+        return LayerCrops(blocks, blocks.plan(crops, *size), size)
 
-    def _fill(self, shards: list[int], jobs: Sequence[tuple[_Job, Pixels]]) -> None:
+    def fill(self, shards: list[int], jobs: Sequence[tuple[LayerCrops, Pixels]]) -> None:
         """Copy the crops of all jobs into their arrays."""
         numbers = sorted(set(shards))
         if len(numbers) > 1 and len(numbers) > most_open():
             for one in (slice(i, i + 1) for i in range(len(shards))):
-                self._fill(shards[one], [(job.part(one), out[one]) for job, out in jobs])
+                self.fill(shards[one], [(job.part(one), out[one]) for job, out in jobs])
             return
         with self._lease.reading_all([self._wanted(number) for number in numbers]) as found:
             readings = dict(zip(numbers, found, strict=True))
+            mapped = self._mapped_in({number: reading.kept for number, reading in readings.items()})
             for job, out in jobs:
-                job.blocks.copy_all([readings[shard] for shard in shards], job.plan, out)
+                job.blocks.copy_all([readings[shard] for shard in shards], job.plan, out, mapped)
+
+    @contextmanager
+    def held(self, shards: list[int]) -> Iterator[dict[int, Kept]]:
+        """What is kept of each shard, which stays open meanwhile."""
+        numbers = set(shards)
+        with self._lease.held([self._wanted(number) for number in numbers]) as entries:
+            yield {number: entry.kept for number, entry in zip(numbers, entries, strict=True)}
+
+    def _mapped_in(self, files: Mapping[int, Kept]) -> MappedBlocks:
+        """What is known of where blocks are, anew where files were opened again, as after a fork."""
+        mapped = self.mapped
+        if mapped is None or not mapped.holds(files):
+            mapped = self.mapped = MappedBlocks(int(self._numbers.starts[-1]))
+            mapped.holds(files)
+        return mapped
 
     def _reading(self, shard: int) -> AbstractContextManager[LmdbReading]:
         path, size, _, place = self._wanted(shard)
@@ -248,40 +275,10 @@ class SetReader:
     def _blocks(self, layer: str) -> LayerBlocks:
         if layer not in self._layers:
             hashes = self._hashes if self.verify else None
-            self._layers[layer] = LayerBlocks(layer, self.layout, self._codec, self.index, hashes)
+            self._layers[layer] = LayerBlocks(
+                layer, self.layout, self._codec, self.index, self._numbers, hashes
+            )
         return self._layers[layer]
-
-
-class _Job(NamedTuple):
-    blocks: LayerBlocks
-    plan: CropPlan
-    size: tuple[int, int]
-
-    def part(self, some: slice) -> _Job:
-        return _Job(self.blocks, self.plan.part(some), self.size)
-
-
-class PairPlan(NamedTuple):
-    """LR crops and the HR crops that they face, found in their shards and blocks but not read."""
-
-    reader: SetReader
-    shards: list[int]  # of each
-    lr: _Job
-    hr: _Job
-
-    @property
-    def shapes(self) -> tuple[tuple[int, ...], tuple[int, ...]]:
-        """Those of LR and HR."""
-        count = len(self.shards)
-        return (count, *self.lr.size, CHANNELS), (count, *self.hr.size, CHANNELS)
-
-    def read(self, lr: Pixels, hr: Pixels) -> None:
-        """Fill `lr` and `hr` with them, see `SetReader.read_pairs`."""
-        self.reader._fill(self.shards, [(self.hr, hr), (self.lr, lr)])
-
-    def part(self, some: slice) -> PairPlan:
-        """Some of them."""
-        return PairPlan(self.reader, self.shards[some], self.lr.part(some), self.hr.part(some))
 
 
 def _checked(out: Pixels | None, shape: tuple[int, ...]) -> Pixels:

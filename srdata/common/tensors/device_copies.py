@@ -38,6 +38,8 @@ _NOW = _Now()
 
 def sent(tensor: Tensor, device: torch.device) -> Tensor:
     """A tensor on a device, copied out of pinned memory, which is what CUDA does not wait for."""
+    if tensor.device.type == device.type == "cpu":
+        return tensor
     if device == META and tensor.is_meta and _NOW.noted is not None:
         _NOW.noted.append(tensor)
         return tensor

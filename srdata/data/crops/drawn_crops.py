@@ -8,12 +8,12 @@ from typing import Any, NamedTuple
 import numpy as np
 from torch import Tensor
 
-from srdata.data.crops.read_crops import Sides, cut, enlarges, shapes, stackable, within
+from srdata.data.crops.read_crops import Sides, copied, cut, enlarges, shapes, stackable, within
 from srdata.data.crops.regions import Address, Crops
 from srdata.data.pair_sources.sources import PairSource, SetSource
 from srdata.degrade.numerics.backend import keep_memory
 from srdata.errors import UsageError
-from srdata.store.reader import PairPlan
+from srdata.store.block_reading.pair_plan import PairPlan
 from srdata.store.windows import Regions, window_name
 from srdata.vocabulary import Only
 
@@ -62,18 +62,23 @@ class Drawn(NamedTuple):
 
     def read(self, out: Sides | None = None) -> Sides:
         """LR and HR, as `cut` gives them; UsageError, CorruptRecordError or ImageError."""
-        self.shapes()
         keep_memory()
-        return cut(self.source, self.crops, self.patch, self.pad, self.only, out, self.around, self.found)
+        if self.found is not None and (out is None or all(side.dtype == np.uint8 for side in out)):
+            return copied(self.found, self.crops.turns, out)
+        self.shapes()
+        return cut(self.source, self.crops, self.patch, self.pad, self.only, out, self.around)
 
     def looked_up(self) -> Drawn:
         """The same crops; where that can be done for many at once, it is known now where they lie."""
-        inside, known = self.crops.inside, self.patch is not None and self.only is None
+        inside, known = self.crops.inside, self.only is None and not self.in_floats
         if not (
-            isinstance(self.source, SetSource) and known and within(inside, self.patch or 0, self.around)
+            isinstance(self.source, SetSource)
+            and known
+            and self.patch
+            and within(inside, self.patch, self.around)
         ):
             return self
-        side = (self.patch or 0) + 2 * self.around
+        side = self.patch + 2 * self.around
         return self._replace(found=self.source.find_pairs(inside.images, inside.corners - self.around, side))
 
     def at(self, some: slice) -> Drawn:
@@ -101,4 +106,6 @@ def names(source: PairSource, regions: Regions) -> list[str]:
     keys = source.keys(regions.images)
     if regions.orders is None:
         return keys
-    return [window_name(key, order) for key, order in zip(keys, regions.orders.tolist(), strict=True)]
+    orders = regions.orders.tolist()
+    ends = {order: window_name("", order) for order in set(orders)}  # far fewer than there are windows
+    return [key + ends[order] for key, order in zip(keys, orders, strict=True)]

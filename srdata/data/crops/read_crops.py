@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from srdata.common.tensors.aligned import aligned
 from srdata.data.crops.padding import Levels, filled, mirrored, padded
 from srdata.data.crops.reduced_crops import REDUCING, reduced
 from srdata.data.crops.regions import Crops
@@ -13,8 +14,8 @@ from srdata.data.pair_sources.sources import PairSource
 from srdata.dihedral.array_turns import turn_all
 from srdata.errors import UsageError
 from srdata.images import TRANSPOSES
-from srdata.store.reader import PairPlan
-from srdata.store.windows import Regions
+from srdata.store.block_reading.pair_plan import PairPlan
+from srdata.store.windows import Integers, Regions
 from srdata.vocabulary import Only
 
 Sides = tuple[Levels, Levels]  # LR and HR
@@ -38,14 +39,13 @@ def cut(
     only: Only | None = None,
     out: Sides | None = None,
     around: int = 0,
-    found: PairPlan | None = None,
 ) -> Sides:
     """LR and HR of stackable `crops`, padded to `patch` cells and turned: (count, height, width, channels).
 
     `around` cells on each side of a patch come with it, mirrored where they lie beyond the image. They are
     uint8, or float32 of 0 to 255 where pad="enlarge" enlarged one, or squares are reduced. A side that is not
     wanted has height and width 0. They are written into `out` when that is given, rounded if that is uint8;
-    raises UsageError when it does not fit. `found` says where they lie, if that is known.
+    raises UsageError when it does not fit.
     """
     inside = crops.inside
     height, width = inside.sizes[0].tolist() if patch is None else (patch + 2 * around,) * 2
@@ -58,16 +58,26 @@ def cut(
         raise UsageError(f"{resized} gives HR that no stored LR faces: give only='hr', or degrade=")
     dtype = np.float32 if enlarges(crops, patch, pad) else np.uint8
     lr, hr = _room(shapes(source, len(inside.images), height, width, only), out, dtype)
-    if found is not None and lr.dtype == hr.dtype == np.uint8:
-        found.read(lr, hr)
-    elif lr.dtype == hr.dtype == np.uint8 and (patch is None or within(inside, patch, around)):
+    if lr.dtype == hr.dtype == np.uint8 and (patch is None or within(inside, patch, around)):
         source.read_pairs(inside.images, inside.corners - around, lr, hr)
     else:
         _read_each(source, crops, (lr, hr), patch or 0, pad, around)
-    if crops.turns is None:
-        return lr, hr
-    turns = crops.turns.tolist()
-    return turn_all(lr, turns), turn_all(hr, turns)
+    return _turned((lr, hr), crops.turns)
+
+
+def copied(found: PairPlan, turns: Integers | None, out: Sides | None) -> Sides:
+    """The same of square crops that need no more than to be copied, and are looked up already."""
+    lr, hr = _room(found.shapes, out)
+    found.read(lr, hr)
+    return _turned((lr, hr), turns)
+
+
+def _turned(sides: Sides, turns: Integers | None) -> Sides:
+    if turns is None:
+        return sides
+    each = turns.tolist()
+    lr, hr = (turn_all(side, each) for side in sides)
+    return lr, hr
 
 
 def enlarges(crops: Crops, patch: int | None, pad: str | None) -> bool:
@@ -92,7 +102,7 @@ def _room(
     """Arrays of the shapes that are wanted for LR and HR: `out`, if it has them, or new ones."""
     lr, hr = wanted
     if out is None:
-        return np.empty(lr, dtype), np.empty(hr, dtype)
+        return aligned(lr, dtype), aligned(hr, dtype)
     for array, shape in zip(out, wanted, strict=True):
         kinds = (np.uint8, np.float32)
         if array.shape != shape or array.dtype not in kinds or not array.flags.c_contiguous:

@@ -9,6 +9,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from srdata.common.tensors.aligned import aligned
 from srdata.common.tensors.device_copies import sent_together
 from srdata.errors import UsageError
 
@@ -35,7 +36,7 @@ def _planes(images: NDArray[Any]) -> torch.Tensor:
     A third of the time of torch's permute and copy; and as a few long calls it lets other threads run.
     """
     count, height, width, channels = images.shape
-    planes = np.empty((channels, count, height, width), images.dtype)
+    planes = aligned((channels, count, height, width), images.dtype)
     if images.size:
         rows = np.ascontiguousarray(images).reshape(count * height, width, channels)
         cv2.split(rows, list(planes.reshape(channels, count * height, width)))
@@ -53,7 +54,8 @@ def opened(images: torch.Tensor, dtype: torch.dtype, channels_last: bool) -> tor
     if dtype == torch.uint8:
         return _whole(planes)
     if images.device.type == "cpu":
-        return torch.from_numpy(np.divide(images.numpy(), np.float32(255))).permute(0, 3, 1, 2)
+        floats = torch.empty(images.shape, dtype=torch.float32, device="cpu")
+        return floats.copy_(images).div_(255).permute(0, 3, 1, 2)
     layout = torch.channels_last if channels_last else torch.contiguous_format
     (white,) = sent_together(images.device, np.array(255, np.float32))  # by a number CUDA multiplies
     opened = torch.empty(planes.shape, dtype=torch.float32, device=images.device, memory_format=layout)

@@ -24,7 +24,7 @@ from srdata.errors import UsageError
 from srdata.store.windows import Integers
 from srdata.vocabulary import Only
 
-_TOGETHER = 512  # crops that are drawn at once
+_TOGETHER = 1024  # crops that are drawn at once
 _KEPT = 4  # draws, each for as many crops: workers are some batches ahead of each other
 
 
@@ -171,15 +171,18 @@ def _divided(parts: Sequence[PartOfBatch], ends: Integers) -> list[list[PartOfBa
     ]
 
 
+Outlined = tuple[Raw, list[Drawn]]  # all that is known of a batch but its sides, and the crops of these
+
+
 class DrawnLast:
     """What was drawn last, for several batches at once, and is to be read by threads of this process."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._kept: OrderedDict[tuple[int, ...], list[list[PartOfBatch]]] = OrderedDict()
+        self._kept: OrderedDict[tuple[int, ...], list[Outlined]] = OrderedDict()
 
-    def of(self, job: BatchJob, draw: Callable[[BatchJob], list[list[PartOfBatch]]]) -> list[PartOfBatch]:
-        """The parts of a batch, drawn now unless they were."""
+    def of(self, job: BatchJob, draw: Callable[[BatchJob], list[Outlined]]) -> Outlined:
+        """A batch, drawn now unless it was."""
         name = (job.moment.epoch, *job.together)
         with self._lock:
             if name not in self._kept:
@@ -219,40 +222,42 @@ class Reading:
         lr, hr = self._unread(drawn)
         return raw._replace(lr=lr, hr=hr, to_turn=self.turning and isinstance(lr, Unread))
 
-    def draw(self, job: BatchJob) -> tuple[Raw, list[Drawn]]:
+    def draw(self, job: BatchJob) -> Outlined:
         """All that is known of a batch but its sides, and the crops that these are."""
-        parts = self._parts(job)
-        drawn = [part.drawn for part in parts]
-        turns = [turn for one in drawn if one.crops.turns is not None for turn in one.crops.turns.tolist()]
-        labels = [part.label for part in parts for _ in part.visits if part.label is not None]
-        raw = Raw(
+        if self.plan.changes or isinstance(self.dihedral, Schedule):
+            ((raw, drawn),) = self._outlines(job, [job.first])
+        else:  # together with the next batches
+            raw, drawn = self._last.of(job, lambda job: self._outlines(job, job.together))
+        columns, arrays = _told(drawn)
+        return raw._replace(number=job.number, moment=job.moment, columns=columns, arrays=arrays), drawn
+
+    def _outlines(self, job: BatchJob, firsts: Sequence[int]) -> list[Outlined]:
+        """The batches that begin at these positions, as far as they are known by what is drawn."""
+        dihedral = at(self.dihedral, job.moment)
+        batches = self.plan.parts(job.moment, firsts, dihedral=dihedral, only=self.only)
+        return [(self._outline(parts, job), [part.drawn for part in parts]) for parts in batches]
+
+    def _outline(self, parts: Sequence[PartOfBatch], job: BatchJob) -> Raw:
+        turns = [part.drawn.crops.turns for part in parts]
+        labels = [part.label for part in parts for _ in part.keys if part.label is not None]
+        return Raw(
             lr=(),
             hr=(),
             keys=[key for part in parts for key in part.keys],
             visits=[visit for part in parts for visit in part.visits.tolist()],
-            turns=turns or None,
+            turns=[turn for some in turns if some is not None for turn in some.tolist()] or None,
             to_turn=False,
             spots=[
-                spot for one in drawn if self.placing for spot in one.crops.spots(one.source.scale.numerator)
+                spot
+                for part in parts
+                if self.placing
+                for spot in part.drawn.crops.spots(part.drawn.source.scale.numerator)
             ],
             labels=labels or None,
             difficulty=self._difficulty_of(parts),
             number=job.number,
             moment=job.moment,
-            **_told(drawn)._asdict(),
         )
-        return raw, drawn
-
-    def _parts(self, job: BatchJob) -> list[PartOfBatch]:
-        """The crops of a batch, set by set, which are drawn with those of the next batches."""
-        if self.plan.changes or isinstance(self.dihedral, Schedule):
-            dihedral = at(self.dihedral, job.moment)
-            return self.plan.parts(job.moment, [job.first], dihedral=dihedral, only=self.only)[0]
-        return self._last.of(job, self._drawn_together)
-
-    def _drawn_together(self, job: BatchJob) -> list[list[PartOfBatch]]:
-        dihedral = at(self.dihedral, job.moment)
-        return self.plan.parts(job.moment, job.together, dihedral=dihedral, only=self.only)
 
     def _unread(self, drawn: Sequence[Drawn]) -> tuple[Any, Any]:
         """The shapes of LR and HR; or what is to be gathered of each data set."""
@@ -280,6 +285,8 @@ class Reading:
 
 def _told(drawn: Sequence[Drawn]) -> Told:
     """What is told of the crops of all of them: None, or no prompt, by sets that have no such column."""
+    if all(one.beside is None for one in drawn):
+        return Told({}, {})
     parts = [one.told() for one in drawn]
     names = dict.fromkeys(name for part in parts for name in part.columns)
     counts = [len(one.crops.inside.images) for one in drawn]

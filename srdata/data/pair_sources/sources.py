@@ -22,9 +22,10 @@ from srdata.discovery.pairing import Sizes, check_sizes, guess_scale, match_name
 from srdata.errors import ImageError
 from srdata.images import ImagePolicy, Pixels, check_same_way
 from srdata.scale import Scale
+from srdata.store.block_reading.pair_plan import PairPlan
 from srdata.store.blocks import CHANNELS, HR
 from srdata.store.index import Index
-from srdata.store.reader import PairPlan, SetReader
+from srdata.store.reader import SetReader
 from srdata.store.tables.arrow_columns import column_of
 from srdata.store.windows import Integers
 
@@ -101,7 +102,8 @@ class SetSource:
         """Where crops of so many cells a side lie in the shards, to be read all or in parts."""
         q = self.scale.denominator
         tops, lefts = (corners * q).T
-        return self._reader.plan_pairs(self._rows[images], self._layer, tops, lefts, side * q, side * q)
+        plan = self._reader.plan_pairs(self._rows[images], self._layer, tops, lefts, side * q, side * q)
+        return plan.looked_up()
 
     def __reduce__(self) -> tuple[Any, ...]:
         return SetSource, (self._reader, self._split, self.scale, self._shard)

@@ -6,11 +6,14 @@ from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import lmdb
+import numpy as np
 
 from srdata.errors import CorruptRecordError
 from srdata.store.block_reading.block_hashes import BlockHashes
-from srdata.store.block_reading.crop_rows import Crop, Integers, RowPlan, row_plan
-from srdata.store.block_reading.mapped_rows import address_of, copy_mapped_rows
+from srdata.store.block_reading.block_numbers import BlockNumbers
+from srdata.store.block_reading.crop_rows import Crop, FoundRows, Integers, RowPlan, row_plan
+from srdata.store.block_reading.mapped_blocks import MappedBlocks
+from srdata.store.block_reading.mapped_rows import place_of
 from srdata.store.blocks import BlockLayout, Pixels, copy_rows, pieces
 from srdata.store.codecs import Codec, Part
 from srdata.store.index import Index
@@ -24,14 +27,15 @@ _WORTHWHILE = 4  # crops at once
 
 class _Block(NamedTuple):
     samples: Pixels
-    address: int
+    place: int
 
 
 class CropPlan(NamedTuple):
     """Crops of one layer and one size."""
 
     crops: Integers  # a `Crop` each, (crops, 6)
-    rows: RowPlan | None  # None where they are copied one by one
+    rows: RowPlan | None = None  # None where they are copied one by one
+    blocks: Integers | None = None  # those of `rows` by their numbers in the set
 
     def crop(self, number: int) -> Crop:
         """One of them."""
@@ -40,24 +44,17 @@ class CropPlan(NamedTuple):
 
     def part(self, some: slice) -> CropPlan:
         """The plan of some of them."""
-        return CropPlan(self.crops[some], None if self.rows is None else self.rows.part(some))
+        rows, blocks = self.rows, self.blocks
+        if rows is None or blocks is None:
+            return CropPlan(self.crops[some])
+        return CropPlan(self.crops[some], rows.part(some), blocks[some])
 
-
-def _follow(bases: tuple[int, int], blocks: Sequence[_Block]) -> bool:
-    """Whether blocks of the next column lie behind those that begin there, so that rows can be read on.
-
-    They do as LMDB lays them; otherwise what follows in memory may not be there.
-    """
-    return all(base < block.address for base, block in zip(bases, blocks, strict=True))
-
-
-def _copy_beside(out: Pixels, top: int, above: Pixels, below: Pixels) -> None:
-    """Fill the part of a crop that lies in a second column of blocks, from row `top` of it on."""
-    height, width = out.shape[:2]
-    rows = min(height, len(above) - top)
-    copy_rows(above[top : top + rows, :width], out[:rows])
-    if rows < height:
-        copy_rows(below[: height - rows, :width], out[rows:])
+    def found(self, mapped: MappedBlocks) -> FoundRows | None:
+        """Where they are mapped; None where some block was not touched yet, or they are copied one by one."""
+        if self.rows is None:
+            return None
+        bases = mapped.places[self.blocks]
+        return self.rows.found(bases) if bases.all() else None
 
 
 class LayerBlocks:
@@ -69,6 +66,7 @@ class LayerBlocks:
         layout: BlockLayout,
         codec: Codec,
         index: Index,
+        numbers: BlockNumbers,
         hashes: BlockHashes | None,
     ) -> None:
         self.name = layer
@@ -77,54 +75,42 @@ class LayerBlocks:
         self._side = layout.block
         self._codec = codec
         self._index = index
+        self._numbers = numbers
         self._hashes = hashes
         self._decoded: dict[tuple[int, int], Pixels] = {}  # by row and block, of a codec that keeps files
         self._held = 0  # bytes of them
 
     def plan(self, crops: Integers, height: int, width: int) -> CropPlan:
         """How `copy_all` copies crops of that size, for as many as there are: (crops, 6), see `Crop`."""
-        by_rows = self._codec.view and len(crops) >= _WORTHWHILE and max(height, width) <= self._side
-        return CropPlan(crops, row_plan(crops, height, width, self._side) if by_rows else None)
+        if not self._codec.view or len(crops) < _WORTHWHILE or max(height, width) > self._side:
+            return CropPlan(crops)
+        rows = row_plan(crops, height, width, self._side)
+        return CropPlan(crops, rows, rows.blocks + self._numbers.firsts(crops[:, 0], self._level)[:, None])
 
-    def copy_all(self, shards: Sequence[LmdbReading], plan: CropPlan, out: Pixels) -> None:
+    def copy_all(
+        self, shards: Sequence[LmdbReading], plan: CropPlan, out: Pixels, mapped: MappedBlocks
+    ) -> None:
         """Fill `out` (count, height, width, 3) with crops that were planned; raises CorruptRecordError.
 
         Where blocks are plain samples, one call copies all rows, and what of them lies in a second column of
         blocks is written over them.
         """
-        if plan.rows is None:
-            for number, shard in enumerate(shards):
-                self.copy(shard, plan.crop(number), out[number])
+        self._touch(shards, plan, mapped)
+        if found := plan.found(mapped):
+            found.copy(slice(0, len(out)), out)
             return
-        bases, beside, layer = [], [], self._name(0)
-        for number, (shard, place) in enumerate(zip(shards, plan.rows.places.tolist(), strict=True)):
-            image, first, last, edge, top = place
-            blocks = shard.kept.get(image << 9 | layer)
-            if blocks is None or not (blocks[first] and blocks[last]):
-                blocks = self._touched(shard, plan.crop(number), first, last)
-            above, below = blocks[first], blocks[last]
-            bases.append((above.address, below.address))
-            if edge:
-                if not (blocks[first + 1] and blocks[last + 1]):
-                    blocks = self._touched(shard, plan.crop(number), first + 1, last + 1)
-                beside.append((number, edge, top, blocks[first + 1], blocks[last + 1]))
-        addresses = plan.rows.addresses(bases)
-        apart = [number for number, _, _, *blocks in beside if not _follow(bases[number], blocks)]
-        for number in apart:
-            addresses[number] = bases[number][0]
-        copy_mapped_rows(addresses, out)
-        for number, edge, top, above, below in beside:
-            _copy_beside(out[number, :, edge:], top, above.samples, below.samples)
-        for number in apart:
-            self.copy(shards[number], plan.crop(number), out[number])
+        for number, shard in enumerate(shards):
+            self.copy(shard, plan.crop(number), out[number])
 
-    def _touched(self, shard: LmdbReading, crop: Crop, *numbers: int) -> list[Any]:
-        """The blocks of an image, these of them read."""
-        blocks = self._kept(shard, crop)
-        for number in numbers:
-            if blocks[number] is None:
-                self._keep(blocks, shard, crop, number)
-        return blocks
+    def _touch(self, shards: Sequence[LmdbReading], plan: CropPlan, mapped: MappedBlocks) -> None:
+        """See to it that it is known where all blocks are that the rows of crops touch."""
+        if plan.rows is None or plan.blocks is None:
+            return
+        for number in np.flatnonzero(~mapped.places[plan.blocks].all(axis=1)).tolist():
+            crop, places = plan.crop(number), plan.blocks[number]
+            kept = self._kept(shards[number], crop)
+            for at, block in zip(places.tolist(), plan.rows.blocks[number].tolist(), strict=True):
+                mapped.places[at] = (kept[block] or self._keep(kept, shards[number], crop, block)).place
 
     def _name(self, image: int) -> int:
         return image << 9 | self._level << 1 | (self._hashes is not None)
@@ -153,7 +139,7 @@ class LayerBlocks:
     def _keep(self, blocks: list[Any], shard: LmdbReading, crop: Crop, number: int) -> _Block:
         """A block, in its place among those of its image."""
         samples = self._block(shard, crop, number)
-        block = blocks[number] = _Block(samples, address_of(samples))
+        block = blocks[number] = _Block(samples, place_of(samples))
         return block
 
     def _kept(self, shard: LmdbReading, crop: Crop) -> list[Any]:
@@ -180,7 +166,7 @@ class LayerBlocks:
             if value is None:
                 raise CorruptRecordError("is missing")
             if self._hashes is not None:
-                self._hashes.check(row, self._level, number, value)
+                self._hashes.check(self._numbers.first(row, self._level) + number, value)
             if part is not None and self._codec.decode_part is not None:
                 return self._codec.decode_part(value, height, width, part)
             block = self._codec.decode(value, height, width)

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import NamedTuple
+from bisect import bisect_left
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from srdata.store.blocks import CHANNELS
+from srdata.store.block_reading.mapped_pages import ask_for
+from srdata.store.block_reading.mapped_rows import copy_mapped_part, copy_mapped_rows
+from srdata.store.blocks import CHANNELS, Pixels
 
 Integers = NDArray[np.int64]
 # Row in the index, number in the shard, height and width of the image, top and left of the crop, in pixels of
@@ -17,35 +19,102 @@ Crop = tuple[int, int, int, int, int, int]
 
 
 class RowPlan(NamedTuple):
-    """The rows of crops as far as they lie in one column of blocks, of which a crop touches two at most."""
+    """The blocks of crops that touch two columns and two rows of blocks at most, and where in them they lie.
 
-    # Of each crop: the number of its image in the shard, the blocks of its first and last rows, the column in
-    # it where the next column of blocks begins (0 where it touches one), and its first row in its block.
-    places: Integers  # (crops, 5)
-    offsets: Integers  # of each row from where its block begins, in bytes, (crops, height)
-    below: NDArray[np.bool_]  # which rows lie in the last block, (crops, height)
+    Four blocks of each: of its first and last rows in the first column, and beside these in the second. Where
+    it touches one column, or one row of blocks, they are the same.
+    """
+
+    blocks: Integers  # by their numbers in the image, (crops, 4)
+    corners: Integers  # the first row and column in the first block, (crops, 2)
+    steps: Integers  # bytes from row to row in both columns of blocks, (crops, 2)
+    edges: Integers  # the column of the crop where the second column of blocks begins, 0 where it touches one
+    size: tuple[int, int, int]  # height and width of crops, side of blocks
 
     def part(self, some: slice) -> RowPlan:
         """The rows of some of them."""
-        return RowPlan(self.places[some], self.offsets[some], self.below[some])
+        return RowPlan(self.blocks[some], self.corners[some], self.steps[some], self.edges[some], self.size)
 
-    def addresses(self, bases: Sequence[tuple[int, int]]) -> Integers:
-        """Where all rows lie, by where the blocks of first and last rows begin."""
-        first, last = np.array(bases, np.int64).T[..., None]
-        found: Integers = np.where(self.below, last, first)
-        found += self.offsets
-        return found
+    def found(self, bases: Integers) -> FoundRows:
+        """Where all rows lie, by the places of the four blocks of each crop."""
+        height, width, side = self.size
+        tops, lefts = self.corners.T
+        steps, beside = self.steps.T
+        upper = np.minimum(side - tops, height)  # rows of a crop in the upper blocks
+        first = bases[:, 0] + tops * steps + lefts * CHANNELS
+        below = bases[:, 1] + lefts * CHANNELS  # where the first row in the lower block begins
+        ways = np.empty((len(bases), height), np.int64)  # from each row to the next, and to the first one
+        ways[:] = steps[:, None]
+        ways[:, 0] = first
+        lower, edged = upper < height, self.edges > 0
+        ways[lower, upper[lower]] += (below - first - upper * steps)[lower]
+        apart = edged & (bases[:, 2:] < bases[:, :2]).any(axis=1)
+        ways[apart, 0], ways[apart, 1:] = bases[apart, 0], 0
+        zero, right = 0 * tops, width - self.edges
+        pieces = _pieces(
+            (edged, self.edges, zero, upper, right, bases[:, 2] + tops * beside, beside),
+            (edged & lower, self.edges, upper, height - upper, right, bases[:, 3], beside),
+            (apart, zero, zero, upper, self.edges, first, steps),
+            (apart & lower, zero, upper, height - upper, self.edges, below, steps),
+        )
+        return FoundRows(np.cumsum(ways, axis=1, out=ways), pieces)
+
+
+class FoundRows(NamedTuple):
+    """Where the rows of crops are mapped.
+
+    Whole rows are read on beyond their blocks, as those of the next column lie behind them; where they do
+    not, what follows in memory may not be there, and any place of the block stands for the row.
+    """
+
+    places: Integers  # of whole rows, (crops, height)
+    # What of crops lies elsewhere: the number of the crop; its column, its row, and of how many rows and
+    # columns; the place of the first one, and bytes from each row to the next.
+    pieces: list[list[int]]
+
+    def ask(self, some: slice, width: int) -> None:
+        """Ask for what some of the crops, of this width, are copied from, not waiting for it."""
+        elsewhere = [
+            np.arange(place, place + rows * step, step)
+            for _, _, _, rows, _, place, step in self._pieces_of(some)
+        ]
+        ask_for(np.concatenate([self.places[some].reshape(-1), *elsewhere]), width * CHANNELS)
+
+    def copy(self, some: slice, out: Pixels) -> None:
+        """Fill `out` with some of the crops: whole rows by one call, then what lies elsewhere over them."""
+        copy_mapped_rows(self.places[some], out)
+        for number, column, row, rows, columns, place, step in self._pieces_of(some):
+            there = out[number - some.start, row : row + rows, column : column + columns]
+            copy_mapped_part(place, step, there)
+
+    def _pieces_of(self, some: slice) -> list[list[int]]:
+        first, last = (bisect_left(self.pieces, [end]) for end in (some.start, some.stop))
+        return self.pieces[first:last]
+
+
+def _pieces(*kinds: tuple[NDArray[Any], ...]) -> list[list[int]]:
+    """What each kind says of the crops that it has, in the order of crops."""
+    found = []
+    for has, *numbers in kinds:
+        crops = np.flatnonzero(has)
+        found += np.stack([crops, *(of[crops] for of in numbers)], axis=1).tolist()
+    return sorted(found)
 
 
 def row_plan(crops: Integers, height: int, width: int, side: int) -> RowPlan:
     """The rows of crops of one size, not larger than the side of a block."""
-    _, images, _, widths, tops, lefts = crops.T
+    _, _, _, widths, tops, lefts = crops.T
     (above, y), (across, x) = np.divmod(tops, side), np.divmod(lefts, side)
     columns = -(-widths // side)
-    steps = np.minimum(side, widths - across * side) * CHANNELS  # from row to row
-    down = y[:, None] + np.arange(height)
-    below = down >= side
+    rest = widths - across * side
+    edges = np.where(x + width > side, side - x, 0)
     first = above * columns + across
-    edge = np.where(x + width > side, side - x, 0)
-    places = np.stack([images, first, first + columns * below[:, -1], edge, y], axis=1)
-    return RowPlan(places, (down - side * below) * steps[:, None] + x[:, None] * CHANNELS, below)
+    last = first + columns * (y + height > side)
+    second = edges > 0
+    return RowPlan(
+        np.stack([first, last, first + second, last + second], axis=1),
+        np.stack([y, x], axis=1),
+        CHANNELS * np.stack([np.minimum(rest, side), np.minimum(rest - side, side)], axis=1),
+        edges,
+        (height, width, side),
+    )

@@ -9,42 +9,55 @@ from __future__ import annotations
 
 import ctypes
 from functools import lru_cache
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from srdata.store.blocks import copy_rows
+
 if TYPE_CHECKING:
     from torch import Tensor
 
-_ORIGIN = 4096  # an address below all that is ever mapped, as an array cannot begin at none
+ORIGIN = 4096  # an address below all that is ever mapped, as an array cannot begin at none
 _BYTES = 1 << 48  # which no address of a process exceeds, on any system that srdata runs on
 
 
-def address_of(samples: NDArray[np.uint8]) -> int:
-    """Where an array begins."""
+def place_of(samples: NDArray[np.uint8]) -> int:
+    """Where in memory an array begins."""
     address: int = samples.__array_interface__["data"][0]
-    return address
+    return address - ORIGIN
 
 
-def copy_mapped_rows(addresses: NDArray[np.int64], out: NDArray[np.uint8]) -> None:
-    """Fill each row of `out` (count, height, width, channels) with what is at its address (count, height)."""
+def copy_mapped_rows(places: NDArray[np.int64], out: NDArray[np.uint8]) -> None:
+    """Fill each row of `out` (count, height, width, channels) with what is at its place (count, height)."""
     import torch  # here, as a set can be read without
 
     if not out.flags.c_contiguous:
         whole = np.empty(out.shape, np.uint8)
-        copy_mapped_rows(addresses, whole)
+        copy_mapped_rows(places, whole)
         out[...] = whole
         return
     width = out.shape[2] * out.shape[3]
-    places = torch.from_numpy(addresses.reshape(-1) - _ORIGIN)
-    torch.index_select(_memory(width), 0, places, out=torch.from_numpy(out).view(-1, width))
+    flat = torch.from_numpy(places).view(-1)
+    torch.index_select(_rows(width), 0, flat, out=torch.from_numpy(out).view(-1, width))
+
+
+def copy_mapped_part(place: int, step: int, out: NDArray[np.uint8]) -> None:
+    """Fill `out` (height, width, channels) with what begins at a place, `step` bytes from row to row."""
+    copy_rows(np.ndarray(out.shape, np.uint8, _memory(), place, (step, out.shape[2], 1)), out)
 
 
 @lru_cache(maxsize=64)
-def _memory(width: int) -> Tensor:
+def _rows(width: int) -> Tensor:
     """All memory as overlapping rows of so many bytes, one beginning at every address."""
     import torch
 
-    whole = torch.frombuffer((ctypes.c_ubyte * _BYTES).from_address(_ORIGIN), dtype=torch.uint8)
+    whole = torch.frombuffer(_memory(), dtype=torch.uint8)
     return whole.as_strided((_BYTES - width, width), (1, 1))
+
+
+@lru_cache(maxsize=1)
+def _memory() -> Any:
+    """All memory from the origin on."""
+    return (ctypes.c_ubyte * _BYTES).from_address(ORIGIN)

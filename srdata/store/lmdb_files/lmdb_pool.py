@@ -35,12 +35,15 @@ _MOST_KEPT = 65_536  # views of blocks, about 400 bytes each
 _REMEDY = "run the command that prepared the set again"
 
 
+Kept = dict[int, list[Any]]  # what readers keep of a mapped file, for as long as it is open
+
+
 class LmdbReading(NamedTuple):
     """One LMDB file while it is read."""
 
     get: Callable[..., Any]  # of a transaction of this thread: key → memoryview of the mapped file, or None
     cursor: Callable[..., Any]  # of the same transaction, to be closed before the reading ends
-    kept: dict[int, list[Any]]  # what readers keep of the mapped file, for as long as it is open
+    kept: Kept
     keep: Callable[[int, list[Any]], None]  # put something there
 
 
@@ -82,19 +85,29 @@ class Lease:
     @contextmanager
     def reading_all(self, files: Sequence[WantedFile]) -> Iterator[list[LmdbReading]]:
         """Read several files at once, see `reading`."""
+        with self.held(files) as held:
+            transactions = [entry.transaction() for entry in held]
+            try:
+                yield [
+                    LmdbReading(transaction.get, transaction.cursor, entry.kept, entry.keep)
+                    for entry, transaction in zip(held, transactions, strict=True)
+                ]
+            finally:
+                for entry, transaction in zip(held, transactions, strict=True):
+                    entry.idle.append(transaction)
+
+    @contextmanager
+    def held(self, files: Sequence[WantedFile]) -> Iterator[list[_Entry]]:
+        """Several files open and mapped; `kept` of each is another object whenever it was opened anew."""
         entries = [self._entries.get(file.path) for file in files]
         held = [entry for entry in entries if entry is not None]
         if len(held) < len(entries) or not _pool.hold(held):
             held = _pool.take(files, self._number)
             self._entries.update(zip((file.path for file in files), held, strict=True))
-        transactions = [entry.transaction() for entry in held]
         try:
-            yield [
-                LmdbReading(transaction.get, transaction.cursor, entry.kept, entry.keep)
-                for entry, transaction in zip(held, transactions, strict=True)
-            ]
+            yield held
         finally:
-            _pool.give_back(held, transactions)
+            _pool.give_back(held)
 
     def close(self) -> None:
         """Close the files that no other reader uses; the next reading opens them again."""
@@ -108,7 +121,7 @@ class _Entry:
     users: int = 0
     closed: bool = False
     idle: list[Any] = field(default_factory=list)  # transactions that no thread uses at the moment
-    kept: dict[int, list[Any]] = field(default_factory=dict)
+    kept: Kept = field(default_factory=dict)
     leases: set[int] = field(default_factory=set)
 
     def transaction(self) -> Any:
@@ -180,10 +193,9 @@ class _Pool:
             check_structure(file)
             self._walked.add(state)
 
-    def give_back(self, entries: Sequence[_Entry], transactions: Sequence[Any]) -> None:
+    def give_back(self, entries: Sequence[_Entry]) -> None:
         with self._lock:
-            for entry, transaction in zip(entries, transactions, strict=True):
-                entry.idle.append(transaction)
+            for entry in entries:
                 entry.users -= 1
             if self._forking:
                 self._changed.notify_all()
