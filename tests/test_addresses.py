@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 import pickle
 import shutil
+import subprocess
+import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -412,6 +414,40 @@ def test_what_a_store_refuses_is_one_clear_error(
     with pytest.raises(DownloadError, match=said) as caught:
         RemoteFolder(lab).put(tmp_path / "file", "file")
     assert "keyOfTests" not in str(caught.value)
+
+
+def test_a_store_that_does_not_answer_is_asked_once_by_us(
+    server: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its own library has asked as often as it finds right; anything else is begun again."""
+    asked: list[str] = []
+
+    def refuse(error: Exception) -> Any:
+        def put(path: str, target: str) -> None:
+            asked.append(type(error).__name__)
+            raise error
+
+        return put
+
+    (tmp_path / "file").touch()
+    monkeypatch.setattr(remote_files, "_WAIT_S", 0)
+    for error in (ConnectionError(), OSError()):
+        monkeypatch.setattr(remote_files.system_of("s3://lab")[0], "put_file", refuse(error))
+        with pytest.raises(DownloadError):
+            RemoteFolder("s3://lab").put(tmp_path / "file", "file")
+    assert asked == ["ConnectionError", *["OSError"] * 4]
+
+
+def test_what_libraries_log_is_not_told_beside(tmp_path: Path) -> None:
+    """Such as the tracebacks of gcsfs."""
+    code = """
+import logging
+from srdata.fetch.remote_files import system_of
+system_of("memory://lab")
+logging.getLogger("gcsfs").error("a traceback")
+"""
+    run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert run.stderr == ""
 
 
 def test_a_bucket_that_is_not_there(server: Any, pictures: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -8,12 +8,14 @@ told of an address.
 from __future__ import annotations
 
 import hashlib
+import logging
 import os
 import re
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any, BinaryIO, TypeVar
 from urllib.parse import SplitResult, urlsplit
@@ -28,7 +30,7 @@ _MISSING = {404, 410}
 _SHORTENED = re.compile(r"([A-Za-z][A-Za-z0-9+.-]+):[/\\\\](?![/\\\\])")  # what a Path makes of s3://
 _HOST = re.compile(r"(\[[^]@]*\]|[^:@]*)(:[0-9]+)?")
 _NO_RIGHTS = re.compile("credential|token|forbidden|denied", re.IGNORECASE)
-_NO_ANSWER = re.compile("connect|timeout|dns", re.IGNORECASE)
+_NO_ANSWER = re.compile("connect|timeout|dns|ServiceRe", re.IGNORECASE)  # the last of Azure
 _SKEWED = re.compile("RequestTimeTooSkewed|request time", re.IGNORECASE)
 _PACKAGES = {"s3": "s3fs", "gs": "gcsfs", "gcs": "gcsfs", "az": "adlfs", "abfs": "adlfs"}
 
@@ -197,11 +199,21 @@ def again(address: str, transfer: Callable[[], T], doing: str = "read") -> T:
                 return transfer()
             except (*_PERMANENT, FileExistsError, SrdataError):
                 raise
-            except Exception:
-                if attempt == _TRIES - 1:
+            except Exception as error:
+                if attempt == _TRIES - 1 or _was_tried(address, error):
                     raise
                 time.sleep(_WAIT_S * 2**attempt)
     raise AssertionError  # the last attempt gives or raises
+
+
+def _was_tried(address: str, error: Exception) -> bool:
+    """Whether a store did not answer of which its own library has asked long enough."""
+    return urlsplit(address).scheme in _PACKAGES and _gives_no_answer(error)
+
+
+def _gives_no_answer(error: Exception) -> bool:
+    kinds = ConnectionError, TimeoutError
+    return isinstance(error, kinds) or bool(_NO_ANSWER.search(_code_of(error)))
 
 
 def _bring(file: RemoteFile, path: Path) -> None:
@@ -246,6 +258,7 @@ def system_of(address: str) -> tuple[Any, str]:
     """The file system of an address, and its path there; raises UsageError."""
     import fsspec  # with asyncio and ssl, which a set on this disk needs not
 
+    _keep_quiet()
     scheme = urlsplit(address).scheme if is_address(address) else "file"
     try:
         with remote_errors(address, (ImportError, ValueError)):
@@ -254,9 +267,18 @@ def system_of(address: str) -> tuple[Any, str]:
         needed = _PACKAGES.get(scheme, f"what fsspec needs for {scheme}")
         raise MissingExtraError(f"{scheme}:// needs another package: pip install {needed}") from error
     except ValueError as error:
+        if _is_protocol(scheme):  # as of Azure's store without an account
+            raise DownloadError(f"{shown(address)} {_why_not(PermissionError(), 'read')}") from None
         known = ", ".join(("s3://", "https://", "hf://", "gs://"))
         raise UsageError(f"{shown(address)}: {scheme}:// is not known: give {known} or a path") from error
     return system, str(path)
+
+
+@cache
+def _keep_quiet() -> None:
+    """Let what libraries log go to those alone who ask for it: else it is told beside our one line."""
+    for name in ("fsspec", *_PACKAGES.values(), "azure"):
+        logging.getLogger(name).addHandler(logging.NullHandler())
 
 
 @contextmanager
@@ -285,7 +307,7 @@ def _why_not(error: Exception, doing: str) -> str:
         return f"may not be {doing}: give credentials in the environment that have the right to it"
     if isinstance(error, NotImplementedError):
         return f"cannot be {doing}: take a bucket, such as s3://, or a folder of this machine"
-    if isinstance(error, (ConnectionError, TimeoutError)) or _NO_ANSWER.search(name):
+    if _gives_no_answer(error):
         return (
             f"cannot be {doing}, as its store does not answer ({name}): look at the network, and at the "
             "endpoint if the environment names one; then run the same again"
