@@ -22,6 +22,7 @@ from srdata.errors import ImageError, SourceError, UnknownNameError, UsageError,
 from srdata.exporting.escaped_keys import any_key, check_lmdb_key, written_key
 from srdata.fetch import SourceImage, obtain
 from srdata.fetch.manifest import ImageSet, Manifest
+from srdata.fetch.remote_files import is_address
 from srdata.hub.encoded_images import EncodedColumn, EncodedImage, Keys
 from srdata.hub.open_table import load_all
 from srdata.images import admit
@@ -123,18 +124,15 @@ def training_files(items: Iterable[Item]) -> dict[str, ImageFile]:
 
 
 def scoring_of(recipe: Recipe, root: Path, jobs: int, backend: Backend) -> curation.Scoring:
-    """How the images of a recipe are scored, and where that is kept: beside a folder, else below `root`.
+    """How the images of a recipe are scored, and where that is kept: beside a folder here, else below `root`.
 
     Raises UsageError for a folder of scores among the images, which would be read as a table of them.
     """
-    home = (
-        root / curation.SCORES_HOME / recipe.name
-        if recipe.folder is None
-        else curation.home_beside(Path(recipe.folder))
-    )
+    here = None if recipe.folder is None or is_address(recipe.folder) else Path(recipe.folder)
+    home = root / curation.SCORES_HOME / recipe.name if here is None else curation.home_beside(here)
     given = Path(recipe.scores_folder or home)
-    if recipe.folder is not None and recipe.scores_folder is not None:
-        folder, place = Path(recipe.folder).resolve(), given.resolve()
+    if here is not None and recipe.scores_folder is not None:
+        folder, place = here.resolve(), given.resolve()
         if place.is_relative_to(folder) and not place.relative_to(folder).as_posix().startswith("."):
             raise UsageError(
                 f"{given} lies among the images: give another folder as --scores, or leave it out"
