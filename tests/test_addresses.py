@@ -121,6 +121,18 @@ def test_it_is_read_as_ever(lab: str, pictures: Path, tmp_path: Path) -> None:
     assert run(["verify", str(there.path)]) == 0
 
 
+def test_images_at_an_address_are_scored(
+    lab: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert run(["curate", f"{lab}/pictures", "--where", "laplacian >= 0", "--jobs", "1"]) == 0
+    assert "5 of 5 images meet the condition" in capsys.readouterr().out
+    assert {one.name for one in tmp_path.iterdir()} == {"data", "pictures-choice.html"}
+    chosen = prepare(recipe(f"{lab}/pictures", where="laplacian >= 0"), name="set", jobs=1)
+    assert chosen.path == Path("data/set")
+    assert {one.name for one in tmp_path.iterdir()} == {"data", "pictures-choice.html"}
+
+
 def test_parts_anywhere(lab: str, laptop: dict[str, bytes]) -> None:
     plan, target = f"{lab}/plan.parquet", f"{lab}/set"
     write_plan(recipe(f"{lab}/pictures"), plan, root=lab, name="set", jobs=1)

@@ -114,6 +114,15 @@ def test_what_is_left_out_is_listed_with_its_score(pictures: Path) -> None:
     }
 
 
+def test_explain_tells_why_a_damaged_image_is_left_out(pictures: Path) -> None:
+    (pictures / "cut.png").write_bytes((pictures / "coffee.png").read_bytes()[:5000])
+    for where in (None, "pixels > 10"):
+        _, path = made(pictures, where, skip_bad=True)
+        output = CliRunner().invoke(cli, ["explain", str(path), "cut"]).output
+        assert output.startswith("cut: left out: ")
+        assert "damaged image" in output
+
+
 def test_one_choice_has_one_digest_and_another_threshold_reads_no_image(
     pictures: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

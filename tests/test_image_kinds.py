@@ -136,6 +136,35 @@ def test_a_png_is_turned_by_whatever_carries_its_orientation(mode: str, carrier:
             assert np.array_equal(pixels, by_pillow(data)), "Pillow has the same rule"
 
 
+@pytest.mark.parametrize("parts", [1, 2, 7])
+@pytest.mark.parametrize("carrier", ["eXIf", "tEXt", "XMP"])
+def test_what_turns_a_png_may_follow_more_pixels_than_the_first_bytes(
+    tmp_path: Path, parts: int, carrier: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    noise = np.random.default_rng(0).integers(0, 256, (70, 90, 3), np.uint8)
+    packed = zlib.compress(b"".join(b"\0" + row.tobytes() for row in noise), 0)
+    step = -(-len(packed) // parts)
+    pixels = b"".join(chunk(b"IDAT", packed[at : at + step]) for at in range(0, len(packed), step))
+    header = chunk(b"IHDR", struct.pack(">2I5B", 90, 70, 8, 2, 0, 0, 0))
+    plain = b"\x89PNG\r\n\x1a\n" + header + pixels + chunk(b"IEND", b"")
+    file = tmp_path / "image.png"
+    file.write_bytes(with_chunk(plain, png_carriers(6)[carrier], after_pixels=True))
+    assert image_size(str(file)) == ImageOps.exif_transpose(Image.open(file)).size[::-1] == (90, 70)
+    file.write_bytes(plain)
+    monkeypatch.delattr("srdata.images.first_bytes.probe")
+    assert image_size(str(file)) == (70, 90), "told without a look at the whole file"
+
+
+def test_what_turns_a_jpeg_may_follow_its_size(tmp_path: Path) -> None:
+    data, plain = saved(in_mode("RGB"), "JPEG", exif=exif(6)), saved(in_mode("RGB"), "JPEG")
+    start = data.index(b"\xff\xe1")
+    block = data[start : start + 2 + int.from_bytes(data[start + 2 : start + 4], "big")]
+    pixels = plain.index(b"\xff\xda")
+    file = tmp_path / "image.jpg"
+    file.write_bytes(plain[:pixels] + block + plain[pixels:])
+    assert image_size(str(file)) == ImageOps.exif_transpose(Image.open(file)).size[::-1] == (WIDTH, HEIGHT)
+
+
 def test_first_bytes_tell_the_size_of_most_files_and_leave_the_others_to_the_header(tmp_path: Path) -> None:
     plain = {form: saved(in_mode("RGB"), form) for form in FORMS}
     assert [form for form, data in plain.items() if told_size(data)] == ["PNG", "JPEG"]

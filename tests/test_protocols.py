@@ -208,6 +208,12 @@ def flats(*levels: int) -> Image:
     return np.repeat(np.repeat(np.array([levels]), 100, axis=1), 220, axis=0)
 
 
+def with_noise(image: Image, rows: int) -> Image:
+    """The first rows black and white at random, so that only those below are hard to tell."""
+    noise = np.random.default_rng(0).integers(0, 2, (rows, image.shape[1])) * 255
+    return np.concatenate([noise, image[rows:]])
+
+
 def off_by_some(image: Image, most: int, seed: int = 0) -> Image:
     return (image + np.random.default_rng(seed).integers(-most, most + 1, image.shape)).astype(np.uint8)
 
@@ -220,6 +226,8 @@ def off_by_some(image: Image, most: int, seed: int = 0) -> Image:
         (off_by_some(flats(250, 5), 2), off_by_some(flats(250, 5), 2, seed=1)),
         (off_by_some(flats(128), 1), flats(128)),
         (flats(0, 255) ^ np.indices((220, 200))[0] % 2 * 255, flats(255, 0)),
+        (with_noise(flats(70, 239)[:18], 5), with_noise(flats(200, 107)[:18], 5)),
+        (flats(223, 238)[:40], flats(230, 203)[:40]),
     ],
 )
 def test_ssim_of_black_and_white_areas_is_that_of_double_precision(sr: Image, hr: Image) -> None:

@@ -82,7 +82,7 @@ def verify(prepared: Any, repair: bool, **options: Any) -> None:
 def explain(prepared: Any, key: str, full: bool) -> None:
     """Print what was drawn to make the LR images of KEY.
 
-    Of a set that was chosen, it says why KEY was left out.
+    Of an image that was left out, it says why.
     """
     from srdata.prepared.set_images import explain
     from srdata.report.delta_steps import lines

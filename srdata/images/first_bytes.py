@@ -16,10 +16,11 @@ from srdata.images.file_header import probe
 _READ = 4096  # bytes
 _PNG = b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR"
 _PNG_METADATA = frozenset({b"eXIf", b"tEXt", b"zTXt", b"iTXt"})  # may say which way up the image is
+_END = 12  # bytes of the chunk that ends a PNG
 _CHUNK = Struct(">I4s")  # how long a chunk of PNG is, and its kind
 _OPEN = os.O_RDONLY | getattr(os, "O_BINARY", 0)
 _FRAMES = frozenset({*range(0xC0, 0xD0)} - {0xC4, 0xC8, 0xCC})  # the markers of JPEG that sizes follow
-_APP1 = 0xE1  # EXIF or XMP
+_APP1, _PIXELS = 0xE1, 0xDA  # EXIF or XMP; where the pixels begin
 
 
 def image_size(path: str) -> tuple[int, int]:
@@ -28,15 +29,14 @@ def image_size(path: str) -> tuple[int, int]:
         handle = os.open(path, _OPEN)
         try:
             head = os.read(handle, _READ)
+            size = told_size(head) if _nothing_follows(handle, head) else None
         finally:
             os.close(handle)
     except FileNotFoundError as error:
         raise ImageError(f"{path}: no such file") from error
     except OSError as error:
         raise ImageError(f"{path}: cannot be read: {error.strerror}") from error
-    if (size := told_size(head)) is not None:
-        return size
-    return probe(Path(path)).size
+    return probe(Path(path)).size if size is None else size
 
 
 def told_size(head: bytes) -> tuple[int, int] | None:
@@ -50,23 +50,47 @@ def told_size(head: bytes) -> tuple[int, int] | None:
 
 
 def _png_size(head: bytes) -> tuple[int, int] | None:
-    place, kind = 33, b""
-    while place + 8 <= len(head):
-        length, kind = _CHUNK.unpack_from(head, place)
-        if kind in _PNG_METADATA:
-            return None
-        place += 12 + length
+    _, _, kind = _last_chunk(head)
     if kind not in (b"IDAT", b"IEND"):  # what says which way up it is may come later
         return None
     width, height = unpack_from(">II", head, 16)
     return height, width
 
 
+def _last_chunk(head: bytes) -> tuple[int, int, bytes]:
+    """Place, length and kind of the last chunk that the head of a PNG shows, or of the first metadata."""
+    place = end = 33
+    length, kind = 0, b""
+    while end + 8 <= len(head) and kind not in _PNG_METADATA:
+        place = end
+        length, kind = _CHUNK.unpack_from(head, place)
+        end = place + 12 + length
+    return place, length, kind
+
+
+def _nothing_follows(handle: int, head: bytes) -> bool:
+    """Whether no metadata can follow the pixels of a PNG; True of other files, which have theirs before.
+
+    The chunks of pixels are of one length but for the last. Where that one is where it has to be, and all but
+    the end of the file, there are only pixels between.
+    """
+    place, length, kind = _last_chunk(head) if head.startswith(_PNG) else (0, 0, b"")
+    if kind != b"IDAT":
+        return True
+    end, step = os.fstat(handle).st_size - _END, length + 12
+    last = place + max(end - 1 - place, 0) // step * step
+    os.lseek(handle, last, os.SEEK_SET)
+    found = os.read(handle, 8)
+    return len(found) == 8 and _CHUNK.unpack(found) == (end - last - 12, b"IDAT")
+
+
 def _jpeg_size(head: bytes) -> tuple[int, int] | None:
-    place = 2
+    place, size = 2, None
     while place + 9 <= len(head) and head[place] == 0xFF and (marker := head[place + 1]) != _APP1:
+        if marker == _PIXELS:  # until then EXIF may come
+            return size
         if marker in _FRAMES:
             height, width = unpack_from(">HH", head, place + 5)
-            return height, width
+            size = height, width
         place += 2 + int.from_bytes(head[place + 2 : place + 4], "big")
     return None

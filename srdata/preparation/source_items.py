@@ -126,18 +126,16 @@ def training_files(items: Iterable[Item]) -> KeptFiles:
 
 
 def scoring_of(recipe: Recipe, root: Path, jobs: int, backend: Backend) -> curation.Scoring:
-    """How the images of a recipe are scored, and where that is kept: beside a folder, else below `root`.
+    """How the images of a recipe are scored, and where that is kept: beside a folder here, else below `root`.
 
     So it is of images at an address, which may be not to be written and has no locks. Raises UsageError for a
     folder of scores among the images, which would be read as a table of them.
     """
-    here = recipe.folder is not None and not is_address(recipe.folder)
-    home = (
-        curation.home_beside(Path(str(recipe.folder))) if here else root / curation.SCORES_HOME / recipe.name
-    )
+    here = None if recipe.folder is None or is_address(recipe.folder) else Path(recipe.folder)
+    home = root / curation.SCORES_HOME / recipe.name if here is None else curation.home_beside(here)
     given = Path(recipe.scores_folder or home)
-    if here and recipe.folder is not None and recipe.scores_folder is not None:
-        folder, place = Path(recipe.folder).resolve(), given.resolve()
+    if here is not None and recipe.scores_folder is not None:
+        folder, place = here.resolve(), given.resolve()
         if place.is_relative_to(folder) and not place.relative_to(folder).as_posix().startswith("."):
             raise UsageError(
                 f"{given} lies among the images: give another folder as --scores, or leave it out"

@@ -22,7 +22,7 @@ from srdata.scale import OneScale, Scale
 from srdata.store.blocks import HR
 from srdata.store.index import Index
 from srdata.store.set_json import SET_FILE, SetFile, read_set
-from srdata.store.tables.choice_table import choice_of
+from srdata.store.tables.choice_table import bad_image, choice_of
 
 
 class PreparedImages:
@@ -113,12 +113,12 @@ def replay_image(images: PreparedImages, row: int, scale: Scale) -> Pixels:
 def explain(path: str | Path, key: str) -> dict[str, Any]:
     """What made the LR images of an image: source file, δ of each scale, and the degradation behind it.
 
-    Of a set that was chosen, also of what was left out of it: why, and the scores. Raises SetError,
+    Also of what was left out: why, and, of a set that was chosen, the scores. Raises SetError,
     CorruptRecordError, or UnknownNameError with the nearest key.
     """
     folder, _ = folder_of(path)
-    read_set(folder)
-    choice = choice_of(folder, key)
+    bad = {one.key: one.reason for one in read_set(folder).left_out}
+    choice = [bad_image(key, bad[key])] if key in bad else choice_of(folder, key)
     if choice and not any(one["key"] == key and one["kept"] and not one["cut"] for one in choice):
         return {"key": key, "choice": choice}
     images = PreparedImages(path)

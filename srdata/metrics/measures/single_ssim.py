@@ -21,8 +21,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 _STRIP = 96  # rows: what is held stays near the processor
-_MOST = 5e-7  # that rounding may change
-_EVERY = 8  # rows, of which one is asked
+_MOST = 1e-7  # by the sizes of what is subtracted: rounding changes up to ten times as much
+_EVERY = 2  # rows, of which one is asked: the window is so wide that neighbours are alike
 _ROUNDING = 2.0**-24  # of a sample in single precision
 
 Plane = NDArray[np.floating[Any]]

@@ -44,8 +44,10 @@ def major_faults() -> int:
     """How often this process waited for a page until now; 0 where nothing could be done about it."""
     if sys.platform != "linux":
         return 0
-    import resource  # which other systems have not
-
+    try:
+        import resource  # which Windows has not
+    except ModuleNotFoundError:
+        return 0
     return resource.getrusage(resource.RUSAGE_SELF).ru_majflt
 
 

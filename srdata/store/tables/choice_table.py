@@ -104,6 +104,12 @@ def choice_of(folder: Path, key: str) -> list[dict[str, Any]]:
     return [_told(row, cut=cut and not row["image"]) for row in rows]
 
 
+def bad_image(key: str, reason: str) -> dict[str, Any]:
+    """The same of an image that could not be used."""
+    line = f"{key}: left out: {reason}"
+    return {"key": key, "kept": False, "cut": False, "why": reason, "scores": {}, "line": line}
+
+
 def _told(row: dict[str, Any], cut: bool) -> dict[str, Any]:
     scores = scores_in(row)
     numbers = ", ".join(f"{name} {number_text(value)}" for name, value in scores.items())
