@@ -147,6 +147,18 @@ def test_every_wrong_size_is_listed(tmp_path: Path, hr: Path) -> None:
     assert "astronaut" not in str(error.value)
 
 
+def test_an_image_too_small_for_ssim_is_named_and_the_remedy_works(told: Told, tmp_path: Path) -> None:
+    for name, side in (("large", 24), ("small", 12)):
+        for folder in ("sr", "hr"):
+            write_png(tmp_path / folder / f"{name}.png", np.full((side, side, 3), 9, np.uint8))
+    command = (tmp_path / "sr", "--hr", tmp_path / "hr", "--scale", 4)
+    status, _, error = told(*command)
+    assert status == 2
+    assert "small: SSIM needs images of at least 11x11 pixels without the border: 4x4 is less" in error
+    remedy = error.split("such as ")[1].strip()
+    assert told(*command, "--protocol", remedy)[0] == 0
+
+
 def test_hr_comes_from_prepared_sets_names_and_folders(tmp_path: Path, hr: Path, sr: Path) -> None:
     arguments = ["--scale", "4", "--root", str(tmp_path), "--jobs", "1"]
     for layout in ("lmdb", "folder"):

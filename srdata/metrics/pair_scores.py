@@ -66,7 +66,7 @@ def _score_pair(
     for rules in protocols:
         same = replace(rules, name="", what="", source="", rounding="round")  # files have 8 bits already
         if same not in known:
-            known[same] = _protocol_numbers(*pair.read(rules), rules, scale)
+            known[same] = _protocol_numbers(pair, rules, scale)
         for quantity, value in zip(("PSNR", "SSIM"), known[same], strict=True):
             if value is not None:
                 numbers.setdefault((rules.name, quantity), []).append(value)
@@ -81,8 +81,13 @@ def _in_rgb(image: Pixels) -> Pixels:
     return image if image.shape[2] == 3 else np.repeat(image, 3, axis=2)
 
 
-def _protocol_numbers(sr: Pixels, hr: Pixels, rules: Protocol, scale: Scale) -> tuple[float, float | None]:
-    psnr, ssim = scores(compared(sr, hr, rules, scale), rules.ssim)
+def _protocol_numbers(pair: ComparedPair, rules: Protocol, scale: Scale) -> tuple[float, float | None]:
+    planes = compared(*pair.read(rules), rules, scale)
+    try:
+        psnr, ssim = scores(planes, rules.ssim)
+    except UsageError as error:  # too small for SSIM
+        remedy = "leave that image out, or take a protocol without SSIM, such as edsr_y_diff"
+        raise UsageError(f"{pair.key}: {error}: {remedy}") from error
     return float(psnr), float(ssim) if rules.ssim else None
 
 
