@@ -25,9 +25,13 @@ def to_tensor(images: NDArray[Any], dtype: torch.dtype = torch.float32) -> torch
     planes = _planes(images)
     if dtype == torch.uint8:
         return _whole(planes).contiguous()
-    floats = torch.empty(planes.shape, dtype=torch.float32, device="cpu")
-    # divided, not multiplied: 126 of 256 values would be off by a bit
-    return floats.copy_(planes).div_(255).to(dtype)
+    return _fractions(planes).to(dtype)
+
+
+def _fractions(levels: torch.Tensor) -> torch.Tensor:
+    """Levels / 255 as float32, on the CPU: divided, as multiplying puts 126 of 256 values off by a bit."""
+    floats = torch.empty(levels.shape, dtype=torch.float32, device="cpu")
+    return floats.copy_(levels).div_(255)
 
 
 def _planes(images: NDArray[Any]) -> torch.Tensor:
@@ -54,8 +58,7 @@ def opened(images: torch.Tensor, dtype: torch.dtype, channels_last: bool) -> tor
     if dtype == torch.uint8:
         return _whole(planes)
     if images.device.type == "cpu":
-        floats = torch.empty(images.shape, dtype=torch.float32, device="cpu")
-        return floats.copy_(images).div_(255).permute(0, 3, 1, 2)
+        return _fractions(images).permute(0, 3, 1, 2)
     layout = torch.channels_last if channels_last else torch.contiguous_format
     (white,) = sent_together(images.device, np.array(255, np.float32))  # by a number CUDA multiplies
     opened = torch.empty(planes.shape, dtype=torch.float32, device=images.device, memory_format=layout)

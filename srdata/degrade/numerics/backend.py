@@ -48,7 +48,6 @@ _PLACES: dict[PadRule, Callable[[Places, int], Places]] = {
 
 
 @cache
-@cache
 def keep_memory() -> None:
     """Let glibc keep what images free for the next ones: fetching it anew costs a fifth of a chain or more.
 

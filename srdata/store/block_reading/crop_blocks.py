@@ -95,22 +95,25 @@ class LayerBlocks:
         Where blocks are plain samples, one call copies all rows, and what of them lies in a second column of
         blocks is written over them.
         """
-        self._touch(shards, plan, mapped)
-        if found := plan.found(mapped):
+        found = plan.found(mapped)
+        if found is None and self._touch(shards, plan, mapped):
+            found = plan.found(mapped)
+        if found is not None:
             found.copy(slice(0, len(out)), out)
             return
         for number, shard in enumerate(shards):
             self.copy(shard, plan.crop(number), out[number])
 
-    def _touch(self, shards: Sequence[LmdbReading], plan: CropPlan, mapped: MappedBlocks) -> None:
-        """See to it that it is known where all blocks are that the rows of crops touch."""
+    def _touch(self, shards: Sequence[LmdbReading], plan: CropPlan, mapped: MappedBlocks) -> bool:
+        """See to it that it is known where all blocks of planned rows are; False where none are planned."""
         if plan.rows is None or plan.blocks is None:
-            return
+            return False
         for number in np.flatnonzero(~mapped.places[plan.blocks].all(axis=1)).tolist():
             crop, places = plan.crop(number), plan.blocks[number]
             kept = self._kept(shards[number], crop)
             for at, block in zip(places.tolist(), plan.rows.blocks[number].tolist(), strict=True):
                 mapped.places[at] = (kept[block] or self._keep(kept, shards[number], crop, block)).place
+        return True
 
     def _name(self, image: int) -> int:
         return image << 9 | self._level << 1 | (self._hashes is not None)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from bisect import bisect_left
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -39,24 +39,27 @@ class RowPlan(NamedTuple):
         """Where all rows lie, by the places of the four blocks of each crop."""
         height, width, side = self.size
         tops, lefts = self.corners.T
-        steps, beside = self.steps.T
+        steps = self.steps[:, 0]
         upper = np.minimum(side - tops, height)  # rows of a crop in the upper blocks
         first = bases[:, 0] + tops * steps + lefts * CHANNELS
         below = bases[:, 1] + lefts * CHANNELS  # where the first row in the lower block begins
         ways = np.empty((len(bases), height), np.int64)  # from each row to the next, and to the first one
         ways[:] = steps[:, None]
         ways[:, 0] = first
-        lower, edged = upper < height, self.edges > 0
-        ways[lower, upper[lower]] += (below - first - upper * steps)[lower]
-        apart = edged & (bases[:, 2:] < bases[:, :2]).any(axis=1)
-        ways[apart, 0], ways[apart, 1:] = bases[apart, 0], 0
-        zero, right = 0 * tops, width - self.edges
-        pieces = _pieces(
-            (edged, self.edges, zero, upper, right, bases[:, 2] + tops * beside, beside),
-            (edged & lower, self.edges, upper, height - upper, right, bases[:, 3], beside),
-            (apart, zero, zero, upper, self.edges, first, steps),
-            (apart & lower, zero, upper, height - upper, self.edges, below, steps),
-        )
+        lower = np.flatnonzero(upper < height)
+        ways[lower, upper[lower]] += below[lower] - first[lower] - upper[lower] * steps[lower]
+        pieces: list[list[int]] = []
+        edged = np.flatnonzero(self.edges)
+        told = np.column_stack([edged, self.edges[edged], upper[edged], first[edged], below[edged]])
+        for numbers, blocks, bytes_to_next in zip(
+            told.tolist(), bases[edged].tolist(), self.steps[edged].tolist(), strict=True
+        ):
+            number, edge, rows, *left = numbers
+            if blocks[2] < blocks[0] or blocks[3] < blocks[1]:
+                ways[number, 0], ways[number, 1:] = blocks[0], 0
+                pieces += _column(number, 0, rows, height, edge, left, bytes_to_next[0])
+            right = [blocks[2] + self.corners[number, 0].item() * bytes_to_next[1], blocks[3]]
+            pieces += _column(number, edge, rows, height, width - edge, right, bytes_to_next[1])
         return FoundRows(np.cumsum(ways, axis=1, out=ways), pieces)
 
 
@@ -92,13 +95,14 @@ class FoundRows(NamedTuple):
         return self.pieces[first:last]
 
 
-def _pieces(*kinds: tuple[NDArray[Any], ...]) -> list[list[int]]:
-    """What each kind says of the crops that it has, in the order of crops."""
-    found = []
-    for has, *numbers in kinds:
-        crops = np.flatnonzero(has)
-        found += np.stack([crops, *(of[crops] for of in numbers)], axis=1).tolist()
-    return sorted(found)
+def _column(
+    number: int, column: int, upper: int, height: int, width: int, places: list[int], step: int
+) -> list[list[int]]:
+    """What of a crop lies in one column of blocks, by its first place in each of one or two of them."""
+    found = [[number, column, 0, upper, width, places[0], step]]
+    if upper < height:
+        found.append([number, column, upper, height - upper, width, places[1], step])
+    return found
 
 
 def row_plan(crops: Integers, height: int, width: int, side: int) -> RowPlan:
@@ -110,11 +114,12 @@ def row_plan(crops: Integers, height: int, width: int, side: int) -> RowPlan:
     edges = np.where(x + width > side, side - x, 0)
     first = above * columns + across
     last = first + columns * (y + height > side)
-    second = edges > 0
-    return RowPlan(
-        np.stack([first, last, first + second, last + second], axis=1),
-        np.stack([y, x], axis=1),
-        CHANNELS * np.stack([np.minimum(rest, side), np.minimum(rest - side, side)], axis=1),
-        edges,
-        (height, width, side),
-    )
+    blocks = np.empty((len(crops), 4), np.int64)
+    blocks[:, 0], blocks[:, 1] = first, last
+    np.add(blocks[:, :2], (edges > 0)[:, None], out=blocks[:, 2:])
+    corners, steps = np.empty((2, len(crops), 2), np.int64)
+    corners[:, 0], corners[:, 1] = y, x
+    steps[:, 0], steps[:, 1] = rest, rest - side
+    np.minimum(steps, side, out=steps)
+    steps *= CHANNELS
+    return RowPlan(blocks, corners, steps, edges, (height, width, side))
