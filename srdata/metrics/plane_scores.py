@@ -13,8 +13,8 @@ from torch.linalg import vector_norm
 
 from srdata.metrics.compared_planes import Compared
 from srdata.metrics.measures.psnr_b import block_effect
-from srdata.metrics.measures.single_ssim import lost_terms
 from srdata.metrics.measures.ssim import CONSTANTS, WINDOW, check_window, structural_similarity, window
+from srdata.metrics.measures.ssim_terms import lost_terms
 
 _STRIP = 96  # rows: what is held stays near the processor
 

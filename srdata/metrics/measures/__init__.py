@@ -5,8 +5,8 @@ gmsd           GMSD: gradients
 measure_table  `MEASURES`, and functions of a user's own
 perceptual     LPIPS, DISTS and others by networks of other packages
 psnr_b         PSNR-B: blocks of JPEG
-single_ssim    terms of SSIM on a CPU
 ssim           SSIM and MS-SSIM on planes
+ssim_terms     terms of SSIM on a CPU
 """
 
 from __future__ import annotations

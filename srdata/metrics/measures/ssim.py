@@ -8,7 +8,7 @@ from torch import Tensor
 from torch.nn.functional import avg_pool2d, conv2d, pad
 
 from srdata.errors import UsageError
-from srdata.metrics.measures.single_ssim import mean_terms
+from srdata.metrics.measures.ssim_terms import mean_terms
 
 WINDOW = 11  # pixels
 SIGMA = 1.5
@@ -20,9 +20,8 @@ def structural_similarity(one: Tensor, other: Tensor) -> Tensor:
     """SSIM of two batches (N, C, H, W) of floats in 0–255, (N,): the mean over channels and places.
 
     Gaussian window of 11x11, σ 1.5, only where it lies wholly inside; K1 0.01, K2 0.03. The same as MATLAB's
-    `ssim_index`, BasicSR, and scikit-image with gaussian_weights and without use_sample_covariance: to 1e-6
-    on the CPU, in double precision on devices.
-    Raises UsageError for images smaller than the window.
+    `ssim_index`, BasicSR, and scikit-image with gaussian_weights and without use_sample_covariance, in
+    double precision. Raises UsageError for images smaller than the window.
 
     Source: Wang et al., Image quality assessment: from error visibility to structural similarity, 2004.
     """
