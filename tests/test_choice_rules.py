@@ -13,7 +13,8 @@ from srdata.curation import likeness
 from srdata.curation.best_tiles import OVERLAPS, judge_tiles
 from srdata.curation.choose_images import choose
 from srdata.curation.judge_images import Scoring
-from srdata.curation.likeness import best_first, duplicates, same_vectors
+from srdata.curation.likeness import best_first, duplicates, same_sketches, same_vectors
+from srdata.duplicates.perceptual_hash import identical, sketch
 from srdata.images import ImagePolicy
 from srdata.prepared.set_images import PreparedImages
 from srdata.recipes.image_choice import ChoiceSettings, ImageChoice, Likeness, Tile, Tiles
@@ -29,6 +30,27 @@ def test_none_goes_for_one_that_goes_itself() -> None:
     assert duplicates([(0, 1), (1, 2)], [0, 1, 2]) == {1: 0}, "2 is like 1 alone, which is not there any more"
     assert duplicates([(0, 1), (0, 2), (1, 2)], [2, 1, 0]) == {1: 2, 0: 2}
     assert duplicates([(0, 1), (1, 2)], [1, 0, 2]) == {0: 1, 2: 1}
+
+
+def test_the_same_image_over_and_over_makes_no_pairs(photographs: Path) -> None:
+    """Such as frames of a film that show nothing: each goes for the best one as it would by pairs."""
+    rng = np.random.default_rng(0)
+    found = [
+        np.asarray(Image.open(photographs / name).convert("RGB")) for name in ("coffee.png", "chelsea.png")
+    ]
+    altered = [(one // 8 * 8, one[:, ::-1], one[4:, 4:], np.zeros_like(one)) for one in found]
+    distinct = [sketch(image) for one, others in zip(found, altered, strict=True) for image in (one, *others)]
+    sketches = np.stack([distinct[number] for number in rng.integers(0, len(distinct), 120)])
+    groups = identical(sketches)
+    pairs, fewer = list(same_sketches(sketches)), list(same_sketches(sketches, groups))
+    assert {tuple(one) for one in pairs} - {tuple(one) for one in fewer} == {
+        (one, other) for one, other in pairs if (sketches[one] == sketches[other]).all()
+    }
+    for _ in range(5):
+        order = rng.permutation(len(sketches)).tolist()
+        assert duplicates(fewer, order, groups.tolist()) == duplicates(pairs, order)
+    many = np.repeat(sketches[:1], 3000, axis=0)
+    assert not list(same_sketches(many, identical(many)))
 
 
 @pytest.mark.parametrize("rows", [1, 2, 1024])

@@ -23,6 +23,7 @@ from srdata.curation.score_store import How
 from srdata.curation.scored_files import ScoredImages, score_files
 from srdata.curation.unmet_parts import unmet_parts
 from srdata.discovery.image_bytes import ImageFile
+from srdata.duplicates.perceptual_hash import identical
 from srdata.images import ImagePolicy
 from srdata.recipes.image_choice import ChoiceSettings, ImageChoice
 from srdata.vocabulary import Backend
@@ -94,11 +95,14 @@ def _duplicates(
     found: ScoredImages, columns: Columns, among: Sequence[int], choice: ImageChoice
 ) -> dict[int, int]:
     """Which of some images show the same as a better one of them."""
-    likeness = choice.likeness
+    likeness, groups = choice.likeness, None
     if (embedding := embedding_of(choice)) is None:
-        pairs = same_sketches(StoredSketches(found, among))
+        sketches = StoredSketches(found, among)
+        groups = identical(sketches)
+        pairs = same_sketches(sketches, groups)
     else:
         pairs = same_vectors(vectors_in(found, among, embedding.column), likeness.at_least)
     here = {name: columns[name][list(among)] for name in likeness.prefer}
-    same = duplicates(pairs, best_first(here, likeness.prefer, len(among)))
+    order = best_first(here, likeness.prefer, len(among))
+    same = duplicates(pairs, order, None if groups is None else groups.tolist())
     return {among[one]: among[other] for one, other in same.items()}

@@ -11,7 +11,7 @@ from srdata.curation.score_store import SKETCH
 from srdata.curation.scored_files import ScoredImages
 from srdata.duplicates.copies import copies
 from srdata.duplicates.known_images import KnownImages, find_known
-from srdata.duplicates.perceptual_hash import Sketch, Sketches
+from srdata.duplicates.perceptual_hash import Groups, Sketch, Sketches
 from srdata.errors import UsageError
 
 Vectors = NDArray[np.float32]
@@ -57,9 +57,9 @@ def _batches(count: int) -> Iterator[list[int]]:
     return (list(range(at, min(at + _ROWS, count))) for at in range(0, count, _ROWS))
 
 
-def same_sketches(sketches: Sketches) -> Iterator[Pair]:
-    """The pairs of images that show the same by their perceptual hashes, whichever way they lie."""
-    return ((pair.one, pair.other) for pair in copies(sketches))
+def same_sketches(sketches: Sketches, apart_from: Groups | None = None) -> Iterator[Pair]:
+    """The pairs that show the same by their perceptual hashes, whichever way they lie; see `copies`."""
+    return ((pair.one, pair.other) for pair in copies(sketches, apart_from=apart_from))
 
 
 def same_vectors(vectors: Vectors, at_least: float) -> Iterator[Pair]:
@@ -88,11 +88,14 @@ def best_first(columns: Mapping[str, NDArray[np.float64]], prefer: Sequence[str]
     return order
 
 
-def duplicates(pairs: Iterable[Pair], order: Sequence[int]) -> dict[int, int]:
+def duplicates(
+    pairs: Iterable[Pair], order: Sequence[int], same: Sequence[int] | None = None
+) -> dict[int, int]:
     """Each image that shows the same as a better one, which is kept, by place: the place of that.
 
     In the order of `order`, an image is kept unless it shows the same as one that is kept already: so of each
-    group the best one stays, and none goes for one that goes itself.
+    group the best one stays, and none goes for one that goes itself. `same` has a number for each place, one
+    for all that are the same without being among the pairs.
     """
     near: dict[int, list[int]] = {}
     for one, other in pairs:
@@ -100,8 +103,13 @@ def duplicates(pairs: Iterable[Pair], order: Sequence[int]) -> dict[int, int]:
         near.setdefault(other, []).append(one)
     rank = {place: number for number, place in enumerate(order)}
     found: dict[int, int] = {}
+    kept: dict[int, int] = {}  # of each number in `same`
     for place in order:
+        group = place if same is None else same[place]
         better = [one for one in near.get(place, ()) if rank[one] < rank[place] and one not in found]
+        better += [kept[group]] if group in kept else []
         if better:
             found[place] = min(better, key=lambda one: rank[one])
+        else:
+            kept[group] = place
     return found

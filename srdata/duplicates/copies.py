@@ -18,6 +18,7 @@ from srdata.discovery.image_bytes import ImageFile, pixels_of
 from srdata.discovery.known_forms import look_for_parts
 from srdata.duplicates.perceptual_hash import (
     NEAR,
+    Groups,
     Near,
     Sketch,
     Sketches,
@@ -166,16 +167,20 @@ def find_copies(sketches: Sketch, others: Sketch | None = None, *, shown: int = 
     return Copies(count, nearest, ones, twos)
 
 
-def copies(sketches: Sketches, others: Sketches | None = None) -> Iterator[Near]:
+def copies(
+    sketches: Sketches, others: Sketches | None = None, apart_from: Groups | None = None
+) -> Iterator[Near]:
     """The pairs that `find_copies` counts, those of one image of `sketches` after those of the one before.
 
+    Without others, pairs that `apart_from` has in one group are left out: thousands of the same image would
+    have millions of them.
     In memory are the hashes of the images, and some sketches at a time.
     """
     among = others is None
     others = sketches if others is None else others
     ways = turned_hashes(others)
     hashes = ways[:, 0] if among else np.fromiter(map(hash_of, sketches), np.uint64, len(sketches))
-    pairs = near_pairs(hashes, ways, NEAR, among=among)
+    pairs = near_pairs(hashes, ways, NEAR, among=among, apart_from=apart_from)
     while some := list(islice(pairs, _PAIRS)):
         theirs = zip(others[[pair.other for pair in some]], some, strict=True)
         turned_theirs = np.stack([turned(one, pair.turn) for one, pair in theirs])

@@ -8,6 +8,7 @@ The bits are those of imagehash, which gives no sketch: that is made once for al
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterator
 from typing import NamedTuple, Protocol
 
@@ -20,6 +21,7 @@ from srdata.images import Pixels, turned
 
 Sketch = NDArray[np.uint8]  # the grey image of 32x32 pixels that a hash is made of
 Hashes = NDArray[np.uint64]
+Groups = NDArray[np.int64]
 Signs = NDArray[np.uint8]  # 256 bits in 32 bytes: what a hash alone leaves open, where there is no sketch
 
 NEAR = 12  # bits; two images that have nothing in common differ in about 32
@@ -94,18 +96,37 @@ def _frequencies(small: Sketch) -> NDArray[np.float64]:
     return found
 
 
-def near_pairs(hashes: Hashes, others: Hashes, bits: int = NEAR, *, among: bool = False) -> Iterator[Near]:
+def identical(sketches: Sketches) -> Groups:
+    """The group of each image, (n,), of which all have the very same sketch; such images are copies."""
+    digests = b"".join(hashlib.blake2b(one.tobytes(), digest_size=16).digest() for one in sketches)
+    groups: Groups = np.unique(np.frombuffer(digests, np.uint64).reshape(-1, 2), axis=0, return_inverse=True)[
+        1
+    ]
+    return groups.reshape(-1)
+
+
+def near_pairs(
+    hashes: Hashes,
+    others: Hashes,
+    bits: int = NEAR,
+    *,
+    among: bool = False,
+    apart_from: Groups | None = None,
+) -> Iterator[Near]:
     """Every pair of `hashes` (n,) with `others` (m, turns) that differs in at most `bits` bits in any turn.
 
     The turn is the one in which they differ least. With `among` the others are the same images, so each
-    pair comes once, and none of an image with itself.
+    pair comes once, and none of an image with itself, nor of two that `apart_from` has in one group.
     """
     rows = max(1, _CHUNK // max(1, others.size))
     for start in range(0, len(hashes), rows):
         first = start if among else 0
         apart = np.bitwise_count(hashes[start : start + rows, None, None] ^ others[first:])
         least = apart.min(-1)
-        for row, column in np.argwhere(least <= bits).tolist():
+        near = least <= bits
+        if apart_from is not None:
+            near &= apart_from[start : start + rows, None] != apart_from[first:]
+        for row, column in np.argwhere(near).tolist():
             one, other = start + row, first + column
             if not among or one < other:
                 yield Near(one, other, int(least[row, column]), int(apart[row, column].argmin()))
