@@ -66,16 +66,16 @@ def test_an_array_whose_jobs_are_killed_in_the_middle(cluster: dict[str, str], t
     subprocess.run(["scancel", "--signal=KILL", *begun], env=cluster, check=True, timeout=60)
     killed = [one for one in begun if "CANCELLED" in state_when_ended(cluster, one)]
     assert killed, "a job was in the middle"
-    for one in killed:
-        subprocess.run(["scontrol", "requeue", one], env=cluster, check=True, timeout=60)
-        now = ["scontrol", "update", f"JobId={one}", "StartTime=now"]  # not in two minutes
-        subprocess.run(now, env=cluster, check=True, timeout=60)
-    wait_until(lambda: not told_by(cluster, "squeue", "-h", "-j", job), 180)
+    for _ in range(5):  # what was sent to kill a job may still reach it when it has begun again
+        left = [one for one in killed if "JobState=COMPLETED" not in state_when_ended(cluster, one)]
+        for one in left:
+            subprocess.run(["scontrol", "requeue", one], env=cluster, check=True, timeout=60)
+            now = ["scontrol", "update", f"JobId={one}", "StartTime=now"]  # not in two minutes
+            subprocess.run(now, env=cluster, check=True, timeout=60)
+        wait_until(lambda: not told_by(cluster, "squeue", "-h", "-j", job), 180)
     logs = "".join(one.read_text() for one in tmp_path.glob("parts-*.log"))
-    assert all("JobState=COMPLETED" in told_by(cluster, "scontrol", "show", "job", one) for one in killed), (
-        logs
-    )
-    assert all("Restarts=1" in told_by(cluster, "scontrol", "show", "job", one) for one in killed)
+    states = [told_by(cluster, "scontrol", "show", "job", one) for one in killed]
+    assert all("JobState=COMPLETED" in state and "Restarts=0" not in state for state in states), logs
     finish_plan(tmp_path / "plan.parquet")
     assert files_in(tmp_path / "set") == files_in(Path(alone))
 
