@@ -103,9 +103,8 @@ def redux(peers: Path) -> Any:
     for name in ("traiNNer", "traiNNer.data", "traiNNer.models", "traiNNer.utils"):
         _stand_in(name).__path__ = [str(peers.joinpath("traiNNer-redux", *name.split(".")))]
     utils, rng = sys.modules["traiNNer.utils"], np.random.default_rng(1)
-    utils.RNG = SimpleNamespace(get_rng=lambda: rng)  # type: ignore[attr-defined]  # a stand-in
-    utils.DiffJPEG = importlib.import_module("traiNNer.utils.diffjpeg").DiffJPEG  # type: ignore[attr-defined]  # likewise
-    utils.get_root_logger = None  # type: ignore[attr-defined]  # likewise
+    jpeg = importlib.import_module("traiNNer.utils.diffjpeg").DiffJPEG
+    vars(utils).update(RNG=SimpleNamespace(get_rng=lambda: rng), DiffJPEG=jpeg, get_root_logger=None)
     _stand_in("traiNNer.data.transforms", paired_random_crop=lambda gt, lq, *_: (gt, lq))
     _stand_in("traiNNer.models.sr_model", SRModel=object)
     _stand_in("traiNNer.utils.types", DataFeed=dict)
@@ -120,7 +119,7 @@ def redux(peers: Path) -> Any:
     model = kind.__new__(kind)
     model.opt, model.device, model.is_train = SimpleNamespace(**options), "cpu", True
     model.memory_format, model.otf_debug, model.batch_augment = torch.preserve_format, False, None
-    model.jpeger = utils.DiffJPEG(differentiable=False)  # type: ignore[attr-defined]  # set above
+    model.jpeger = jpeg(differentiable=False)
     model._dequeue_and_enqueue = model._apply_eco = lambda: None
     return model
 

@@ -33,10 +33,10 @@ def free_port() -> int:
 
 
 def main() -> None:
-    import accelerate  # noqa: F401
-    import lightning  # noqa: F401
+    import accelerate  # noqa: F401  # each rank that is forked has it then
+    import lightning  # noqa: F401  # likewise
 
-    import srdata.data.loading.loader  # noqa: F401
+    import srdata.data.loading.loader  # noqa: F401  # likewise
 
     port = free_port()
     children = set()

@@ -14,9 +14,7 @@ from torch.linalg import vector_norm
 from srdata.metrics.compared_planes import Compared
 from srdata.metrics.measures.psnr_b import block_effect
 from srdata.metrics.measures.ssim import CONSTANTS, WINDOW, check_window, structural_similarity, window
-from srdata.metrics.measures.ssim_terms import lost_terms
-
-_STRIP = 96  # rows: what is held stays near the processor
+from srdata.metrics.measures.ssim_terms import STRIP, lost_terms
 
 
 def scores(pair: Compared, with_ssim: bool) -> tuple[Tensor, Tensor]:
@@ -39,12 +37,12 @@ def _by_strips(pair: Compared, with_ssim: bool) -> tuple[NDArray[np.float64], ND
     height, width = pair.one.shape[2:]
     rest, weights = WINDOW - 1, window(torch.float64).numpy()
     error, lost, channels = np.zeros(len(pair.one)), np.full(len(pair.one), 0.0 if with_ssim else np.nan), 1
-    for top in range(0, height, _STRIP):
-        one, other = (planes.numpy() for planes in pair.planes(slice(top, top + _STRIP + rest)))
+    for top in range(0, height, STRIP):
+        one, other = (planes.numpy() for planes in pair.planes(slice(top, top + STRIP + rest)))
         channels = one.shape[1]
         for image, channel in np.ndindex(one.shape[:2]):
             first, second = one[image, channel], other[image, channel]
-            error[image] += cv2.norm(first[:_STRIP], second[:_STRIP], cv2.NORM_L2SQR)
+            error[image] += cv2.norm(first[:STRIP], second[:STRIP], cv2.NORM_L2SQR)
             if with_ssim and len(first) > rest:
                 lost[image] += lost_terms(first, second, weights, CONSTANTS)[1]
     return error / (channels * height * width), 1 - lost / (channels * (height - rest) * (width - rest))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -99,7 +100,6 @@ def choose_items(
     if not all(splits.setdefault(key, split) == split for key, split in source.names()):
         source = _told_apart(source)
     excluded = _excluded({key for key, _ in source.names()} if recipe.exclude else set(), recipe)
-
     stored = key_writer(recipe.store.layout, bool(recipe.escape))
 
     def items(chosen: curation.Chosen | None = None) -> Iterator[Item]:
@@ -192,7 +192,7 @@ def _plain_piles(recipe: Recipe, found: Found) -> list[tuple[NamedFiles, Split]]
 def _listed(
     source: _Source, excluded: Collection[str], recipe: Recipe
 ) -> Callable[[], Iterator[Listed]] | None:
-    """What `Items.listed` is: of a million images no objects are made."""
+    """What `SourceItems.listed` is: of a million images no objects are made."""
     piles = source.piles
     if piles is None or recipe.copies:
         return None
@@ -372,8 +372,7 @@ def _published(
 
 
 def _refuse_twins(keys: Iterator[str], items: Callable[[], Iterator[Item]]) -> None:
-    seen: set[str] = set()
-    twins = sorted({key for key in keys if key in seen or seen.add(key)})  # type: ignore[func-returns-value]  # None
+    twins = sorted(key for key, count in Counter(keys).items() if count > 1)
     if twins:
         files = " and ".join(str(item.hr) for item in items() if item.key == twins[0])
         more = f" ({len(twins) - 1} more keys)" if len(twins) > 1 else ""

@@ -17,6 +17,9 @@ from numpy.typing import NDArray
 from srdata.errors import UsageError
 
 _HEADERS = {(1, 0): npy.read_array_header_1_0, (2, 0): npy.read_array_header_2_0}
+# What numpy's reader of headers and zipfile raise for bytes that are not theirs: a header is Python's text,
+# which may end early or be too deep; a member of a .npz may be encrypted (RuntimeError), packed in a way that
+# is not known (NotImplementedError) or not be there (KeyError).
 _DAMAGE = (
     *(ValueError, TypeError, SyntaxError, OverflowError, RecursionError, MemoryError, EOFError),
     *(tokenize.TokenError, zipfile.BadZipFile, zlib.error, NotImplementedError, RuntimeError, KeyError),

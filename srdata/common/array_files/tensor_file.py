@@ -13,6 +13,8 @@ from srdata.common.array_files.npy_file import read_npy
 from srdata.errors import UsageError
 
 SUFFIXES = (".npy", ".pt", ".pth", ".safetensors")
+# What numpy, zipfile and torch raise for bytes that are not theirs: with weights_only, torch.load refuses
+# objects by pickle's UnpicklingError, and what is damaged by whatever its own reading stumbles over.
 NO_TENSOR = (
     *(ValueError, TypeError, KeyError, IndexError, AttributeError, AssertionError, EOFError, RuntimeError),
     *(struct.error, pickle.UnpicklingError, zipfile.BadZipFile, NotImplementedError, UsageError, OSError),

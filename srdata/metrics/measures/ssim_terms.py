@@ -16,7 +16,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-_STRIP = 96  # rows: what is held stays near the processor
+STRIP = 96  # rows: what is held stays near the processor
 
 Plane = NDArray[np.float64]
 
@@ -25,7 +25,7 @@ def mean_terms(one: Plane, other: Plane, weights: Plane, constants: tuple[float,
     """The means of the two terms over planes (height, width)."""
     rest = len(weights) - 1
     height, width = one.shape
-    strips = (slice(top, top + _STRIP + rest) for top in range(0, height - rest, _STRIP))
+    strips = (slice(top, top + STRIP + rest) for top in range(0, height - rest, STRIP))
     lost = sum(lost_terms(one[rows], other[rows], weights, constants) for rows in strips)
     return 1 - lost / ((height - rest) * (width - rest))
 
