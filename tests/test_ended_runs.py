@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import fcntl
 import functools
 import os
 import random
@@ -206,13 +207,24 @@ def test_without_that_they_go_on(pictures: Path, tmp_path: Path) -> None:
         assert workers(run.pid)
 
 
+def stopped(parent: int, mark: Path) -> list[int]:
+    """The workers of a run, stopped where none holds the set's mark, for which the next run would wait."""
+    while True:
+        left = workers(parent)
+        for one in left:
+            os.kill(one, signal.SIGSTOP)
+        with mark.open("rb+") as file, suppress(OSError):
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            return left
+        for one in left:
+            os.kill(one, signal.SIGCONT)
+
+
 def left_asleep(pictures: Path, root: Path, layout: str, *without: str) -> dict[str, str]:
     """What a set holds when the workers of a killed run slept while the next made it, and then go on."""
     with running(pictures, root, layout, 1, "ends", *without) as run:
         wait_until(lambda: workers(run.pid) and list(root.rglob("*.part-*")))
-        left = workers(run.pid)
-        for one in left:
-            os.kill(one, signal.SIGSTOP)
+        left = stopped(run.pid, root / "set/.unfinished")
         run.kill()
         run.wait()
         made_again(pictures, root, layout, 2)
