@@ -17,6 +17,8 @@ from tqdm import tqdm
 from srdata.common.finding import Finding
 from srdata.common.processes.file_systems import NETWORK, file_system, lock_problem, place_of
 from srdata.common.processes.limits import limit
+from srdata.compiled.build_library import library_name
+from srdata.compiled.library import library
 
 _LIBRARIES = (
     "numpy",
@@ -50,10 +52,18 @@ def examine(root: Path) -> list[Finding]:
 
 def _versions() -> Iterator[Finding]:
     yield Finding("ok", "python", f"{platform.python_version()} on {platform.system()} {platform.machine()}")
-    for library in ("srdata", *_LIBRARIES):
-        yield Finding("ok", library, metadata.version(library))
+    for name in ("srdata", *_LIBRARIES):
+        yield Finding("ok", name, metadata.version(name))
     engine = ".".join(map(str, lmdb.version()))
     yield Finding("ok", "LMDB engine", engine)
+    yield _compiled()
+
+
+def _compiled() -> Finding:
+    if library() is not None:
+        return Finding("ok", "compiled code", library_name())
+    remedy = "install a C compiler, then run python -m srdata.compiled.build_library"
+    return Finding("note", "compiled code", f"none, numpy, torch and OpenCV do its work: {remedy}")
 
 
 def _codecs() -> Iterator[Finding]:

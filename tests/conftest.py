@@ -91,6 +91,17 @@ def shard_cache(tmp_path_factory: pytest.TempPathFactory) -> None:
     os.environ["SRDATA_CACHE"] = str(tmp_path_factory.mktemp("shards"))
 
 
+@pytest.fixture
+def plain(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Without compiled code, whether or not there is some."""
+    from srdata.compiled.library import SWITCH, library
+
+    monkeypatch.setenv(SWITCH, "0")
+    library.cache_clear()
+    yield
+    library.cache_clear()
+
+
 @pytest.fixture(scope="session")
 def photographs() -> Path:
     """The folder of the five packaged photographs."""

@@ -244,6 +244,7 @@ def test_doctor_tells_what_is_there(tmp_path: Path, capsys: pytest.CaptureFixtur
     for text in (
         "numpy",
         "LMDB engine",
+        "compiled code",
         "extra jxl",
         "extra metrics",
         "start method",

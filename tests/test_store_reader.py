@@ -18,13 +18,14 @@ import lmdb
 import numpy as np
 import pytest
 import torch
+from numpy.typing import NDArray
 from storing import facts_of, layers_of, plan_of, record_of, write_small_set
 
 from srdata.errors import CorruptRecordError, SetError, UnknownNameError, UsageError
 from srdata.prepared.shard_check import check_shard
 from srdata.scale import Scale
 from srdata.store.block_reading import mapped_pages, mapped_rows
-from srdata.store.block_reading.crop_rows import row_plan
+from srdata.store.block_reading.crop_rows import CompiledRows, FoundCrops, row_plan
 from srdata.store.block_reading.mapped_rows import place_of
 from srdata.store.blocks import cut
 from srdata.store.codecs import CODECS
@@ -44,6 +45,13 @@ def prepared(
 ) -> tuple[Path, ShardPlan]:
     plan = plan_of(request.param, SCALES)
     return write_small_set(tmp_path_factory.mktemp("set"), plan), plan
+
+
+@pytest.fixture(params=["compiled", "plain"])
+def either(request: pytest.FixtureRequest) -> None:
+    """With compiled code, where there is some, and without."""
+    if request.param == "plain":
+        request.getfixturevalue("plain")
 
 
 @pytest.fixture
@@ -68,6 +76,7 @@ def test_whole_images_are_those_that_were_stored(prepared: Prepared) -> None:
     ]
 
 
+@pytest.mark.usefixtures("either")
 def test_crops_at_random_places_are_slices_of_the_images(prepared: Prepared) -> None:
     folder, plan = prepared
     reader = SetReader(folder)
@@ -86,6 +95,7 @@ def test_crops_at_random_places_are_slices_of_the_images(prepared: Prepared) -> 
                 assert (crop == images[row][layer][top : top + height, left : left + width]).all()
 
 
+@pytest.mark.usefixtures("either")
 def test_crops_over_the_corners_of_blocks(folder: Path) -> None:
     """All that touch two or four blocks."""
     reader, side = SetReader(folder), plan_of().layout.block
@@ -121,7 +131,7 @@ def test_no_row_is_read_on_where_no_block_follows(backwards: bool) -> None:
         at += sizes[number]
     crops = np.array([(0, 0, 24, 30, top, left) for top in range(14) for left in range(20)])
     plan = row_plan(crops, 10, 10, side)
-    found = plan.found(places[plan.blocks])
+    found = plan.found_rows(places[plan.blocks])
     last = place_of(room) + room.nbytes - 10 * 3
     assert (found.places >= place_of(room)).all()
     assert (found.places <= last).all()
@@ -134,6 +144,7 @@ def test_no_row_is_read_on_where_no_block_follows(backwards: bool) -> None:
     assert (some == out[40:90]).all()
 
 
+@pytest.mark.usefixtures("plain")
 def test_pairs_that_were_looked_up_are_two_copies_as_long_as_files_stay_open(
     folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -187,7 +198,7 @@ def test_pages_are_asked_for_where_batches_wait_for_them(
     plan.read(*sides)
     assert plan.known is not None
     for side, width in ((plan.known.lr, 6), (plan.known.hr, 24)):
-        for place in side.places.reshape(-1).tolist():
+        for place in rows_of(side).reshape(-1).tolist():
             first = place + mapped_rows.ORIGIN
             assert any(start <= first and first + width * 3 <= start + length for start, length, _ in asked)
     assert all(start % 4096 == length % 4096 == 0 for start, length, _ in asked)
@@ -196,6 +207,12 @@ def test_pages_are_asked_for_where_batches_wait_for_them(
     asked.clear()
     plan.read(*sides)
     assert not asked
+
+
+def rows_of(found: FoundCrops) -> NDArray[np.int64]:
+    """Where rows of crops lie, however they are copied."""
+    rows = found.plan.found_rows(found.bases) if isinstance(found, CompiledRows) else found
+    return rows.places
 
 
 def counting(function: Any, calls: list[Any]) -> Any:

@@ -63,14 +63,16 @@ class Drawn(NamedTuple):
     def read(self, out: Sides | None = None) -> Sides:
         """LR and HR, as `cut` gives them; UsageError, CorruptRecordError or ImageError."""
         keep_memory()
-        if self.found is not None and (out is None or all(side.dtype == np.uint8 for side in out)):
-            return copied(self.found, self.crops.turns, out)
+        if out is None or all(side.dtype == np.uint8 for side in out):
+            found = self.found or self.looked_up().found
+            if found is not None:
+                return copied(found, self.crops.turns, out)
         self.shapes()
         return cut(self.source, self.crops, self.patch, self.pad, self.only, out, self.around)
 
     def looked_up(self) -> Drawn:
         """The same crops; where that can be done for many at once, it is known now where they lie."""
-        inside, known = self.crops.inside, self.only is None and not self.in_floats
+        inside, known = self.crops.inside, self.only is None and self.pad != "enlarge" and not self.in_floats
         if not (
             isinstance(self.source, SetSource)
             and known

@@ -68,8 +68,8 @@ def cut(
 def copied(found: PairPlan, turns: Integers | None, out: Sides | None) -> Sides:
     """The same of square crops that need no more than to be copied, and are looked up already."""
     lr, hr = _room(found.shapes, out)
-    found.read(lr, hr)
-    return _turned((lr, hr), turns)
+    found.read(lr, hr, turns)
+    return lr, hr
 
 
 def _turned(sides: Sides, turns: Integers | None) -> Sides:

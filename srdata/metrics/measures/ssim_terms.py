@@ -1,4 +1,4 @@
-"""The terms of SSIM on a CPU, by OpenCV in double precision, a strip of rows at a time.
+"""The terms of SSIM on a CPU, in double precision, by compiled code or by OpenCV, a strip of rows at a time.
 
 They are put as what is lost of 1, by the sum s and the difference d of the two images, σ² being variances:
 
@@ -15,6 +15,8 @@ from typing import Any
 import cv2
 import numpy as np
 from numpy.typing import NDArray
+
+from srdata.compiled.compiled_ssim import compiled_for, summed_terms
 
 STRIP = 96  # rows: what is held stays near the processor
 
@@ -35,6 +37,15 @@ def lost_terms(one: Plane, other: Plane, weights: Plane, constants: tuple[float,
 
     Of a strip of rows of two planes of levels, wherever the window of `weights` lies wholly inside.
     """
+    by = summed_terms if compiled_for(one, other, weights) else _summed_by_opencv
+    first, second, both = by(one, other, weights, constants)
+    return np.array([first, first + second - both])
+
+
+def _summed_by_opencv(
+    one: Plane, other: Plane, weights: Plane, constants: tuple[float, float]
+) -> list[float]:
+    """The same by itself, of luminance, and of both at once."""
     edge = len(weights) // 2
     c1, c2 = (2 * constant for constant in constants)
     s, d = one + other, one - other
@@ -48,8 +59,7 @@ def lost_terms(one: Plane, other: Plane, weights: Plane, constants: tuple[float,
     contrast = cv2.divide(_blurred(d, weights) - d_blurred, _blurred(s, weights) - squares + c2, scale=2)
     luminance = cv2.divide(d_blurred, squares + c1, scale=2)
     parts = contrast, luminance, contrast * luminance
-    first, second, both = (cv2.sumElems(part[:, edge:-edge])[0] for part in parts)
-    return np.array([first, first + second - both])
+    return [cv2.sumElems(part[:, edge:-edge])[0] for part in parts]
 
 
 def _blurred(plane: Plane, window: Plane) -> Plane:

@@ -11,7 +11,7 @@ import numpy as np
 from srdata.errors import CorruptRecordError
 from srdata.store.block_reading.block_hashes import BlockHashes
 from srdata.store.block_reading.block_numbers import BlockNumbers
-from srdata.store.block_reading.crop_rows import Crop, FoundRows, Integers, RowPlan, row_plan
+from srdata.store.block_reading.crop_rows import Crop, FoundCrops, Integers, RowPlan, row_plan
 from srdata.store.block_reading.mapped_blocks import MappedBlocks
 from srdata.store.block_reading.mapped_rows import place_of
 from srdata.store.blocks import BlockLayout, Pixels, copy_rows, pieces
@@ -49,7 +49,7 @@ class CropPlan(NamedTuple):
             return CropPlan(self.crops[some])
         return CropPlan(self.crops[some], rows.part(some), blocks[some])
 
-    def found(self, mapped: MappedBlocks) -> FoundRows | None:
+    def found(self, mapped: MappedBlocks) -> FoundCrops | None:
         """Where they are mapped; None where some block was not touched yet, or they are copied one by one."""
         if self.rows is None:
             return None

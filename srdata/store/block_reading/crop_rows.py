@@ -3,19 +3,32 @@
 from __future__ import annotations
 
 from bisect import bisect_left
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
+from srdata.compiled.compiled_crops import CropPlaces, copy_crops
+from srdata.compiled.library import library
+from srdata.dihedral.array_turns import turn_all
 from srdata.store.block_reading.mapped_pages import ask_for
-from srdata.store.block_reading.mapped_rows import copy_mapped_part, copy_mapped_rows
+from srdata.store.block_reading.mapped_rows import ORIGIN, copy_mapped_part, copy_mapped_rows
 from srdata.store.blocks import CHANNELS, Pixels
 
 Integers = NDArray[np.int64]
 # Row in the index, number in the shard, height and width of the image, top and left of the crop, in pixels of
 # the layer.
 Crop = tuple[int, int, int, int, int, int]
+
+
+class FoundCrops(Protocol):
+    """Crops whose place in memory is known."""
+
+    def ask(self, some: slice, width: int) -> None:
+        """Ask for what some of the crops, of this width, are copied from, not waiting for it."""
+
+    def copy(self, some: slice, out: Pixels, turns: Integers | None = None) -> None:
+        """Fill `out` with some of the crops, each turned, see `srdata.dihedral`; these are square then."""
 
 
 class RowPlan(NamedTuple):
@@ -35,8 +48,14 @@ class RowPlan(NamedTuple):
         """The rows of some of them."""
         return RowPlan(self.blocks[some], self.corners[some], self.steps[some], self.edges[some], self.size)
 
-    def found(self, bases: Integers) -> FoundRows:
-        """Where all rows lie, by the places of the four blocks of each crop."""
+    def found(self, bases: Integers) -> FoundCrops:
+        """Where the crops lie, by the places of the four blocks of each."""
+        if library() is None:
+            return self.found_rows(bases)
+        return CompiledRows(self, bases, CropPlaces(bases + ORIGIN, self.corners, self.steps, self.edges))
+
+    def found_rows(self, bases: Integers) -> FoundRows:
+        """The same, row by row."""
         height, width, side = self.size
         tops, lefts = self.corners.T
         steps = self.steps[:, 0]
@@ -76,23 +95,47 @@ class FoundRows(NamedTuple):
     pieces: list[list[int]]
 
     def ask(self, some: slice, width: int) -> None:
-        """Ask for what some of the crops, of this width, are copied from, not waiting for it."""
+        """See `FoundCrops`."""
         elsewhere = [
             np.arange(place, place + rows * step, step)
             for _, _, _, rows, _, place, step in self._pieces_of(some)
         ]
         ask_for(np.concatenate([self.places[some].reshape(-1), *elsewhere]), width * CHANNELS)
 
-    def copy(self, some: slice, out: Pixels) -> None:
-        """Fill `out` with some of the crops: whole rows by one call, then what lies elsewhere over them."""
+    def copy(self, some: slice, out: Pixels, turns: Integers | None = None) -> None:
+        """See `FoundCrops`: whole rows by one call, then what lies elsewhere over them."""
         copy_mapped_rows(self.places[some], out)
         for number, column, row, rows, columns, place, step in self._pieces_of(some):
             there = out[number - some.start, row : row + rows, column : column + columns]
             copy_mapped_part(place, step, there)
+        if turns is not None:
+            turn_all(out, turns.tolist())
 
     def _pieces_of(self, some: slice) -> list[list[int]]:
         first, last = (bisect_left(self.pieces, [end]) for end in (some.start, some.stop))
         return self.pieces[first:last]
+
+
+class CompiledRows(NamedTuple):
+    """Crops that compiled code copies by their plan, and turns on the way."""
+
+    plan: RowPlan
+    bases: Integers
+    places: CropPlaces
+
+    def ask(self, some: slice, width: int) -> None:
+        """See `FoundCrops`."""
+        found = self.plan.part(some).found_rows(self.bases[some])
+        found.ask(slice(0, len(found.places)), width)
+
+    def copy(self, some: slice, out: Pixels, turns: Integers | None = None) -> None:
+        """See `FoundCrops`."""
+        if not out.flags.c_contiguous:
+            whole = np.empty(out.shape, np.uint8)
+            self.copy(some, whole, turns)
+            out[...] = whole
+            return
+        copy_crops(self.places, some, self.plan.size[2], turns, out)
 
 
 def _column(

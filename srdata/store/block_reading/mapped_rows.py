@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from srdata.compiled.library import address
 from srdata.store.blocks import copy_rows
 
 if TYPE_CHECKING:
@@ -25,8 +26,7 @@ _BYTES = 1 << 48  # which no address of a process exceeds, on any system that sr
 
 def place_of(samples: NDArray[np.uint8]) -> int:
     """Where in memory an array begins."""
-    address: int = samples.__array_interface__["data"][0]
-    return address - ORIGIN
+    return address(samples) - ORIGIN
 
 
 def copy_mapped_rows(places: NDArray[np.int64], out: NDArray[np.uint8]) -> None:

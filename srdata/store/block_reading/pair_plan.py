@@ -6,8 +6,9 @@ from collections.abc import Sequence
 from contextlib import AbstractContextManager
 from typing import NamedTuple, Protocol
 
+from srdata.dihedral.array_turns import turn_all
 from srdata.store.block_reading.crop_blocks import CropPlan, LayerBlocks
-from srdata.store.block_reading.crop_rows import FoundRows
+from srdata.store.block_reading.crop_rows import FoundCrops, Integers
 from srdata.store.block_reading.mapped_blocks import MappedBlocks
 from srdata.store.block_reading.mapped_pages import Waiting
 from srdata.store.blocks import CHANNELS, Pixels
@@ -30,8 +31,8 @@ class _Known(NamedTuple):
     """Where crops of LR and of HR are mapped."""
 
     mapped: MappedBlocks  # by which that is known
-    lr: FoundRows
-    hr: FoundRows
+    lr: FoundCrops
+    hr: FoundCrops
 
 
 class ReadsPairs(Protocol):
@@ -73,13 +74,16 @@ class PairPlan(NamedTuple):
             return self
         return self._replace(known=_Known(mapped, lr, hr))
 
-    def read(self, lr: Pixels, hr: Pixels) -> None:
-        """Fill `lr` and `hr` with them, see `SetReader.read_pairs`."""
-        if self.known is None or not self._copied(self.known, lr, hr):
+    def read(self, lr: Pixels, hr: Pixels, turns: Integers | None = None) -> None:
+        """Fill `lr` and `hr` with them, see `SetReader.read_pairs`; where they are turned they are square."""
+        if self.known is None or not self._copied(self.known, lr, hr, turns):
             jobs = [(self.hr.part(self.some), hr), (self.lr.part(self.some), lr)]
             self.reader.fill(self.shards, jobs)
+            if turns is not None:
+                turn_all(lr, turns.tolist())
+                turn_all(hr, turns.tolist())
 
-    def _copied(self, known: _Known, lr: Pixels, hr: Pixels) -> bool:
+    def _copied(self, known: _Known, lr: Pixels, hr: Pixels, turns: Integers | None) -> bool:
         """Whether they could be copied from where they were known to be: files may have been closed since."""
         with self.reader.held(self.shards) as files:
             if not known.mapped.holds(files):
@@ -87,8 +91,8 @@ class PairPlan(NamedTuple):
             if self.reader.waiting:
                 known.hr.ask(self.some, hr.shape[2])
                 known.lr.ask(self.some, lr.shape[2])
-            known.hr.copy(self.some, hr)
-            known.lr.copy(self.some, lr)
+            known.hr.copy(self.some, hr, turns)
+            known.lr.copy(self.some, lr, turns)
             self.reader.waiting.look()
         return True
 

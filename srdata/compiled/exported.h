@@ -1,0 +1,28 @@
+/* What the compilers of three systems call the same things. */
+#ifdef _WIN32
+#define EXPORTED __declspec(dllexport)
+#else
+#define EXPORTED __attribute__((visibility("default")))
+#endif
+
+#ifdef __GNUC__
+#define INLINED static inline __attribute__((always_inline))
+#else
+#define INLINED static inline
+#endif
+
+/* Functions in which vectors of 16 bytes are rearranged: by one instruction of SSSE3, or of NEON. */
+#if defined(__clang__) || (defined(__GNUC__) && __GNUC__ >= 12)
+#define VECTORS
+#if defined(__x86_64__)
+#define VECTORISED __attribute__((target("ssse3")))
+#endif
+#endif
+#ifndef VECTORISED
+#define VECTORISED
+#endif
+
+/* Functions of which there is a second one, for processors with wider vectors. */
+#if defined(__GNUC__) && defined(__x86_64__)
+#define WIDER __attribute__((target("avx2,fma")))
+#endif

@@ -1,0 +1,199 @@
+"""The compiled library beside what it stands in for: numpy, torch and OpenCV, which stay the reference.
+
+The kind is every crop that a plan of rows can describe, whatever its size, its turn and the blocks that it
+touches; and every plane that SSIM takes.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+import zipfile
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from conftest import MakeSample
+from numpy.typing import NDArray
+from skimage.metrics import structural_similarity as ssim_of_skimage
+
+from srdata import Loader, PairedDataset
+from srdata.compiled import build_library as building
+from srdata.compiled.build_library import build_library, library_name
+from srdata.compiled.library import SWITCH, library
+from srdata.dihedral.array_turns import TURNS
+from srdata.images import turned
+from srdata.metrics.measures import ssim_terms
+from srdata.metrics.measures.ssim import CONSTANTS, structural_similarity, window
+from srdata.store.block_reading.crop_rows import CompiledRows, Integers, RowPlan, row_plan
+from srdata.store.block_reading.mapped_rows import place_of
+from srdata.store.windows import Windows
+
+CHECKOUT = Path(__file__).parents[1]
+HEIGHT, WIDTH = 150, 170
+Bytes = NDArray[np.uint8]
+
+
+@pytest.fixture(scope="module", autouse=True)
+def compiled() -> None:
+    """The library, which is made where the checkout was put here without being installed."""
+    if not any(shutil.which(name) for name in ("cc", "gcc", "clang")):
+        pytest.skip("there is no C compiler")
+    if library() is None:
+        build_library()
+        library.cache_clear()
+    assert library() is not None
+
+
+def blocks_of(image: Bytes, side: int) -> list[Bytes]:
+    """Its blocks, each in memory of its own that ends with it."""
+    return [
+        image[top : top + side, left : left + side].copy()
+        for top in range(0, HEIGHT, side)
+        for left in range(0, WIDTH, side)
+    ]
+
+
+def planned(
+    tops: Integers, lefts: Integers, size: tuple[int, int], blocks: list[Bytes], side: int
+) -> CompiledRows:
+    """Crops of one image, as a set plans them, and where its blocks are."""
+    whole = np.full_like(tops, 0), np.full_like(tops, HEIGHT), np.full_like(tops, WIDTH)
+    plan = row_plan(np.stack([whole[0], *whole, tops, lefts], axis=1), *size, side)
+    found = plan.found(np.array([place_of(block) for block in blocks])[plan.blocks])
+    assert isinstance(found, CompiledRows)
+    return found
+
+
+@pytest.mark.parametrize("side", [32, 48, 64, 256])
+def test_crops_are_those_of_the_image_turned_as_numpy_turns_them(side: int) -> None:
+    rng = np.random.default_rng(side)
+    image = rng.integers(0, 256, (HEIGHT, WIDTH, 3), np.uint8)
+    blocks = blocks_of(image, side)
+    for length in range(1, min(side, 100) + 1):
+        tops, lefts = (rng.integers(0, whole - length, TURNS, endpoint=True) for whole in (HEIGHT, WIDTH))
+        tops[:2], lefts[:2] = [0, HEIGHT - length], [WIDTH - length, 0]
+        found = planned(tops, lefts, (length, length), blocks, side)
+        out, turns = np.full((TURNS + 1, length, length, 3), 7, np.uint8), rng.permutation(TURNS)
+        found.copy(slice(0, TURNS), out[:TURNS], turns)
+        for one, top, left, turn in zip(out, tops, lefts, turns.tolist(), strict=False):
+            np.testing.assert_array_equal(one, turned(image[top : top + length, left : left + length], turn))
+        assert (out[TURNS] == 7).all(), "it wrote beyond its end"
+
+
+def test_crops_that_are_not_turned_need_not_be_square_and_are_taken_in_parts() -> None:
+    rng = np.random.default_rng(1)
+    image = rng.integers(0, 256, (HEIGHT, WIDTH, 3), np.uint8)
+    blocks = blocks_of(image, 64)
+    for size in ((1, 64), (64, 1), (5, 33), (64, 63)):
+        tops, lefts = (
+            rng.integers(0, w - s, 9, endpoint=True) for w, s in zip((HEIGHT, WIDTH), size, strict=True)
+        )
+        found = planned(tops, lefts, size, blocks, 64)
+        wide = np.zeros((4, size[0], 80, 3), np.uint8)  # whose rows do not follow each other without a gap
+        found.copy(slice(3, 7), wide[:, :, : size[1]])
+        for one, top, left in zip(wide, tops[3:7], lefts[3:7], strict=True):
+            np.testing.assert_array_equal(
+                one[:, : size[1]], image[top : top + size[0], left : left + size[1]]
+            )
+            assert not one[:, size[1] :].any()
+
+
+def test_a_loader_gives_the_same_batches_with_and_without(
+    sample: MakeSample, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def epoch() -> list[torch.Tensor]:
+        data = PairedDataset(sample(scale=4, lmdb=True), patch_size=48, windows=Windows(size=96, step=48))
+        loader = Loader(data, 5, augment=["dihedral"], repeat=3, workers=0, device="cpu")
+        return [side for batch in loader for side in (batch.lr, batch.hr)]
+
+    with_it = epoch()
+    monkeypatch.setenv(SWITCH, "0")
+    library.cache_clear()
+    assert library() is None
+    try:
+        without = epoch()
+    finally:
+        library.cache_clear()
+    assert with_it
+    assert all(torch.equal(one, other) for one, other in zip(with_it, without, strict=True))
+
+
+@pytest.mark.parametrize("size", [(11, 11), (11, 90), (90, 11), (75, 140), (200, 83)])
+def test_ssim_is_that_of_opencv_and_of_scikit_image(size: tuple[int, int]) -> None:
+    rng = np.random.default_rng(size[0])
+    one = rng.uniform(0, 255, size)
+    other = np.clip(one + rng.normal(0, 20, size), 0, 255)
+    weights = window(torch.float64).numpy()
+    terms = ssim_terms.lost_terms(one, other, weights, CONSTANTS)
+    first, second, both = ssim_terms._summed_by_opencv(one, other, weights, CONSTANTS)
+    np.testing.assert_allclose(terms, [first, first + second - both], rtol=1e-12)
+    found = structural_similarity(*(torch.from_numpy(plane)[None, None] for plane in (one, other)))
+    settings = {"gaussian_weights": True, "use_sample_covariance": False, "data_range": 255}
+    if min(size) > 11:  # it takes the window beyond the edges, and leaves these out of the mean
+        assert found.item() == pytest.approx(ssim_of_skimage(one, other, **settings), abs=1e-10)
+
+
+def test_flat_planes_lose_nothing_and_planes_of_another_type_are_left_to_opencv() -> None:
+    weights = window(torch.float64).numpy()
+    flat = np.full((40, 50), 128.0)
+    assert ssim_terms.lost_terms(flat, flat, weights, CONSTANTS).tolist() == [0, 0]
+    rng = np.random.default_rng(0)
+    one, other = rng.uniform(0, 255, (2, 40, 100))
+    found = ssim_terms.lost_terms(one[:, ::2], other[:, ::2], weights, CONSTANTS)
+    copies = (np.ascontiguousarray(plane[:, ::2]) for plane in (one, other))
+    np.testing.assert_allclose(found, ssim_terms.lost_terms(*copies, weights, CONSTANTS), rtol=1e-12)
+
+
+@pytest.mark.usefixtures("plain")
+def test_the_switch_turns_it_off() -> None:
+    assert library() is None
+    assert not isinstance(
+        RowPlan.found(row_plan(np.array([[0, 0, 9, 9, 0, 0]]), 4, 4, 9), np.ones((1, 4), np.int64)),
+        CompiledRows,
+    )
+
+
+def test_a_library_of_other_sources_is_not_taken(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    shutil.copytree(building.HERE, tmp_path / "compiled")
+    monkeypatch.setattr(building, "HERE", tmp_path / "compiled")
+    assert (tmp_path / "compiled" / library_name()).exists()
+    source = tmp_path / "compiled" / "crops.c"
+    source.write_text(source.read_text() + "/* changed */\n")
+    assert not (tmp_path / "compiled" / library_name()).exists()
+    assert build_library(tmp_path).name == library_name()
+
+
+def test_without_a_compiler_it_says_what_to_install() -> None:
+    command = [sys.executable, "-m", "srdata.compiled.build_library"]
+    environment = {name: value for name, value in os.environ.items() if name != "CC"} | {"PATH": ""}
+    done = subprocess.run(command, capture_output=True, text=True, cwd=CHECKOUT, env=environment, check=False)
+    assert done.returncode == 1
+    assert done.stderr == "there is no C compiler: install one of cc, gcc, clang, or name it in CC\n"
+
+
+@pytest.mark.parametrize(("compiler", "tag"), [("cc", "py3-none-"), ("no-such-compiler", "py3-none-any")])
+def test_a_wheel_holds_the_library_or_is_one_of_python_alone(tmp_path: Path, compiler: str, tag: str) -> None:
+    if not shutil.which("cc"):
+        pytest.skip("there is no cc")
+    command = [
+        sys.executable,
+        "-m",
+        "build",
+        "--wheel",
+        "--no-isolation",
+        "--outdir",
+        str(tmp_path),
+        str(CHECKOUT),
+    ]
+    subprocess.run(command, check=True, capture_output=True, env={**os.environ, "CC": compiler})
+    (wheel,) = tmp_path.glob("*.whl")
+    assert tag in wheel.name
+    libraries = [
+        name for name in zipfile.ZipFile(wheel).namelist() if name.startswith("srdata/compiled/library-")
+    ]
+    assert libraries == ([] if tag.endswith("any") else [f"srdata/compiled/{library_name()}"])
+    assert ("any" in wheel.name) == tag.endswith("any")
