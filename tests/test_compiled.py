@@ -24,6 +24,7 @@ from srdata import Loader, PairedDataset
 from srdata.compiled import build_library as building
 from srdata.compiled.build_library import build_library, library_name
 from srdata.compiled.library import SWITCH, library
+from srdata.data.crops.to_tensor import to_tensor
 from srdata.dihedral.array_turns import TURNS
 from srdata.images import turned
 from srdata.metrics.measures import ssim_terms
@@ -197,3 +198,16 @@ def test_a_wheel_holds_the_library_or_is_one_of_python_alone(tmp_path: Path, com
     ]
     assert libraries == ([] if tag.endswith("any") else [f"srdata/compiled/{library_name()}"])
     assert ("any" in wheel.name) == tag.endswith("any")
+
+
+@pytest.mark.parametrize("shape", [(1, 16, 16), (3, 7, 5), (2, 1, 1), (0, 4, 4), (4, 33, 1)])
+def test_fractions_are_those_of_torch_for_every_level(shape: tuple[int, int, int]) -> None:
+    levels = np.random.default_rng(0).permutation(np.arange(np.prod(shape) * 3) % 256).astype(np.uint8)
+    images = levels.reshape(*shape, 3)
+    divided = torch.from_numpy(images).permute(0, 3, 1, 2).float() / 255
+    for dtype in (torch.float32, torch.float16, torch.bfloat16):
+        found = to_tensor(images, dtype)
+        assert torch.equal(found, divided.to(dtype))
+        assert found.is_contiguous()
+    turned = images[:, ::-1]  # which is not contiguous, so torch does it
+    assert torch.equal(to_tensor(turned), divided.flip(2))

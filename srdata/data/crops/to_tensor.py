@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from srdata.common.tensors.aligned import aligned
 from srdata.common.tensors.device_copies import sent_together
+from srdata.compiled.compiled_planes import compiled_for, fill_fractions
 from srdata.errors import UsageError
 
 DTYPES = (torch.float32, torch.float16, torch.bfloat16, torch.uint8)
@@ -22,10 +23,16 @@ def to_tensor(images: NDArray[Any], dtype: torch.dtype = torch.float32) -> torch
     They are uint8, or floats of 0 to 255. Floating types hold value / 255, correctly rounded to float32
     first; uint8 keeps 0 to 255, and rounds floats.
     """
-    planes = _planes(images)
     if dtype == torch.uint8:
-        return _whole(planes).contiguous()
-    return _fractions(planes).to(dtype)
+        return _whole(_planes(images)).contiguous()
+    return (_compiled_fractions(images) if compiled_for(images) else _fractions(_planes(images))).to(dtype)
+
+
+def _compiled_fractions(images: NDArray[Any]) -> torch.Tensor:
+    count, height, width, channels = images.shape
+    floats = aligned((count, channels, height, width), np.float32)
+    fill_fractions(images, floats)
+    return torch.from_numpy(floats)
 
 
 def _fractions(levels: torch.Tensor) -> torch.Tensor:
