@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
@@ -10,35 +11,39 @@ from numpy.typing import NDArray
 from srdata.compiled.library import INTEGER, POINTER, address, function
 
 Integers = NDArray[np.int64]
-_TYPES = (*[POINTER] * 4, *[INTEGER] * 4, *[POINTER] * 3)
+_TYPES = (*[POINTER] * 4, *[INTEGER] * 5, *[POINTER] * 3)
 
 
-class CropPlaces(NamedTuple):
-    """Where crops of one size lie, one after another, see `srdata.store.block_reading.crop_rows.RowPlan`."""
+@dataclass(frozen=True)
+class CropPlaces:
+    """Where crops of one size lie, in contiguous arrays: a `RowPlan` of the store, and where its blocks are."""
 
     blocks: Integers  # addresses in memory, (crops, 4)
     corners: Integers  # (crops, 2)
     steps: Integers  # (crops, 2)
     edges: Integers  # (crops,)
+    side: int  # of blocks
 
+    @cached_property
+    def _addresses(self) -> list[int]:
+        return [address(array) for array in (self.blocks, self.corners, self.steps, self.edges)]
 
-def copy_crops(
-    places: CropPlaces, some: slice, side: int, turns: Integers | None, out: NDArray[np.uint8]
-) -> None:
-    """Fill `out` (count, height, width, 3), which is contiguous, with some crops in blocks of `side`.
+    def copy(self, first: int, out: NDArray[np.uint8], turns: Integers | None) -> None:
+        """Fill `out` (count, height, width, 3), which is contiguous, with the crops from number `first` on.
 
-    Those that are turned are square.
-    """
-    count, height, width, channels = out.shape
-    each = None if turns is None else np.ascontiguousarray(turns, np.int64)
-    spare = np.empty(height * width * channels, np.uint8)
-    function("srdata_copy_crops", *_TYPES)(
-        *(address(array) + some.start * array.strides[0] for array in places),
-        count,
-        height,
-        width,
-        side,
-        None if each is None else address(each),
-        address(out),
-        address(spare),
-    )
+        Those that are turned are square.
+        """
+        count, height, width, channels = out.shape
+        each = None if turns is None else np.ascontiguousarray(turns, np.int64)
+        spare = np.empty(height * width * channels, np.uint8)
+        function("srdata_copy_crops", *_TYPES)(
+            *self._addresses,
+            first,
+            count,
+            height,
+            width,
+            self.side,
+            None if each is None else address(each),
+            address(out),
+            address(spare),
+        )

@@ -122,20 +122,22 @@ static VECTORISED void copy_turned(const crop *one, ptrdiff_t height, ptrdiff_t 
         transpose(spare, width, out, line);
 }
 
-/* The rows of a `RowPlan` with the places of its blocks, see there; `turns` may be null, and turned crops are square.
- * `spare` has room for one crop. */
+/* Crops of a `RowPlan` from number `first` on, with the places of its blocks, see there. `turns` may be null, and crops
+ * that are turned are square. `spare` has room for one crop. */
 EXPORTED VECTORISED void srdata_copy_crops(const int64_t *places, const int64_t *corners, const int64_t *steps,
-    const int64_t *edges, int64_t count, int64_t height, int64_t width, int64_t side, const int64_t *turns, byte *out,
-    byte *spare) {
-    for (int64_t i = 0; i < count; i++, places += 4, corners += 2, steps += 2, out += height * width * CHANNELS) {
-        int64_t top = corners[0], left = CHANNELS * corners[1], within = edges[i] ? edges[i] : width;
+    const int64_t *edges, int64_t first, int64_t count, int64_t height, int64_t width, int64_t side,
+    const int64_t *turns, byte *out, byte *spare) {
+    for (int64_t i = 0; i < count; i++, out += height * width * CHANNELS) {
+        const int64_t *place = places + 4 * (first + i), *corner = corners + 2 * (first + i);
+        const int64_t *step = steps + 2 * (first + i);
+        int64_t edge = edges[first + i], top = corner[0], left = CHANNELS * corner[1], within = edge ? edge : width;
         const byte *block[4];
-        for (int at = 0; at < 4; at++) block[at] = (const byte *)(intptr_t)places[at];
+        for (int at = 0; at < 4; at++) block[at] = (const byte *)(intptr_t)place[at];
         crop one = {
-            .upper = {block[0] + top * steps[0] + left, block[2] + top * steps[1]},
+            .upper = {block[0] + top * step[0] + left, block[2] + top * step[1]},
             .lower = {block[1] + left, block[3]},
             .rows = side - top,
-            .step = {steps[0], steps[1]},
+            .step = {step[0], step[1]},
             .bytes = {CHANNELS * within, CHANNELS * (width - within)},
         };
         copy_turned(&one, height, width, turns ? (int)turns[i] : 0, out, spare);

@@ -8,7 +8,7 @@ from typing import NamedTuple, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from srdata.compiled.compiled_crops import CropPlaces, copy_crops
+from srdata.compiled.compiled_crops import CropPlaces
 from srdata.compiled.library import library
 from srdata.dihedral.array_turns import turn_all
 from srdata.store.block_reading.mapped_pages import ask_for
@@ -52,7 +52,7 @@ class RowPlan(NamedTuple):
         """Where the crops lie, by the places of the four blocks of each."""
         if library() is None:
             return self.found_rows(bases)
-        return CompiledRows(self, bases, CropPlaces(bases + ORIGIN, self.corners, self.steps, self.edges))
+        return CompiledRows(self, bases, CropPlaces(bases + ORIGIN, *self[1:4], self.size[2]))
 
     def found_rows(self, bases: Integers) -> FoundRows:
         """The same, row by row."""
@@ -135,7 +135,7 @@ class CompiledRows(NamedTuple):
             self.copy(some, whole, turns)
             out[...] = whole
             return
-        copy_crops(self.places, some, self.plan.size[2], turns, out)
+        self.places.copy(some.start, out, turns)
 
 
 def _column(
