@@ -16,7 +16,7 @@ _TYPES = (*[POINTER] * 4, *[INTEGER] * 5, *[POINTER] * 3)
 
 @dataclass(frozen=True)
 class CropPlaces:
-    """Where crops of one size lie, in contiguous arrays: a `RowPlan` of the store, and where its blocks are."""
+    """Where crops of one size lie, in contiguous arrays: a `RowPlan`, and where its blocks are mapped."""
 
     blocks: Integers  # addresses in memory, (crops, 4)
     corners: Integers  # (crops, 2)
