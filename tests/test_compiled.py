@@ -23,14 +23,15 @@ from skimage.metrics import structural_similarity as ssim_of_skimage
 from srdata import Loader, PairedDataset
 from srdata.compiled import build_library as building
 from srdata.compiled.build_library import build_library, library_name
+from srdata.compiled.compiled_crops import CropPlaces
 from srdata.compiled.library import SWITCH, library
 from srdata.data.crops.to_tensor import to_tensor
 from srdata.dihedral.array_turns import TURNS
 from srdata.images import turned
 from srdata.metrics.measures import ssim_terms
 from srdata.metrics.measures.ssim import CONSTANTS, structural_similarity, window
-from srdata.store.block_reading.crop_rows import CompiledRows, Integers, RowPlan, row_plan
-from srdata.store.block_reading.mapped_rows import place_of
+from srdata.store.block_reading.crop_rows import CompiledRows, Integers
+from srdata.store.block_reading.mapped_rows import ORIGIN, place_of
 from srdata.store.windows import Windows
 
 CHECKOUT = Path(__file__).parents[1]
@@ -61,12 +62,11 @@ def blocks_of(image: Bytes, side: int) -> list[Bytes]:
 def planned(
     tops: Integers, lefts: Integers, size: tuple[int, int], blocks: list[Bytes], side: int
 ) -> CompiledRows:
-    """Crops of one image, as a set plans them, and where its blocks are."""
-    whole = np.full_like(tops, 0), np.full_like(tops, HEIGHT), np.full_like(tops, WIDTH)
-    plan = row_plan(np.stack([whole[0], *whole, tops, lefts], axis=1), *size, side)
-    found = plan.found(np.array([place_of(block) for block in blocks])[plan.blocks])
-    assert isinstance(found, CompiledRows)
-    return found
+    """Crops of the second image of a set, of which nothing else is known."""
+    of_image = [np.full_like(tops, number) for number in (1, 1, HEIGHT, WIDTH)]
+    crops = np.stack([*of_image, tops, lefts], axis=1)
+    mapped = np.array([0, 0, 0, *map(place_of, blocks), 0])
+    return CompiledRows(CropPlaces(crops, np.full_like(tops, 3), mapped, ORIGIN, (*size, side)))
 
 
 @pytest.mark.parametrize("side", [32, 48, 64, 256])
@@ -149,13 +149,19 @@ def test_flat_planes_lose_nothing_and_planes_of_another_type_are_left_to_opencv(
     np.testing.assert_allclose(found, ssim_terms.lost_terms(*copies, weights, CONSTANTS), rtol=1e-12)
 
 
+def test_a_block_that_is_not_known_is_told_and_not_read() -> None:
+    tops, lefts = np.array([0, 60, 0, 60]), np.array([0, 0, 60, 60])  # of one, two, two and four blocks
+    blocks = blocks_of(np.zeros((HEIGHT, WIDTH, 3), np.uint8), 64)
+    for missing, copied in ((0, 0), (3, 1), (1, 2), (4, 3), (8, 4)):
+        found, out = planned(tops, lefts, (9, 9), blocks, 64), np.full((4, 9, 9, 3), 7, np.uint8)
+        found.places.blocks[3 + missing] = 0
+        assert found.copy(slice(0, 4), out) == (copied == 4)
+        assert [not crop.any() for crop in out] == [number < copied for number in range(4)]
+
+
 @pytest.mark.usefixtures("plain")
 def test_the_switch_turns_it_off() -> None:
     assert library() is None
-    assert not isinstance(
-        RowPlan.found(row_plan(np.array([[0, 0, 9, 9, 0, 0]]), 4, 4, 9), np.ones((1, 4), np.int64)),
-        CompiledRows,
-    )
 
 
 def test_a_library_of_other_sources_is_not_taken(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

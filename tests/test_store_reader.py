@@ -131,7 +131,7 @@ def test_no_row_is_read_on_where_no_block_follows(backwards: bool) -> None:
         at += sizes[number]
     crops = np.array([(0, 0, 24, 30, top, left) for top in range(14) for left in range(20)])
     plan = row_plan(crops, 10, 10, side)
-    found = plan.found_rows(places[plan.blocks])
+    found = plan.found(places[plan.blocks])
     last = place_of(room) + room.nbytes - 10 * 3
     assert (found.places >= place_of(room)).all()
     assert (found.places <= last).all()
@@ -211,8 +211,11 @@ def test_pages_are_asked_for_where_batches_wait_for_them(
 
 def rows_of(found: FoundCrops) -> NDArray[np.int64]:
     """Where rows of crops lie, however they are copied."""
-    rows = found.plan.found_rows(found.bases) if isinstance(found, CompiledRows) else found
-    return rows.places
+    if not isinstance(found, CompiledRows):
+        return found.places
+    crops, firsts, blocks, _, size = found.places
+    rows = row_plan(crops, *size)
+    return rows.found(blocks[rows.blocks + firsts[:, None]]).places
 
 
 def counting(function: Any, calls: list[Any]) -> Any:

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from functools import cached_property
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,39 +10,39 @@ from numpy.typing import NDArray
 from srdata.compiled.library import INTEGER, POINTER, address, function
 
 Integers = NDArray[np.int64]
-_TYPES = (*[POINTER] * 4, *[INTEGER] * 5, *[POINTER] * 3)
+_TYPES = (POINTER, INTEGER, POINTER, POINTER, *[INTEGER] * 4, *[POINTER] * 3)
 
 
-@dataclass(frozen=True)
-class CropPlaces:
-    """Where crops of one size lie, in contiguous arrays: a `RowPlan`, and where its blocks are mapped."""
+class CropPlaces(NamedTuple):
+    """Where crops lie: in which blocks, and where these are mapped. All arrays are contiguous."""
 
-    blocks: Integers  # addresses in memory, (crops, 4)
-    corners: Integers  # (crops, 2)
-    steps: Integers  # (crops, 2)
-    edges: Integers  # (crops,)
-    side: int  # of blocks
+    crops: (
+        Integers  # (crops, 6), of which the last three are the width of the image, and the top and left in it
+    )
+    firsts: Integers  # the number of the first block of each image, (crops,)
+    blocks: Integers  # where each block is mapped, by its number, less `origin`; 0 of what is not known
+    origin: int
+    size: tuple[int, int, int]  # height and width of crops, side of blocks, than which they are not larger
 
-    @cached_property
-    def _addresses(self) -> list[int]:
-        return [address(array) for array in (self.blocks, self.corners, self.steps, self.edges)]
+    def copy(self, some: slice, out: NDArray[np.uint8], turns: Integers | None) -> bool:
+        """Fill `out` (count, height, width, 3), which is contiguous; False where some block is not known.
 
-    def copy(self, first: int, out: NDArray[np.uint8], turns: Integers | None) -> None:
-        """Fill `out` (count, height, width, 3), which is contiguous, with the crops from number `first` on.
-
-        Those that are turned are square.
+        Crops that are turned are square.
         """
-        count, height, width, channels = out.shape
+        height, width, side = self.size
         each = None if turns is None else np.ascontiguousarray(turns, np.int64)
-        spare = np.empty(height * width * channels, np.uint8)
-        function("srdata_copy_crops", *_TYPES)(
-            *self._addresses,
-            first,
-            count,
+        spare = np.empty(height * width * out.shape[-1], np.uint8)
+        copied: int = function("srdata_copy_crops", _TYPES, INTEGER)(
+            address(self.blocks),
+            self.origin,
+            address(self.firsts[some]),
+            address(self.crops[some]),
+            len(out),
             height,
             width,
-            self.side,
+            side,
             None if each is None else address(each),
             address(out),
             address(spare),
         )
+        return copied == len(out)

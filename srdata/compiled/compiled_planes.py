@@ -21,4 +21,4 @@ def compiled_for(images: NDArray[Any]) -> bool:
 def fill_fractions(images: NDArray[np.uint8], out: NDArray[np.float32]) -> None:
     """Fill `out` (count, 3, height, width) with levels / 255 of images (count, height, width, 3)."""
     count, height, width, _ = images.shape
-    function("srdata_fractions", *_TYPES)(address(images), count, height * width, address(out))
+    function("srdata_fractions", _TYPES)(address(images), count, height * width, address(out))

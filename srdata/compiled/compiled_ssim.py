@@ -25,7 +25,7 @@ def summed_terms(one: Plane, other: Plane, weights: Plane, constants: tuple[floa
     Of planes of levels (height, width) that are no smaller than the window, see `compiled_for`.
     """
     lost, both = np.empty(3), np.array(constants)
-    function("srdata_ssim_terms", *_TYPES)(
+    function("srdata_ssim_terms", _TYPES)(
         address(one), address(other), *one.shape, address(weights), address(both), address(lost)
     )
     return lost.tolist()

@@ -122,24 +122,37 @@ static VECTORISED void copy_turned(const crop *one, ptrdiff_t height, ptrdiff_t 
         transpose(spare, width, out, line);
 }
 
-/* Crops of a `RowPlan` from number `first` on, with the places of its blocks, see there. `turns` may be null, and crops
- * that are turned are square. `spare` has room for one crop. */
-EXPORTED VECTORISED void srdata_copy_crops(const int64_t *places, const int64_t *corners, const int64_t *steps,
-    const int64_t *edges, int64_t first, int64_t count, int64_t height, int64_t width, int64_t side,
-    const int64_t *turns, byte *out, byte *spare) {
-    for (int64_t i = 0; i < count; i++, out += height * width * CHANNELS) {
-        const int64_t *place = places + 4 * (first + i), *corner = corners + 2 * (first + i);
-        const int64_t *step = steps + 2 * (first + i);
-        int64_t edge = edges[first + i], top = corner[0], left = CHANNELS * corner[1], within = edge ? edge : width;
-        const byte *block[4];
-        for (int at = 0; at < 4; at++) block[at] = (const byte *)(intptr_t)place[at];
-        crop one = {
-            .upper = {block[0] + top * step[0] + left, block[2] + top * step[1]},
-            .lower = {block[1] + left, block[3]},
-            .rows = side - top,
-            .step = {step[0], step[1]},
-            .bytes = {CHANNELS * within, CHANNELS * (width - within)},
-        };
+/* Finds a crop at `top` and `left` of an image that is `whole` pixels wide, and whose blocks lie at `places` row by row;
+ * gives 0 where one that it touches is not known. */
+static int find_crop(const int64_t *places, int64_t origin, int64_t whole, int64_t top, int64_t left, int64_t height,
+    int64_t width, int64_t side, crop *one) {
+    int64_t columns = (whole + side - 1) / side, across = left / side, number = top / side * columns + across;
+    top %= side, left %= side;
+    int64_t below = top + height > side ? columns : 0, beside = left + width > side;
+    for (int column = 0; column < 2; column++, number += beside, across += beside, left = 0) {
+        int64_t rest = whole - across * side, within = beside ? side - left : width;
+        int64_t upper = places[number], lower = places[number + below];
+        if (!upper || !lower) return 0;
+        one->step[column] = CHANNELS * (rest < side ? rest : side);
+        one->upper[column] = (const byte *)(intptr_t)(origin + upper) + top * one->step[column] + CHANNELS * left;
+        one->lower[column] = (const byte *)(intptr_t)(origin + lower) + CHANNELS * left;
+        one->bytes[column] = column ? (size_t)(CHANNELS * width) - one->bytes[0] : (size_t)(CHANNELS * within);
+    }
+    one->rows = side - top;
+    return 1;
+}
+
+/* Fills `out` with crops no larger than the side of a block, and gives how many: it ends at one of which a block is not
+ * known. Of each, `crops` holds six numbers, the last three of which are the width of its image, its top and its left;
+ * and `firsts` the number of the first block of its image, by which `places` holds addresses less `origin`, or 0.
+ * `turns` may be null, and crops that are turned are square. `spare` has room for one crop. */
+EXPORTED VECTORISED int64_t srdata_copy_crops(const int64_t *places, int64_t origin, const int64_t *firsts,
+    const int64_t *crops, int64_t count, int64_t height, int64_t width, int64_t side, const int64_t *turns, byte *out,
+    byte *spare) {
+    for (int64_t i = 0; i < count; i++, crops += 6, out += height * width * CHANNELS) {
+        crop one;
+        if (!find_crop(places + firsts[i], origin, crops[3], crops[4], crops[5], height, width, side, &one)) return i;
         copy_turned(&one, height, width, turns ? (int)turns[i] : 0, out, spare);
     }
+    return count;
 }

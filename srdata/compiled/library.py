@@ -36,11 +36,11 @@ def library() -> ctypes.CDLL | None:
 
 
 @cache
-def function(name: str, *types: type) -> Callable[..., None]:
+def function(name: str, types: tuple[type, ...], gives: type | None = None) -> Callable[..., Any]:
     """A function of the library, which takes values of these types; while it runs, other threads run."""
     found: Any = getattr(library(), name)
-    found.argtypes, found.restype = types, None
-    called: Callable[..., None] = found
+    found.argtypes, found.restype = types, gives
+    called: Callable[..., Any] = found
     return called
 
 

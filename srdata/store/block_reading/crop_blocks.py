@@ -8,12 +8,14 @@ from typing import Any, NamedTuple
 import lmdb
 import numpy as np
 
+from srdata.compiled.compiled_crops import CropPlaces
+from srdata.compiled.library import library
 from srdata.errors import CorruptRecordError
 from srdata.store.block_reading.block_hashes import BlockHashes
 from srdata.store.block_reading.block_numbers import BlockNumbers
-from srdata.store.block_reading.crop_rows import Crop, FoundCrops, Integers, RowPlan, row_plan
+from srdata.store.block_reading.crop_rows import CompiledRows, Crop, FoundCrops, Integers, row_plan
 from srdata.store.block_reading.mapped_blocks import MappedBlocks
-from srdata.store.block_reading.mapped_rows import place_of
+from srdata.store.block_reading.mapped_rows import ORIGIN, place_of
 from srdata.store.blocks import BlockLayout, Pixels, copy_rows, pieces
 from srdata.store.codecs import Codec, Part
 from srdata.store.index import Index
@@ -34,8 +36,10 @@ class CropPlan(NamedTuple):
     """Crops of one layer and one size."""
 
     crops: Integers  # a `Crop` each, (crops, 6)
-    rows: RowPlan | None = None  # None where they are copied one by one
-    blocks: Integers | None = None  # those of `rows` by their numbers in the set
+    firsts: Integers | None = (
+        None  # the first block of each image by its number; None where copied one by one
+    )
+    size: tuple[int, int, int] = (0, 0, 0)  # height and width, side of blocks
 
     def crop(self, number: int) -> Crop:
         """One of them."""
@@ -44,17 +48,17 @@ class CropPlan(NamedTuple):
 
     def part(self, some: slice) -> CropPlan:
         """The plan of some of them."""
-        rows, blocks = self.rows, self.blocks
-        if rows is None or blocks is None:
-            return CropPlan(self.crops[some])
-        return CropPlan(self.crops[some], rows.part(some), blocks[some])
+        return CropPlan(self.crops[some], None if self.firsts is None else self.firsts[some], self.size)
 
     def found(self, mapped: MappedBlocks) -> FoundCrops | None:
-        """Where they are mapped; None where some block was not touched yet, or they are copied one by one."""
-        if self.rows is None:
+        """Where they are mapped; None where it is not known of all, or they are copied one by one."""
+        if self.firsts is None:
             return None
-        bases = mapped.places[self.blocks]
-        return self.rows.found(bases) if bases.all() else None
+        if library() is not None:
+            return CompiledRows(CropPlaces(self.crops, self.firsts, mapped.places, ORIGIN, self.size))
+        rows = row_plan(self.crops, *self.size)
+        bases = mapped.places[rows.blocks + self.firsts[:, None]]
+        return rows.found(bases) if bases.all() else None
 
 
 class LayerBlocks:
@@ -84,36 +88,39 @@ class LayerBlocks:
         """How `copy_all` copies crops of that size, for as many as there are: (crops, 6), see `Crop`."""
         if not self._codec.view or len(crops) < _WORTHWHILE or max(height, width) > self._side:
             return CropPlan(crops)
-        rows = row_plan(crops, height, width, self._side)
-        return CropPlan(crops, rows, rows.blocks + self._numbers.firsts(crops[:, 0], self._level)[:, None])
+        firsts = self._numbers.firsts(crops[:, 0], self._level)
+        return CropPlan(crops, firsts, (height, width, self._side))
 
     def copy_all(
         self, shards: Sequence[LmdbReading], plan: CropPlan, out: Pixels, mapped: MappedBlocks
     ) -> None:
         """Fill `out` (count, height, width, 3) with crops that were planned; raises CorruptRecordError.
 
-        Where blocks are plain samples, one call copies all rows, and what of them lies in a second column of
-        blocks is written over them.
+        Where blocks are plain samples, those of all crops are copied at once.
         """
-        found = plan.found(mapped)
-        if found is None and self._touch(shards, plan, mapped):
-            found = plan.found(mapped)
-        if found is not None:
-            found.copy(slice(0, len(out)), out)
-            return
-        for number, shard in enumerate(shards):
-            self.copy(shard, plan.crop(number), out[number])
+        if plan.firsts is None:
+            for number, shard in enumerate(shards):
+                self.copy(shard, plan.crop(number), out[number])
+        elif not self._copied(plan, out, mapped):
+            self._touch(shards, plan, plan.firsts, mapped)
+            self._copied(plan, out, mapped)
 
-    def _touch(self, shards: Sequence[LmdbReading], plan: CropPlan, mapped: MappedBlocks) -> bool:
-        """See to it that it is known where all blocks of planned rows are; False where none are planned."""
-        if plan.rows is None or plan.blocks is None:
-            return False
-        for number in np.flatnonzero(~mapped.places[plan.blocks].all(axis=1)).tolist():
-            crop, places = plan.crop(number), plan.blocks[number]
+    def _copied(self, plan: CropPlan, out: Pixels, mapped: MappedBlocks) -> bool:
+        """Whether it is known where all blocks are, so that crops could be copied."""
+        found = plan.found(mapped)
+        return found is not None and found.copy(slice(0, len(out)), out)
+
+    def _touch(
+        self, shards: Sequence[LmdbReading], plan: CropPlan, firsts: Integers, mapped: MappedBlocks
+    ) -> None:
+        """See to it that it is known where all blocks of crops are."""
+        blocks = row_plan(plan.crops, *plan.size).blocks
+        places = blocks + firsts[:, None]
+        for number in np.flatnonzero(~mapped.places[places].all(axis=1)).tolist():
+            crop = plan.crop(number)
             kept = self._kept(shards[number], crop)
-            for at, block in zip(places.tolist(), plan.rows.blocks[number].tolist(), strict=True):
+            for at, block in zip(places[number].tolist(), blocks[number].tolist(), strict=True):
                 mapped.places[at] = (kept[block] or self._keep(kept, shards[number], crop, block)).place
-        return True
 
     def _name(self, image: int) -> int:
         return image << 9 | self._level << 1 | (self._hashes is not None)

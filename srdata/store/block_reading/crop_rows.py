@@ -9,10 +9,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from srdata.compiled.compiled_crops import CropPlaces
-from srdata.compiled.library import library
 from srdata.dihedral.array_turns import turn_all
 from srdata.store.block_reading.mapped_pages import ask_for
-from srdata.store.block_reading.mapped_rows import ORIGIN, copy_mapped_part, copy_mapped_rows
+from srdata.store.block_reading.mapped_rows import copy_mapped_part, copy_mapped_rows
 from srdata.store.blocks import CHANNELS, Pixels
 
 Integers = NDArray[np.int64]
@@ -27,8 +26,11 @@ class FoundCrops(Protocol):
     def ask(self, some: slice, width: int) -> None:
         """Ask for what some of the crops, of this width, are copied from, not waiting for it."""
 
-    def copy(self, some: slice, out: Pixels, turns: Integers | None = None) -> None:
-        """Fill `out` with some of the crops, each turned, see `srdata.dihedral`; these are square then."""
+    def copy(self, some: slice, out: Pixels, turns: Integers | None = None) -> bool:
+        """Fill `out` with some of the crops, each turned, see `srdata.dihedral`; these are square then.
+
+        False where a block was not touched yet, so that it is not known where it is mapped.
+        """
 
 
 class RowPlan(NamedTuple):
@@ -44,18 +46,8 @@ class RowPlan(NamedTuple):
     edges: Integers  # the column of the crop where the second column of blocks begins, 0 where it touches one
     size: tuple[int, int, int]  # height and width of crops, side of blocks
 
-    def part(self, some: slice) -> RowPlan:
-        """The rows of some of them."""
-        return RowPlan(self.blocks[some], self.corners[some], self.steps[some], self.edges[some], self.size)
-
-    def found(self, bases: Integers) -> FoundCrops:
-        """Where the crops lie, by the places of the four blocks of each."""
-        if library() is None:
-            return self.found_rows(bases)
-        return CompiledRows(self, bases, CropPlaces(bases + ORIGIN, *self[1:4], self.size[2]))
-
-    def found_rows(self, bases: Integers) -> FoundRows:
-        """The same, row by row."""
+    def found(self, bases: Integers) -> FoundRows:
+        """Where all rows lie, by the places of the four blocks of each crop."""
         height, width, side = self.size
         tops, lefts = self.corners.T
         steps = self.steps[:, 0]
@@ -102,7 +94,7 @@ class FoundRows(NamedTuple):
         ]
         ask_for(np.concatenate([self.places[some].reshape(-1), *elsewhere]), width * CHANNELS)
 
-    def copy(self, some: slice, out: Pixels, turns: Integers | None = None) -> None:
+    def copy(self, some: slice, out: Pixels, turns: Integers | None = None) -> bool:
         """See `FoundCrops`: whole rows by one call, then what lies elsewhere over them."""
         copy_mapped_rows(self.places[some], out)
         for number, column, row, rows, columns, place, step in self._pieces_of(some):
@@ -110,6 +102,7 @@ class FoundRows(NamedTuple):
             copy_mapped_part(place, step, there)
         if turns is not None:
             turn_all(out, turns.tolist())
+        return True
 
     def _pieces_of(self, some: slice) -> list[list[int]]:
         first, last = (bisect_left(self.pieces, [end]) for end in (some.start, some.stop))
@@ -117,25 +110,26 @@ class FoundRows(NamedTuple):
 
 
 class CompiledRows(NamedTuple):
-    """Crops that compiled code copies by their plan, and turns on the way."""
+    """Crops that compiled code finds and copies, and turns on the way."""
 
-    plan: RowPlan
-    bases: Integers
     places: CropPlaces
 
     def ask(self, some: slice, width: int) -> None:
         """See `FoundCrops`."""
-        found = self.plan.part(some).found_rows(self.bases[some])
-        found.ask(slice(0, len(found.places)), width)
+        crops, firsts, blocks, _, size = self.places
+        rows = row_plan(crops[some], *size)
+        bases = blocks[rows.blocks + firsts[some, None]]
+        if bases.all():
+            rows.found(bases).ask(slice(0, len(bases)), width)
 
-    def copy(self, some: slice, out: Pixels, turns: Integers | None = None) -> None:
+    def copy(self, some: slice, out: Pixels, turns: Integers | None = None) -> bool:
         """See `FoundCrops`."""
-        if not out.flags.c_contiguous:
-            whole = np.empty(out.shape, np.uint8)
-            self.copy(some, whole, turns)
-            out[...] = whole
-            return
-        self.places.copy(some.start, out, turns)
+        if out.flags.c_contiguous:
+            return self.places.copy(some, out, turns)
+        whole = np.empty(out.shape, np.uint8)
+        copied = self.places.copy(some, whole, turns)
+        out[...] = whole
+        return copied
 
 
 def _column(

@@ -65,7 +65,7 @@ class PairPlan(NamedTuple):
         return (count, *self.lr.size, CHANNELS), (count, *self.hr.size, CHANNELS)
 
     def looked_up(self) -> PairPlan:
-        """The same; where all blocks were touched before, it is known now where all rows are."""
+        """The same; where blocks were touched before, it is known now where they are."""
         mapped = self.reader.mapped
         if len(set(self.shards)) > most_open():
             return self
@@ -91,10 +91,9 @@ class PairPlan(NamedTuple):
             if self.reader.waiting:
                 known.hr.ask(self.some, hr.shape[2])
                 known.lr.ask(self.some, lr.shape[2])
-            known.hr.copy(self.some, hr, turns)
-            known.lr.copy(self.some, lr, turns)
+            copied = known.hr.copy(self.some, hr, turns) and known.lr.copy(self.some, lr, turns)
             self.reader.waiting.look()
-        return True
+        return copied
 
     def part(self, some: slice) -> PairPlan:
         """Some of them."""
