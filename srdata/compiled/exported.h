@@ -22,7 +22,8 @@
 #define VECTORISED
 #endif
 
-/* Functions of which there is a second one, for processors with wider vectors. */
-#if defined(__GNUC__) && defined(__x86_64__)
+/* Functions of which there is a second one, for processors with wider vectors. Not on Windows, where GCC does not align
+ * its stack for them (its bug 54412). */
+#if defined(__GNUC__) && defined(__x86_64__) && !defined(_WIN32)
 #define WIDER __attribute__((target("avx2,fma")))
 #endif
