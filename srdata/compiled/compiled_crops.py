@@ -16,9 +16,7 @@ _TYPES = (POINTER, INTEGER, POINTER, POINTER, *[INTEGER] * 4, *[POINTER] * 3)
 class CropPlaces(NamedTuple):
     """Where crops lie: in which blocks, and where these are mapped. All arrays are contiguous."""
 
-    crops: (
-        Integers  # (crops, 6), of which the last three are the width of the image, and the top and left in it
-    )
+    crops: Integers  # (crops, 6), the last three being the width of the image, the top and the left in it
     firsts: Integers  # the number of the first block of each image, (crops,)
     blocks: Integers  # where each block is mapped, by its number, less `origin`; 0 of what is not known
     origin: int
