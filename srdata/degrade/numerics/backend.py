@@ -136,7 +136,7 @@ def clip(x: X) -> X:
 
 def held(x: X) -> X:
     """`x` held within 0–1; a numpy array in place, so only for one that was just made."""
-    return cast(X, x.clip(0, 1) if is_torch(x) else np.clip(x, 0, 1, out=x))
+    return cast(X, x.clip(0, 1) if is_torch(x) else x.clip(0, 1, out=x))
 
 
 def rounded(x: Array) -> Array:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from functools import lru_cache
 from itertools import product
 from typing import TYPE_CHECKING
 
@@ -38,14 +39,19 @@ def filter2d(x: Array, kernels: Iterable[Kernel], border: PadRule = "reflect") -
 
 def trimmed(kernel: Kernel) -> Kernel:
     """The middle of a kernel, without the border that does not matter, summing to what the kernel did."""
-    half = len(kernel) // 2
-    away = np.abs(np.arange(-half, half + 1))
-    rings = np.bincount(np.maximum(away[:, None], away).ravel(), np.abs(kernel).ravel())
+    rings = np.bincount(_rings(len(kernel)), np.abs(kernel).ravel())
     beyond = np.cumsum(rings[::-1])[::-1]  # the weight of ring r and all those outside it
     cut = int(np.count_nonzero(beyond <= NEGLIGIBLE))
     middle: Kernel = kernel[cut : len(kernel) - cut, cut : len(kernel) - cut].copy()
     middle *= kernel.sum() / middle.sum()
     return middle
+
+
+@lru_cache(maxsize=64)
+def _rings(size: int) -> NDArray[np.int64]:
+    """How many rings about the middle of a kernel lie within that of each sample."""
+    away = np.abs(np.arange(size) - size // 2)
+    return np.maximum(away[:, None], away).ravel()
 
 
 def _filter_image(image: Plane, kernel: Kernel, border: PadRule) -> Plane:

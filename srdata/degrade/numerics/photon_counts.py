@@ -91,10 +91,10 @@ def tabled_noise(bits: Bits, levels: Image, photons: int) -> Plane:
 
 @cache
 def _entries(photons: int) -> tuple[Bits, Floats]:
-    """Of each place, `kept` in the upper eight bits and what makes it its alias by xor in the lower; the noise."""
+    """In the upper half of each place what is `kept`, below it what makes it its alias by xor; the noise."""
     tables = poisson_tables(photons)
     change = tables.alias ^ np.arange(65536).astype(np.uint8)
-    return tables.kept.astype(np.uint16) << 8 | change, tables.noise
+    return (tables.kept.astype(np.uint16) << 8 | change).astype(np.uint16), tables.noise
 
 
 def _places(raw: Bits, levels: NDArray[np.uint8], entries: Bits) -> Bits:

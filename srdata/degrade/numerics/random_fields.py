@@ -13,6 +13,7 @@ import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from itertools import accumulate
+from math import prod
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import cv2
@@ -136,14 +137,14 @@ def in_all_channels(noise: Plane, channels: int) -> Plane:
 
 
 def _parts(key: int, shape: Shape, kind: type[np.unsignedinteger[Any]]) -> Planes:
-    count, each = int(np.prod(shape)), 8 // kind().itemsize
+    count, each = prod(shape), 8 // kind().itemsize
     parts: Any = words(seed_of(key), -(-count // each)).view(kind)
     planes: Planes = parts[:count].reshape(shape)
     return planes
 
 
 def _tensor_parts(keys: Sequence[int], shape: Shape, like: torch.Tensor, kind: torch.dtype) -> torch.Tensor:
-    count, each = int(np.prod(shape)), 8 // kind.itemsize
+    count, each = prod(shape), 8 // kind.itemsize
     return _words(keys, -(-count // each), like).view(kind)[:, :count].view(len(keys), *shape)
 
 
