@@ -104,26 +104,15 @@ def _filter_spectrum(image: Plane, kernel: Kernel, border: int) -> Plane:
     spectrum = np.zeros((rows, columns), np.float32)
     spectrum[: len(kernel), : len(kernel)] = kernel
     cv2.dft(spectrum, spectrum)
-    planes = _apart(image.shape[2], rows, columns)
+    planes = [backend.unaligned((rows, columns), np.float32, number) for number in range(image.shape[2])]
+    merged = backend.unaligned((rows, columns, len(planes)), np.float32)
     done = np.empty_like(image)
     for top, left in product(tops, lefts):
         place = done[top : top + tall, left : left + broad]
         cv2.split(wide[top : top + rows, left : left + columns], planes)
-        for number, plane in enumerate(planes):
-            correlated = _correlated(plane, spectrum)[: place.shape[0], : place.shape[1]]
-            cv2.insertChannel(correlated, place, number)
+        cv2.merge([_correlated(plane, spectrum) for plane in planes], merged)
+        place[...] = merged[: place.shape[0], : place.shape[1]]
     return done
-
-
-def _apart(count: int, rows: int, columns: int) -> list[Plane]:
-    """Planes to split into, each from another place within a line of the cache on.
-
-    Into those that start alike, as its own do, OpenCV writes past the cache, from where the transform is to
-    read them.
-    """
-    size = rows * columns
-    room = np.empty(count * (size + 4), np.float32)
-    return [room[at : at + size].reshape(rows, columns) for at in range(0, len(room), size + 4)]
 
 
 def _parts(side: int) -> tuple[int, range]:

@@ -120,11 +120,12 @@ def looked_up(table: torch.Tensor, places: torch.Tensor) -> torch.Tensor:
     return table.index_select(0, places.flatten()).view(places.shape)
 
 
-def interleaved(planes: Planes) -> Planes:
+def interleaved(planes: Planes | list[Plane]) -> Planes:
     """CHW as HWC."""
     if len(planes) == 1:
-        return planes[0][..., None]  # type: ignore[no-any-return]  # of numpy's indexing
-    merged: Planes = cv2.merge(list(planes))
+        return planes[0][..., None]
+    merged = backend.unaligned((*planes[0].shape, len(planes)), planes[0].dtype.type)
+    cv2.merge(list(planes), merged)
     return merged
 
 
@@ -132,8 +133,7 @@ def in_all_channels(noise: Plane, channels: int) -> Plane:
     """Noise of one plane (HWC) as that of each channel, which is then added in a fifth of the time."""
     if noise.shape[2] == channels:
         return noise
-    merged: Plane = cv2.merge([noise] * channels)
-    return merged
+    return interleaved([noise[..., 0]] * channels)
 
 
 def _parts(key: int, shape: Shape, kind: type[np.unsignedinteger[Any]]) -> Planes:
