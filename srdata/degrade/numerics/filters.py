@@ -22,6 +22,8 @@ Kernel = NDArray[np.float64]
 NEGLIGIBLE = 1e-4  # the weight that a kernel may lose at its border: at most 1/40 of a level
 LARGEST_DIRECT = 11  # pixels: OpenCV takes a transform for more, up to three times as slow as the one here
 LARGEST_PART = 480  # pixels: transforms of larger parts of an image leave the processor's cache
+FIRST_CACHE = 8192  # samples that a processor's smallest cache holds
+FEW_TAPS = 11  # below, strips gain less than they cost
 _BORDERS: dict[PadRule, int] = {"reflect": cv2.BORDER_REFLECT_101, "replicate": cv2.BORDER_REPLICATE}
 
 
@@ -90,8 +92,20 @@ def filter_lines(
     Two calls, as OpenCV's `sepFilter2D` takes half as long again for the 51 taps of an unsharp mask.
     """
     across = cv2.filter2D(image, -1, row.reshape(1, -1), borderType=_BORDERS[border])
-    done: Plane = cv2.filter2D(across, -1, column.reshape(-1, 1), borderType=_BORDERS[border])
-    return done.reshape(image.shape)
+    return _filter_columns(across.reshape(len(image), -1), column, border).reshape(image.shape)
+
+
+def _filter_columns(flat: Plane, column: NDArray[np.floating], border: PadRule) -> Plane:
+    """Rows of samples correlated with a column of taps, in strips of which as many rows stay in the cache.
+
+    The strips are of whole vectors: each sample is computed as if there were one strip.
+    """
+    taps, done = column.reshape(-1, 1), np.empty_like(flat)
+    width = flat.shape[1] if len(taps) < FEW_TAPS else max(FIRST_CACHE // len(taps) // 64, 1) * 64
+    for left in range(0, flat.shape[1], width):
+        part = slice(left, left + width)
+        cv2.filter2D(flat[:, part], -1, taps, done[:, part], borderType=_BORDERS[border])
+    return done
 
 
 def _filter_spectrum(image: Plane, kernel: Kernel, border: int) -> Plane:
