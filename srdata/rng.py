@@ -55,17 +55,15 @@ class Generators:
     def __init__(self) -> None:
         self._bits = np.random.Philox(key=0)
         self._rng = np.random.Generator(self._bits)
+        self._key = np.zeros(2, np.uint64)
+        self._fresh: Any = {**_FRESH, "state": {"counter": _ZEROS, "key": self._key}}  # as `Philox(key=…)` is
 
     def at(self, *address: Address) -> np.random.Generator:
         """What `generator` gives for the same address, good until the next one is asked for."""
-        self._bits.state = _start(key(*address))
+        seed = key(*address)
+        self._key[0], self._key[1] = seed & _WORD, seed >> 64
+        self._bits.state = self._fresh  # copied
         return self._rng
-
-
-def _start(seed: int) -> Any:
-    """The state of a fresh `np.random.Philox(key=seed)`."""
-    words = np.array([seed & _WORD, seed >> 64], np.uint64)
-    return {**_FRESH, "state": {"counter": _ZEROS, "key": words}}
 
 
 def uniforms(*address: Any, draws: int) -> NDArray[np.float64]:
