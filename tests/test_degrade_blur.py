@@ -6,6 +6,7 @@ import json
 from pathlib import Path
 from typing import Any
 
+import cv2
 import numpy as np
 import pytest
 import scipy.io
@@ -22,6 +23,7 @@ from srdata.degrade.numerics.filters import (
     LARGEST_PART,
     NEGLIGIBLE,
     filter2d,
+    filter_lines,
     sparse,
     trimmed,
 )
@@ -183,6 +185,25 @@ def test_sparse_kernels_lose_next_to_nothing_and_keep_the_sum() -> None:
     assert thin.sum() == pytest.approx(1)
     assert 0 < kernel[thin == 0].sum() <= NEGLIGIBLE
     assert np.array_equal(sparse(np.ones((3, 3))), np.ones((3, 3)))
+
+
+@pytest.mark.parametrize("width", [200, 333, 683])
+@pytest.mark.parametrize("channels", [1, 3])
+def test_columns_are_filtered_in_strips_as_in_one(width: int, channels: int) -> None:
+    rng = np.random.default_rng(width)
+    image = rng.random((60, width, channels), np.float32)
+    for count in (9, 13, 51):
+        taps = rng.random(count)
+        across = cv2.filter2D(image, -1, taps[None], borderType=cv2.BORDER_REFLECT_101)
+        whole = cv2.filter2D(across, -1, taps[:, None], borderType=cv2.BORDER_REFLECT_101)
+        assert np.array_equal(filter_lines(image, taps, taps), whole.reshape(image.shape))
+
+
+def test_what_is_merged_or_split_into_is_not_aligned() -> None:
+    for by in (1, 2, 3):
+        one = backend.unaligned((5, 7, 3), np.float32, by)
+        assert one.shape == (5, 7, 3)
+        assert one.ctypes.data % 16 == 4 * by
 
 
 def test_kernel_size_is_what_is_drawn() -> None:

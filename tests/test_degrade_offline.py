@@ -21,7 +21,7 @@ from srdata import PairedDataset, prepare
 from srdata.cli import run
 from srdata.degrade.chain import load_chain
 from srdata.degrade.numerics.noise_tables import TABLED_PHOTONS, normal_quantiles, poisson_tables
-from srdata.degrade.numerics.photon_counts import expanded_noise, tabled_noise
+from srdata.degrade.numerics.photon_counts import expanded_noise, photons_of, tabled_noise
 from srdata.degrade.numerics.random_fields import half_planes, normal_planes
 from srdata.degrade.whole_images import degrade, replay
 from srdata.discovery.inspection import inspect
@@ -256,6 +256,15 @@ def test_tables_hold_poissons_law_to_a_draw_of_65536(level: int, photons: int) -
     assert shares.sum() == 65536
     assert np.abs(shares - 65536 * stats.poisson(level * photons / 255).pmf(counts.round())).max() < 1.01
     assert shares @ counts / 65536 == pytest.approx(level * photons / 255, abs=5e-3)
+
+
+def test_photons_are_the_distinct_levels_wherever_they_stand() -> None:
+    assert photons_of(np.full((20, 30, 3), 7, np.uint8)) == 1
+    for count, photons in ((5, 8), (128, 128), (129, 256), (256, 256)):
+        for row in (0, 3, 8, 19):
+            levels = np.zeros((20, 300, 1), np.uint8)
+            levels[row, :count, 0] = np.arange(count)
+            assert photons_of(levels) == photons
 
 
 def test_no_light_gives_no_photons() -> None:

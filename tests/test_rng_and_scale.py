@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from scipy import stats
 
 from srdata.errors import UsageError
-from srdata.rng import Generators, generator, key, seed_of, uniforms, words
+from srdata.rng import GOLDEN, Generators, generator, key, seed_of, uniforms, words
 from srdata.scale import Scale, covered
 
 
@@ -100,6 +100,9 @@ def test_words_are_those_of_splitmix64() -> None:
     ]
     assert words(0, 1).tolist() == [0xE220A8397B1DCDAF]
     assert words(2**64 - 1, 3).dtype == np.uint64  # and wraps round without a warning
+    many = words(2**64 - 5, 100_000)  # made in parts
+    for place in (0, 32_767, 32_768, 65_536, 99_999):
+        assert many[place] == words((2**64 - 5 + place * GOLDEN) % 2**64, 1)[0]
 
 
 def test_keys_beside_each_other_have_seeds_of_their_own() -> None:

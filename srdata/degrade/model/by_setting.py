@@ -14,6 +14,8 @@ def alike(
     x: Array, params: Sequence[Params], names: Sequence[str], work: Callable[[Array, Sequence[Params]], Array]
 ) -> Array:
     """`work(images, their parameters)` once for all images whose parameters `names` are equal."""
+    if len(params) == 1:
+        return work(x, params)
     groups: dict[Hashable, list[int]] = {}
     setting = itemgetter(*names)
     for place, drawn in enumerate(params):

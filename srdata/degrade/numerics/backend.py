@@ -12,6 +12,7 @@ from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from functools import cache
 from itertools import accumulate
+from math import prod
 from typing import TYPE_CHECKING, Any, Literal, TypeVar, cast
 
 import cv2
@@ -55,6 +56,14 @@ def keep_memory() -> None:
     M_MMAP_THRESHOLD). This block is such a one; it is never written to, so it takes no memory.
     """
     np.empty(31 << 20, np.uint8)
+
+
+def unaligned(shape: Sequence[int], kind: type[np.generic], by: int = 1) -> NDArray[Any]:
+    """An array for `cv2.merge`, or several by 0, 1, 2 … samples for `cv2.split`, to write to.
+
+    What is aligned, or alike, they write past the processor's cache, from where it is to be read next.
+    """
+    return np.empty(prod(shape) + by, kind)[by:].reshape(shape)
 
 
 def own_settings(like: Array) -> AbstractContextManager[None]:
@@ -136,7 +145,7 @@ def clip(x: X) -> X:
 
 def held(x: X) -> X:
     """`x` held within 0–1; a numpy array in place, so only for one that was just made."""
-    return cast(X, x.clip(0, 1) if is_torch(x) else np.clip(x, 0, 1, out=x))
+    return cast(X, x.clip(0, 1) if is_torch(x) else x.clip(0, 1, out=x))
 
 
 def rounded(x: Array) -> Array:

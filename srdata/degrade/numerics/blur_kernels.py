@@ -6,7 +6,9 @@ weighs the pixel to the right. `shift` moves the middle right and down by a part
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from dataclasses import dataclass
+from functools import cached_property, lru_cache
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,13 +16,21 @@ from numpy.typing import NDArray
 Kernel = NDArray[np.float64]
 
 
-class Grid(NamedTuple):
+@dataclass(frozen=True, eq=False)
+class Grid:
     """The distances of the samples of a kernel from its middle, in pixels, as arrays that broadcast."""
 
     down: Kernel
     right: Kernel
 
+    @cached_property
+    def radii(self) -> tuple[Kernel, NDArray[Any]]:
+        """The distinct distances along a straight line, and which of them each sample has."""
+        distinct, places = np.unique(np.hypot(self.down, self.right), return_inverse=True)
+        return distinct, places.reshape(self.down.size, self.right.size)
 
+
+@lru_cache(maxsize=64)
 def grid(size: int, shift: float = 0.0) -> Grid:
     """The grid of a kernel of an odd `size`."""
     line = np.arange(size, dtype=np.float64) - size // 2 - shift
@@ -51,11 +61,10 @@ def sinc(at: Grid, cutoff: float) -> Kernel:
 
     cutoff · J1(cutoff · r) / (2π r), as in Real-ESRGAN.
     """
-    radius = np.hypot(at.down, at.right)
-    distinct, places = np.unique(radius, return_inverse=True)
+    distinct, places = at.radii
     away = np.maximum(distinct, 1e-9)
     profile = cutoff * bessel_j1(cutoff * away) / (2 * np.pi * away)
-    return _normal(profile[places].reshape(radius.shape))
+    return _normal(profile[places])
 
 
 def bessel_j1(x: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from functools import lru_cache
 from itertools import product
 from typing import TYPE_CHECKING
 
@@ -21,6 +22,8 @@ Kernel = NDArray[np.float64]
 NEGLIGIBLE = 1e-4  # the weight that a kernel may lose at its border: at most 1/40 of a level
 LARGEST_DIRECT = 11  # pixels: OpenCV takes a transform for more, up to three times as slow as the one here
 LARGEST_PART = 480  # pixels: transforms of larger parts of an image leave the processor's cache
+FIRST_CACHE = 8192  # samples that a processor's smallest cache holds
+FEW_TAPS = 11  # below, strips gain less than they cost
 _BORDERS: dict[PadRule, int] = {"reflect": cv2.BORDER_REFLECT_101, "replicate": cv2.BORDER_REPLICATE}
 
 
@@ -38,14 +41,19 @@ def filter2d(x: Array, kernels: Iterable[Kernel], border: PadRule = "reflect") -
 
 def trimmed(kernel: Kernel) -> Kernel:
     """The middle of a kernel, without the border that does not matter, summing to what the kernel did."""
-    half = len(kernel) // 2
-    away = np.abs(np.arange(-half, half + 1))
-    rings = np.bincount(np.maximum(away[:, None], away).ravel(), np.abs(kernel).ravel())
+    rings = np.bincount(_rings(len(kernel)), np.abs(kernel).ravel())
     beyond = np.cumsum(rings[::-1])[::-1]  # the weight of ring r and all those outside it
     cut = int(np.count_nonzero(beyond <= NEGLIGIBLE))
     middle: Kernel = kernel[cut : len(kernel) - cut, cut : len(kernel) - cut].copy()
     middle *= kernel.sum() / middle.sum()
     return middle
+
+
+@lru_cache(maxsize=64)
+def _rings(size: int) -> NDArray[np.int64]:
+    """How many rings about the middle of a kernel lie within that of each sample."""
+    away = np.abs(np.arange(size) - size // 2)
+    return np.maximum(away[:, None], away).ravel()
 
 
 def _filter_image(image: Plane, kernel: Kernel, border: PadRule) -> Plane:
@@ -84,8 +92,20 @@ def filter_lines(
     Two calls, as OpenCV's `sepFilter2D` takes half as long again for the 51 taps of an unsharp mask.
     """
     across = cv2.filter2D(image, -1, row.reshape(1, -1), borderType=_BORDERS[border])
-    done: Plane = cv2.filter2D(across, -1, column.reshape(-1, 1), borderType=_BORDERS[border])
-    return done.reshape(image.shape)
+    return _filter_columns(across.reshape(len(image), -1), column, border).reshape(image.shape)
+
+
+def _filter_columns(flat: Plane, column: NDArray[np.floating], border: PadRule) -> Plane:
+    """Rows of samples correlated with a column of taps, in strips of which as many rows stay in the cache.
+
+    The strips are of whole vectors: each sample is computed as if there were one strip.
+    """
+    taps, done = column.reshape(-1, 1), np.empty_like(flat)
+    width = flat.shape[1] if len(taps) < FEW_TAPS else max(FIRST_CACHE // len(taps) // 64, 1) * 64
+    for left in range(0, flat.shape[1], width):
+        part = slice(left, left + width)
+        cv2.filter2D(flat[:, part], -1, taps, done[:, part], borderType=_BORDERS[border])
+    return done
 
 
 def _filter_spectrum(image: Plane, kernel: Kernel, border: int) -> Plane:
@@ -98,12 +118,14 @@ def _filter_spectrum(image: Plane, kernel: Kernel, border: int) -> Plane:
     spectrum = np.zeros((rows, columns), np.float32)
     spectrum[: len(kernel), : len(kernel)] = kernel
     cv2.dft(spectrum, spectrum)
+    planes = [backend.unaligned((rows, columns), np.float32, number) for number in range(image.shape[2])]
+    merged = backend.unaligned((rows, columns, len(planes)), np.float32)
     done = np.empty_like(image)
     for top, left in product(tops, lefts):
         place = done[top : top + tall, left : left + broad]
-        for number, plane in enumerate(cv2.split(wide[top : top + rows, left : left + columns])):
-            correlated = _correlated(plane, spectrum)[: place.shape[0], : place.shape[1]]
-            cv2.insertChannel(correlated, place, number)
+        cv2.split(wide[top : top + rows, left : left + columns], planes)
+        cv2.merge([_correlated(plane, spectrum) for plane in planes], merged)
+        place[...] = merged[: place.shape[0], : place.shape[1]]
     return done
 
 

@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 Bits = NDArray[np.uint16]
 SPARSE = 30  # photons
 COUNTS = 64  # of which a mean below SPARSE gets more less often than once in 65,536 draws
-_PART = 1 << 15  # samples that the processor's cache holds
+_PART = 1 << 17  # samples that the processor's cache holds
 
 
 class Law(NamedTuple):
@@ -67,36 +67,47 @@ def law_of(photons: float) -> Law:
 
 def photons_of(levels: Image) -> int:
     """The number of distinct levels, up to a power of two: what Real-ESRGAN takes for white."""
-    seen = cv2.calcHist([levels.reshape(len(levels), -1)], [0], None, [256], [0, 256])
-    return 1 << (int(np.count_nonzero(seen)) - 1).bit_length()
+    seen = _distinct(levels[::8])
+    if seen <= 128:  # else every power of two that is left is 256
+        seen = _distinct(levels)
+    return 1 << (seen - 1).bit_length()
+
+
+def _distinct(levels: Image) -> int:
+    counts = cv2.calcHist([levels.reshape(len(levels), -1)], [0], None, [256], [0, 256])
+    return int(np.count_nonzero(counts))
 
 
 def tabled_noise(bits: Bits, levels: Image, photons: int) -> Plane:
     """Counts with the means `levels` · `photons` / 255, less these, over `photons`, one of TABLED_PHOTONS."""
-    flat, raw = levels.ravel(), bits.ravel()
+    flat, raw = levels.reshape(1, -1), bits.reshape(1, -1)
     entries, noise = _entries(photons)
-    drawn = np.empty(levels.size, np.float32)
+    drawn = np.empty(flat.shape, np.float32)
     for start in range(0, levels.size, _PART):
         part = slice(start, start + _PART)
-        drawn[part] = cv2.LUT(_places(raw[part], flat[part], entries)[None], noise)[0]
+        cv2.LUT(_places(raw[:, part], flat[:, part], entries), noise, drawn[:, part])
     return drawn.reshape(levels.shape)
 
 
 @cache
 def _entries(photons: int) -> tuple[Bits, Floats]:
+    """In the upper half of each place what is `kept`, below it what makes it its alias by xor; the noise."""
     tables = poisson_tables(photons)
-    return (tables.kept.astype(np.uint16) << 8 | tables.alias).astype(np.uint16), tables.noise
+    change = tables.alias ^ np.arange(65536).astype(np.uint8)
+    return (tables.kept.astype(np.uint16) << 8 | change).astype(np.uint16), tables.noise
 
 
 def _places(raw: Bits, levels: NDArray[np.uint8], entries: Bits) -> Bits:
     """Where in the tables each sample ends: the level in the upper eight bits, the count in the lower."""
-    base = levels.astype(np.uint16) << 8
-    places = raw >> 8 | base
-    found = cv2.LUT(places[None], entries)[0]
-    replaced = (raw << 8 | 255) >= found
-    change = (found & 255 | base) - places  # wraps round, and back; np.where takes four times as long
-    chosen: Bits = places + change * replaced
-    return chosen
+    places = levels.astype(np.uint16)
+    places <<= 8
+    places |= raw >> 8
+    found: Any = cv2.LUT(places, entries)
+    low = raw << 8
+    low |= 255
+    found &= cv2.compare(low, found, cv2.CMP_GE)  # 255 where the alias is taken, else 0
+    places ^= found
+    return places
 
 
 def expanded_noise(bits: Bits, levels: Image, photons: float) -> Plane:

@@ -13,6 +13,7 @@ import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from itertools import accumulate
+from math import prod
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import cv2
@@ -20,7 +21,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from srdata.degrade.numerics import backend
-from srdata.degrade.numerics.backend import Array, is_torch
+from srdata.degrade.numerics.backend import Array, Plane, is_torch
 from srdata.degrade.numerics.noise_tables import normal_quantiles
 from srdata.rng import GOLDEN, LAST_SHIFT, ROUNDS, seed_of, words
 
@@ -52,7 +53,7 @@ _KEPT = 1 << 17  # words, a megabyte: enough for three planes of 418 x 418
 def normal_field(keys: Sequence[int], shape: Shape, like: Array) -> Array:
     """Standard normal noise, NCHW, of 65,536 equally likely numbers, a field for each key."""
     if not is_torch(like):
-        return backend.to_batch([interleaved(normal_planes(key, shape)) for key in keys])
+        return backend.to_batch([normal_image(key, shape) for key in keys])
     return normal_numbers(halves(keys, shape, like))
 
 
@@ -69,9 +70,17 @@ def uniform_field(keys: Sequence[int], shape: Shape, like: Array) -> Array:
 
 def normal_planes(key: int, shape: Shape) -> Planes:
     """The field of one image, float32."""
-    raw = half_planes(key, shape).reshape(1, -1)
-    field: Planes = cv2.LUT(raw, normal_quantiles()).reshape(shape)  # faster than numpy's take
-    return field
+    return _normal_numbers(half_planes(key, shape))
+
+
+def normal_image(key: int, shape: Shape) -> Plane:
+    """The same as HWC."""
+    return _normal_numbers(interleaved(half_planes(key, shape)))
+
+
+def _normal_numbers(raw: NDArray[np.uint16]) -> Planes:
+    found: Planes = cv2.LUT(raw.reshape(1, -1), normal_quantiles())  # faster than numpy's take
+    return found.reshape(raw.shape)
 
 
 def half_planes(key: int, shape: Shape) -> Planes:
@@ -111,23 +120,31 @@ def looked_up(table: torch.Tensor, places: torch.Tensor) -> torch.Tensor:
     return table.index_select(0, places.flatten()).view(places.shape)
 
 
-def interleaved(planes: Planes) -> Planes:
+def interleaved(planes: Planes | list[Plane]) -> Planes:
     """CHW as HWC."""
     if len(planes) == 1:
-        return planes[0][..., None]  # type: ignore[no-any-return]  # of numpy's indexing
-    merged: Planes = cv2.merge(list(planes))
+        return planes[0][..., None]
+    merged = backend.unaligned((*planes[0].shape, len(planes)), planes[0].dtype.type)
+    cv2.merge(list(planes), merged)
     return merged
 
 
+def in_all_channels(noise: Plane, channels: int) -> Plane:
+    """Noise of one plane (HWC) as that of each channel, which is then added in a fifth of the time."""
+    if noise.shape[2] == channels:
+        return noise
+    return interleaved([noise[..., 0]] * channels)
+
+
 def _parts(key: int, shape: Shape, kind: type[np.unsignedinteger[Any]]) -> Planes:
-    count, each = int(np.prod(shape)), 8 // kind().itemsize
+    count, each = prod(shape), 8 // kind().itemsize
     parts: Any = words(seed_of(key), -(-count // each)).view(kind)
     planes: Planes = parts[:count].reshape(shape)
     return planes
 
 
 def _tensor_parts(keys: Sequence[int], shape: Shape, like: torch.Tensor, kind: torch.dtype) -> torch.Tensor:
-    count, each = int(np.prod(shape)), 8 // kind.itemsize
+    count, each = prod(shape), 8 // kind.itemsize
     return _words(keys, -(-count // each), like).view(kind)[:, :count].view(len(keys), *shape)
 
 

@@ -15,7 +15,14 @@ from srdata.degrade.model.op import Op, Params
 from srdata.degrade.model.ranges import ODDS, Range, between
 from srdata.degrade.numerics import backend
 from srdata.degrade.numerics.backend import Array, Plane, is_torch
-from srdata.degrade.numerics.random_fields import interleaved, normal_field, normal_planes, uniform_field
+from srdata.degrade.numerics.random_fields import (
+    in_all_channels,
+    interleaved,
+    normal_field,
+    normal_image,
+    normal_planes,
+    uniform_field,
+)
 
 if TYPE_CHECKING:
     import torch
@@ -70,7 +77,7 @@ class _NormalNoise(Op):
 
     @abstractmethod
     def _noisy(self, x: Any, noise: Any) -> Any:
-        """Images to which this noise was done."""
+        """Images to which this noise was done; it may be written over."""
 
 
 class GaussianNoise(_NormalNoise):
@@ -81,7 +88,8 @@ class GaussianNoise(_NormalNoise):
     op: Literal["gaussian_noise"] = "gaussian_noise"
 
     def _noisy(self, x: Any, noise: Any) -> Any:
-        return x + noise
+        noise += x
+        return noise
 
 
 class SpeckleNoise(_NormalNoise):
@@ -102,7 +110,12 @@ def _plane_noise(image: Plane, drawn: Params) -> Plane:
     """The noise of one image, HWC."""
     (height, width, channels), kind = image.shape, drawn["kind"]
     planes: Any = _FIELDS.get(kind, channels)
-    field = normal_planes(drawn["key"], (planes, height, width))
+    shape = (planes, height, width)
+    if kind in ("color", "gray"):
+        noise = normal_image(drawn["key"], shape)
+        noise *= np.float32(drawn["sigma"][0] / 255)
+        return in_all_channels(noise, channels)
+    field = normal_planes(drawn["key"], shape)
     if kind == "correlated":
         mixing = np.array(drawn["mixing"], np.float32)[:, :channels]
         return interleaved(sum(plane * row[:, None, None] for plane, row in zip(field, mixing, strict=True)))

@@ -21,7 +21,7 @@ from srdata.degrade.numerics.photon_counts import (
     tabled_noise,
     tabled_noise_of_batch,
 )
-from srdata.degrade.numerics.random_fields import half_planes, halves, interleaved
+from srdata.degrade.numerics.random_fields import half_planes, halves, in_all_channels, interleaved
 
 if TYPE_CHECKING:
     import torch
@@ -68,7 +68,9 @@ def _noisy_plane(image: Plane, drawn: Params) -> Plane:
     else:
         noise = tabled_noise(bits, levels, photons_of(levels))
     noise *= np.float32(drawn["scale"])
-    return backend.held(image + noise)
+    noise = in_all_channels(noise, image.shape[2])
+    noise += image
+    return backend.held(noise)
 
 
 def _levels(image: Plane) -> Image:
