@@ -149,6 +149,12 @@ def test_flat_planes_lose_nothing_and_planes_of_another_type_are_left_to_opencv(
     np.testing.assert_allclose(found, ssim_terms.lost_terms(*copies, weights, CONSTANTS), rtol=1e-12)
 
 
+def test_planes_of_two_shapes_are_refused_and_not_read_beyond() -> None:
+    one, other = torch.zeros(1, 1, 40, 40), torch.zeros(1, 1, 30, 30)
+    with pytest.raises(ValueError, match="shapes"):
+        structural_similarity(one.double(), other.double())
+
+
 def test_a_block_that_is_not_known_is_told_and_not_read() -> None:
     tops, lefts = np.array([0, 60, 0, 60]), np.array([0, 0, 60, 60])  # of one, two, two and four blocks
     blocks = blocks_of(np.zeros((HEIGHT, WIDTH, 3), np.uint8), 64)
