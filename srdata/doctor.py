@@ -6,7 +6,9 @@ import importlib.util
 import multiprocessing
 import os
 import platform
+import shlex
 import shutil
+import sys
 from collections.abc import Iterator
 from importlib import metadata
 from pathlib import Path
@@ -17,8 +19,8 @@ from tqdm import tqdm
 from srdata.common.finding import Finding
 from srdata.common.processes.file_systems import NETWORK, file_system, lock_problem, place_of
 from srdata.common.processes.limits import limit
-from srdata.compiled.build_library import library_name
-from srdata.compiled.library import library
+from srdata.compiled.build_library import HERE, library_name
+from srdata.compiled.library import SWITCH, library
 
 _LIBRARIES = (
     "numpy",
@@ -62,7 +64,13 @@ def _versions() -> Iterator[Finding]:
 def _compiled() -> Finding:
     if library() is not None:
         return Finding("ok", "compiled code", library_name())
-    remedy = "install a C compiler, then run python -m srdata.compiled.build_library"
+    if os.environ.get(SWITCH) == "0":
+        return Finding(
+            "note", "compiled code", f"turned off by {SWITCH}=0, numpy, torch and OpenCV do its work"
+        )
+    # by its path, as -m would take the srdata of the folder that one is in, if there is one
+    command = shlex.join([sys.executable, str(HERE / "build_library.py")])
+    remedy = f"install a C compiler, then run {command}"
     return Finding("note", "compiled code", f"none, numpy, torch and OpenCV do its work: {remedy}")
 
 
