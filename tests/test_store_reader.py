@@ -254,6 +254,23 @@ def test_a_pair_shows_the_same_place(prepared: Prepared, layer: str) -> None:
             reader.read_pairs([0], layer, [1], [0], 6, 6)
 
 
+@pytest.mark.usefixtures("either")
+def test_out_that_cannot_be_written_is_refused_and_may_be_filled_from_its_end(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    reader, rows = SetReader(folder), [0, 5, 10, 2]
+    settings: Any = (rows, "hr", [0] * 4, [0, 1, 2, 3], 8, 9)
+    sealed = np.frombuffer(bytes(4 * 8 * 9 * 3), np.uint8).reshape(4, 8, 9, 3)
+    with pytest.raises(UsageError, match="out is read-only, nothing can be written there"):
+        reader.read_crops(*settings, sealed)
+    whole = reader.read_crops(*settings)
+    for most in (lmdb_pool.most_open(), 1):  # crop by crop, where these lie in more files than may be open
+        monkeypatch.setattr(lmdb_pool, "_MOST_OPEN", most)
+        out = np.zeros_like(whole)
+        reader.read_crops(*settings, out[::-1])
+        np.testing.assert_array_equal(out[::-1], whole)
+
+
 def test_out_may_be_a_part_of_a_larger_batch(folder: Path) -> None:
     reader = SetReader(folder)
     batch = np.zeros((4, 10, 14, 3), np.uint8)

@@ -288,6 +288,8 @@ def _checked(out: Pixels | None, shape: tuple[int, ...]) -> Pixels:
         raise UsageError(f"out is {out.dtype} {out.shape}, it must be uint8 {shape}")
     if out.strides[2:] != (CHANNELS, 1):
         raise UsageError("out must hold the pixels of each row one after another")
+    if not out.flags.writeable:
+        raise UsageError("out is read-only, nothing can be written there")
     return out
 
 
