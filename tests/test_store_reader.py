@@ -288,6 +288,15 @@ def test_out_may_be_a_part_of_a_larger_batch(folder: Path) -> None:
         reader.crop(5, "hr", 2, 3, 8, 9, np.zeros((3, 8, 9), np.uint8).transpose(1, 2, 0))
 
 
+@pytest.mark.usefixtures("either")
+@pytest.mark.parametrize("size", [(0, 8), (8, 0), (0, 0)])
+def test_crops_without_pixels_are_empty_wherever_they_lie(folder: Path, size: tuple[int, int]) -> None:
+    reader, rows = SetReader(folder), [4, 9, 10, 5]
+    heights, widths = reader.sizes("hr", rows)  # in the last row and column of blocks, or beyond these
+    tops, lefts = heights - size[0], widths - size[1]
+    assert reader.read_crops(rows, "hr", tops, lefts, *size).shape == (4, *size, 3)
+
+
 @pytest.mark.parametrize(("top", "left"), [(-1, 0), (0, -1), (89, 0), (0, 113)])
 def test_a_crop_beyond_the_border_is_refused(folder: Path, top: int, left: int) -> None:
     with pytest.raises(UsageError, match=rf"8x8 at \({top}, {left}\) does not lie in layer hr of image"):
