@@ -297,6 +297,15 @@ def test_crops_without_pixels_are_empty_wherever_they_lie(folder: Path, size: tu
     assert reader.read_crops(rows, "hr", tops, lefts, *size).shape == (4, *size, 3)
 
 
+@pytest.mark.usefixtures("either")
+@pytest.mark.parametrize("rows", [[-1] * 5, [-2, 0, -12, 3, -1], [-2]])
+def test_negative_rows_count_from_the_last_image(folder: Path, rows: list[int]) -> None:
+    reader, zeros = SetReader(folder), [0] * len(rows)
+    found = reader.read_crops(rows, "hr", zeros, zeros, 16, 16)
+    for crop, row in zip(found, rows, strict=True):
+        assert (crop == layers_of(row % 12, plan_of().layout)["hr"][:16, :16]).all()
+
+
 @pytest.mark.parametrize(("top", "left"), [(-1, 0), (0, -1), (89, 0), (0, 113)])
 def test_a_crop_beyond_the_border_is_refused(folder: Path, top: int, left: int) -> None:
     with pytest.raises(UsageError, match=rf"8x8 at \({top}, {left}\) does not lie in layer hr of image"):
