@@ -306,6 +306,19 @@ def test_negative_rows_count_from_the_last_image(folder: Path, rows: list[int]) 
         assert (crop == layers_of(row % 12, plan_of().layout)["hr"][:16, :16]).all()
 
 
+@pytest.mark.usefixtures("either")
+def test_places_of_small_types_are_as_good_and_those_beyond_all_images_are_refused(folder: Path) -> None:
+    reader, rows = SetReader(folder), [2] * 5  # 240x48
+    tops, lefts = [9, 50, 18, 30, 0], [0, 8, 1, 2, 3]
+    small = [np.array(places, np.int8) for places in (tops, lefts)]
+    wide = reader.read_pairs(rows, "x4", tops, lefts, 4, 4)
+    found = reader.read_pairs(rows, "x4", *small, 4, 4)
+    assert all((one == other).all() for one, other in zip(found, wide, strict=True))
+    for top in (np.uint8(200), np.int64(2**63 - 2)):
+        with pytest.raises(UsageError, match=f"a crop of 60x9 at .{top}, 0. does not lie in layer hr"):
+            reader.read_crops(rows, "hr", np.full(5, top), [0] * 5, 60, 9)
+
+
 @pytest.mark.parametrize(("top", "left"), [(-1, 0), (0, -1), (89, 0), (0, 113)])
 def test_a_crop_beyond_the_border_is_refused(folder: Path, top: int, left: int) -> None:
     with pytest.raises(UsageError, match=rf"8x8 at \({top}, {left}\) does not lie in layer hr of image"):
