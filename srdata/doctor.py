@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
 import multiprocessing
 import os
 import platform
@@ -77,9 +76,9 @@ def _compiled() -> Finding:
 def _codecs() -> Iterator[Finding]:
     yield Finding("ok", "codecs raw, zstd, png, keep", "built in")
     for extra, module in _EXTRAS.items():
-        if importlib.util.find_spec(module):
+        try:  # whether it was installed: any folder of this name could be imported
             yield Finding("ok", f"extra {extra}", f"{module} {metadata.version(module)}")
-        else:
+        except metadata.PackageNotFoundError:
             yield Finding("note", f"extra {extra}", f"not installed: pip install {module}")
 
 
