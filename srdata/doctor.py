@@ -63,14 +63,15 @@ def _versions() -> Iterator[Finding]:
 def _compiled() -> Finding:
     if library() is not None:
         return Finding("ok", "compiled code", library_name())
-    if os.environ.get(SWITCH) == "0":
-        return Finding(
-            "note", "compiled code", f"turned off by {SWITCH}=0, numpy, torch and OpenCV do its work"
-        )
     # by its path, as -m would take the srdata of the folder that one is in, if there is one
     command = shlex.join([sys.executable, str(HERE / "build_library.py")])
-    remedy = f"install a C compiler, then run {command}"
-    return Finding("note", "compiled code", f"none, numpy, torch and OpenCV do its work: {remedy}")
+    if os.environ.get(SWITCH) == "0":
+        why = f"it is turned off by {SWITCH}=0"
+    elif (HERE / library_name()).exists():
+        why = f"it does not run here: on x86 it needs SSSE3; if it is of another machine, run {command}"
+    else:
+        why = f"there is none: install a C compiler, then run {command}"
+    return Finding("note", "compiled code", f"numpy, torch and OpenCV do its work, as {why}")
 
 
 def _codecs() -> Iterator[Finding]:

@@ -233,12 +233,16 @@ def test_older_libraries_make_room_for_the_new_one(tmp_path: Path) -> None:
 def test_doctor_names_the_command_that_makes_it_and_the_switch(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    assert doctor._compiled().detail.startswith("turned off by SRDATA_COMPILED=0, ")
+    assert doctor._compiled().detail.endswith(", as it is turned off by SRDATA_COMPILED=0")
     copy = tmp_path / "a folder" / "compiled"
     shutil.copytree(building.HERE, copy, ignore=shutil.ignore_patterns("library-*"))
     monkeypatch.delenv(SWITCH)
     for module in (building, using, doctor):
         monkeypatch.setattr(module, "HERE", copy)
+    (copy / library_name()).write_text("of another machine")
+    library.cache_clear()
+    assert "it does not run here" in doctor._compiled().detail
+    (copy / library_name()).unlink()
     library.cache_clear()
     _, command = doctor._compiled().detail.split("then run ")
     (tmp_path / "srdata").mkdir()  # of which nothing may be taken
