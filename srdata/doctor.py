@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-import importlib.util
 import multiprocessing
 import os
 import platform
+import shlex
 import shutil
+import sys
 from collections.abc import Iterator
 from importlib import metadata
 from pathlib import Path
@@ -17,8 +18,8 @@ from tqdm import tqdm
 from srdata.common.finding import Finding
 from srdata.common.processes.file_systems import NETWORK, file_system, lock_problem, place_of
 from srdata.common.processes.limits import limit
-from srdata.compiled.build_library import library_name
-from srdata.compiled.library import library
+from srdata.compiled.build_library import HERE, library_name
+from srdata.compiled.library import SWITCH, library
 
 _LIBRARIES = (
     "numpy",
@@ -62,16 +63,23 @@ def _versions() -> Iterator[Finding]:
 def _compiled() -> Finding:
     if library() is not None:
         return Finding("ok", "compiled code", library_name())
-    remedy = "install a C compiler, then run python -m srdata.compiled.build_library"
-    return Finding("note", "compiled code", f"none, numpy, torch and OpenCV do its work: {remedy}")
+    # by its path, as -m would take the srdata of the folder that one is in, if there is one
+    command = shlex.join([sys.executable, str(HERE / "build_library.py")])
+    if os.environ.get(SWITCH) == "0":
+        why = f"it is turned off by {SWITCH}=0"
+    elif (HERE / library_name()).exists():
+        why = f"it does not run here: on x86 it needs SSSE3; if it is of another machine, run {command}"
+    else:
+        why = f"there is none: install a C compiler, then run {command}"
+    return Finding("note", "compiled code", f"numpy, torch and OpenCV do its work, as {why}")
 
 
 def _codecs() -> Iterator[Finding]:
     yield Finding("ok", "codecs raw, zstd, png, keep", "built in")
     for extra, module in _EXTRAS.items():
-        if importlib.util.find_spec(module):
+        try:  # whether it was installed: any folder of this name could be imported
             yield Finding("ok", f"extra {extra}", f"{module} {metadata.version(module)}")
-        else:
+        except metadata.PackageNotFoundError:
             yield Finding("note", f"extra {extra}", f"not installed: pip install {module}")
 
 

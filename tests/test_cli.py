@@ -17,7 +17,7 @@ import numpy as np
 import pytest
 from click.testing import CliRunner
 
-from srdata import catalog
+from srdata import catalog, doctor
 from srdata.catalog import Shelf
 from srdata.cli import cli, run
 from srdata.cli.prepare_verbs import prepare as prepare_verb
@@ -252,6 +252,17 @@ def test_doctor_tells_what_is_there(tmp_path: Path, capsys: pytest.CaptureFixtur
         "file system",
     ):
         assert text in out
+
+
+def test_doctor_takes_no_folder_for_an_extra(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "no_such_library").mkdir()
+    monkeypatch.syspath_prepend(tmp_path)  # as `python -m srdata` does with the folder that one is in
+    monkeypatch.setitem(doctor._EXTRAS, "jxl", "no_such_library")
+    status, out, _ = told(capsys, "doctor")
+    assert status == 0
+    assert "not installed: pip install no_such_library" in out
 
 
 def test_schema_is_json(capsys: pytest.CaptureFixture[str]) -> None:

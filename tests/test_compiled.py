@@ -7,6 +7,7 @@ touches; and every plane that SSIM takes.
 from __future__ import annotations
 
 import os
+import shlex
 import shutil
 import subprocess
 import sys
@@ -20,8 +21,9 @@ from conftest import MakeSample
 from numpy.typing import NDArray
 from skimage.metrics import structural_similarity as ssim_of_skimage
 
-from srdata import Loader, PairedDataset
+from srdata import Loader, PairedDataset, doctor
 from srdata.compiled import build_library as building
+from srdata.compiled import library as using
 from srdata.compiled.build_library import build_library, library_name
 from srdata.compiled.compiled_crops import CropPlaces
 from srdata.compiled.library import SWITCH, library
@@ -149,6 +151,12 @@ def test_flat_planes_lose_nothing_and_planes_of_another_type_are_left_to_opencv(
     np.testing.assert_allclose(found, ssim_terms.lost_terms(*copies, weights, CONSTANTS), rtol=1e-12)
 
 
+def test_planes_of_two_shapes_are_refused_and_not_read_beyond() -> None:
+    one, other = torch.zeros(1, 1, 40, 40), torch.zeros(1, 1, 30, 30)
+    with pytest.raises(ValueError, match="shapes"):
+        structural_similarity(one.double(), other.double())
+
+
 def test_a_block_that_is_not_known_is_told_and_not_read() -> None:
     tops, lefts = np.array([0, 60, 0, 60]), np.array([0, 0, 60, 60])  # of one, two, two and four blocks
     blocks = blocks_of(np.zeros((HEIGHT, WIDTH, 3), np.uint8), 64)
@@ -180,6 +188,67 @@ def test_without_a_compiler_it_says_what_to_install() -> None:
     done = subprocess.run(command, capture_output=True, text=True, cwd=CHECKOUT, env=environment, check=False)
     assert done.returncode == 1
     assert done.stderr == "there is no C compiler: install one of cc, gcc, clang, or name it in CC\n"
+
+
+@pytest.mark.parametrize(
+    ("compiler", "said"),
+    [("gcc 'unclosed", "is no command"), ("/no such/compiler", "No such file"), (sys.executable, "failed")],
+)
+def test_whatever_is_wrong_with_the_compiler_is_one_error(
+    compiler: str, said: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("CC", compiler)
+    with pytest.raises(RuntimeError, match=said):
+        build_library(tmp_path)
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.linux
+def test_the_path_of_a_compiler_may_have_spaces_and_it_may_say_what_is_no_text(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    compiler = tmp_path / "a compiler"
+    compiler.write_text("#!/bin/sh\nprintf '\\377 is wrong' >&2\nexit 1\n")
+    compiler.chmod(0o755)
+    monkeypatch.setenv("CC", str(compiler))
+    with pytest.raises(RuntimeError, match="failed: \ufffd is wrong"):
+        build_library(tmp_path)
+
+
+def test_where_nothing_can_be_written_it_says_who_may(tmp_path: Path) -> None:
+    file = tmp_path / "file"
+    file.touch()
+    with pytest.raises(RuntimeError, match=r"file cannot be written \(.*\): do it as its owner"):
+        build_library(file)
+
+
+def test_older_libraries_make_room_for_the_new_one(tmp_path: Path) -> None:
+    for name in ("library-0" + Path(library_name()).suffix, "library-0.txt"):
+        (tmp_path / name).touch()
+    made = build_library(tmp_path)
+    assert {file.name for file in tmp_path.iterdir()} == {made.name, "library-0.txt"}
+
+
+@pytest.mark.usefixtures("plain")
+def test_doctor_names_the_command_that_makes_it_and_the_switch(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert doctor._compiled().detail.endswith(", as it is turned off by SRDATA_COMPILED=0")
+    copy = tmp_path / "a folder" / "compiled"
+    shutil.copytree(building.HERE, copy, ignore=shutil.ignore_patterns("library-*"))
+    monkeypatch.delenv(SWITCH)
+    for module in (building, using, doctor):
+        monkeypatch.setattr(module, "HERE", copy)
+    (copy / library_name()).write_text("of another machine")
+    library.cache_clear()
+    assert "it does not run here" in doctor._compiled().detail
+    (copy / library_name()).unlink()
+    library.cache_clear()
+    _, command = doctor._compiled().detail.split("then run ")
+    (tmp_path / "srdata").mkdir()  # of which nothing may be taken
+    subprocess.run(shlex.split(command), cwd=tmp_path, check=True, capture_output=True)
+    library.cache_clear()
+    assert doctor._compiled().verdict == "ok"
 
 
 @pytest.mark.parametrize(("compiler", "tag"), [("cc", "py3-none-"), ("no-such-compiler", "py3-none-any")])

@@ -396,6 +396,10 @@ def test_batches_go_into_given_memory(source: dict[str, Path]) -> None:
         assert not tensor[6].any()
     with pytest.raises(UsageError, match=r"shapes \(4, 12, 12, 3\), \(4, 48, 48, 3\)"):
         data.batch(range(4), out=out)
+    for side in out:
+        side.flags.writeable = False
+    with pytest.raises(UsageError, match="out= is read-only, nothing can be written there"):
+        data.batch(range(5), out=out)
     with pytest.raises(UsageError, match="out= takes square crops where they are turned: give patch_size="):
         PairedDataset(**source, dihedral=True).batch([0], out=out)  # type: ignore[arg-type]
 

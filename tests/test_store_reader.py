@@ -254,6 +254,23 @@ def test_a_pair_shows_the_same_place(prepared: Prepared, layer: str) -> None:
             reader.read_pairs([0], layer, [1], [0], 6, 6)
 
 
+@pytest.mark.usefixtures("either")
+def test_out_that_cannot_be_written_is_refused_and_may_be_filled_from_its_end(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    reader, rows = SetReader(folder), [0, 5, 10, 2]
+    settings: Any = (rows, "hr", [0] * 4, [0, 1, 2, 3], 8, 9)
+    sealed = np.frombuffer(bytes(4 * 8 * 9 * 3), np.uint8).reshape(4, 8, 9, 3)
+    with pytest.raises(UsageError, match="out is read-only, nothing can be written there"):
+        reader.read_crops(*settings, sealed)
+    whole = reader.read_crops(*settings)
+    for most in (lmdb_pool.most_open(), 1):  # crop by crop, where these lie in more files than may be open
+        monkeypatch.setattr(lmdb_pool, "_MOST_OPEN", most)
+        out = np.zeros_like(whole)
+        reader.read_crops(*settings, out[::-1])
+        np.testing.assert_array_equal(out[::-1], whole)
+
+
 def test_out_may_be_a_part_of_a_larger_batch(folder: Path) -> None:
     reader = SetReader(folder)
     batch = np.zeros((4, 10, 14, 3), np.uint8)
@@ -269,6 +286,37 @@ def test_out_may_be_a_part_of_a_larger_batch(folder: Path) -> None:
         reader.crop(5, "hr", 2, 3, 8, 9, np.zeros((8, 9, 3)))  # type: ignore[arg-type]
     with pytest.raises(UsageError, match="out must hold the pixels of each row one after another"):
         reader.crop(5, "hr", 2, 3, 8, 9, np.zeros((3, 8, 9), np.uint8).transpose(1, 2, 0))
+
+
+@pytest.mark.usefixtures("either")
+@pytest.mark.parametrize("size", [(0, 8), (8, 0), (0, 0)])
+def test_crops_without_pixels_are_empty_wherever_they_lie(folder: Path, size: tuple[int, int]) -> None:
+    reader, rows = SetReader(folder), [4, 9, 10, 5]
+    heights, widths = reader.sizes("hr", rows)  # in the last row and column of blocks, or beyond these
+    tops, lefts = heights - size[0], widths - size[1]
+    assert reader.read_crops(rows, "hr", tops, lefts, *size).shape == (4, *size, 3)
+
+
+@pytest.mark.usefixtures("either")
+@pytest.mark.parametrize("rows", [[-1] * 5, [-2, 0, -12, 3, -1], [-2]])
+def test_negative_rows_count_from_the_last_image(folder: Path, rows: list[int]) -> None:
+    reader, zeros = SetReader(folder), [0] * len(rows)
+    found = reader.read_crops(rows, "hr", zeros, zeros, 16, 16)
+    for crop, row in zip(found, rows, strict=True):
+        assert (crop == layers_of(row % 12, plan_of().layout)["hr"][:16, :16]).all()
+
+
+@pytest.mark.usefixtures("either")
+def test_places_of_small_types_are_as_good_and_those_beyond_all_images_are_refused(folder: Path) -> None:
+    reader, rows = SetReader(folder), [2] * 5  # 240x48
+    tops, lefts = [9, 50, 18, 30, 0], [0, 8, 1, 2, 3]
+    small = [np.array(places, np.int8) for places in (tops, lefts)]
+    wide = reader.read_pairs(rows, "x4", tops, lefts, 4, 4)
+    found = reader.read_pairs(rows, "x4", *small, 4, 4)
+    assert all((one == other).all() for one, other in zip(found, wide, strict=True))
+    for top in (np.uint8(200), np.int64(2**63 - 2)):
+        with pytest.raises(UsageError, match=f"a crop of 60x9 at .{top}, 0. does not lie in layer hr"):
+            reader.read_crops(rows, "hr", np.full(5, top), [0] * 5, 60, 9)
 
 
 @pytest.mark.parametrize(("top", "left"), [(-1, 0), (0, -1), (89, 0), (0, 113)])

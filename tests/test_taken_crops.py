@@ -99,6 +99,12 @@ def test_patches_keep_off_the_border(tmp_path: Path) -> None:
     assert corners.max(0).tolist() == [72 - 5 - 16, 60 - 5 - 16]
     with pytest.raises(UsageError, match="smaller than patch_size 52 with its border"):
         PairedDataset(hr=tmp_path, patch_size=52, border=5)
+    assert PairedDataset(hr=tmp_path, patch_size=52, border=29, pad="reflect")[0]["hr"].shape == (3, 52, 52)
+    for settings in ({"pad": "reflect"}, {"take": "centre-square"}):
+        with pytest.raises(
+            UsageError, match=r"nothing is left of 1 of 1 items without the border of 30 pixels: 0 \(60x72\)"
+        ):
+            PairedDataset(hr=tmp_path, patch_size=52, border=30, **settings)  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize(

@@ -12,6 +12,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
+from contextlib import suppress
 from pathlib import Path
 
 HERE = Path(__file__).parent
@@ -30,29 +31,51 @@ def library_name() -> str:
 
 
 def build_library(folder: Path = HERE) -> Path:
-    """Write the library to a folder; raises RuntimeError where no compiler makes it."""
-    compiler = _compiler()
-    target = folder / library_name()
-    options = [*_OPTIONS, *_OF_SYSTEM.get(sys.platform, ()), *(() if sys.platform == "win32" else ("-fPIC",))]
-    with tempfile.TemporaryDirectory(dir=folder) as apart:
-        made = Path(apart) / target.name
-        command = [*compiler, *options, *map(str, sorted(HERE.glob("*.c"))), "-o", str(made)]
-        try:
-            subprocess.run(command, capture_output=True, text=True, check=True)
-        except (OSError, subprocess.CalledProcessError) as error:
-            said = getattr(error, "stderr", str(error))
-            raise RuntimeError(f"{shlex.join(command)} failed: {said}") from error
-        made.replace(target)
+    """Write the library to a folder, in place of older ones; raises RuntimeError where it cannot be made."""
+    compiler, target = _compiler(), folder / library_name()
+    try:
+        # called like libraries, as git and builds of wheels leave these out
+        with tempfile.TemporaryDirectory(dir=folder, prefix="library-") as apart:
+            made = Path(apart) / target.name
+            _compile(compiler, made)
+            made.replace(target)
+    except OSError as error:
+        remedy = "do it as its owner, or install srdata into a virtual environment of your own"
+        raise RuntimeError(f"{folder} cannot be written ({error.strerror}): {remedy}") from error
+    for older in folder.glob(f"library-*{target.suffix}"):
+        if older != target:
+            with suppress(OSError):  # Windows keeps those that are in use
+                older.unlink()
     return target
 
 
+def _compile(compiler: list[str], made: Path) -> None:
+    options = [*_OPTIONS, *_OF_SYSTEM.get(sys.platform, ()), *(() if sys.platform == "win32" else ("-fPIC",))]
+    command = [*compiler, *options, *map(str, sorted(HERE.glob("*.c"))), "-o", str(made)]
+    try:
+        subprocess.run(command, capture_output=True, text=True, errors="replace", check=True)
+    except (OSError, subprocess.CalledProcessError) as error:
+        said = getattr(error, "stderr", str(error))
+        raise RuntimeError(f"{shlex.join(command)} failed: {said}") from error
+
+
 def _compiler() -> list[str]:
-    if told := os.environ.get("CC"):
-        return shlex.split(told)
+    if told := os.environ.get("CC", "").strip():
+        return _words(told)
     for name in _COMPILERS:
         if shutil.which(name):
             return [name]
     raise RuntimeError(f"there is no C compiler: install one of {', '.join(_COMPILERS)}, or name it in CC")
+
+
+def _words(command: str) -> list[str]:
+    """A compiler and its options; a path alone may have spaces in it, or the backslashes of Windows."""
+    if shutil.which(command):
+        return [command]
+    try:
+        return shlex.split(command)
+    except ValueError as error:
+        raise RuntimeError(f"CC={command} is no command: {error}") from error
 
 
 if __name__ == "__main__":

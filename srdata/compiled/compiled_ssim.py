@@ -14,9 +14,12 @@ Plane = NDArray[np.float64]
 
 
 def compiled_for(one: Plane, other: Plane, weights: Plane) -> bool:
-    """Whether there is a library, and these are what it was compiled for: contiguous, and a window of 11."""
+    """Whether there is a library, and these are what it was compiled for: contiguous, and a window of 11.
+
+    Planes of two shapes are not: it would read beyond the smaller one.
+    """
     fitting = all(plane.dtype == np.float64 and plane.flags.c_contiguous for plane in (one, other, weights))
-    return fitting and len(weights) == WINDOW and library() is not None
+    return fitting and one.shape == other.shape and len(weights) == WINDOW and library() is not None
 
 
 def summed_terms(one: Plane, other: Plane, weights: Plane, constants: tuple[float, float]) -> list[float]:

@@ -102,8 +102,8 @@ class SetReader:
         tensor or a slice of a larger batch, in which the pixels of a row lie one after another. Raises
         UsageError for a crop that is not inside its image.
         """
-        rows = np.asarray(rows)
-        job = self._job(rows, layer, np.asarray(tops), np.asarray(lefts), (height, width))
+        rows, tops, lefts = map(_integers, (rows, tops, lefts))
+        job = self._job(rows, layer, tops, lefts, (height, width))
         filled = _checked(out, (len(rows), height, width, CHANNELS))
         self.fill(self.index.shards[rows].tolist(), [(job, filled)])
         return filled
@@ -133,7 +133,7 @@ class SetReader:
         self, rows: ArrayLike, layer: str, tops: ArrayLike, lefts: ArrayLike, height: int, width: int
     ) -> PairPlan:
         """What `read_pairs` does before it reads."""
-        rows, tops, lefts = np.asarray(rows), np.asarray(tops), np.asarray(lefts)
+        rows, tops, lefts = map(_integers, (rows, tops, lefts))
         p, q = self._blocks(layer).scale.as_integer_ratio()
         if (tops % q).any() or (lefts % q).any() or height % q or width % q:
             raise UsageError(f"at scale {p}/{q} a crop begins and ends at multiples of {q} LR pixels")
@@ -219,7 +219,7 @@ class SetReader:
     def _job(self, rows: Any, layer: str, tops: Any, lefts: Any, size: tuple[int, int]) -> LayerCrops:
         """Check that every crop lies in its image, and say where each is."""
         heights, widths = self.sizes(layer, rows)
-        within = (tops >= 0) & (lefts >= 0) & (tops + size[0] <= heights) & (lefts + size[1] <= widths)
+        within = (tops >= 0) & (lefts >= 0) & (tops <= heights - size[0]) & (lefts <= widths - size[1])
         if not within.all():
             i = int(np.argmin(within))
             raise UsageError(
@@ -281,6 +281,11 @@ class SetReader:
         return self._layers[layer]
 
 
+def _integers(values: ArrayLike) -> Integers:
+    """Whole numbers of any type, in one in which sums and products of them are right."""
+    return np.asarray(values).astype(np.int64, casting="same_kind", copy=False)
+
+
 def _checked(out: Pixels | None, shape: tuple[int, ...]) -> Pixels:
     if out is None:
         return np.empty(shape, np.uint8)
@@ -288,6 +293,8 @@ def _checked(out: Pixels | None, shape: tuple[int, ...]) -> Pixels:
         raise UsageError(f"out is {out.dtype} {out.shape}, it must be uint8 {shape}")
     if out.strides[2:] != (CHANNELS, 1):
         raise UsageError("out must hold the pixels of each row one after another")
+    if not out.flags.writeable:
+        raise UsageError("out is read-only, nothing can be written there")
     return out
 
 

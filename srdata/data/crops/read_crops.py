@@ -107,6 +107,8 @@ def _room(
         kinds = (np.uint8, np.float32)
         if array.shape != shape or array.dtype not in kinds or not array.flags.c_contiguous:
             raise UsageError(f"out= must be contiguous LR and HR arrays of uint8 with the shapes {lr}, {hr}")
+        if not array.flags.writeable:
+            raise UsageError("out= is read-only, nothing can be written there")
     return out
 
 

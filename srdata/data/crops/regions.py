@@ -85,7 +85,7 @@ def draw(
     numbers = uniforms(seed, _CROP, epochs, items, draws=4)
     inside = regions
     if patch is not None:
-        regions = inside = _inner(regions, border) if border else regions
+        regions = inside = within_border(regions, border) if border else regions
         if take != "centre-square":
             inside = _placed(regions, patch, take, numbers[:, :2], grid)
     ways = MIRRORED if turning == "mirror" else TURNS
@@ -103,7 +103,7 @@ def _placed(regions: Regions, patch: int, take: Take, numbers: NDArray[np.float6
     return regions._replace(corners=(first + offsets) * grid, sizes=np.minimum(regions.sizes, side))
 
 
-def _inner(regions: Regions, border: int) -> Regions:
+def within_border(regions: Regions, border: int) -> Regions:
     """What of regions lies so many cells within their images."""
     first = np.maximum(regions.corners, border)
     last = np.minimum(regions.corners + regions.sizes, regions.wholes - border)

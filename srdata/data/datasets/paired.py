@@ -18,7 +18,7 @@ from srdata.data.beside.beside_images import Beside, Given, open_beside
 from srdata.data.beside.prompt import Prompt
 from srdata.data.crops.drawn_crops import Drawn, names
 from srdata.data.crops.read_crops import Sides
-from srdata.data.crops.regions import Turning
+from srdata.data.crops.regions import Turning, within_border
 from srdata.data.crops.to_tensor import check_dtype
 from srdata.data.datasets.crop_settings import crop_settings, in_cells
 from srdata.data.datasets.drawn_pairs import pairs_of
@@ -296,6 +296,8 @@ class PairedDataset(Dataset[Pair]):
         cells = in_cells(patch_size, self.scale)
         if not self._crops.fits_any:
             self._refuse_small(cells)
+        elif self._crops.border:
+            self._refuse_covered(self._crops.border)
 
     def _open_beside(self, opened: Opened, given: Given, prompt: str | Prompt | None) -> Beside | None:
         """What is asked for beside images; crops come to lie where arrays can be cropped alike."""
@@ -346,11 +348,27 @@ class PairedDataset(Dataset[Pair]):
         if self._kept is not None:
             small = np.intersect1d(small, self._kept)
         if len(small):
-            cell, regions = self.scale.numerator, self._items.regions(small[:SHOWN])
-            named = zip(names(self._source, regions), (regions.sizes * cell).tolist(), strict=True)
-            found = [f"{name} ({width}x{height})" for name, (height, width) in named]
             border = " with its border" if self._crops.border else ""
             raise UsageError(
-                f"{len(small)} of {len(self)} items are smaller than patch_size {patch * cell}{border}: "
-                f"{listed(found, len(small))}; take smaller patches, or pad='reflect'"
+                f"{len(small)} of {len(self)} items are smaller than patch_size "
+                f"{patch * self.scale.numerator}{border}: {self._listed(small)}; "
+                "take smaller patches, or pad='reflect'"
             )
+
+    def _refuse_covered(self, border: int) -> None:
+        """Raise UsageError that lists the items of which nothing lies within a border of so many cells."""
+        covered = np.flatnonzero((within_border(self.regions(), border).sizes == 0).any(axis=1))
+        if len(covered):
+            raise UsageError(
+                f"nothing is left of {len(covered)} of {len(self)} items without the border of "
+                f"{border * self.scale.numerator} pixels: {self._listed(self._numbers(covered))}; "
+                "take a smaller border"
+            )
+
+    def _listed(self, numbers: Integers) -> str:
+        """The first of these items, with their sizes."""
+        regions = self._items.regions(numbers[:SHOWN])
+        named = zip(
+            names(self._source, regions), (regions.sizes * self.scale.numerator).tolist(), strict=True
+        )
+        return listed([f"{name} ({width}x{height})" for name, (height, width) in named], len(numbers))

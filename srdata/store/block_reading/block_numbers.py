@@ -20,16 +20,17 @@ class BlockNumbers:
         sizes = self._heights.astype(np.int64), self._widths.astype(np.int64)
         self.starts = np.zeros(len(index) + 1, np.int64)  # of each image; and how many blocks there are
         np.cumsum(self._before(*sizes, len(self._ratios)), out=self.starts[1:])
+        self._firsts = self.starts[:-1]  # of images alone, of which -1 is the last one
 
     def first(self, row: int, level: int) -> int:
         """The number of the first block of an image in a layer."""
         sizes = int(self._heights[row]), int(self._widths[row])
-        return int(self.starts[row]) + int(self._before(*sizes, level))
+        return int(self._firsts[row]) + int(self._before(*sizes, level))
 
     def firsts(self, rows: Any, level: int) -> Any:
         """The same of several images."""
         heights, widths = (side[rows].astype(np.int64) for side in (self._heights, self._widths))
-        return self.starts[rows] + self._before(heights, widths, level)
+        return self._firsts[rows] + self._before(heights, widths, level)
 
     def _before(self, heights: Any, widths: Any, level: int) -> Any:
         """How many blocks images have in the layers before this one."""

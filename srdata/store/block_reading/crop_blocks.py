@@ -98,6 +98,8 @@ class LayerBlocks:
 
         Where blocks are plain samples, those of all crops are copied at once.
         """
+        if not out.size:
+            return
         if plan.firsts is None:
             for number, shard in enumerate(shards):
                 self.copy(shard, plan.crop(number), out[number])

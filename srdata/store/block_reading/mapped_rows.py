@@ -40,7 +40,8 @@ def copy_mapped_rows(places: NDArray[np.int64], out: NDArray[np.uint8]) -> None:
         return
     width = out.shape[2] * out.shape[3]
     flat = torch.from_numpy(places).view(-1)
-    torch.index_select(_rows(width), 0, flat, out=torch.from_numpy(out).view(-1, width))
+    # torch takes no negative strides, such as a single crop of a batch that is filled from its end has
+    torch.index_select(_rows(width), 0, flat, out=torch.from_numpy(out.reshape(-1, width)))
 
 
 def copy_mapped_part(place: int, step: int, out: NDArray[np.uint8]) -> None:
