@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import platform
 import shlex
 import shutil
 import subprocess
@@ -23,11 +24,14 @@ _ENDING = {"darwin": "dylib", "win32": "dll"}
 
 
 def library_name() -> str:
-    """The file of the library that is made of the C files as they are now: an older one has another name."""
+    """The file of the library that is made of the C files as they are now: an older one has another name.
+
+    So has that for other processors, as machines may share a folder.
+    """
     digest = hashlib.sha256()
     for source in sorted(HERE.glob("*.[ch]")):
         digest.update(source.read_bytes())
-    return f"library-{digest.hexdigest()[:16]}.{_ENDING.get(sys.platform, 'so')}"
+    return f"library-{platform.machine()}-{digest.hexdigest()[:16]}.{_ENDING.get(sys.platform, 'so')}"
 
 
 def build_library(folder: Path = HERE) -> Path:
@@ -42,7 +46,7 @@ def build_library(folder: Path = HERE) -> Path:
     except OSError as error:
         remedy = "do it as its owner, or install srdata into a virtual environment of your own"
         raise RuntimeError(f"{folder} cannot be written ({error.strerror}): {remedy}") from error
-    for older in folder.glob(f"library-*{target.suffix}"):
+    for older in folder.glob(f"library-{platform.machine()}-*{target.suffix}"):
         if older != target:
             with suppress(OSError):  # Windows keeps those that are in use
                 older.unlink()
