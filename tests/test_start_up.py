@@ -7,7 +7,6 @@ import subprocess
 import sys
 from pathlib import Path
 
-import joblib
 import pytest
 
 from srdata.common.processes import engines
@@ -97,7 +96,8 @@ def test_threads_and_processes_are_started_where_there_is_work_for_them(
         monkeypatch.setattr(
             engines, name, lambda many, name=name, real=real: started.append(f"{name} {many}") or real(many)
         )
-    monkeypatch.setattr(joblib, "effective_n_jobs", lambda asked: 2 if asked == -1 else asked)
+    monkeypatch.setattr(engines, "cores", lambda: 2)
+    monkeypatch.setattr(engines, "_many_processes", lambda asked: 2 if asked == -1 else asked)
     tile = read_image(photographs / "astronaut.png")[:128, :128]
     for name in "ab":
         image = tile.repeat(-(-side // 128), 0).repeat(-(-side // 128), 1)[:side, :side]
