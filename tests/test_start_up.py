@@ -22,6 +22,9 @@ assert run(["prepare", "sample", "--scale", "4", "--lmdb"]) == 0
 assert run(["prepare", "sample", "--scale", "4", "--lmdb", "--name", "parts", "--plan", "plan.parquet"]) == 0
 assert run(["prepare", "--plan", "plan.parquet", "--part", "1/1", "--jobs", "1"]) == 0
 assert run(["prepare", "--plan", "plan.parquet", "--finish"]) == 0
+with open("shards.yaml", "w") as file:
+    file.write("{source: sample, scales: [4], store: {layout: lmdb, shard_bytes: 1000000}}")
+assert run(["prepare", "shards.yaml"]) == 0
 loaded.append(sorted(sys.modules))
 from srdata import Loader, PairedDataset
 loader = Loader(PairedDataset("data/sample-x4", patch_size=192), batch_size=4, augment=["dihedral"])
