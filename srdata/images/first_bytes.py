@@ -1,7 +1,7 @@
 """Height and width of an image file by its first bytes, where these tell them: a tenth of the time of Pillow.
 
 A plan looks at a million files. What is not plain at once (another format, metadata that may turn the image,
-a header that is longer) is left to `probe`.
+a header that is longer) is left to `probe`, which asks Pillow.
 """
 
 from __future__ import annotations
@@ -9,9 +9,10 @@ from __future__ import annotations
 import os
 from pathlib import Path
 from struct import Struct, unpack_from
+from typing import BinaryIO
 
 from srdata.errors import ImageError
-from srdata.images.file_header import probe
+from srdata.images.image_info import ImageInfo
 
 _READ = 4096  # bytes
 _PNG = b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR"
@@ -37,6 +38,20 @@ def image_size(path: str) -> tuple[int, int]:
     except OSError as error:
         raise ImageError(f"{path}: cannot be read: {error.strerror}") from error
     return probe(Path(path)).size if size is None else size
+
+
+def probe(source: Path | bytes | BinaryIO, name: str | None = None) -> ImageInfo:
+    """Read the header of an image file, not its pixels; raises ImageError if it is none."""
+    from srdata.images.file_header import opened  # Pillow takes long, and most files need it not
+
+    with opened(source, _name_of(source, name)) as (_, info):
+        return info
+
+
+def _name_of(source: Path | bytes | BinaryIO, name: str | None) -> str:
+    if name is not None:
+        return name
+    return str(source) if isinstance(source, Path) else "image"
 
 
 def told_size(head: bytes) -> tuple[int, int] | None:
