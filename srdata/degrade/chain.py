@@ -20,7 +20,8 @@ from pydantic import field_validator
 
 from srdata import catalog
 from srdata.catalog import Shelf
-from srdata.common.strict_yaml import Document, check, every_mapping, read_yaml
+from srdata.common.documents import Document, check, every_mapping
+from srdata.common.strict_yaml import read_yaml
 from srdata.degrade.execute import Size, as_bytes, last, run_batch, walk
 from srdata.degrade.model.composite import Step, Way, draw_steps, way_of
 from srdata.degrade.model.op import BytesOp, Op, Params, Settings

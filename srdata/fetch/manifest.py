@@ -15,8 +15,9 @@ from typing import Annotated, Literal, Self
 from pydantic import BeforeValidator, Field, model_validator
 
 from srdata import catalog
+from srdata.common.documents import check
 from srdata.common.strict_model import StrictModel
-from srdata.common.strict_yaml import check, read_yaml
+from srdata.common.strict_yaml import read_yaml
 from srdata.errors import UnknownNameError
 from srdata.vocabulary import Split
 

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from srdata import catalog
 from srdata.catalog import Shelf
+from srdata.common.documents import check
 from srdata.common.strict_model import StrictModel
-from srdata.common.strict_yaml import check, read_yaml
+from srdata.common.strict_yaml import read_yaml
 
 
 class Brought(StrictModel):

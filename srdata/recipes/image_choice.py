@@ -13,8 +13,9 @@ from pydantic import Field, model_validator
 from srdata import catalog
 from srdata.catalog import Shelf
 from srdata.common.conditions import Condition, read_condition
+from srdata.common.documents import check
 from srdata.common.strict_model import StrictModel
-from srdata.common.strict_yaml import check, read_yaml
+from srdata.common.strict_yaml import read_yaml
 from srdata.errors import UnknownNameError, UsageError
 from srdata.recipes.multiscale_copies import Smaller
 from srdata.vocabulary import FLAGS, SOURCE_SCORES
