@@ -31,8 +31,9 @@ print("\\n" + json.dumps(loaded))
 FIRST_BATCH = """
 import json, sys
 from srdata import Loader, PairedDataset
-loader = Loader(PairedDataset("data/sample-x4", patch_size=192), batch_size=4, augment=["dihedral"])
-assert next(iter(loader)).hr.shape == (4, 3, 192, 192)
+data = PairedDataset("data/sample-x4", patch_size=96)
+loader = Loader(data, batch_size=80, augment=["dihedral"], repeat=80)
+assert len(set(next(iter(loader)).keys)) == 5
 print("\\n" + json.dumps([sorted(sys.modules)]))
 """
 

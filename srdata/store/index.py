@@ -28,7 +28,7 @@ from srdata.images.image_policy import MOST_PIXELS
 from srdata.store.records import Row
 from srdata.store.resume import shard_rows
 from srdata.store.set_json import SetFile
-from srdata.store.tables.arrow_columns import column_of, numbers_of
+from srdata.store.tables.arrow_columns import column_of, numbers_of, spans_of
 from srdata.store.tables.parquet_file import ROW_GROUP, write_tables
 from srdata.store.tables.set_files import INDEX_FILE, kept_version, problem_of, repair_command
 
@@ -296,11 +296,8 @@ class Index:
 
     def all_block_hashes(self) -> tuple[NDArray[np.int32], NDArray[np.uint8]]:
         """Where in the hashes of all images those of each begin, and the last end; and these hashes."""
-        if not len(self):
-            return np.zeros(1, np.int32), np.zeros(0, np.uint8)
-        _, ends, hashes = self._blocks.buffers()
-        places = np.frombuffer(ends, np.int32)[self._blocks.offset :][: len(self) + 1]
-        return places, np.frombuffer(hashes or b"", np.uint8)
+        places, hashes = spans_of(self._blocks)
+        return places, np.frombuffer(hashes, np.uint8)
 
     def _plain(self, text: str) -> dict[str, Any]:
         """What a column of JSON says of an image."""
