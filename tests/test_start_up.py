@@ -55,6 +55,8 @@ def test_what_the_first_commands_need_not_is_not_imported(tmp_path: Path) -> Non
     assert not helped & (slow | {"numpy", "pydantic", "pyarrow"})
     assert not prepared & slow
     assert not [name for name in prepared if name.removeprefix("srdata.").startswith(of_others)]
+    ops = {name.removeprefix("srdata.degrade.ops.") for name in prepared if ".degrade.ops." in name}
+    assert ops == {"imresize", "pillow_resize"}, "that of bicubic, and that of smaller copies"
     with_torch = {"torch", "asyncio", "http", "tqdm"}
     assert trained & {*slow, "yaml", "PIL"} <= with_torch
     assert {"numpy", "pyarrow.parquet"} <= prepared

@@ -222,22 +222,26 @@ def _names_at(schema: dict[str, Any], place: Place) -> set[str]:
     """The keys that the models at `place` of a JSON schema know."""
     candidates = _alternatives(schema, schema)
     for step in place:
-        chosen = [target for one in candidates for target in _below(one, step)]
-        candidates = [one for target in chosen for one in _alternatives(target, schema)] or candidates
-    return {name for one in candidates for name in one.get("properties", {})}
+        chosen = [(target, root) for one, root in candidates for target in _below(one, step)]
+        candidates = [one for target, root in chosen for one in _alternatives(target, root)] or candidates
+    return {name for one, _ in candidates for name in one.get("properties", {})}
 
 
-def _alternatives(schema: dict[str, Any], root: dict[str, Any]) -> list[dict[str, Any]]:
+def _alternatives(
+    schema: dict[str, Any], root: dict[str, Any]
+) -> list[tuple[dict[str, Any], dict[str, Any]]]:
+    """The schemas that `schema` may stand for, each with the one that holds what it refers to."""
+    root = schema if "$defs" in schema else root
     if "$ref" in schema:
         return _alternatives(root["$defs"][schema["$ref"].rpartition("/")[2]], root)
     several = [*schema.get("anyOf", []), *schema.get("oneOf", [])]
-    return [schema, *(found for one in several for found in _alternatives(one, root))]
+    return [(schema, root), *(found for one in several for found in _alternatives(one, root))]
 
 
 def _below(schema: dict[str, Any], step: str | int) -> list[dict[str, Any]]:
     """The schemas of what stands under `step`: the alternative of that tag, an entry, an item."""
     tagged = schema.get("discriminator", {}).get("mapping", {})
     if step in tagged:
-        return [{"$ref": tagged[step]}]
+        return [target if isinstance(target := tagged[step], dict) else {"$ref": target}]
     found = [schema.get("properties", {}).get(step), schema.get("additionalProperties"), schema.get("items")]
     return [one for one in found if isinstance(one, dict)]

@@ -29,7 +29,7 @@ from srdata.degrade.model.op_generators import OpGenerators
 from srdata.degrade.model.ranges import between
 from srdata.degrade.numerics import backend
 from srdata.degrade.numerics.backend import Array, Image
-from srdata.degrade.ops import HOST_ONLY, AnyOp
+from srdata.degrade.ops import OPS, AnyOp
 from srdata.errors import RecipeError, UsageError
 from srdata.rng import Address
 from srdata.scale import LARGEST, Scale
@@ -205,7 +205,7 @@ def load_device_chain(value: str | Path | dict[str, Any] | list[Any] | Chain) ->
     problems = [
         document.problem((*place, "op"), f"{entries['op']} {what}")
         for place, entries in every_mapping(document.data)
-        if entries.get("op") in HOST_ONLY
+        if (name := entries.get("op")) in OPS and OPS[str(name)].host_only
     ]
     if problems:
         raise RecipeError(problems)
