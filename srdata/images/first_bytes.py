@@ -19,7 +19,7 @@ _READ = 4096  # bytes
 _PNG = b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR"
 _PNG_METADATA = frozenset({b"eXIf", b"tEXt", b"zTXt", b"iTXt"})  # may say which way up the image is
 _END = 12  # bytes of the chunk that ends a PNG
-_CHUNK = Struct(">I4s")  # how long a chunk of PNG is, and its kind
+_CHUNK, _SIDES = Struct(">I4s"), Struct(">II")  # how long a chunk of PNG is, and its kind; width and height
 _OPEN = os.O_RDONLY | getattr(os, "O_BINARY", 0)
 _FRAMES = frozenset({*range(0xC0, 0xD0)} - {0xC4, 0xC8, 0xCC})  # the markers of JPEG that sizes follow
 _APP1, _PIXELS = 0xE1, 0xDA  # EXIF or XMP; where the pixels begin
@@ -63,7 +63,10 @@ def _first_look(path: str) -> tuple[bytes, tuple[int, int] | None]:
     handle = os.open(path, _OPEN)
     try:
         head = os.read(handle, _READ)
-        return head, told_size(head) if _nothing_follows(handle, head) else None
+        if not head.startswith(_PNG):
+            return head, told_size(head)
+        last = _last_chunk(head)
+        return head, _png_size(head, last[2]) if _nothing_follows(handle, head, *last) else None
     finally:
         os.close(handle)
 
@@ -84,20 +87,17 @@ def _name_of(source: Path | bytes | BinaryIO, name: str | None) -> str:
 
 def told_size(head: bytes) -> tuple[int, int] | None:
     """Height and width by the first bytes of an image file, the right way up; None where they do not tell."""
-    size = None
     if head.startswith(_PNG):
-        size = _png_size(head)
-    elif head.startswith(b"\xff\xd8"):
-        size = _jpeg_size(head)
-    return None if size is None or min(size) == 0 else size
+        return _png_size(head, _last_chunk(head)[2])
+    return _jpeg_size(head) if head.startswith(b"\xff\xd8") else None
 
 
-def _png_size(head: bytes) -> tuple[int, int] | None:
-    _, _, kind = _last_chunk(head)
-    if kind not in (b"IDAT", b"IEND"):  # what says which way up it is may come later
+def _png_size(head: bytes, last: bytes) -> tuple[int, int] | None:
+    """Height and width of a PNG whose `last` kind of chunk is the last that its head shows."""
+    if last not in (b"IDAT", b"IEND"):  # what says which way up it is may come later
         return None
-    width, height = unpack_from(">II", head, 16)
-    return height, width
+    width, height = _SIDES.unpack_from(head, 16)
+    return (height, width) if height and width else None
 
 
 def _last_chunk(head: bytes) -> tuple[int, int, bytes]:
@@ -111,13 +111,12 @@ def _last_chunk(head: bytes) -> tuple[int, int, bytes]:
     return place, length, kind
 
 
-def _nothing_follows(handle: int, head: bytes) -> bool:
-    """Whether no metadata can follow the pixels of a PNG; True of other files, which have theirs before.
+def _nothing_follows(handle: int, head: bytes, place: int, length: int, kind: bytes) -> bool:
+    """Whether no metadata can follow the pixels of a PNG, whose head shows this chunk as its last.
 
     The chunks of pixels are of one length but for the last. Where that one is where it has to be, and all but
     the end of the file, there are only pixels between.
     """
-    place, length, kind = _last_chunk(head) if head.startswith(_PNG) else (0, 0, b"")
     if kind != b"IDAT":
         return True
     whole = len(head) < _READ
@@ -177,7 +176,7 @@ def _jpeg_size(head: bytes) -> tuple[int, int] | None:
     place, size = 2, None
     while place + 9 <= len(head) and head[place] == 0xFF and (marker := head[place + 1]) != _APP1:
         if marker == _PIXELS:  # until then EXIF may come
-            return size
+            return size if size is not None and min(size) else None
         if marker in _FRAMES:
             height, width = unpack_from(">HH", head, place + 5)
             size = height, width
