@@ -62,6 +62,23 @@ def test_what_the_first_commands_need_not_is_not_imported(tmp_path: Path) -> Non
     assert {"numpy", "pyarrow.parquet"} <= prepared
 
 
+BY_THREADS = """
+import json, sys
+from srdata import prepare
+prepare("photos", scale=4, lmdb=True, jobs=2, backend="threading")
+print(json.dumps([sorted(sys.modules)]))
+"""
+
+
+def test_threads_are_counted_and_plain_png_files_read_without_large_libraries(
+    tmp_path: Path, photographs: Path
+) -> None:
+    for name in "ab":
+        write_png(tmp_path / f"photos/{name}.png", read_image(photographs / "astronaut.png"))
+    (loaded,) = loaded_by(BY_THREADS, tmp_path)
+    assert not loaded & {"joblib", "multiprocessing", "PIL", "pyarrow.compute", "torch"}
+
+
 COLLECTIONS = """
 import gc
 import srdata
