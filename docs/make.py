@@ -10,7 +10,7 @@ import inspect
 import json
 import re
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
 from docs import augments, papers, protocols, recipe_keys, rooms, tutorial
@@ -81,14 +81,14 @@ def _preset(name: str, chain: Chain) -> str:
 
 def ops() -> str:
     """Every op, family by family."""
-    return "\n\n".join(part for title, kinds in FAMILIES.items() for part in _family(title, kinds))
+    return "\n\n".join(part for title, names in FAMILIES.items() for part in _family(title, names))
 
 
-def _family(title: str, kinds: Sequence[type[Op]]) -> Iterator[str]:
+def _family(title: str, names: Iterable[str]) -> Iterator[str]:
     yield f"### {title}"
-    yield " · ".join(f"[`{name_of(kind)}`](#{name_of(kind)})" for kind in kinds)
-    for kind in kinds:
-        yield from _op(kind)
+    yield " · ".join(f"[`{name}`](#{name})" for name in names)
+    for name in names:
+        yield from _op(OPS[name])
 
 
 def _op(kind: type[Op]) -> Iterator[str]:

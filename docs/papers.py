@@ -7,7 +7,8 @@ from typing import Any
 
 from srdata import catalog
 from srdata.catalog import Shelf
-from srdata.common.strict_yaml import check, read_yaml
+from srdata.common.documents import check
+from srdata.common.strict_yaml import read_yaml
 from srdata.papers import Paper, load_paper
 from srdata.papers.load import names_in
 from srdata.papers.schema import Certainty, Corpus, Data, Setting, Status

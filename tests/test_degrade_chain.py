@@ -8,16 +8,20 @@ import pickle
 import subprocess
 import sys
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any, Union
 
 import numpy as np
 import pytest
 import torch
 from degrade_examples import photographs
+from pydantic import Field, TypeAdapter, ValidationError
 
 from srdata.degrade.chain import Chain, load_chain, load_device_chain
 from srdata.degrade.model.composite import Step
+from srdata.degrade.model.named_ops import OpByName
+from srdata.degrade.model.op import Op
 from srdata.degrade.numerics import backend
+from srdata.degrade.ops import OPS
 from srdata.degrade.whole_images import degrade, replay
 from srdata.errors import RecipeError, UnknownNameError, UsageError
 from srdata.images import read_image
@@ -265,6 +269,39 @@ def test_every_mistake_is_named_with_its_line(tmp_path: Path) -> None:
         found = [problem for problem in text.splitlines() if problem.startswith(f"{path}:{line}: ")]
         assert found, f"no problem of line {line} in:\n{text}"
         assert any(what in problem for problem in found), (what, found)
+
+
+MISTAKEN = (
+    *("blur", 3, None, [], {}, {"op": 3}, {"op": None}, {"op": "gausian_blur"}),
+    *({"op": "jpeg", "qualty": 9}, {"op": "jpeg", "quality": [30, 195]}, {"op": "imresize", "version": 9}),
+    *({"op": "one_of"}, {"op": "one_of", "branches": [{"steps": []}], "weights": 1}, {"op": "kernel_blur"}),
+    *({"op": "shuffled", "items": []}, {"op": "maybe", "p": 0.5, "steps": [3]}, {"op": "network"}),
+)
+
+
+@pytest.mark.parametrize("value", MISTAKEN, ids=str)
+def test_an_op_is_refused_as_by_a_union_of_all_that_op_tells_apart(value: object) -> None:
+    by_name: TypeAdapter[Op] = TypeAdapter(Annotated[Op, OpByName(OPS)])
+    kinds = tuple(OPS.values())
+    union: TypeAdapter[Op] = TypeAdapter(Annotated[Union[kinds], Field(discriminator="op")])  # noqa: UP007  # of a table
+    for validate in (
+        lambda one: one.validate_python(value),
+        lambda one: one.validate_json(json.dumps(value)),
+    ):
+        found = []
+        for adapter in (by_name, union):
+            with pytest.raises(ValidationError) as caught:
+                validate(adapter)
+            found.append([(one["loc"], one["msg"]) for one in caught.value.errors()])
+        assert found[0] == found[1]
+
+
+def test_the_nearest_setting_is_named_within_ops_made_of_ops() -> None:
+    branch = {"weigth": 1, "steps": [{"op": "maybe", "p": 0.5, "steps": {"op": "jpeg", "qualiti": 3}}]}
+    with pytest.raises(RecipeError) as caught:
+        load_chain([{"op": "one_of", "branches": [branch]}])
+    assert "branches[0].weigth: is not known here, did you mean 'weight'?" in str(caught.value)
+    assert "steps[0].steps.qualiti: is not known here, did you mean 'quality'?" in str(caught.value)
 
 
 def test_what_may_change_sizes_may_not_be_done_to_hr() -> None:

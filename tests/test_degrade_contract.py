@@ -21,7 +21,7 @@ from degrade_examples import (
 
 from srdata.degrade.chain import load_chain
 from srdata.degrade.model.composite import Choice
-from srdata.degrade.model.op import BytesOp
+from srdata.degrade.model.op import BytesOp, name_of
 from srdata.degrade.numerics import backend
 from srdata.degrade.ops import OPS
 from srdata.errors import RecipeError
@@ -51,6 +51,7 @@ class OnlyRandom:
 
 def test_every_op_has_an_example() -> None:
     assert set(EXAMPLES) <= set(OPS)
+    assert {name: name_of(kind) for name, kind in OPS.items()} == {name: name for name in OPS}
     assert {case[0] for case in CASES} == set(OPS) - LEARNED
 
 

@@ -12,11 +12,11 @@ from srdata.common.tensors.shapes_alone import ShapesAlone
 from srdata.common.tensors.torch_settings import own_settings
 from srdata.degrade import load_device_chain
 from srdata.degrade.lossy.jpeg import jpeg
-from srdata.degrade.ops import HOST_ONLY
+from srdata.degrade.ops import OPS
 from srdata.degrade.ops.blur import MedianBlur
 from srdata.errors import RecipeError
 
-ON_DEVICES = [case for case in CASES if case[0] not in HOST_ONLY]
+ON_DEVICES = [case for case in CASES if not OPS[case[0]].host_only]
 
 
 @pytest.mark.parametrize("case", ON_DEVICES, ids=lambda case: f"{case[0]}-{case[1]}")

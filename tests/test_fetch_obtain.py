@@ -24,7 +24,7 @@ from loopback import (
     zip_of,
 )
 
-from srdata.common.strict_yaml import Document, check
+from srdata.common.documents import Document, check
 from srdata.errors import ArchiveError, DownloadError, HashMismatchError, LicenceError, SourceError
 from srdata.fetch import have, obtain, plan
 from srdata.fetch.manifest import Manifest, load_manifest

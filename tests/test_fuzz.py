@@ -30,7 +30,8 @@ from hypothesis import strategies as st
 from loopback import digest_of, manifest_data, tar_of, zip_of
 from test_hostile_files import ARRAYS, CARDS, TARS, read
 
-from srdata.common.strict_yaml import check, parse_yaml
+from srdata.common.documents import check
+from srdata.common.strict_yaml import parse_yaml
 from srdata.degrade.chain import load_chain
 from srdata.degrade.learned.car.safetensors_file import tensors_of
 from srdata.degrade.numerics.kernel_files import read_kernels

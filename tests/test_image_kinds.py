@@ -33,7 +33,7 @@ from PIL import Image, ImageCms, ImageOps
 
 from srdata.errors import ImageError
 from srdata.images import ImageInfo, ImagePolicy, decode_image, decode_with_header, probe, read_policy
-from srdata.images.first_bytes import image_size, told_size
+from srdata.images.first_bytes import image_size, is_ordinary, told_size
 
 ANY = ImagePolicy(alpha="white", depth16="round", cmyk="convert", frames="first")
 MODES = ("1", "L", "LA", "P", "PA", "RGB", "RGBA", "CMYK", "YCbCr")
@@ -73,11 +73,52 @@ def agreed(data: bytes, policy: ImagePolicy = ANY) -> tuple[NDArray[np.uint8], I
     assert header == info
     assert probe(io.BytesIO(data)) == info
     assert told_size(data[:4096]) in (None, (info.height, info.width))
+    if told_size(data[:4096]) is not None and is_ordinary(data[:4096]):
+        assert admitted(info)
     assert pixels.shape == (info.height, info.width, 3)
     assert pixels.flags.c_contiguous
     if info.channels == 1:
         assert (pixels == pixels[..., :1]).all()
     return pixels, info
+
+
+def admitted(info: ImageInfo) -> bool:
+    """Whether no policy but one of the number of pixels refuses a file by its header."""
+    return (info.frames, info.maxval, info.orientation, info.unread) == (
+        1,
+        255,
+        1,
+        None,
+    ) and info.mode in "LRGB"
+
+
+def ordinary() -> dict[str, bytes]:
+    chunks = {b"gAMA": bytes(4), b"sRGB": bytes(1), b"pHYs": bytes(9), b"tIME": bytes(7)}
+    several = saved(in_mode("RGB"), "PNG")
+    for kind, content in chunks.items():
+        several = with_chunk(several, chunk(kind, content), after_pixels=False)
+    return {
+        "PNG": saved(in_mode("RGB"), "PNG"),
+        "grey PNG": saved(in_mode("L"), "PNG"),
+        "PNG with chunks": several,
+        "JPEG": saved(in_mode("RGB"), "JPEG", quality=95, comment=b"by hand"),
+        "grey JPEG": saved(in_mode("L"), "JPEG"),
+        "progressive JPEG": saved(in_mode("RGB"), "JPEG", progressive=True, keep_rgb=True),
+    }
+
+
+@pytest.mark.parametrize("name", ordinary())
+def test_a_file_is_ordinary_whatever_byte_of_its_header_is_another_only_if_pillow_says_so(name: str) -> None:
+    data = ordinary()[name]
+    assert is_ordinary(data)
+    pixels = data.index(b"IDAT" if "PNG" in name else b"\xff\xda") + 16
+    for place in range(pixels):
+        for value in {0, 1, 3, 8, 16, 255, data[place] ^ 1, data[place] ^ 128} - {data[place]}:
+            changed = data[:place] + bytes([value]) + data[place + 1 :]
+            if (size := told_size(changed)) is not None and is_ordinary(changed):
+                info = probe(changed)
+                assert (info.size, admitted(info)) == (size, True), (place, value)
+        assert place >= pixels - 16 or not is_ordinary(data[:place])
 
 
 def savings() -> list[tuple[str, str, int, bool]]:

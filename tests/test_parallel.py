@@ -5,11 +5,15 @@ from __future__ import annotations
 import os
 import signal
 import time
+from io import StringIO
 from pathlib import Path
 
 import cv2
+import joblib
 import pytest
+from joblib.externals.loky.backend import context
 
+from srdata.common.processes import limits
 from srdata.common.processes.parallel import Backend, in_order
 from srdata.errors import SrdataError
 
@@ -54,3 +58,49 @@ def test_a_worker_that_is_ended_asks_for_fewer_which_works(tmp_path: Path) -> No
     if (tmp_path / "taken").exists():
         (tmp_path / "taken").rmdir()
     assert list(in_order(take_all_memory, [tmp_path] * 3, jobs=1)) == [1, 1, 1]
+
+
+@pytest.mark.linux
+@pytest.mark.parametrize("told", [None, "1", "5", "1000", "0"])
+@pytest.mark.parametrize("bound", [1, 3, 200])
+@pytest.mark.parametrize("machine", [4, None])
+def test_cores_are_counted_as_joblib_counts_them(
+    told: str | None, bound: int, machine: int | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(os, "cpu_count", lambda: machine)
+    monkeypatch.setattr(os, "sched_getaffinity", lambda process: range(bound))
+    if told is not None:
+        monkeypatch.setenv("LOKY_MAX_CPU_COUNT", told)
+    assert limits.cores() == joblib.cpu_count()
+
+
+@pytest.mark.linux
+@pytest.mark.parametrize(
+    "files",
+    [
+        {},
+        {"cpu.max": "max 100000\n"},
+        {"cpu.max": "150000 100000\n"},
+        {"cpu.max": "100000\n", "cpu/cpu.cfs_quota_us": "300000\n", "cpu/cpu.cfs_period_us": "100000\n"},
+        {"cpu/cpu.cfs_quota_us": "-1\n", "cpu/cpu.cfs_period_us": "100000\n"},
+        {"cpu/cpu.cfs_quota_us": "50000\n"},
+    ],
+    ids=str,
+)
+def test_the_quota_of_a_control_group_bounds_the_cores(
+    files: dict[str, str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name, text in files.items():
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_text(text)
+
+    def here(path: str) -> str:
+        return path.replace("/sys/fs/cgroup", str(tmp_path))
+
+    exists = os.path.exists
+    monkeypatch.setattr(context.os.path, "exists", lambda path: exists(here(str(path))))
+    monkeypatch.setattr(context, "open", lambda path: StringIO(Path(here(path)).read_text()), raising=False)
+    monkeypatch.setattr(os, "cpu_count", lambda: 64)
+    monkeypatch.setattr(os, "sched_getaffinity", lambda process: range(64))
+    monkeypatch.setattr(limits, "_CONTROL_GROUP", tmp_path)
+    assert limits.cores() == joblib.cpu_count()

@@ -18,7 +18,7 @@ from conftest import busy
 from PIL import Image
 
 from srdata.errors import ImageError, StorageFullError, StoreError, UsageError
-from srdata.images import read_image
+from srdata.images import first_bytes, read_image
 from srdata.preparation import Prepared, plan, prepare
 from srdata.preparation.source_items import find_items, stored_sizes
 from srdata.prepared.set_images import PreparedImages
@@ -64,6 +64,25 @@ def test_hr_is_cut_to_a_multiple(pictures: Path, tmp_path: Path, layout: str) ->
         assert images.read(row, "x3").shape == (height // 3, width // 3, 3)
     kept = zip(images.index.heights.tolist(), images.index.widths.tolist(), strict=True)
     assert stored_sizes(find_items(recipe, tmp_path), recipe) == list(kept)
+
+
+def test_a_plan_of_ordinary_files_looks_once_at_each(
+    pictures: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """And says of all what it says where it looks at each more closely, as one of them is bad."""
+    shutil.copytree(pictures, tmp_path / "one bad")
+    Image.new("I;16", (64, 64)).save(tmp_path / "one bad" / "zzzz.png")
+    closely = plan(tmp_path / "one bad", scale=[2, 3], root=tmp_path / "data", name="set")
+    looked: list[str] = []
+    first_look = first_bytes._first_look
+    monkeypatch.setattr(first_bytes, "_first_look", lambda path: looked.append(path) or first_look(path))
+    monkeypatch.delattr(first_bytes, "probe")
+    text = plan(pictures, scale=[2, 3], root=tmp_path / "data", name="set")
+    assert sorted(looked) == sorted(map(str, pictures.iterdir()))
+    assert "images    12" in text
+    cut = next(line for line in closely.splitlines() if line.startswith("cut off"))
+    assert "bad       " in closely
+    assert cut.replace("13 HR", "12 HR") in text
 
 
 def test_lr_is_matlab_bicubic(golden: Path, tmp_path: Path) -> None:

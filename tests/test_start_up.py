@@ -7,7 +7,6 @@ import subprocess
 import sys
 from pathlib import Path
 
-import joblib
 import pytest
 
 from srdata.common.processes import engines
@@ -23,31 +22,61 @@ assert run(["prepare", "sample", "--scale", "4", "--lmdb"]) == 0
 assert run(["prepare", "sample", "--scale", "4", "--lmdb", "--name", "parts", "--plan", "plan.parquet"]) == 0
 assert run(["prepare", "--plan", "plan.parquet", "--part", "1/1", "--jobs", "1"]) == 0
 assert run(["prepare", "--plan", "plan.parquet", "--finish"]) == 0
-loaded.append(sorted(sys.modules))
-from srdata import Loader, PairedDataset
-loader = Loader(PairedDataset("data/sample-x4", patch_size=192), batch_size=4, augment=["dihedral"])
-assert next(iter(loader)).hr.shape == (4, 3, 192, 192)
+with open("shards.yaml", "w") as file:
+    file.write("{source: sample, scales: [4], store: {layout: lmdb, shard_bytes: 1000000}}")
+assert run(["prepare", "shards.yaml"]) == 0
 loaded.append(sorted(sys.modules))
 print("\\n" + json.dumps(loaded))
 """
+FIRST_BATCH = """
+import json, sys
+from srdata import Loader, PairedDataset
+data = PairedDataset("data/sample-x4", patch_size=96)
+loader = Loader(data, batch_size=80, augment=["dihedral"], repeat=80)
+assert len(set(next(iter(loader)).keys)) == 5
+print("\\n" + json.dumps([sorted(sys.modules)]))
+"""
+
+
+def loaded_by(code: str, folder: Path) -> list[set[str]]:
+    """The modules that there are at some points of a script."""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=folder)
+    assert done.returncode == 0, done.stderr
+    return [set(names) for names in json.loads(done.stdout.splitlines()[-1])]
 
 
 def test_what_the_first_commands_need_not_is_not_imported(tmp_path: Path) -> None:
     """Each takes a good part of what the first commands take; a batch needs torch, and few of them."""
-    done = subprocess.run(
-        [sys.executable, "-c", FIRST_COMMANDS], capture_output=True, text=True, cwd=tmp_path
-    )
-    assert done.returncode == 0, done.stderr
-    helped, prepared, trained = (set(names) for names in json.loads(done.stdout.splitlines()[-1]))
+    helped, prepared = loaded_by(FIRST_COMMANDS, tmp_path)
+    (trained,) = loaded_by(FIRST_BATCH, tmp_path)
     slow = {"torch", "pandas", "datasets", "pyarrow.dataset", "huggingface_hub", "scipy", "fsspec"}
     slow |= {"pyarrow.compute", "asyncio", "http", "httpx2", "joblib", "tqdm", "filelock"}
     of_others = ("curation.", "discovery.known", "exporting.export", "prepared.set_images", "set_changes.")
     assert not helped & (slow | {"numpy", "pydantic", "pyarrow"})
     assert not prepared & slow
     assert not [name for name in prepared if name.removeprefix("srdata.").startswith(of_others)]
+    ops = {name.removeprefix("srdata.degrade.ops.") for name in prepared if ".degrade.ops." in name}
+    assert ops == {"imresize", "pillow_resize"}, "that of bicubic, and that of smaller copies"
     with_torch = {"torch", "asyncio", "http", "tqdm"}
-    assert trained & slow <= {*with_torch, "pyarrow.compute"}
+    assert trained & {*slow, "yaml", "PIL"} <= with_torch
     assert {"numpy", "pyarrow.parquet"} <= prepared
+
+
+BY_THREADS = """
+import json, sys
+from srdata import prepare
+prepare("photos", scale=4, lmdb=True, jobs=2, backend="threading")
+print(json.dumps([sorted(sys.modules)]))
+"""
+
+
+def test_threads_are_counted_and_plain_png_files_read_without_large_libraries(
+    tmp_path: Path, photographs: Path
+) -> None:
+    for name in "ab":
+        write_png(tmp_path / f"photos/{name}.png", read_image(photographs / "astronaut.png"))
+    (loaded,) = loaded_by(BY_THREADS, tmp_path)
+    assert not loaded & {"joblib", "multiprocessing", "PIL", "pyarrow.compute", "torch"}
 
 
 COLLECTIONS = """
@@ -70,6 +99,28 @@ def test_no_garbage_is_collected_while_modules_load(name: str, state: str) -> No
     code = COLLECTIONS.format(state=state, name=name)
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.split() == ["0", str(state == "enable")]
+
+
+YOUNG = """
+import gc
+import srdata
+gc.collect()
+if {frozen}:
+    gc.freeze()
+frozen = gc.get_freeze_count()
+srdata.prepare
+print(len(gc.get_objects(generation=0)), gc.get_freeze_count() - frozen, frozen > 0)
+"""
+
+
+@pytest.mark.parametrize("frozen", [False, True])
+def test_the_first_collection_looks_at_nothing_that_was_imported(frozen: bool) -> None:
+    """Of what a user froze, so that forked processes share it, nothing thaws."""
+    code = YOUNG.format(frozen=frozen)
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    young, thawed, was_frozen = done.stdout.split()
+    assert (abs(int(thawed)) < 100, was_frozen) == (True, str(frozen))  # but for what nobody needs any more
+    assert (int(young) < 2000) == (not frozen)
 
 
 @pytest.mark.parametrize(
@@ -97,7 +148,8 @@ def test_threads_and_processes_are_started_where_there_is_work_for_them(
         monkeypatch.setattr(
             engines, name, lambda many, name=name, real=real: started.append(f"{name} {many}") or real(many)
         )
-    monkeypatch.setattr(joblib, "effective_n_jobs", lambda asked: 2 if asked == -1 else asked)
+    monkeypatch.setattr(engines, "cores", lambda: 2)
+    monkeypatch.setattr(engines, "_many_processes", lambda asked: 2 if asked == -1 else asked)
     tile = read_image(photographs / "astronaut.png")[:128, :128]
     for name in "ab":
         image = tile.repeat(-(-side // 128), 0).repeat(-(-side // 128), 1)[:side, :side]

@@ -18,9 +18,11 @@ from storing import SIZES, facts_of, layers_of, plan_of, record_of, write_shard,
 
 from srdata.errors import CorruptRecordError, SetError, StoreError, UnknownNameError, UsageError
 from srdata.scale import Scale
-from srdata.store.index import SCHEMA, Index, write_index
+from srdata.store import index
+from srdata.store.index import SCHEMA, Index, join_rows, write_index
 from srdata.store.records import pixel_hash
 from srdata.store.set_json import SetFile, check_files, read_set, write_set
+from srdata.store.tables.arrow_columns import column_of, texts_at
 from srdata.store.tables.parquet_file import write_tables
 from srdata.store.windows import WindowItems, Windows, window_name
 
@@ -173,6 +175,30 @@ def test_a_key_that_stands_twice_is_refused(tmp_path: Path) -> None:
     with pytest.raises(StoreError, match="two images have the key 'image 02': give one of them another name"):
         write_index(tmp_path / "index.parquet", shards)
     assert sorted(path.name for path in tmp_path.iterdir()) == ["0.lmdb", "2.lmdb"]
+
+
+@pytest.mark.parametrize("small", [4096, 11, 1])
+def test_tables_are_joined_with_the_bytes_that_their_shards_give(
+    small: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(index, "_SMALL", small)  # rows that Python joins
+    path = write_small_set(tmp_path, plan_of()) / "index.parquet"
+    rows = pq.ParquetFile(path).read()
+    counts = join_rows(tmp_path / "joined.parquet", [rows[start : start + 5] for start in (0, 5, 10)])
+    assert (tmp_path / "joined.parquet").read_bytes() == path.read_bytes()
+    assert counts == {"train": 9, "validation": 3}
+    with pytest.raises(StoreError, match="two images have the key 'image 02'"):
+        join_rows(tmp_path / "joined.parquet", [rows[:3], rows[2:]])
+
+
+def test_texts_at_some_rows_are_those_that_pyarrow_takes() -> None:
+    column = column_of(["ü", "", "köln 0801", "a", "夜"], pa.string())
+    for start in range(6):
+        part = column[start:]
+        for rows in ([], [*range(len(part))], [len(part) - 1, 0, 0] if len(part) else []):
+            assert (
+                texts_at(part, np.array(rows, np.int64)) == part.take(pa.array(rows, pa.int64())).to_pylist()
+            )
 
 
 def test_a_damaged_index_is_named(tmp_path: Path) -> None:

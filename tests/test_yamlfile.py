@@ -9,7 +9,8 @@ import pytest
 import yaml
 from pydantic import BaseModel, ConfigDict, Field
 
-from srdata.common.strict_yaml import Document, check, parse_yaml, place_text, read_yaml
+from srdata.common.documents import Document, check, place_text
+from srdata.common.strict_yaml import parse_yaml, read_yaml
 from srdata.errors import RecipeError
 
 FILE = Path("a.yaml")

@@ -44,4 +44,12 @@ def _loaded(module: str) -> ModuleType:
         return importlib.import_module(module)
     finally:
         if collects:
+            _take_for_old()
             gc.enable()
+
+
+def _take_for_old() -> None:
+    """Let the next collection, which looks at what is new, pass over what was imported."""
+    if not gc.get_freeze_count():  # else a user froze something, which stays so
+        gc.freeze()
+        gc.unfreeze()  # into the oldest generation

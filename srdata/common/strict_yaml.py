@@ -11,82 +11,17 @@ too, but what is refused here would have to be refused on its nodes as well.
 
 from __future__ import annotations
 
-import json
-import re
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterator
 from pathlib import Path
-from typing import NoReturn, TypeVar
+from typing import NoReturn
 
-import pydantic
 import yaml
 
-from srdata.common.validation_messages import Place, Value, mistakes
+from srdata.common.documents import Document, Place, Value, place_text, plain_scalar
 from srdata.errors import RecipeError
 
 LARGEST_FILE_BYTES = 1 << 20
 DEEPEST = 64
-
-M = TypeVar("M", bound=pydantic.BaseModel)
-
-_WHOLE, _EXPONENT = "(?:0|[1-9][0-9]*)", "(?:[eE][-+]?[0-9]+)"
-_INT = re.compile(r"[-+]?(?:0|[1-9][0-9]{0,17})")
-_FLOAT = re.compile(rf"[-+]?(?:{_WHOLE}{_EXPONENT}|(?:{_WHOLE}\.[0-9]*|\.[0-9]+){_EXPONENT}?)")
-_WORDS: Mapping[str, bool | float | None] = {
-    "": None,
-    "~": None,
-    "null": None,
-    "true": True,
-    "false": False,
-    ".inf": float("inf"),
-    "-.inf": float("-inf"),
-}
-
-
-@dataclass(frozen=True)
-class Document:
-    """The values of a YAML file, and the line (from 1) at which the value at each place starts."""
-
-    path: Path
-    data: Value
-    lines: Mapping[Place, int] = field(default_factory=dict)
-
-    def line(self, place: Place) -> int | None:
-        """The line of the value at `place`, or of what holds it; None if the data came from no file."""
-        while place and place not in self.lines:
-            place = place[:-1]
-        return self.lines.get(place)
-
-    def problem(self, place: Place, what: str) -> str:
-        """One line of an error: `file:line: place: what`."""
-        line = self.line(place)
-        where = f"{self.path}:{line}" if line else str(self.path)
-        return f"{where}: {place_text(place)}: {what}" if place else f"{where}: {what}"
-
-
-def place_text(place: Place) -> str:
-    """A place as people write it.
-
-    >>> place_text(("degradation", "chain", 2, "sigma"))
-    'degradation.chain[2].sigma'
-    """
-    text = "".join(f"[{step}]" if isinstance(step, int) else f".{step}" for step in place)
-    return text.removeprefix(".")
-
-
-def every_mapping(data: Value, place: Place = ()) -> Iterator[tuple[Place, dict[str, Value]]]:
-    """Each mapping in `data` and its place, from the outside in.
-
-    >>> [place_text(place) for place, _ in every_mapping({"steps": [{"op": "jpeg"}]})]
-    ['', 'steps[0]']
-    """
-    if isinstance(data, dict):
-        yield place, data
-        for name, value in data.items():
-            yield from every_mapping(value, (*place, name))
-    elif isinstance(data, list | tuple):
-        for number, item in enumerate(data):
-            yield from every_mapping(item, (*place, number))
 
 
 def read_yaml(path: Path) -> Document:
@@ -211,32 +146,3 @@ class YamlWalk:
             self.lines[*place, key] = _line(event)
             entries[key] = self.value(events, next(events), (*place, key))
         return entries
-
-
-def plain_scalar(text: str) -> Value:
-    """What an unquoted word of YAML means here.
-
-    >>> [plain_scalar(word) for word in ("4", "0.5", "1e-3", "true", "null", "no", "12:30", "1_000", "0801")]
-    [4, 0.5, 0.001, True, None, 'no', '12:30', '1_000', '0801']
-    """
-    if text in _WORDS:
-        return _WORDS[text]
-    if _INT.fullmatch(text):
-        return int(text)
-    return float(text) if _FLOAT.fullmatch(text) else text
-
-
-def check(model: type[M], document: Document, folder: Path | None = None) -> M:
-    """`document` as a `model`, by strict types; RecipeError with all problems, line and nearest name.
-
-    Models find the folder of a file (or else `folder`) in the validation context "folder", to which paths in
-    it are relative.
-    """
-    folder = document.path.parent if document.lines else folder
-    context = {"folder": folder} if folder is not None else None
-    try:
-        return model.model_validate_json(json.dumps(document.data), strict=True, context=context)
-    except pydantic.ValidationError as error:
-        found = mistakes(error, document.data, model.model_json_schema())
-        found.sort(key=lambda mistake: document.line(mistake[0]) or 0)
-        raise RecipeError([document.problem(place, what) for place, what in found]) from error

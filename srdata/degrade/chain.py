@@ -20,7 +20,8 @@ from pydantic import field_validator
 
 from srdata import catalog
 from srdata.catalog import Shelf
-from srdata.common.strict_yaml import Document, check, every_mapping, read_yaml
+from srdata.common.documents import Document, check, every_mapping
+from srdata.common.strict_yaml import read_yaml
 from srdata.degrade.execute import Size, as_bytes, last, run_batch, walk
 from srdata.degrade.model.composite import Step, Way, draw_steps, way_of
 from srdata.degrade.model.op import BytesOp, Op, Params, Settings
@@ -28,7 +29,7 @@ from srdata.degrade.model.op_generators import OpGenerators
 from srdata.degrade.model.ranges import between
 from srdata.degrade.numerics import backend
 from srdata.degrade.numerics.backend import Array, Image
-from srdata.degrade.ops import HOST_ONLY, AnyOp
+from srdata.degrade.ops import OPS, AnyOp
 from srdata.errors import RecipeError, UsageError
 from srdata.rng import Address
 from srdata.scale import LARGEST, Scale
@@ -204,7 +205,7 @@ def load_device_chain(value: str | Path | dict[str, Any] | list[Any] | Chain) ->
     problems = [
         document.problem((*place, "op"), f"{entries['op']} {what}")
         for place, entries in every_mapping(document.data)
-        if entries.get("op") in HOST_ONLY
+        if (name := entries.get("op")) in OPS and OPS[str(name)].host_only
     ]
     if problems:
         raise RecipeError(problems)

@@ -15,8 +15,9 @@ from typing import Annotated, Literal, Self
 from pydantic import BeforeValidator, Field, model_validator
 
 from srdata import catalog
-from srdata.common.strict_model import StrictModel
-from srdata.common.strict_yaml import check, read_yaml
+from srdata.common.documents import check
+from srdata.common.strict_model import WrittenModel
+from srdata.common.strict_yaml import read_yaml
 from srdata.errors import UnknownNameError
 from srdata.vocabulary import Split
 
@@ -26,7 +27,7 @@ Url = Annotated[str, Field(pattern="^https?://[^ ]+$")]
 FileName = Annotated[str, Field(pattern=r"^[\w()][\w.()+-]*$")]
 
 
-class Licence(StrictModel):
+class Licence(WrittenModel):
     """What may be done with the images; `redistributable` is false unless it is known to be allowed."""
 
     name: str
@@ -35,7 +36,7 @@ class Licence(StrictModel):
     url: Url | None = None
 
 
-class Digest(StrictModel):
+class Digest(WrittenModel):
     """One version of a file, by its hashes and size, and who says so. A file that agrees is a right file."""
 
     sha256: Sha256 | None = None
@@ -61,7 +62,7 @@ class Digest(StrictModel):
         return ", ".join([*hashes, *([f"{self.bytes} bytes"] if self.bytes is not None else [])])
 
 
-class Archive(StrictModel):
+class Archive(WrittenModel):
     """A zip or tar file: `urls` in the order to try them, and the versions of it known to be right."""
 
     urls: Annotated[tuple[Url, ...], Field(min_length=1)]
@@ -74,7 +75,7 @@ class Archive(StrictModel):
         return self
 
 
-class ListedFile(StrictModel):
+class ListedFile(WrittenModel):
     """A single file of a public repository; `key` is the usual name of the image if the file has another."""
 
     path: str
@@ -99,7 +100,7 @@ def _listed(text: object) -> object:
     return tuple(files)
 
 
-class Listing(StrictModel):
+class Listing(WrittenModel):
     """Single files with a hash each, below any of `urls`, or in a folder that comes with srdata."""
 
     evidence: str
@@ -108,7 +109,7 @@ class Listing(StrictModel):
     files: Annotated[tuple[ListedFile, ...], BeforeValidator(_listed, json_schema_input_type=str)]
 
 
-class ImageSource(StrictModel):
+class ImageSource(WrittenModel):
     """One way to get an image set: unpack all of `archives`, or take files of `listing`.
 
     `paths` says which of the files: `*` stands for any part of a name, `**/` for any folders, `{key}` for the
@@ -126,7 +127,7 @@ class ImageSource(StrictModel):
         return self
 
 
-class Bicubic(StrictModel):
+class Bicubic(WrittenModel):
     """The MATLAB bicubic that reproduces a published LR set, in the words of `imresize`."""
 
     rounding: Literal["each-pass", "once"]
@@ -134,7 +135,7 @@ class Bicubic(StrictModel):
     evidence: str
 
 
-class ImageSet(StrictModel):
+class ImageSet(WrittenModel):
     """The images of one split and track: `HR` (with a scale if each has its own), or an LR track."""
 
     split: Split
@@ -179,14 +180,14 @@ class ImageSet(StrictModel):
         return range(int(first), int(last) + 1)
 
 
-class MemberSet(StrictModel):
+class MemberSet(WrittenModel):
     """Splits of another data set that a composed one is made of."""
 
     manifest: str
     splits: tuple[Split, ...]
 
 
-class Manifest(StrictModel):
+class Manifest(WrittenModel):
     """A data set: licence, citation, image sets and the files they come from."""
 
     name: Annotated[str, Field(pattern="^[a-z0-9]+$")]

@@ -13,8 +13,6 @@ from contextlib import contextmanager, nullcontext, suppress
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from yaml import YAMLError
-
 from srdata.common.only_choice import pick
 from srdata.errors import SourceError, UnknownNameError
 from srdata.hub.address import HubName
@@ -23,7 +21,7 @@ from srdata.hub.repository import Repository, card_in, configs_of, hub_errors, l
 
 _SAVED = ("state.json", "dataset_dict.json")  # by save_to_disk
 _INDEX = "index.parquet"  # of a prepared set
-_DAMAGE = (ValueError, TypeError, AttributeError, ArithmeticError, RuntimeError, LookupError, YAMLError)
+_DAMAGE = (ValueError, TypeError, AttributeError, ArithmeticError, RuntimeError, LookupError)
 _DATA = (".parquet", ".arrow", ".tar")
 _METADATA = ("metadata.jsonl", "metadata.csv")
 
@@ -157,10 +155,11 @@ def reading_errors(place: Path | HubName | str) -> Iterator[None]:
 @contextmanager
 def _data_errors(place: Path | HubName | str) -> Iterator[None]:
     from datasets.exceptions import DatasetsError
+    from yaml import YAMLError
 
     try:
         yield
-    except (*_DAMAGE, OSError, DatasetsError) as error:
+    except (*_DAMAGE, OSError, DatasetsError, YAMLError) as error:
         if isinstance(error, OSError) and error.errno not in (None, errno.ENOENT):
             raise  # pyarrow's own have no number
         cause: BaseException = error

@@ -8,8 +8,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import yaml
-
 from srdata.errors import DownloadError, LicenceError, SourceError, SrdataError, UsageError
 from srdata.hub.address import HubName
 
@@ -67,6 +65,8 @@ def card_in(folder: Path) -> Mapping[str, Any]:
     text = path.read_text(encoding="utf-8", errors="replace") if path.is_file() else ""
     if not text.startswith("---"):
         return {}
+    import yaml  # takes long, and few folders have a card
+
     front = text.split("\n---", 1)[0].removeprefix("---")
     try:
         if _is_endless(front):
@@ -81,6 +81,8 @@ def _is_endless(front: str) -> bool:
     """Whether YAML has very many values, references counted as what they stand for, or very deep ones."""
     if len(front) > _LONGEST_FRONT:
         return True
+    import yaml
+
     sizes: dict[str, int] = {}  # of what has an anchor
     open_ones: list[tuple[str | None, int]] = [(None, 0)]
     for event in yaml.parse(front, Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader)):

@@ -6,11 +6,13 @@ A file is judged by its first bytes, never by its name, and its header is read b
 size, mode and number of frames are checked against an `ImagePolicy` while nothing large is in memory yet.
 
 decode_pixels     from files to RGB, the right way up
-file_header       what the header says, before pixels are read
-first_bytes       height and width, where the first bytes tell them
+file_header       files opened by Pillow, and their headers
+first_bytes       height and width, where the first bytes tell them; `probe` of any file
 file_kinds        what a file is, by its first bytes and the end of its name
 folder_listing    which files of a folder are images, and what else is there
+image_info        what a header says, before pixels are read
 image_policy      `ImagePolicy`: what to do with images that are not plain 8-bit RGB
+opened_pixels     from files that Pillow opens first to RGB
 orientation       which way up an image is
 pair_orientation  whether HR and LR lie the same way
 pixels            decoded images as arrays, and PNG files of them
@@ -20,8 +22,8 @@ to_rgb            from other modes to RGB: profile, then alpha
 """
 
 from srdata.images.decode_pixels import decode_image, decode_with_header, read_image
-from srdata.images.file_header import Channels, ImageInfo, admit, probe
 from srdata.images.file_kinds import IMAGE_SUFFIXES
+from srdata.images.first_bytes import probe
 from srdata.images.folder_listing import (
     ImageListing,
     LeftOut,
@@ -31,6 +33,7 @@ from srdata.images.folder_listing import (
     natural,
     printable,
 )
+from srdata.images.image_info import Channels, ImageInfo, admit
 from srdata.images.image_policy import MOST_PIXELS, USUAL_PIXELS, ImagePolicy, read_policy
 from srdata.images.pair_orientation import check_same_way
 from srdata.images.pixels import TRANSPOSES, Pixels, encode_png, grey_plane, packed_share, turned, write_png

@@ -1,4 +1,4 @@
-"""What the header of an image file says, before any of its pixels are read.
+"""Image files opened by Pillow, and what their headers say, before any of their pixels are read.
 
 Files are opened here alone. A file is judged by its first bytes, never by its name, and every way in which it
 can be bad ends in ImageError.
@@ -12,9 +12,8 @@ import warnings
 import zlib
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
-from dataclasses import dataclass
 from pathlib import Path
-from typing import BinaryIO, Literal
+from typing import BinaryIO
 
 import cv2
 from PIL import Image, ImageCms, ImageFile
@@ -28,10 +27,8 @@ from PIL.WebPImagePlugin import WebPImageFile
 
 from srdata.errors import ImageError
 from srdata.images.file_kinds import FORMATS, HEAD_BYTES, format_of, what_it_is
-from srdata.images.image_policy import MOST_PIXELS, ImagePolicy, remedy
+from srdata.images.image_info import ImageInfo, damaged
 from srdata.images.orientation import SIDEWAYS, TAG, exif_orientation, known, png_orientation, xmp_orientation
-
-Channels = Literal[1, 3]  # of a file: grey or colours, where alpha does not count
 
 _COMPRESSION, _BITS, _PHOTOMETRIC, _PLANAR, _SAMPLE_FORMAT = 259, 258, 262, 284, 339  # tags of TIFF
 _UNSIGNED = frozenset({1, 4})  # sample formats of TIFF: whole numbers, and what is not told
@@ -43,38 +40,6 @@ _DAMAGE = (
     *(RuntimeError, SyntaxError, TypeError, ValueError, struct.error, zlib.error, cv2.error),
     ImageCms.PyCMSError,
 )
-
-
-@dataclass(frozen=True)
-class ImageInfo:
-    """What the header of an image file says; height and width are those after orientation."""
-
-    format: str
-    mode: str
-    height: int
-    width: int
-    frames: int
-    maxval: int | None  # the largest sample; None where samples are not whole numbers from 0 on
-    grey: bool
-    alpha: bool
-    orientation: int  # EXIF: 1 is upright
-    icc: bool
-    unread: str | None = None  # why no setting lets it be read
-
-    @property
-    def size(self) -> tuple[int, int]:
-        """Height and width."""
-        return self.height, self.width
-
-    @property
-    def channels(self) -> Channels:
-        """1 for grey, of any depth; else 3, for a palette of greys too."""
-        return 1 if self.grey else 3
-
-    @property
-    def deep(self) -> bool:
-        """Whether it has more than 8 bits a sample."""
-        return self.maxval is None or self.maxval > 255
 
 
 class _StoredTiff(TiffImageFile):
@@ -97,18 +62,6 @@ _OPENERS = dict(
         strict=True,
     )
 )
-
-
-def probe(source: Path | bytes | BinaryIO, name: str | None = None) -> ImageInfo:
-    """Read the header of an image file, not its pixels; raises ImageError if it is none."""
-    with opened(source, _name_of(source, name)) as (_, info):
-        return info
-
-
-def _name_of(source: Path | bytes | BinaryIO, name: str | None) -> str:
-    if name is not None:
-        return name
-    return str(source) if isinstance(source, Path) else "image"
 
 
 @contextmanager
@@ -139,34 +92,6 @@ def _stream(source: Path | bytes | BinaryIO) -> AbstractContextManager[BinaryIO]
         return nullcontext(io.BytesIO(source))
     source.seek(0)
     return nullcontext(source)
-
-
-def damaged(name: str, why: object) -> ImageError:
-    """The error for an image file that cannot be read."""
-    return ImageError(f"{name}: damaged image ({why}): get the file again, or leave it out")
-
-
-def admit(info: ImageInfo, policy: ImagePolicy, name: str) -> None:
-    """Raise ImageError for what the header already shows to be inadmissible."""
-    size, pixels = f"{info.width}x{info.height}", info.height * info.width
-    if pixels < 1:
-        raise ImageError(f"{name}: an image of {size} pixels")
-    if pixels > MOST_PIXELS:
-        raise ImageError(f"{name}: {size} is more than the {MOST_PIXELS} pixels that can be read: cut it up")
-    if pixels > policy.max_pixels:
-        raise ImageError(
-            f"{name}: {size} is more than {policy.max_pixels} pixels: "
-            f"read it by {remedy('max_pixels', pixels)}"
-        )
-    if info.frames > 1 and policy.frames == "error":
-        raise ImageError(f"{name}: has {info.frames} frames: take one by {remedy('frames', 'first')}")
-    if info.unread is not None:
-        raise ImageError(f"{name}: {info.unread}: convert it to 8-bit RGB yourself")
-    if info.deep and policy.depth16 == "error":
-        bits = (info.maxval or 0).bit_length()
-        raise ImageError(f"{name}: has {bits} bits a sample: take 8 of them by {remedy('depth16', 'round')}")
-    if info.mode == "CMYK" and policy.cmyk == "error":
-        raise ImageError(f"{name}: is CMYK: read it by {remedy('cmyk', 'convert')}, or convert it yourself")
 
 
 def _info(image: ImageFile.ImageFile, stream: BinaryIO) -> ImageInfo:

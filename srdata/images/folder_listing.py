@@ -61,7 +61,7 @@ def list_folder(folder: Path) -> ImageListing:
     if folder.is_dir():
         for found in _walk(folder, "", ()):
             names.append(found) if isinstance(found, str) else left_out.append(found)
-    names.sort(key=None if _all_of_one_form(names) else natural)
+    names.sort(key=natural if len(forms_of(names)) > 1 else None)  # of one form: 0001, 0002
     left_out.sort(key=lambda one: natural(one.path.relative_to(folder).as_posix()))
     return ImageListing(folder, tuple(names), tuple(left_out))
 
@@ -77,9 +77,9 @@ def describe_left_out(folder: Path, left_out: Iterable[LeftOut]) -> Iterator[str
         yield f"{len(paths)} ({why}): {names}{more}"
 
 
-def _all_of_one_form(names: Iterable[str]) -> bool:
-    """Whether names differ in digits alone, as 0001 and 0002: then their plain order is the natural one."""
-    return len({name.translate(_DIGITS) for name in names}) == 1
+def forms_of(names: Iterable[str]) -> set[str]:
+    """The lines of names, with 0 for each digit: of a million numbered files it is one, and told at once."""
+    return set("\n".join(names).translate(_DIGITS).split("\n"))
 
 
 def natural(text: str) -> str:

@@ -8,8 +8,8 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
+from srdata.common.documents import Document, check, plain_scalar
 from srdata.common.strict_model import StrictModel
-from srdata.common.strict_yaml import Document, check, plain_scalar
 
 USUAL_PIXELS = 178_956_970  # the most that is read unless a policy says more; Pillow's own limit for files
 MOST_PIXELS = 1 << 30  # the most that OpenCV reads

@@ -12,7 +12,8 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageFile
 
-from srdata.images.file_header import ImageInfo, damaged, raw_mode, white_is_zero
+from srdata.images.file_header import raw_mode, white_is_zero
+from srdata.images.image_info import ImageInfo, damaged
 from srdata.images.orientation import without_orientation
 
 Rows = Callable[[int, int], Image.Image]  # the rows from the first to before the last

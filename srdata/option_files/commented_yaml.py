@@ -12,7 +12,7 @@ from typing import Any
 
 import yaml
 
-from srdata.common.strict_yaml import plain_scalar
+from srdata.common.documents import plain_scalar
 from srdata.option_files.option_section import Said
 
 LONGEST = 140  # characters of a mapping on one line

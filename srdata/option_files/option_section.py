@@ -6,8 +6,7 @@ import math
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any, NamedTuple, NoReturn, TypeVar
 
-from srdata.common.strict_yaml import Document, place_text
-from srdata.common.validation_messages import Place
+from srdata.common.documents import Document, Place, place_text
 from srdata.errors import RecipeError, UsageError
 from srdata.scale import Scale
 

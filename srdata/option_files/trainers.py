@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Literal, NamedTuple
 
-from srdata.common.strict_yaml import Document
+from srdata.common.documents import Document
 from srdata.errors import RecipeError
 from srdata.option_files.option_section import Section
 

@@ -22,7 +22,8 @@ from typing import Any
 
 from srdata import catalog
 from srdata.catalog import Shelf
-from srdata.common.strict_yaml import Document, check, read_yaml
+from srdata.common.documents import Document, check
+from srdata.common.strict_yaml import read_yaml
 from srdata.errors import RecipeError, UnknownNameError, UsageError
 from srdata.papers.paper import Paper, Stage
 from srdata.papers.schema import Setting

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Self
 
 from pydantic import Field, model_validator
 
-from srdata.common.strict_model import StrictModel
+from srdata.common.strict_model import WrittenModel
 from srdata.errors import UnknownNameError
 from srdata.papers.evidence import ByGroup, unfounded
 from srdata.papers.schema import PaperEvaluation, StageSettings, Status
@@ -31,7 +31,7 @@ class Stage(StageSettings):
         return open_stage(self, Path(root), split, device, options)
 
 
-class Paper(StrictModel):
+class Paper(WrittenModel):
     """The training and evaluation of one network at one scale, or for one task."""
 
     name: str

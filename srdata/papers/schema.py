@@ -11,7 +11,7 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import AfterValidator, BeforeValidator, Field, ValidationInfo, model_validator
 
 from srdata.common.files import named_beside
-from srdata.common.strict_model import StrictModel
+from srdata.common.strict_model import WrittenModel
 from srdata.data.beside.prompt import Prompt
 from srdata.errors import UsageError
 from srdata.recipes.multiscale_copies import Named
@@ -43,7 +43,7 @@ def _beside(name: str, info: ValidationInfo) -> str:
 Beside = Annotated[str, AfterValidator(_beside)]
 
 
-class Folders(StrictModel):
+class Folders(WrittenModel):
     """Where images lie that are read as they are, relative to the file of the recipe."""
 
     hr: Beside | None = None  # a folder or LMDB of HR images; without `lr` of pairs, where pairs are read
@@ -86,7 +86,7 @@ class Corpus(Folders):
         return self
 
 
-class Data(StrictModel):
+class Data(WrittenModel):
     """What is trained on."""
 
     sets: Annotated[tuple[Corpus, ...], Field(min_length=1)]
@@ -96,7 +96,7 @@ class Data(StrictModel):
     views: tuple[str, str] | None = None  # of stereo: the marks in the names of left and right images
 
 
-class Crop(StrictModel):
+class Crop(WrittenModel):
     """The training patch."""
 
     size: Changing  # or {0: 64, 100: 96}: by the epoch, or iteration, from which it holds
@@ -119,7 +119,7 @@ class Crop(StrictModel):
         return {start: size * scale.numerator // scale.denominator for start, size in sizes.items()}
 
 
-class Look(StrictModel):
+class Look(WrittenModel):
     """What the network gets: low + (high - low) * (x - mean) / std of x in 0–1, if the loader does that."""
 
     color: Color = "rgb"  # that the network takes
@@ -129,7 +129,7 @@ class Look(StrictModel):
     normalised: Literal["loader", "network"] = "network"  # where mean and std are applied
 
 
-class BatchRule(StrictModel):
+class BatchRule(WrittenModel):
     """How many pairs make a step, and how many steps an epoch."""
 
     size: Changing  # over all GPUs; or {0: 64, 100: 32}
@@ -139,7 +139,7 @@ class BatchRule(StrictModel):
     replacement: bool = False  # items are drawn with replacement
 
 
-class Difficulty(StrictModel):
+class Difficulty(WrittenModel):
     """How hard each window is, by the scores of `srdata classify`: a batch's `difficulty`.
 
     That is its class where there are classes, else its score.
@@ -160,7 +160,7 @@ class Difficulty(StrictModel):
         return self
 
 
-class Setting(StrictModel):
+class Setting(WrittenModel):
     """All that the batches of one kind are made from."""
 
     scale: ScaleField = Scale(1)
@@ -216,7 +216,7 @@ class StageSettings(Setting):
         return self.tasks or {"": self}
 
 
-class Status(StrictModel):
+class Status(WrittenModel):
     """How certain each group of settings is."""
 
     data: Certainty

@@ -13,8 +13,9 @@ from pydantic import Field, model_validator
 from srdata import catalog
 from srdata.catalog import Shelf
 from srdata.common.conditions import Condition, read_condition
-from srdata.common.strict_model import StrictModel
-from srdata.common.strict_yaml import check, read_yaml
+from srdata.common.documents import check
+from srdata.common.strict_model import WrittenModel
+from srdata.common.strict_yaml import read_yaml
 from srdata.errors import UnknownNameError, UsageError
 from srdata.recipes.multiscale_copies import Smaller
 from srdata.vocabulary import FLAGS, SOURCE_SCORES
@@ -55,7 +56,7 @@ def reduced(scale: float) -> Smaller | None:
     return None if scale == 1 else Smaller(scale=scale)
 
 
-class Tiles(StrictModel):
+class Tiles(WrittenModel):
     """Tiles that are cut out of the images and prepared in their place."""
 
     size: Annotated[int, Field(ge=8, le=1 << 15)] = 512  # side in pixels
@@ -101,7 +102,7 @@ class Tiles(StrictModel):
         return math.prod(max(0, side) for side in sides) / self.size**2
 
 
-class Likeness(StrictModel):
+class Likeness(WrittenModel):
     """When images show the same, and which of them is kept."""
 
     by: str | None = None  # MODULE:FUNCTION that gives the embedding of an image; none: the perceptual hash
@@ -116,7 +117,7 @@ class Likeness(StrictModel):
         return self
 
 
-class NamedChoice(StrictModel):
+class NamedChoice(WrittenModel):
     """A choice that others made: the file of one in `recipes/choices`."""
 
     title: str
@@ -133,7 +134,7 @@ def read_choice(name: str) -> NamedChoice:
     return check(NamedChoice, read_yaml(catalog.find(Shelf.CHOICES, name)))
 
 
-class ChoiceSettings(StrictModel):
+class ChoiceSettings(WrittenModel):
     """Which images of the source are taken, and which tiles of them."""
 
     where: str | None = None  # a condition over scores of training images, or the name of a known choice

@@ -20,7 +20,8 @@ from pathlib import Path
 
 from srdata import catalog
 from srdata.catalog import Shelf
-from srdata.common.strict_yaml import Document, read_yaml
+from srdata.common.documents import Document
+from srdata.common.strict_yaml import read_yaml
 from srdata.errors import UnknownNameError, UsageError, nearest
 from srdata.fetch.remote_files import is_address, place_at
 from srdata.hub.address import is_hub_name

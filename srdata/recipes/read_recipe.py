@@ -9,8 +9,9 @@ from pathlib import Path
 
 from srdata import catalog
 from srdata.catalog import Shelf
+from srdata.common.documents import Document, check
 from srdata.common.files import PUBLISHED_FILE, named_beside
-from srdata.common.strict_yaml import Document, check, read_yaml
+from srdata.common.strict_yaml import read_yaml
 from srdata.errors import RecipeError, UsageError
 from srdata.fetch.remote_files import is_address, place_at
 from srdata.hub.address import hub_name

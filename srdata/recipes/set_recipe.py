@@ -22,7 +22,7 @@ from pydantic import (
     model_validator,
 )
 
-from srdata.common.strict_model import StrictModel
+from srdata.common.strict_model import WrittenModel
 from srdata.degrade.chain import Chain, load_chain
 from srdata.errors import UnknownNameError, UsageError
 from srdata.fetch.manifest import load_manifest
@@ -61,7 +61,7 @@ KeysField = Annotated[
 ]
 
 
-class Store(StrictModel):
+class Store(WrittenModel):
     """How the images are kept."""
 
     layout: Layout = "folder"  # lmdb, or folders of image files as EDSR or BasicSR read them
@@ -78,7 +78,7 @@ class Store(StrictModel):
         return self
 
 
-class Pairs(StrictModel):
+class Pairs(WrittenModel):
     """How the images of a folder are called, relative to it, with {key} for the key of an image.
 
     Without {key} it is the path of an LMDB. `lr` may hold {scale}; without `lr` the LR images are made.
@@ -88,7 +88,7 @@ class Pairs(StrictModel):
     lr: str | None = None  # and of LR images, such as LR/{key}x{scale}
 
 
-class HubSource(StrictModel):
+class HubSource(WrittenModel):
     """A data set of the Hugging Face Hub with HR images in a column."""
 
     repository: Annotated[str, Field(pattern=rf"^{REPOSITORY}$")]  # ORG/NAME

@@ -9,7 +9,7 @@ from __future__ import annotations
 import functools
 import json
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager, nullcontext
 from functools import cached_property
 from itertools import chain, islice
@@ -28,7 +28,7 @@ from srdata.images.image_policy import MOST_PIXELS
 from srdata.store.records import Row
 from srdata.store.resume import shard_rows
 from srdata.store.set_json import SetFile
-from srdata.store.tables.arrow_columns import column_of, numbers_of
+from srdata.store.tables.arrow_columns import column_of, numbers_of, spans_of
 from srdata.store.tables.parquet_file import ROW_GROUP, write_tables
 from srdata.store.tables.set_files import INDEX_FILE, kept_version, problem_of, repair_command
 
@@ -53,6 +53,7 @@ _PLAIN = pa.schema(
 )
 _ONE_SPELLING = json.JSONEncoder(sort_keys=True, ensure_ascii=False, separators=(",", ":"))
 _SHOWN = 40  # characters of a cell in an error
+_SMALL = 4096  # rows, which Python joins before anything else is imported
 _FEW = 10_000  # names among which the nearest is looked for
 
 
@@ -77,10 +78,25 @@ def join_rows(path: Path, tables: Iterable[pa.Table], guard: Guard = nullcontext
     Gives the number of images of each split. Raises StoreError when a key stands twice.
     """
     counts: Counter[str] = Counter()
-    first = list(islice(rest := iter(tables), 2))
-    joined = _alone if len(first) == 1 and len(first[0]) <= ROW_GROUP else _regrouped
-    write_tables(path, joined(chain(first, rest), counts), SCHEMA, guard)
+    first: list[pa.Table] = []
+    for table in (rest := iter(tables)):
+        first.append(table)
+        if sum(map(len, first)) > _SMALL:
+            break
+    else:
+        return _join_few(path, first, guard)
+    write_tables(path, _regrouped(chain(first, rest), counts), SCHEMA, guard)
     return dict(counts)
+
+
+def _join_few(path: Path, tables: Sequence[pa.Table], guard: Guard) -> dict[str, int]:
+    """The same of few rows, by Python alone: what regroups tables takes longer to load than a set to make."""
+    columns = [[one for table in tables for one in table[name].to_pylist()] for name in SCHEMA.names]
+    for key, count in Counter(columns[SCHEMA.names.index("key")]).items():
+        if count > 1:
+            raise _twin(key)
+    write_tables(path, [_table(columns)] if columns[0] else [], SCHEMA, guard)
+    return dict(Counter(columns[SCHEMA.names.index("split")]))
 
 
 def _places(shards: Iterable[Path]) -> Iterator[tuple[int, int, Row]]:
@@ -92,16 +108,6 @@ def _places(shards: Iterable[Path]) -> Iterator[tuple[int, int, Row]]:
                 raise _twin(row.key)
             seen.add(row.key)
             yield shard, number, row
-
-
-def _alone(tables: Iterable[pa.Table], counts: Counter[str]) -> Iterator[pa.Table]:
-    """The rows of a small set as they are: what regroups others takes longer to load than it to make."""
-    for table in tables:
-        counts.update(table["split"].to_pylist())
-        for key, count in Counter(table["key"].to_pylist()).items():
-            if count > 1:
-                raise _twin(key)
-        yield table
 
 
 def _regrouped(tables: Iterable[pa.Table], counts: Counter[str]) -> Iterator[pa.Table]:
@@ -137,8 +143,13 @@ def _twin(key: str) -> StoreError:
 def tables_of(places: Iterator[tuple[int, int, Row]]) -> Iterator[pa.Table]:
     """Tables of the rows of images, each with its shard and its number in it."""
     while chunk := [_fields(*place) for place in islice(places, ROW_GROUP)]:
-        columns = [column_of([row[field.name] for row in chunk], field.type) for field in SCHEMA]
-        yield pa.Table.from_arrays(columns, schema=SCHEMA)
+        yield _table([[row[name] for row in chunk] for name in SCHEMA.names])
+
+
+def _table(columns: Sequence[Sequence[Any]]) -> pa.Table:
+    """A table of the values of each column."""
+    arrays = [column_of(values, field.type) for values, field in zip(columns, SCHEMA, strict=True)]
+    return pa.Table.from_arrays(arrays, schema=SCHEMA)
 
 
 def _fields(shard: int, number: int, row: Row) -> dict[str, Any]:
@@ -285,11 +296,8 @@ class Index:
 
     def all_block_hashes(self) -> tuple[NDArray[np.int32], NDArray[np.uint8]]:
         """Where in the hashes of all images those of each begin, and the last end; and these hashes."""
-        if not len(self):
-            return np.zeros(1, np.int32), np.zeros(0, np.uint8)
-        _, ends, hashes = self._blocks.buffers()
-        places = np.frombuffer(ends, np.int32)[self._blocks.offset :][: len(self) + 1]
-        return places, np.frombuffer(hashes or b"", np.uint8)
+        places, hashes = spans_of(self._blocks)
+        return places, np.frombuffer(hashes, np.uint8)
 
     def _plain(self, text: str) -> dict[str, Any]:
         """What a column of JSON says of an image."""

@@ -19,6 +19,7 @@ from typing import Any
 
 import cv2
 
+from srdata.common.processes.limits import cores
 from srdata.common.processes.worker_lifetime import end_with_parent
 from srdata.errors import MissingExtraError, SrdataError, UsageError
 from srdata.vocabulary import Backend
@@ -53,7 +54,7 @@ def workers(jobs: int = -1, backend: Backend = "loky", *, most: int | None = Non
     that of its processes. Raises SrdataError where a process was ended from outside.
     """
     check_jobs(jobs)
-    jobs = _fitting(jobs, most)
+    jobs = _fitting(jobs, backend, most)
     if backend in CLUSTERS:
         engine = CLUSTERS[backend](jobs)
     elif jobs == 1:
@@ -64,14 +65,24 @@ def workers(jobs: int = -1, backend: Backend = "loky", *, most: int | None = Non
         yield pool
 
 
-def _fitting(jobs: int, most: int | None) -> int:
+def _fitting(jobs: int, backend: Backend, most: int | None) -> int:
     """How many jobs there are cores and calls for."""
     if jobs == 1 or most in (0, 1):
         return 1
-    import joblib  # takes long, and this process alone needs it not
+    many = _many_threads(jobs) if backend == "threading" else _many_processes(jobs)
+    return many if most is None else min(many, most)
 
-    cores = int(joblib.effective_n_jobs(jobs))
-    return cores if most is None else min(cores, most)
+
+def _many_threads(jobs: int) -> int:
+    """How many threads that is; -2 is one for all cores but one."""
+    return jobs if jobs > 0 else max(1, cores() + 1 + jobs)
+
+
+def _many_processes(jobs: int) -> int:
+    """How many processes that is: one where none can be started from here."""
+    import joblib  # takes long, and this process and its threads need it not
+
+    return int(joblib.effective_n_jobs(jobs))
 
 
 def check_jobs(jobs: int) -> None:

@@ -2,6 +2,13 @@
 
 from __future__ import annotations
 
+import math
+import os
+from pathlib import Path
+
+_CONTROL_GROUP = Path("/sys/fs/cgroup")  # version 2 says quota and period in one file, version 1 in two
+_QUOTA_FILES = (("cpu.max",), ("cpu/cpu.cfs_quota_us", "cpu/cpu.cfs_period_us"))
+
 
 def limit(name: str) -> int | None:
     """The limit in force that `resource` calls so, such as RLIMIT_NOFILE; None for none, as on Windows."""
@@ -11,3 +18,25 @@ def limit(name: str) -> int | None:
         return None
     allowed = resource.getrlimit(getattr(resource, name))[0]
     return None if allowed == resource.RLIM_INFINITY else int(allowed)
+
+
+def cores() -> int:
+    """How many cores this process may use: those that its affinity, quota and LOKY_MAX_CPU_COUNT leave it.
+
+    As `joblib.cpu_count`, which takes longer to import than a small set to make.
+    """
+    machine = os.cpu_count() or 1
+    bound = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else machine
+    told = int(os.environ.get("LOKY_MAX_CPU_COUNT", machine))
+    return max(1, min(machine, bound, told, _quota() or machine))
+
+
+def _quota() -> int | None:
+    """How many cores keep within the time that the control group allows; None for any number."""
+    for names in _QUOTA_FILES:
+        files = [_CONTROL_GROUP / name for name in names]
+        words = [word for file in files if file.exists() for word in file.read_text().split()]
+        if len(words) == 2:
+            quota, period = (0 if word == "max" else int(word) for word in words)
+            return math.ceil(quota / period) if quota > 0 and period > 0 else None
+    return None

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import cv2
 import numpy as np
-from PIL import Image
 
 from srdata.data.crops.padding import Levels
 from srdata.images import Pixels
@@ -32,6 +31,8 @@ def reduced(image: Pixels, take: str, side: int) -> Levels:
 
 
 def _centre_square(image: Pixels, side: int) -> Levels:
+    from PIL import Image  # takes long, and other crops need it not
+
     picture = Image.fromarray(image)
     if picture.size == (side, side):
         return image

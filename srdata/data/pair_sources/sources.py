@@ -13,7 +13,6 @@ from pathlib import Path
 from typing import Any, NamedTuple, Protocol
 
 import numpy as np
-import pyarrow as pa
 
 from srdata.discovery.forms.lmdb_folders import is_lmdb, lmdb_images
 from srdata.discovery.image_bytes import ImageFile, pixels_of, told_header
@@ -26,10 +25,8 @@ from srdata.store.block_reading.pair_plan import PairPlan
 from srdata.store.blocks import CHANNELS, HR
 from srdata.store.index import Index
 from srdata.store.reader import SetReader
-from srdata.store.tables.arrow_columns import column_of
+from srdata.store.tables.arrow_columns import texts_at
 from srdata.store.windows import Integers
-
-_FEW = 64  # keys, which come one by one before what takes many at once is loaded
 
 
 class PairSource(Protocol):
@@ -79,11 +76,7 @@ class SetSource:
         return sizes_in(self._reader.index, self._rows)
 
     def keys(self, images: Integers) -> list[str]:
-        if len(images) <= _FEW:
-            return [self._keys[row].as_py() for row in self._rows[images].tolist()]
-        rows = column_of(self._rows[images], pa.int64())  # an array as it is would import pandas
-        keys: list[str] = self._keys.take(rows).to_pylist()
-        return keys
+        return texts_at(self._keys, self._rows[images])
 
     def read_pairs(self, images: Integers, corners: Integers, lr: Pixels, hr: Pixels) -> None:
         rows, (p, q) = self._rows[images], self.scale.as_integer_ratio()

@@ -12,8 +12,6 @@ from typing import Literal
 
 import cv2
 import numpy as np
-from PIL import Image as Pillow
-from PIL import features
 
 from srdata.degrade.numerics.backend import Image
 from srdata.errors import MissingExtraError, UsageError
@@ -48,6 +46,9 @@ def through_webp(image: Image, quality: int) -> Image:
 
 def through_avif(image: Image, quality: int, subsampling: AvifSubsampling, speed: int) -> Image:
     """The picture after libavif: `speed` 0 (slow) … 10 (fast)."""
+    from PIL import Image as Pillow  # takes long, and only this needs it
+    from PIL import features
+
     if not features.check("avif"):
         raise UsageError("this Pillow was built without AVIF: install a wheel of it from PyPI")
 

@@ -24,18 +24,17 @@ from typing import Any, ClassVar
 import numpy as np
 from pydantic import ConfigDict, SerializerFunctionWrapHandler, model_serializer, model_validator
 
-from srdata.common.strict_model import StrictModel
+from srdata.common.strict_model import WrittenModel
 from srdata.degrade.numerics import backend
 from srdata.degrade.numerics.backend import Array, Image
 
 Params = dict[str, Any]  # what one op drew for one image: plain numbers, texts and lists of them
 
 
-class Settings(StrictModel):
+class Settings(WrittenModel):
     """A strict model of finite numbers, whose lists may be written as such."""
 
-    # Built when the first chain is read: each op once, and not on its own as well.
-    model_config = ConfigDict(allow_inf_nan=False, defer_build=True)
+    model_config = ConfigDict(allow_inf_nan=False)
 
     @model_validator(mode="before")
     @classmethod

@@ -20,58 +20,76 @@ tone                levels, gamma, saturation, banding
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated, Union
-
-from pydantic import Field
+from typing import TYPE_CHECKING, Annotated
 
 from srdata.degrade.model import composite
-from srdata.degrade.model.composite import Maybe, OneOf, Repeat, Shuffled
-from srdata.degrade.model.op import Op, name_of
-from srdata.degrade.ops.blur import Blur, KernelBlur, MedianBlur
-from srdata.degrade.ops.camera import CameraNoise
-from srdata.degrade.ops.chroma_subsampling import ChromaSubsampling
-from srdata.degrade.ops.colour_planes import ChromaShift, ColourSpace
-from srdata.degrade.ops.compression import Avif, Jpeg, Jxl, Video, Webp
-from srdata.degrade.ops.dither import ErrorDiffusion, OrderedDither, RiemersmaDither
-from srdata.degrade.ops.halftone import Halftone
-from srdata.degrade.ops.imresize import Imresize
-from srdata.degrade.ops.network_downscale import Car, Network
-from srdata.degrade.ops.noise import GaussianNoise, SaltPepper, SpeckleNoise, UniformNoise
-from srdata.degrade.ops.pillow_resize import PillowResize
-from srdata.degrade.ops.poisson_noise import PoissonNoise
-from srdata.degrade.ops.rain import RainStreaks
-from srdata.degrade.ops.resizing import Resize, Subsample
-from srdata.degrade.ops.sharpen import Halo, LineSharpen, Pixelate, UnsharpMask
-from srdata.degrade.ops.tone import Banding, Gamma, Levels, Saturation
+from srdata.degrade.model.named_ops import NamedOps, OpByName
+from srdata.degrade.model.op import Op
 
-# By what they do; a family is a chapter of docs/degradations.md.
-FAMILIES: dict[str, tuple[type[Op], ...]] = {
-    "Resizing": (Imresize, Resize, Subsample, PillowResize),
-    "Blur": (Blur, KernelBlur, MedianBlur),
-    "Noise": (GaussianNoise, PoissonNoise, SpeckleNoise, SaltPepper, UniformNoise, CameraNoise),
-    "Compression": (Jpeg, Webp, Avif, Jxl, Video),
-    "Tone and colour": (Levels, Gamma, Saturation, Banding, ColourSpace, ChromaShift, ChromaSubsampling),
-    "Edges, grids and weather": (
-        UnsharpMask,
-        LineSharpen,
-        Halo,
-        Pixelate,
-        OrderedDither,
-        ErrorDiffusion,
-        RiemersmaDither,
-        Halftone,
-        RainStreaks,
-    ),
-    "Learned downscalers": (Car, Network),
-    "Choices: ops made of ops": (OneOf, Maybe, Shuffled, Repeat),
+# By what they do, with the class of each name; a family is a chapter of docs/degradations.md.
+FAMILIES: dict[str, dict[str, str]] = {
+    "Resizing": {
+        "imresize": "ops.imresize.Imresize",
+        "resize": "ops.resizing.Resize",
+        "subsample": "ops.resizing.Subsample",
+        "pillow_resize": "ops.pillow_resize.PillowResize",
+    },
+    "Blur": {
+        "blur": "ops.blur.Blur",
+        "kernel_blur": "ops.blur.KernelBlur",
+        "median_blur": "ops.blur.MedianBlur",
+    },
+    "Noise": {
+        "gaussian_noise": "ops.noise.GaussianNoise",
+        "poisson_noise": "ops.poisson_noise.PoissonNoise",
+        "speckle_noise": "ops.noise.SpeckleNoise",
+        "salt_pepper": "ops.noise.SaltPepper",
+        "uniform_noise": "ops.noise.UniformNoise",
+        "camera_noise": "ops.camera.CameraNoise",
+    },
+    "Compression": {
+        "jpeg": "ops.compression.Jpeg",
+        "webp": "ops.compression.Webp",
+        "avif": "ops.compression.Avif",
+        "jxl": "ops.compression.Jxl",
+        "video": "ops.compression.Video",
+    },
+    "Tone and colour": {
+        "levels": "ops.tone.Levels",
+        "gamma": "ops.tone.Gamma",
+        "saturation": "ops.tone.Saturation",
+        "banding": "ops.tone.Banding",
+        "colour_space": "ops.colour_planes.ColourSpace",
+        "chroma_shift": "ops.colour_planes.ChromaShift",
+        "chroma_subsampling": "ops.chroma_subsampling.ChromaSubsampling",
+    },
+    "Edges, grids and weather": {
+        "unsharp_mask": "ops.sharpen.UnsharpMask",
+        "line_sharpen": "ops.sharpen.LineSharpen",
+        "halo": "ops.sharpen.Halo",
+        "pixelate": "ops.sharpen.Pixelate",
+        "ordered_dither": "ops.dither.OrderedDither",
+        "error_diffusion": "ops.dither.ErrorDiffusion",
+        "riemersma_dither": "ops.dither.RiemersmaDither",
+        "halftone": "ops.halftone.Halftone",
+        "rain_streaks": "ops.rain.RainStreaks",
+    },
+    "Learned downscalers": {
+        "car": "ops.network_downscale.Car",
+        "network": "ops.network_downscale.Network",
+    },
+    "Choices: ops made of ops": {
+        "one_of": "model.composite.OneOf",
+        "maybe": "model.composite.Maybe",
+        "shuffled": "model.composite.Shuffled",
+        "repeat": "model.composite.Repeat",
+    },
 }
-_KINDS = tuple(kind for kinds in FAMILIES.values() for kind in kinds)
 
-OPS: dict[str, type[Op]] = {name_of(kind): kind for kind in _KINDS}
-HOST_ONLY = frozenset(name for name, kind in OPS.items() if kind.host_only)
+OPS = NamedOps("srdata.degrade", {name: path for paths in FAMILIES.values() for name, path in paths.items()})
 
 if TYPE_CHECKING:
     AnyOp = Op
 else:
-    AnyOp = Annotated[Union[_KINDS], Field(discriminator="op")]  # noqa: UP007  # a union of the table's members
+    AnyOp = Annotated[Op, OpByName(OPS)]
     composite.AnyOp = AnyOp  # what ops made of ops hold: looked up there when the first chain is read

@@ -8,7 +8,6 @@ from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image as Pillow
 
 from srdata.degrade.model.op import BytesOp, Params
 from srdata.degrade.numerics.backend import Array, Image, is_torch
@@ -55,6 +54,8 @@ class PillowResize(BytesOp):
 
 
 def _resized(plane: NDArray[np.uint8], size: Sequence[int], kernel: Kernel) -> NDArray[np.uint8]:
+    from PIL import Image as Pillow  # takes long, and other ops need it not
+
     height, width = size
     return np.asarray(Pillow.fromarray(plane).resize((width, height), Pillow.Resampling[kernel.upper()]))
 

@@ -13,6 +13,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from typing import Literal
 
+from srdata.images.folder_listing import forms_of
 from srdata.scale import FINEST, LARGEST, Scale
 from srdata.store.folder_names import SPLITS
 from srdata.vocabulary import Split
@@ -135,7 +136,8 @@ def marks_of_folder(name: str) -> tuple[Marks, str]:
 
 def may_have_marks(keys: Iterable[str]) -> bool:
     """Whether there may be a mark in one of these keys of images: of a million, it is told at once."""
-    return _TELLING.search("\n".join(key.rpartition("/")[2] for key in keys).lower()) is not None
+    forms = forms_of(key.rpartition("/")[2] for key in keys)
+    return _TELLING.search("\n".join(forms).lower()) is not None
 
 
 def marks_of_image(stem: str) -> tuple[Marks, str]:

@@ -18,8 +18,8 @@ from typing import Any
 
 import yaml
 
-from srdata.common.strict_yaml import DEEPEST, Document, YamlWalk, parse_yaml, plain_text, read_bytes
-from srdata.common.validation_messages import Place, Value
+from srdata.common.documents import Document, Place, Value
+from srdata.common.strict_yaml import DEEPEST, YamlWalk, parse_yaml, plain_text, read_bytes
 from srdata.errors import RecipeError, UsageError
 
 LARGEST_TOML_BYTES = 1 << 16  # names of many parts take tomllib a time by the square of their length

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from srdata.common.strict_yaml import Document
+from srdata.common.documents import Document
 from srdata.degrade.chain import Chain, load_chain
 from srdata.errors import UsageError
 from srdata.option_files.degradation_options import MODES, REDUX, SHAPES, Options, second_order

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
-from functools import partial
 from pathlib import Path
 
 from srdata.common.free_space import Need, check_room, free_bytes, readable_bytes, why_no_room
@@ -13,7 +12,7 @@ from srdata.errors import ImageError
 from srdata.fetch import Planned
 from srdata.fetch import plan as downloads
 from srdata.images import ImagePolicy, decode_image
-from srdata.preparation.source_items import Item, Size, sample_bytes
+from srdata.preparation.source_items import Item, Size, all_bytes
 from srdata.recipes.manifest_sets import needed_sets
 from srdata.recipes.set_recipe import Recipe
 from srdata.store.codecs import find_codec, kept_file
@@ -32,16 +31,19 @@ def download_need(planned: Iterable[Planned]) -> Need:
     return Need(sum((one.missing_bytes or 0) * (2 if one.is_archive else 1) for one in set(planned)))
 
 
-def check_set_room(items: Sequence[Item], sizes: Sequence[Size], recipe: Recipe, target: Path) -> None:
+def check_set_room(items: Iterable[Item], sizes: Sequence[Size], recipe: Recipe, target: Path) -> None:
     """Raise StorageFullError where the set, whose HR images have these stored sizes, has no room."""
     check_room(target, set_need(items, sizes, recipe), "--root")
 
 
-def set_need(items: Sequence[Item], sizes: Sequence[Size], recipe: Recipe) -> Need:
+def set_need(items: Iterable[Item], sizes: Sequence[Size], recipe: Recipe) -> Need:
     """What the layers of these images take in the layout and codec of a recipe."""
-    samples = sum(sample_bytes(*size, recipe) for size in sizes)
+    samples = all_bytes(sizes, recipe)
     codec = recipe.store.codec if recipe.store.layout == "lmdb" else "png"
-    share = partial(share_of, [item.hr for item in items], recipe.images, codec)
+
+    def share() -> float:
+        return share_of([item.hr for item in items], recipe.images, codec)
+
     if recipe.store.layout == "basicsr":  # cut out of raw shards, which stand beside until all is done
         return Need(2 * samples, lambda: (1 + share()) / 2)
     return Need(samples, share)

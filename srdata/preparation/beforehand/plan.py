@@ -18,12 +18,13 @@ from srdata.preparation.beforehand.disk_need import download_need, room_lines, s
 from srdata.preparation.existing_pairs import find_pairs, found_lines
 from srdata.preparation.layout_lmdb import layout_of
 from srdata.preparation.source_items import (
-    Item,
+    Size,
+    SourceItems,
+    all_bytes,
+    as_stored,
     choose_items,
-    header_problem,
-    sample_bytes,
-    source_sizes,
-    stored_sizes,
+    looked_at,
+    plain_sizes,
 )
 from srdata.recipes.manifest_sets import needed_sets
 from srdata.recipes.set_recipe import Recipe
@@ -83,9 +84,12 @@ def plan_text(recipe: Recipe, root: Path, target: Path | str, from_dir: Path | N
     if from_dir is not None or all(have(owner, one, root) for owner, one in sets):
         items, told = _chosen(recipe, root, from_dir, found)
         lines += told
-        lines += _image_lines(recipe, items)
+        sizes, problems = _sizes_and_problems(items, recipe)
+        stored = as_stored(sizes, recipe)
+        lines += [f"images    {len(sizes)}", *_cut_lines(sizes, stored, recipe), *_bad_lines(problems)]
+        lines += _size_lines(stored, recipe)
         if isinstance(target, Path):
-            lines += room_lines(target, set_need(items, stored_sizes(items, recipe), recipe))
+            lines += room_lines(target, set_need(items, stored, recipe))
     else:
         lines += [f"images    {one.label}: {one.count or 'unknown'} of {owner.title}" for owner, one in sets]
         lines += [*_expected_lines(recipe, planned), *room_lines(root, download_need(planned))]
@@ -94,15 +98,24 @@ def plan_text(recipe: Recipe, root: Path, target: Path | str, from_dir: Path | N
 
 def _chosen(
     recipe: Recipe, root: Path, from_dir: Path | None, found: Found | None
-) -> tuple[list[Item], list[str]]:
+) -> tuple[SourceItems, list[str]]:
     """The images that are taken, and what is said of the others; all images where scores are missing."""
     try:
         items, chosen = choose_items(recipe, root, from_dir, found, compute=False)
     except NotScoredError as error:
         items, _ = choose_items(recipe.without_choice(), root, from_dir, found)
-        return list(items), [f"chosen    not known: {error}; what follows is of all images, whole"]
+        return items, [f"chosen    not known: {error}; what follows is of all images, whole"]
     lines = () if chosen is None else chosen.lines
-    return list(items), [line.replace(":", "   ", 1) for line in lines]
+    return items, [line.replace(":", "   ", 1) for line in lines]
+
+
+def _sizes_and_problems(items: SourceItems, recipe: Recipe) -> tuple[list[Size], list[str]]:
+    """The sizes that headers tell, and why images cannot be used."""
+    if (sizes := plain_sizes(items, recipe)) is not None:
+        return sizes, []
+    looks = [looked_at(item, recipe) for item in items]
+    problems = [str(one.problem) for one in looks if one.problem is not None]
+    return [one.size for one in looks if one.size is not None], problems
 
 
 def _expected_lines(recipe: Recipe, planned: Sequence[Planned]) -> Iterator[str]:
@@ -145,36 +158,32 @@ def _total(planned: Sequence[Planned]) -> str:
     return readable_bytes(known) + (f" and {files} of unknown size" if unknown else "")
 
 
-def _image_lines(recipe: Recipe, items: Sequence[Item]) -> list[str]:
-    sizes = stored_sizes(items, recipe)
-    samples = sum(sample_bytes(*size, recipe) for size in sizes)
-    lines = [f"images    {len(sizes)}", *_cut_lines(items, recipe), *_bad_lines(items, recipe)]
+def _size_lines(sizes: Sequence[Size], recipe: Recipe) -> Iterator[str]:
+    """The windows and bytes of images that are stored in these sizes."""
     if recipe.windows and sizes:
         heights, widths = zip(*sizes, strict=True)
         for scale in recipe.scales:
             count = int(recipe.windows.counts(heights, widths, scale).sum())
-            lines.append(f"windows   {count} of {recipe.windows.size} pixels at {scale.label}")
-    return [*lines, f"disk      {readable_bytes(samples)} as raw samples, less with another codec"]
+            yield f"windows   {count} of {recipe.windows.size} pixels at {scale.label}"
+    yield f"disk      {readable_bytes(all_bytes(sizes, recipe))} as raw samples, less with another codec"
 
 
-def _cut_lines(items: Sequence[Item], recipe: Recipe) -> list[str]:
+def _cut_lines(sizes: Sequence[Size], stored: Sequence[Size], recipe: Recipe) -> list[str]:
     """What is cut off HR at the right and bottom to fit the scales: of how many images, and the most."""
-    pairs = list(zip(source_sizes(items), stored_sizes(items, recipe), strict=True))
-    cut = [(before, after) for before, after in pairs if before != after]
+    cut = [(before, after) for before, after in zip(sizes, stored, strict=True) if before != after]
     if not cut:
         return []
     before, after = max(cut, key=lambda pair: _lost(*pair))
     scales = " and ".join(scale.label for scale in recipe.scales)
     most = f"{before[1]}x{before[0]} becomes {after[1]}x{after[0]}, {_lost(before, after):.1%} less"
-    return [f"cut off   {len(cut)} of {len(pairs)} HR images, to fit {scales}; at most {most}"]
+    return [f"cut off   {len(cut)} of {len(sizes)} HR images, to fit {scales}; at most {most}"]
 
 
 def _lost(before: tuple[int, int], after: tuple[int, int]) -> float:
     return 1 - math.prod(after) / math.prod(before)
 
 
-def _bad_lines(items: Sequence[Item], recipe: Recipe) -> list[str]:
+def _bad_lines(bad: Sequence[str]) -> list[str]:
     """The images that their headers show to be unusable: they end the run, or are skipped by --skip-bad."""
-    bad = [str(problem) for item in items if (problem := header_problem(item, recipe)) is not None]
     more = [f"bad       and {len(bad) - SHOWN} more"] if len(bad) > SHOWN else []
     return [*(f"bad       {problem}" for problem in bad[:SHOWN]), *more]

@@ -46,6 +46,21 @@ def numbers_of(column: pa.Array | pa.ChunkedArray) -> NDArray[Any]:
     return np.concatenate(parts) if parts else np.zeros(0, dtype)
 
 
+def spans_of(column: pa.Array) -> tuple[NDArray[np.int32], memoryview]:
+    """Where in the bytes of a column of texts or bytes each begins, and the last ends; and these bytes."""
+    if not len(column):
+        return np.zeros(1, np.int32), memoryview(b"")
+    _, ends, cells = column.buffers()
+    return np.frombuffer(ends, np.int32)[column.offset :][: len(column) + 1], memoryview(cells or b"")
+
+
+def texts_at(column: pa.StringArray, rows: NDArray[np.integer]) -> list[str]:
+    """The texts of a column without gaps in some rows."""
+    places, cells = spans_of(column)
+    spans = zip(places[rows].tolist(), places[rows + 1].tolist(), strict=True)
+    return [str(cells[start:end], "utf-8") for start, end in spans]
+
+
 def numbers_or(missing: float, column: pa.Array | pa.ChunkedArray) -> NDArray[Any]:
     """The numbers of a column, and `missing` in its gaps."""
     return np.where(valid(column), numbers_of(column), missing)

@@ -19,9 +19,9 @@ from typing import Any
 import pydantic
 from torch import Tensor, nn
 
+from srdata.common.documents import mistakes
 from srdata.common.output_paths import check_output
 from srdata.common.progress import progress
-from srdata.common.validation_messages import mistakes
 from srdata.degrade.learned.car.gather import adaptive_gather
 from srdata.degrade.learned.car.initial_weights import fresh_network, fresh_upscaler
 from srdata.degrade.learned.car.losses import displacement, quantised, roughness

@@ -1,20 +1,39 @@
-"""What pydantic found wrong, in the user's words: the place in the file, what is wrong, the nearest name."""
+"""Values that people wrote, in a YAML file or as settings, and what is wrong with them, in the user's words.
+
+What pydantic found is told with the place in the file, what is wrong there, and the nearest name.
+"""
 
 from __future__ import annotations
 
 import json
 import re
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, TypeVar
 
-from pydantic import ValidationError
+from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
-from srdata.errors import nearest
+from srdata.errors import RecipeError, nearest
 
 Place = tuple[str | int, ...]
 Value = str | int | float | bool | None | list["Value"] | dict[str, "Value"]
 
+M = TypeVar("M", bound=BaseModel)
+
+_WHOLE, _EXPONENT = "(?:0|[1-9][0-9]*)", "(?:[eE][-+]?[0-9]+)"
+_INT = re.compile(r"[-+]?(?:0|[1-9][0-9]{0,17})")
+_FLOAT = re.compile(rf"[-+]?(?:{_WHOLE}{_EXPONENT}|(?:{_WHOLE}\.[0-9]*|\.[0-9]+){_EXPONENT}?)")
+_WORDS: Mapping[str, bool | float | None] = {
+    "": None,
+    "~": None,
+    "null": None,
+    "true": True,
+    "false": False,
+    ".inf": float("inf"),
+    "-.inf": float("-inf"),
+}
 _WANTED: Mapping[str, str] = {
     "int_type": "a whole number",
     "int_from_float": "a whole number",
@@ -28,6 +47,81 @@ _WANTED: Mapping[str, str] = {
     "none_required": "null",
 }
 _TRUTHS = {"yes": "true", "on": "true", "y": "true", "no": "false", "off": "false", "n": "false"}
+
+
+@dataclass(frozen=True)
+class Document:
+    """The values of a YAML file, and the line (from 1) at which the value at each place starts."""
+
+    path: Path
+    data: Value
+    lines: Mapping[Place, int] = field(default_factory=dict)
+
+    def line(self, place: Place) -> int | None:
+        """The line of the value at `place`, or of what holds it; None if the data came from no file."""
+        while place and place not in self.lines:
+            place = place[:-1]
+        return self.lines.get(place)
+
+    def problem(self, place: Place, what: str) -> str:
+        """One line of an error: `file:line: place: what`."""
+        line = self.line(place)
+        where = f"{self.path}:{line}" if line else str(self.path)
+        return f"{where}: {place_text(place)}: {what}" if place else f"{where}: {what}"
+
+
+def place_text(place: Place) -> str:
+    """A place as people write it.
+
+    >>> place_text(("degradation", "chain", 2, "sigma"))
+    'degradation.chain[2].sigma'
+    """
+    text = "".join(f"[{step}]" if isinstance(step, int) else f".{step}" for step in place)
+    return text.removeprefix(".")
+
+
+def every_mapping(data: Value, place: Place = ()) -> Iterator[tuple[Place, dict[str, Value]]]:
+    """Each mapping in `data` and its place, from the outside in.
+
+    >>> [place_text(place) for place, _ in every_mapping({"steps": [{"op": "jpeg"}]})]
+    ['', 'steps[0]']
+    """
+    if isinstance(data, dict):
+        yield place, data
+        for name, value in data.items():
+            yield from every_mapping(value, (*place, name))
+    elif isinstance(data, list | tuple):
+        for number, item in enumerate(data):
+            yield from every_mapping(item, (*place, number))
+
+
+def plain_scalar(text: str) -> Value:
+    """What an unquoted word of YAML means here.
+
+    >>> [plain_scalar(word) for word in ("4", "0.5", "1e-3", "true", "null", "no", "12:30", "1_000", "0801")]
+    [4, 0.5, 0.001, True, None, 'no', '12:30', '1_000', '0801']
+    """
+    if text in _WORDS:
+        return _WORDS[text]
+    if _INT.fullmatch(text):
+        return int(text)
+    return float(text) if _FLOAT.fullmatch(text) else text
+
+
+def check(model: type[M], document: Document, folder: Path | None = None) -> M:
+    """`document` as a `model`, by strict types; RecipeError with all problems, line and nearest name.
+
+    Models find the folder of a file (or else `folder`) in the validation context "folder", to which paths in
+    it are relative.
+    """
+    folder = document.path.parent if document.lines else folder
+    context = {"folder": folder} if folder is not None else None
+    try:
+        return model.model_validate_json(json.dumps(document.data), strict=True, context=context)
+    except ValidationError as error:
+        found = mistakes(error, document.data, model.model_json_schema())
+        found.sort(key=lambda mistake: document.line(mistake[0]) or 0)
+        raise RecipeError([document.problem(place, what) for place, what in found]) from error
 
 
 def mistakes(error: ValidationError, data: Value, schema: dict[str, Any]) -> list[tuple[Place, str]]:
@@ -128,22 +222,26 @@ def _names_at(schema: dict[str, Any], place: Place) -> set[str]:
     """The keys that the models at `place` of a JSON schema know."""
     candidates = _alternatives(schema, schema)
     for step in place:
-        chosen = [target for one in candidates for target in _below(one, step)]
-        candidates = [one for target in chosen for one in _alternatives(target, schema)] or candidates
-    return {name for one in candidates for name in one.get("properties", {})}
+        chosen = [(target, root) for one, root in candidates for target in _below(one, step)]
+        candidates = [one for target, root in chosen for one in _alternatives(target, root)] or candidates
+    return {name for one, _ in candidates for name in one.get("properties", {})}
 
 
-def _alternatives(schema: dict[str, Any], root: dict[str, Any]) -> list[dict[str, Any]]:
+def _alternatives(
+    schema: dict[str, Any], root: dict[str, Any]
+) -> list[tuple[dict[str, Any], dict[str, Any]]]:
+    """The schemas that `schema` may stand for, each with the one that holds what it refers to."""
+    root = schema if "$defs" in schema else root
     if "$ref" in schema:
         return _alternatives(root["$defs"][schema["$ref"].rpartition("/")[2]], root)
     several = [*schema.get("anyOf", []), *schema.get("oneOf", [])]
-    return [schema, *(found for one in several for found in _alternatives(one, root))]
+    return [(schema, root), *(found for one in several for found in _alternatives(one, root))]
 
 
 def _below(schema: dict[str, Any], step: str | int) -> list[dict[str, Any]]:
     """The schemas of what stands under `step`: the alternative of that tag, an entry, an item."""
     tagged = schema.get("discriminator", {}).get("mapping", {})
     if step in tagged:
-        return [{"$ref": tagged[step]}]
+        return [target if isinstance(target := tagged[step], dict) else {"$ref": target}]
     found = [schema.get("properties", {}).get(step), schema.get("additionalProperties"), schema.get("items")]
     return [one for one in found if isinstance(one, dict)]
