@@ -111,7 +111,6 @@ def write_shard(
     Where more than `most` are to be made, nothing is done, and they are named. What `write_part` made in this
     run is `fresh`.
     """
-    _check_here(task)
     if (info := finished_shard(task)) is not None:
         return keep_shard(task, info, told)
     with UnsealedShard(task, fresh) as shard:
@@ -226,6 +225,7 @@ def is_of(target: Path, groups: Mapping[int, Sequence[Item]], recorded: tuple[in
 
 def finished_shard(task: ShardTask) -> ShardInfo | None:
     """The shard of an earlier run, if it holds just these images made of just these files."""
+    _check_here(task)
     info = sealed_shard(task.path, task.plan)
     if info is None or info.images != len(task.items):
         return None
