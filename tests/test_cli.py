@@ -312,6 +312,14 @@ def test_verbose_adds_the_traceback(capsys: pytest.CaptureFixture[str]) -> None:
     assert "UnknownNameError" in err
 
 
+def test_python_looks_through_nothing_at_the_end() -> None:
+    """It would take a tenth of a second to look for garbage in all that a command imports."""
+    code = "import atexit, gc, srdata.cli; atexit.register(lambda: print(len(gc.get_objects())))"
+    command = [sys.executable, "-c", f"{code}; srdata.cli.main()", "--version"]
+    told = subprocess.run(command, capture_output=True, text=True, check=True).stdout
+    assert int(told.splitlines()[-1]) < 1000
+
+
 def test_a_missing_extra_says_how_to_get_it(tmp_path: Path) -> None:
     """In an interpreter that cannot import imagecodecs."""
     code = (

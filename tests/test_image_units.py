@@ -21,7 +21,10 @@ from srdata.preparation.make_layers import Made, Source, make_layers
 from srdata.preparation.spread_shards import images_in_piece
 from srdata.recipes.set_recipe import Recipe, Store
 from srdata.scale import Scale
+from srdata.store.records import Record
 from srdata.store.resume import Salvage
+from srdata.store.shards import ShardWriter
+from srdata.vocabulary import Backend
 
 
 @pytest.fixture(scope="module")
@@ -48,7 +51,7 @@ from srdata.preparation import layout_folder, layout_lmdb, prepare
 from srdata.recipes.set_recipe import Recipe, Store
 from srdata.scale import Scale
 
-folder, root, layout, jobs, pause, together = sys.argv[1:]
+folder, root, layout, jobs, pause, together, backend = sys.argv[1:]
 notes = Path(root) / "made"
 made = layout_lmdb.make_layers
 
@@ -81,18 +84,24 @@ if __name__ == "__main__":
         seed=3,
         store=Store(layout=layout),
     )
-    prepare(recipe, root=root, jobs=int(jobs))
+    prepare(recipe, root=root, jobs=int(jobs), backend=backend)
 """
 
 
 def started(
-    folder: Path, root: Path, layout: str, jobs: int = 2, pause_s: float = 0, together: int = 1
+    folder: Path,
+    root: Path,
+    layout: str,
+    jobs: int = 2,
+    pause_s: float = 0,
+    together: int = 1,
+    backend: str = "loky",
 ) -> subprocess.Popen[bytes]:
     """A run that notes in `root`/made which process makes which image, and waits before it does.
 
     However late a process starts, `together` of them get an image each: the first ones wait for it.
     """
-    arguments = map(str, (folder, root, layout, jobs, pause_s, together))
+    arguments = map(str, (folder, root, layout, jobs, pause_s, together, backend))
     command = [sys.executable, "-W", "ignore", "-c", NOTING, *arguments]
     return subprocess.Popen(command, start_new_session=True)
 
@@ -121,11 +130,18 @@ def test_a_set_of_one_shard_is_made_by_all_processes_to_the_same_bytes(
 
 @pytest.mark.linux
 @pytest.mark.parametrize("end", [signal.SIGINT, signal.SIGKILL])
-@pytest.mark.parametrize("layout", ["lmdb", "folder"])
+@pytest.mark.parametrize(
+    ("layout", "backend", "most"),
+    [
+        pytest.param("lmdb", "loky", 2, id="those of two processes"),
+        pytest.param("lmdb", "threading", 4, id="those that threads make ahead of what is written"),
+        pytest.param("folder", "loky", 4, id="those of two processes, and what they had not told"),
+    ],
+)
 def test_a_run_that_is_ended_loses_the_images_in_flight_at_most(
-    pictures: Path, tmp_path: Path, layout: str, end: signal.Signals
+    pictures: Path, tmp_path: Path, layout: str, backend: str, most: int, end: signal.Signals
 ) -> None:
-    run = started(pictures, tmp_path, layout, pause_s=0.3)
+    run = started(pictures, tmp_path, layout, pause_s=0.3, backend=backend)
     while len(made(tmp_path)) < 6:
         assert run.poll() is None
         time.sleep(0.005)
@@ -134,8 +150,23 @@ def test_a_run_that_is_ended_loses_the_images_in_flight_at_most(
     begun = len(made(tmp_path))
     assert begun < 24, "it was to be ended in the middle"
     assert started(pictures, tmp_path, layout, jobs=1).wait() == 0
-    lost = len(made(tmp_path)) - 24
-    assert lost <= (2 if layout == "lmdb" else 4), "those of two processes, and what they had not told"
+    assert len(made(tmp_path)) - 24 <= most
+
+
+def test_threads_write_every_image_once(
+    pictures: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """They hand over what they make, with no file between them."""
+    added: list[str] = []
+    add = ShardWriter.add
+
+    def noted(shard: ShardWriter, record: Record) -> None:
+        added.append(record.row.key)
+        add(shard, record)
+
+    monkeypatch.setattr(ShardWriter, "add", noted)
+    prepare(one_shard(pictures), root=tmp_path, jobs=3, backend="threading")
+    assert added == [f"{number:04d}" for number in range(24)]
 
 
 def test_the_bar_moves_image_by_image(
@@ -157,8 +188,9 @@ def test_pieces_are_small_for_large_images_and_no_more_than_needed_for_small_one
         assert images_in_piece(group=1 << 16, total=24, pool=pool) == 1
 
 
-def test_images_that_are_there_are_taken_over_from_the_parts_of_all_processes(
-    pictures: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize("backend", ["loky", "threading"])
+def test_images_that_are_there_are_taken_over_from_the_parts_of_all_workers(
+    pictures: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, backend: Backend
 ) -> None:
     """With a bad image the shard stays open: what is good is kept in the parts, and not made again."""
     folder = shutil.copytree(pictures, tmp_path / "photos")
@@ -166,7 +198,7 @@ def test_images_that_are_there_are_taken_over_from_the_parts_of_all_processes(
     (folder / "0003.png").write_bytes(good[:500])
     recipe = one_shard(folder)
     with pytest.raises(ImageError, match=r"1 of 24 images"):
-        prepare(recipe, root=tmp_path, jobs=2, backend="threading")
+        prepare(recipe, root=tmp_path, jobs=2, backend=backend)
     shard = tmp_path / "set-x4/shards/00000.lmdb"
     assert not shard.exists()
     with Salvage(shard, layout_lmdb.plan_of(recipe)) as left:

@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from srdata.compiled.library import library
 from srdata.resize import fast_uint8, imresize, reference
 from srdata.resize.taps import reach, taps
 
@@ -23,6 +24,17 @@ LOSSLESS = {
     ("box", 1 / 8),
     ("bilinear", 1 / 8),
 }
+
+
+@pytest.fixture(params=["numpy", "compiled"], scope="module", autouse=True)
+def way(request):
+    """What is the same by the compiled library, where there is one, and without it."""
+    if request.param == "compiled" and library() is None:
+        pytest.skip("there is no compiled library: python -m srdata.compiled.build_library")
+    with pytest.MonkeyPatch.context() as patch:
+        if request.param == "numpy":
+            patch.setattr(fast_uint8, "compiled_for", lambda rows: False)
+        yield
 
 
 def table_of(length, scale, kernel="bicubic"):

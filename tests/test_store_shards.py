@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import random
 import signal
 import subprocess
@@ -14,7 +15,7 @@ import pytest
 from storing import SIZES, facts_of, layers_of, plan_of, record_of, write_shard
 
 from srdata.common.files import PART
-from srdata.errors import CorruptRecordError, StoreError
+from srdata.errors import CorruptRecordError, StorageFullError, StoreError
 from srdata.store.codecs import CODECS
 from srdata.store.lmdb_files.lmdb_file import check_structure
 from srdata.store.records import Facts, Record, block_key, make_record, pack_row, row_key, unpack_row
@@ -311,6 +312,26 @@ def test_a_limit_on_file_size_is_a_full_device(tmp_path: Path) -> None:
 def test_a_full_device_is_said_so_and_loses_nothing(small_device: Path) -> None:
     write_shard(small_device / "sealed.lmdb", plan_of(), range(IMAGES))
     check_full(small_device, run_child(WRITE, small_device / "s.lmdb"))
+
+
+def test_a_device_that_is_found_full_when_bytes_are_made_durable_loses_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Some file systems say so no earlier; another thread hears it than the one that seals."""
+
+    def full(handle: int) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    plan, path = plan_of(), tmp_path / "s.lmdb"
+    with ShardWriter(path, plan) as shard:
+        for number in range(IMAGES):
+            shard.add(record_of(number, plan))
+        monkeypatch.setattr("os.fsync", full)
+        with pytest.raises(StorageFullError, match="no room to write"):
+            shard.seal()
+        monkeypatch.undo()
+    assert not path.exists()
+    assert resume(path, plan) == IMAGES
 
 
 @pytest.mark.linux

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import hashlib
+import mmap
 import os
 import uuid
 from collections.abc import Callable, Iterator
@@ -34,6 +35,22 @@ def sync_file(path: Path) -> None:
     """Make the content of a file durable."""
     with path.open("r+b") as file:  # Windows syncs none that is open for reading alone
         os.fsync(file.fileno())
+
+
+def sync_and_hash(path: Path) -> str:
+    """Make the content of a file durable, and give its SHA-256: the disk is waited for beside the hashing.
+
+    The file is mapped, not read: it is hashed in one go, in which other threads of Python go on. So it must
+    be this process's own, which nobody cuts meanwhile.
+    """
+    from concurrent.futures import ThreadPoolExecutor  # here, as most commands seal nothing
+
+    with path.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as content:
+        with ThreadPoolExecutor(1) as beside:
+            synced = beside.submit(sync_file, path)
+            digest = hashlib.sha256(content)
+        synced.result()
+        return digest.hexdigest()
 
 
 def sync_folder(folder: Path) -> None:

@@ -8,5 +8,6 @@ hatch_hook       the same, when a wheel is built
 library          the library, where there is one, and the switch that turns it off
 compiled_crops   crops copied out of mapped blocks, and turned: the same to the last bit
 compiled_planes  images as floats, colour by colour: the same to the last bit
+compiled_resize  one pass of a resize, where float loses nothing: the same to the last bit
 compiled_ssim    the terms of SSIM: the same but for what is lost by rounding doubles
 """

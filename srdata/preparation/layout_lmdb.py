@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import socket
 from collections.abc import Callable, Collection, Mapping, Sequence
+from contextlib import AbstractContextManager, ExitStack
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 
 from srdata.common.processes.run_claims import Claim
@@ -109,36 +111,82 @@ def write_shard(
     Where more than `most` are to be made, nothing is done, and they are named. What `write_part` made in this
     run is `fresh`.
     """
-    _check_here(task)
-    if (info := _finished(task)) is not None:
-        _record(task, info, shard_rows(task.path), ())
-        _tell(told, len(task.items))
-        return ShardDone()
-    bad: list[Bad] = []
-    rows: list[Row] = []
-    guard = task.claim.held
-    with Salvage(task.path, task.plan, guard, fresh) as earlier:
-        missing = tuple(item for item in task.items if item.key not in earlier.keys)
+    if (info := finished_shard(task)) is not None:
+        return keep_shard(task, info, told)
+    with UnsealedShard(task, fresh) as shard:
+        missing = shard.missing
         if most is not None and len(missing) > most:
             _tell(told, len(task.items) - len(missing))
             return ShardDone(missing=missing)
-        with ShardWriter(task.path, task.plan, guard) as shard:
-            for item in task.items:
-                try:
-                    record = _record_of(item, task, earlier)
-                    shard.add(record)
-                    rows.append(record.row)
-                except ImageError as error:
-                    bad.append(Bad(item.key, str(error)))
-                _tell(told, 1)
-            if bad and not task.skip_bad:
-                return ShardDone(tuple(bad))
+        for item in task.items:
+            shard.add(shard.make(item))
+            _tell(told, 1)
+        return shard.seal()
+
+
+def keep_shard(task: ShardTask, info: ShardInfo, told: Told | None) -> ShardDone:
+    """Leave a finished shard as it is; write its record."""
+    _record(task, info, shard_rows(task.path), ())
+    _tell(told, len(task.items))
+    return ShardDone()
+
+
+class UnsealedShard(AbstractContextManager["UnsealedShard"]):
+    """A shard in the making: make its images, in any number of threads; add them in their order; seal it."""
+
+    def __init__(self, task: ShardTask, fresh: Collection[Path] = ()) -> None:
+        self._task = task
+        self._earlier = Salvage(task.path, task.plan, task.claim.held, fresh)
+        self._bad: list[Bad] = []
+        self._rows: list[Row] = []
+        self._files = ExitStack()
+        self._files.enter_context(self._earlier)
+
+    @cached_property
+    def _writer(self) -> ShardWriter:
+        writer = ShardWriter(self._task.path, self._task.plan, self._task.claim.held)
+        return self._files.enter_context(writer)
+
+    @property
+    def missing(self) -> tuple[Item, ...]:
+        """The images that no earlier run left."""
+        keys = self._earlier.keys
+        return tuple(item for item in self._task.items if item.key not in keys)
+
+    def make(self, item: Item) -> Record | Bad:
+        """An image: taken over from an earlier run where there is a good one, else made."""
+        try:
+            if (made := self._earlier.fresh(item.key)) is not None:
+                return made
+            source = read_source(item)
+            kept = self._earlier.get(item.key, source.sha256)
+            return kept if kept is not None else _made(source, self._task)
+        except ImageError as error:
+            return Bad(item.key, str(error))
+
+    def add(self, image: Record | Bad) -> None:
+        """Store an image in the part file, or note that it is bad."""
+        if isinstance(image, Bad):
+            self._bad.append(image)
+        else:
+            self._writer.add(image)
+            self._rows.append(image.row)
+
+    def seal(self) -> ShardDone:
+        """Give the shard its name, and write its record; where no image may be bad, and one is, leave it."""
+        task, done = self._task, ShardDone(tuple(self._bad))
+        with self:
+            if done.bad and not task.skip_bad:
+                return done
             record_path(task.target, task.number).unlink(missing_ok=True)
-            earlier.stop_reading()
-            info = shard.seal()
-            earlier.discard()
-    _record(task, info, rows, bad)
-    return ShardDone(tuple(bad))
+            self._earlier.stop_reading()
+            info = self._writer.seal()
+            self._earlier.discard()
+        _record(task, info, self._rows, done.bad)
+        return done
+
+    def __exit__(self, *error: object) -> None:
+        self._files.close()
 
 
 def _check_here(task: ShardTask) -> None:
@@ -175,8 +223,9 @@ def is_of(target: Path, groups: Mapping[int, Sequence[Item]], recorded: tuple[in
     return made == set(recorded_sources(target, number)) and record.images == len(groups[number])
 
 
-def _finished(task: ShardTask) -> ShardInfo | None:
+def finished_shard(task: ShardTask) -> ShardInfo | None:
     """The shard of an earlier run, if it holds just these images made of just these files."""
+    _check_here(task)
     info = sealed_shard(task.path, task.plan)
     if info is None or info.images != len(task.items):
         return None
@@ -185,14 +234,6 @@ def _finished(task: ShardTask) -> ShardInfo | None:
     rows = zip(shard_rows(task.path), task.items, strict=True)
     same = all(row.key == item.key and row.source_sha256 == read_source(item).sha256 for row, item in rows)
     return info if same else None
-
-
-def _record_of(item: Item, task: ShardTask, earlier: Salvage) -> Record:
-    if (made := earlier.fresh(item.key)) is not None:
-        return made
-    source = read_source(item)
-    kept = earlier.get(item.key, source.sha256)
-    return kept if kept is not None else _made(source, task)
 
 
 def _made(source: Source, task: ShardTask) -> Record:

@@ -4,19 +4,31 @@ from __future__ import annotations
 
 import tempfile
 from collections import deque
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, wait
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field, replace
-from itertools import islice
+from itertools import groupby, islice
+from operator import itemgetter
 from pathlib import Path
 from typing import Any
 
 from srdata.common.files import PART
 from srdata.common.processes.engines import Workers
+from srdata.common.processes.parallel import results
 from srdata.common.progress import Advance
-from srdata.preparation.layout_lmdb import ShardDone, ShardTask, Told, write_part, write_shard
+from srdata.preparation.layout_lmdb import (
+    ShardDone,
+    ShardTask,
+    Told,
+    UnsealedShard,
+    finished_shard,
+    keep_shard,
+    write_part,
+    write_shard,
+)
 from srdata.preparation.source_items import Bad, Item
+from srdata.store.records import Record
 
 _PER_GROUP, _PER_WORKER = 16, 16  # pieces at least, of the images of a shard and of those of a set
 _POLL_S = 0.1
@@ -55,8 +67,11 @@ def write_shards(tasks: Sequence[ShardTask], size: int, pool: Workers, advance: 
     """Make all shards; gives the bad images in their order.
 
     Where as many shards are left as there are workers, each makes one; the images of the others are made by
-    all of them, `size` in a call. So nothing is written twice but what would leave workers idle.
+    all of them, `size` in a call. So nothing is written twice but what would leave workers idle. Threads
+    hand over what they make, and nothing is written twice.
     """
+    if pool.threads:
+        return _by_threads(tasks, pool, advance)
     ready: deque[_Call] = deque()
     under_way: dict[Future[ShardDone], _Call] = {}
     bad: dict[int, list[Bad]] = {}
@@ -73,6 +88,41 @@ def write_shards(tasks: Sequence[ShardTask], size: int, pool: Workers, advance: 
                 advance(call.images)
                 bad[call.shard.task.number] = call.shard.bad
             tell()
+
+
+def _by_threads(tasks: Sequence[ShardTask], pool: Workers, advance: Advance) -> list[Bad]:
+    """Threads make the images of one shard after another, and seal those that are filled."""
+    with ExitStack() as unsealed:
+        filled = _filled(_images(tasks, pool, advance, unsealed), pool, advance)
+        return [bad for done in results(pool, UnsealedShard.seal, filled) for bad in done.bad]
+
+
+def _images(
+    tasks: Sequence[ShardTask], pool: Workers, advance: Advance, unsealed: ExitStack
+) -> Iterator[tuple[UnsealedShard, Item]]:
+    """What is to be made."""
+    for task, info in zip(tasks, results(pool, finished_shard, tasks), strict=True):
+        if info is None:
+            shard = unsealed.enter_context(UnsealedShard(task))
+            yield from ((shard, item) for item in task.items)
+        else:
+            keep_shard(task, info, advance)
+
+
+def _filled(
+    images: Iterable[tuple[UnsealedShard, Item]], pool: Workers, advance: Advance
+) -> Iterator[UnsealedShard]:
+    """Shards with all of their images, of which a few are made ahead."""
+    for shard, made in groupby(results(pool, _make, images), itemgetter(0)):
+        for _, image in made:
+            shard.add(image)
+            advance(1)
+        yield shard
+
+
+def _make(image: tuple[UnsealedShard, Item]) -> tuple[UnsealedShard, Record | Bad]:
+    shard, item = image
+    return shard, shard.make(item)
 
 
 def _queue(ready: deque[_Call], todo: Iterator[_Call]) -> Iterator[_Call]:

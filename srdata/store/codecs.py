@@ -131,6 +131,7 @@ def _jxl_encode(block: Pixels) -> bytes:
     libjxl before 0.12 takes two colours of a small palette for one where their hashes collide within 8 pixels
     (https://github.com/libjxl/libjxl/pull/4291); other efforts do not.
     """
+    block = np.ascontiguousarray(block)
     data = _jxl_encode_with(1, block)
     if _has_few_colours(block) and not np.array_equal(_jxl_decode(data, *block.shape[:2]), block):
         data = _jxl_encode_with(2, block)
@@ -138,15 +139,15 @@ def _jxl_encode(block: Pixels) -> bytes:
 
 
 def _jxl_encode_with(effort: int, block: Pixels) -> bytes:
-    samples = np.ascontiguousarray(block)
-    return bytes(_imagecodecs().jpegxl_encode(samples, lossless=True, effort=effort, numthreads=1))
+    return bytes(_imagecodecs().jpegxl_encode(block, lossless=True, effort=effort, numthreads=1))
 
 
 def _has_few_colours(block: Pixels) -> bool:
     """Whether, by a sample, a block has so few colours that effort 1 could use a palette, of 512 at most."""
     pixels = block.reshape(-1, CHANNELS)
     sample = pixels[:: -(-len(pixels) // 1536)].astype(np.int32)
-    return np.unique(sample[:, 0] << 16 | sample[:, 1] << 8 | sample[:, 2]).size <= 768
+    colours = np.sort(sample[:, 0] << 16 | sample[:, 1] << 8 | sample[:, 2])
+    return int(np.count_nonzero(np.diff(colours))) < 768  # np.unique takes 20 times as long
 
 
 def _jxl_decode(data: Buffer, height: int, width: int) -> Pixels:

@@ -21,7 +21,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
-from srdata.common.files import Guard, part_name, publish, sha256_of, storage_errors
+from srdata.common.files import Guard, part_name, publish, storage_errors, sync_and_hash
 from srdata.common.processes.file_locks import lock_part
 from srdata.errors import SrdataError, StoreError
 from srdata.store.blocks import BlockLayout
@@ -101,12 +101,10 @@ class ShardWriter(AbstractContextManager["ShardWriter"]):
 
     def seal(self) -> ShardInfo:
         """Make the shard durable and give it its name."""
-        self._file.sync()
         self._file.close()
-        self.close()  # Windows renames no open file
         with storage_errors(self._path):
-            self._publish()
-        return ShardInfo(self._path, self._images, self._path.stat().st_size, sha256_of(self._path))
+            sha256 = self._publish()
+        return ShardInfo(self._path, self._images, self._path.stat().st_size, sha256)
 
     def __exit__(self, *error: object) -> None:
         self.close()
@@ -118,10 +116,16 @@ class ShardWriter(AbstractContextManager["ShardWriter"]):
             os.close(self._lock)
             self._lock = -1
 
-    def _publish(self) -> None:
-        if not self._part.exists():
-            raise StoreError(f"{self._part} is gone, another run took it over: run the same command again")
-        publish(self._part, self._path, self._guard)
+    def _publish(self) -> str:
+        try:
+            sha256 = sync_and_hash(self._part)
+            self.close()  # Windows renames no open file
+            publish(self._part, self._path, self._guard)
+        except FileNotFoundError as error:
+            raise StoreError(
+                f"{self._part} is gone, another run took it over: run the same command again"
+            ) from error
+        return sha256
 
 
 def _new_part(path: Path) -> tuple[Path, int]:

@@ -37,6 +37,7 @@ class Workers:
     submit: Callable[..., Future[Any]]
     many: Callable[[], int]  # calls that run at once
     here: bool = False  # in this process, before `submit` returns
+    threads: bool = False  # of this process, which have its memory in common
     cluster: bool = False  # of several machines, which have no disk in common but what is mounted
 
     def ahead(self) -> int:
@@ -120,7 +121,7 @@ def _here() -> Iterator[Workers]:
 def _threads(jobs: int) -> Iterator[Workers]:
     executor = ThreadPoolExecutor(jobs)
     try:
-        yield Workers(lambda *call: executor.submit(_alone, *call), lambda: jobs)
+        yield Workers(lambda *call: executor.submit(_alone, *call), lambda: jobs, threads=True)
     finally:
         executor.shutdown(cancel_futures=True)
 
