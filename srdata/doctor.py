@@ -18,7 +18,7 @@ from tqdm import tqdm
 from srdata.common.finding import Finding
 from srdata.common.processes.file_systems import NETWORK, file_system, lock_problem, place_of
 from srdata.common.processes.limits import limit
-from srdata.compiled.build_library import HERE, library_name
+from srdata.compiled.build_library import HERE, library_name, library_path
 from srdata.compiled.library import SWITCH, library
 
 _LIBRARIES = (
@@ -67,7 +67,7 @@ def _compiled() -> Finding:
     command = shlex.join([sys.executable, str(HERE / "build_library.py")])
     if os.environ.get(SWITCH) == "0":
         why = f"it is turned off by {SWITCH}=0"
-    elif (HERE / library_name()).exists():
+    elif library_path().exists():
         why = f"it does not run here: on x86 it needs SSSE3; if it is of another machine, run {command}"
     else:
         why = f"there is none: install a C compiler, then run {command}"

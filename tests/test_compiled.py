@@ -24,8 +24,7 @@ from skimage.metrics import structural_similarity as ssim_of_skimage
 
 from srdata import Loader, PairedDataset, doctor
 from srdata.compiled import build_library as building
-from srdata.compiled import library as using
-from srdata.compiled.build_library import build_library, library_name
+from srdata.compiled.build_library import build_library, library_name, library_path
 from srdata.compiled.compiled_crops import CropPlaces
 from srdata.compiled.library import SWITCH, library
 from srdata.data.crops.to_tensor import to_tensor
@@ -176,10 +175,10 @@ def test_the_switch_turns_it_off() -> None:
 def test_a_library_of_other_sources_is_not_taken(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     shutil.copytree(building.HERE, tmp_path / "compiled")
     monkeypatch.setattr(building, "HERE", tmp_path / "compiled")
-    assert (tmp_path / "compiled" / library_name()).exists()
+    assert library_path().exists()
     source = tmp_path / "compiled" / "crops.c"
     source.write_text(source.read_text() + "/* changed */\n")
-    assert not (tmp_path / "compiled" / library_name()).exists()
+    assert not library_path().exists()
     assert build_library(tmp_path).name == library_name()
 
 
@@ -238,14 +237,15 @@ def test_doctor_names_the_command_that_makes_it_and_the_switch(
 ) -> None:
     assert doctor._compiled().detail.endswith(", as it is turned off by SRDATA_COMPILED=0")
     copy = tmp_path / "a folder" / "compiled"
-    shutil.copytree(building.HERE, copy, ignore=shutil.ignore_patterns("library-*"))
+    shutil.copytree(building.HERE, copy, ignore=shutil.ignore_patterns("built"))
     monkeypatch.delenv(SWITCH)
-    for module in (building, using, doctor):
+    for module in (building, doctor):
         monkeypatch.setattr(module, "HERE", copy)
-    (copy / library_name()).write_text("of another machine")
+    library_path().parent.mkdir()
+    library_path().write_text("of another machine")
     library.cache_clear()
     assert "it does not run here" in doctor._compiled().detail
-    (copy / library_name()).unlink()
+    library_path().unlink()
     library.cache_clear()
     _, command = doctor._compiled().detail.split("then run ")
     (tmp_path / "srdata").mkdir()  # of which nothing may be taken
@@ -272,9 +272,9 @@ def test_a_wheel_holds_the_library_or_is_one_of_python_alone(tmp_path: Path, com
     (wheel,) = tmp_path.glob("*.whl")
     assert tag in wheel.name
     libraries = [
-        name for name in zipfile.ZipFile(wheel).namelist() if name.startswith("srdata/compiled/library-")
+        name for name in zipfile.ZipFile(wheel).namelist() if name.startswith("srdata/compiled/built/")
     ]
-    assert libraries == ([] if tag.endswith("any") else [f"srdata/compiled/{library_name()}"])
+    assert libraries == ([] if tag.endswith("any") else [f"srdata/compiled/built/{library_name()}"])
     assert ("any" in wheel.name) == tag.endswith("any")
 
 

@@ -21,7 +21,7 @@ HERE = Path(__file__).parent / "windows_like"
 EVERY_MODULE = """
 import importlib, pkgutil, srdata
 for module in pkgutil.walk_packages(srdata.__path__, "srdata."):
-    if not module.name.endswith("__main__") and "-" not in module.name:  # in the compiled library's
+    if not module.name.endswith("__main__"):
         try:
             importlib.import_module(module.name)
         except ModuleNotFoundError as error:

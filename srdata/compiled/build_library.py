@@ -23,6 +23,11 @@ _OF_SYSTEM = {"darwin": ("-mmacosx-version-min=11.0",), "win32": ("-static-libgc
 _ENDING = {"darwin": "dylib", "win32": "dll"}
 
 
+def library_path() -> Path:
+    """Where the library is, if there is one: beside the modules it would be taken for one of them."""
+    return HERE / "built" / library_name()
+
+
 def library_name() -> str:
     """The file of the library that is made of the C files as they are now: an older one has another name.
 
@@ -34,12 +39,13 @@ def library_name() -> str:
     return f"library-{platform.machine()}-{digest.hexdigest()[:16]}.{_ENDING.get(sys.platform, 'so')}"
 
 
-def build_library(folder: Path = HERE) -> Path:
-    """Write the library to a folder, in place of older ones; raises RuntimeError where it cannot be made."""
-    compiler, target = _compiler(), folder / library_name()
+def build_library(folder: Path | None = None) -> Path:
+    """Write the library, to a folder or where it is looked for, in place of older ones; or RuntimeError."""
+    compiler, target = _compiler(), library_path() if folder is None else folder / library_name()
+    folder = target.parent
     try:
-        # called like libraries, as git and builds of wheels leave these out
-        with tempfile.TemporaryDirectory(dir=folder, prefix="library-") as apart:
+        folder.mkdir(exist_ok=True)
+        with tempfile.TemporaryDirectory(dir=folder) as apart:
             made = Path(apart) / target.name
             _compile(compiler, made)
             made.replace(target)

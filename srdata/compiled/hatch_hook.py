@@ -38,7 +38,7 @@ class CompiledLibrary(BuildHookInterface[Any]):
             return
         build_data["pure_python"], build_data["tag"] = False, f"py3-none-{_system()}"
         if not editable:
-            build_data["force_include"][str(made)] = f"{ROOM}/{made.name}"
+            build_data["force_include"][str(made)] = f"{ROOM}/built/{made.name}"
 
     def finalize(self, version: str, build_data: dict[str, Any], artifact_path: str) -> None:
         """Clean up."""

@@ -14,7 +14,7 @@ from typing import Any
 
 from numpy.typing import NDArray
 
-from srdata.compiled.build_library import HERE, library_name
+from srdata.compiled.build_library import library_path
 
 SWITCH = "SRDATA_COMPILED"
 POINTER, INTEGER = ctypes.c_void_p, ctypes.c_int64
@@ -25,7 +25,7 @@ _log = logging.getLogger(__name__)
 @cache
 def library() -> ctypes.CDLL | None:
     """The library of these very C files; None where there is none, or where it does not run."""
-    if os.environ.get(SWITCH) == "0" or not (path := HERE / library_name()).exists():
+    if os.environ.get(SWITCH) == "0" or not (path := library_path()).exists():
         return None
     try:
         found = ctypes.CDLL(str(path))

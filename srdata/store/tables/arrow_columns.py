@@ -46,17 +46,18 @@ def numbers_of(column: pa.Array | pa.ChunkedArray) -> NDArray[Any]:
     return np.concatenate(parts) if parts else np.zeros(0, dtype)
 
 
-def spans_of(column: pa.Array) -> tuple[NDArray[np.int32], memoryview]:
+def spans_of(column: pa.Array) -> tuple[NDArray[np.int32], Any]:
     """Where in the bytes of a column of texts or bytes each begins, and the last ends; and these bytes."""
     if not len(column):
-        return np.zeros(1, np.int32), memoryview(b"")
+        return np.zeros(1, np.int32), b""
     _, ends, cells = column.buffers()
-    return np.frombuffer(ends, np.int32)[column.offset :][: len(column) + 1], memoryview(cells or b"")
+    return np.frombuffer(ends, np.int32)[column.offset :][: len(column) + 1], cells or b""
 
 
 def texts_at(column: pa.StringArray, rows: NDArray[np.integer]) -> list[str]:
     """The texts of a column without gaps in some rows."""
-    places, cells = spans_of(column)
+    places, found = spans_of(column)
+    cells = memoryview(found)
     spans = zip(places[rows].tolist(), places[rows + 1].tolist(), strict=True)
     return [str(cells[start:end], "utf-8") for start, end in spans]
 
