@@ -19,6 +19,7 @@ from pathlib import Path
 
 from benchmarks.counted_jobs import JOBS
 from benchmarks.tables import LIBRARIES, Table
+from srdata.compiled.library import library
 
 RECORD = Path(__file__).with_name("instruction_counts.json")
 TOLERANCE = 1.15
@@ -53,7 +54,9 @@ def what_is_missing() -> str:
     if platform.machine() != "x86_64" or sys.platform != "linux":
         return "Instructions are counted on Linux on x86-64."
     absent = [tool for tool in ("valgrind", "cc") if shutil.which(tool) is None]
-    return f"Install {' and '.join(absent)} to count instructions." if absent else ""
+    if absent:
+        return f"Install {' and '.join(absent)} to count instructions."
+    return "" if library() else "Make the compiled library first: python -m srdata.compiled.build_library"
 
 
 def counted(folder: Path) -> dict[str, int]:

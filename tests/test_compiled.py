@@ -163,8 +163,11 @@ def test_a_block_that_is_not_known_is_told_and_not_read() -> None:
     for missing, copied in ((0, 0), (3, 1), (1, 2), (4, 3), (8, 4)):
         found, out = planned(tops, lefts, (9, 9), blocks, 64), np.full((4, 9, 9, 3), 7, np.uint8)
         found.places.blocks[3 + missing] = 0
+        assert found.copy(slice(0, copied), out[:copied]), "it touches none of those"
+        assert not out[:copied].any()
+        out[...] = 7
         assert found.copy(slice(0, 4), out) == (copied == 4)
-        assert [not crop.any() for crop in out] == [number < copied for number in range(4)]
+        assert (out == (0 if copied == 4 else 7)).all(), "all or nothing"
 
 
 @pytest.mark.usefixtures("plain")

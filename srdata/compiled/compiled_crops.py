@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ctypes
 from typing import NamedTuple
 
 import numpy as np
@@ -23,14 +24,14 @@ class CropPlaces(NamedTuple):
     size: tuple[int, int, int]  # height and width of crops, side of blocks, than which they are not larger
 
     def copy(self, some: slice, out: NDArray[np.uint8], turns: Integers | None) -> bool:
-        """Fill `out` (count, height, width, 3), which is contiguous; False where some block is not known.
+        """Fill `out` (count, height, width, 3), contiguous; False, and nothing, if a block is not known.
 
         Crops that are turned are square.
         """
         height, width, side = self.size
         each = None if turns is None else np.ascontiguousarray(turns, np.int64)
         spare = np.empty(height * width * out.shape[-1], np.uint8)
-        copied: int = function("srdata_copy_crops", _TYPES, INTEGER)(
+        copied: int = function("srdata_copy_crops", _TYPES, ctypes.c_int)(
             address(self.blocks),
             self.origin,
             address(self.firsts[some]),
@@ -43,4 +44,4 @@ class CropPlaces(NamedTuple):
             address(out),
             address(spare),
         )
-        return copied == len(out)
+        return bool(copied)

@@ -104,7 +104,8 @@ static VECTORISED void transpose(const byte *in, ptrdiff_t side, byte *out, ptrd
             copy_pixel(out + x * step + CHANNELS * y, in + y * line + CHANNELS * x);
 }
 
-static VECTORISED void copy_turned(const crop *one, ptrdiff_t height, ptrdiff_t width, int turn, byte *out, byte *spare) {
+static VECTORISED void copy_turned(const crop *one, ptrdiff_t height, ptrdiff_t width, int turn, byte *out,
+    byte *spare) {
     ptrdiff_t line = CHANNELS * width;
     int transposes = turn & TRANSPOSES, mirrors = !transposes && (turn & LEFT_RIGHT);
     int upwards = turn & (transposes ? LEFT_RIGHT : TOP_BOTTOM); /* what follows from the other order of rows */
@@ -122,8 +123,8 @@ static VECTORISED void copy_turned(const crop *one, ptrdiff_t height, ptrdiff_t 
         transpose(spare, width, out, line);
 }
 
-/* Finds a crop at `top` and `left` of an image that is `whole` pixels wide, and whose blocks lie at `places` row by row;
- * gives 0 where one that it touches is not known. */
+/* Finds a crop at `top` and `left` of an image that is `whole` pixels wide, and whose blocks lie at `places` row by
+ * row; gives 0 where one that it touches is not known. */
 static int find_crop(const int64_t *places, int64_t origin, int64_t whole, int64_t top, int64_t left, int64_t height,
     int64_t width, int64_t side, crop *one) {
     int64_t columns = (whole + side - 1) / side, across = left / side, number = top / side * columns + across;
@@ -142,17 +143,21 @@ static int find_crop(const int64_t *places, int64_t origin, int64_t whole, int64
     return 1;
 }
 
-/* Fills `out` with crops no larger than the side of a block, and gives how many: it ends at one of which a block is not
- * known. Of each, `crops` holds six numbers, the last three of which are the width of its image, its top and its left;
- * and `firsts` the number of the first block of its image, by which `places` holds addresses less `origin`, or 0.
+/* Fills `out` with crops no larger than the side of a block; where a block of one of them is not known, it does nothing
+ * and gives 0. Of each, `crops` holds six numbers, the last three of which are the width of its image, its top and its
+ * left; and `firsts` the number of the first block of its image, by which `places` holds addresses less `origin`, or 0.
  * `turns` may be null, and crops that are turned are square. `spare` has room for one crop. */
-EXPORTED VECTORISED int64_t srdata_copy_crops(const int64_t *places, int64_t origin, const int64_t *firsts,
+EXPORTED VECTORISED int srdata_copy_crops(const int64_t *places, int64_t origin, const int64_t *firsts,
     const int64_t *crops, int64_t count, int64_t height, int64_t width, int64_t side, const int64_t *turns, byte *out,
     byte *spare) {
-    for (int64_t i = 0; i < count; i++, crops += 6, out += height * width * CHANNELS) {
-        crop one;
-        if (!find_crop(places + firsts[i], origin, crops[3], crops[4], crops[5], height, width, side, &one)) return i;
-        copy_turned(&one, height, width, turns ? (int)turns[i] : 0, out, spare);
-    }
-    return count;
+    for (int copies = 0; copies < 2; copies++) /* the first time they are only looked for */
+        for (int64_t i = 0; i < count; i++) {
+            const int64_t *given = crops + 6 * i;
+            crop one;
+            if (!find_crop(places + firsts[i], origin, given[3], given[4], given[5], height, width, side, &one))
+                return 0;
+            byte *there = out + i * height * width * CHANNELS;
+            if (copies) copy_turned(&one, height, width, turns ? (int)turns[i] : 0, there, spare);
+        }
+    return 1;
 }

@@ -11,12 +11,28 @@ enum { CHANNELS = 3 };
 #define MOST 0x1.01p-8f
 #define REST 0x1.010102p-24f
 
-static inline float fraction(uint8_t level) { return (float)level * MOST + (float)level * REST; }
-
-/* Fills `out` (count, 3, pixels) with `in` (count, pixels, 3), each level divided by 255. */
-EXPORTED VECTORISED void srdata_fractions(const uint8_t *restrict in, int64_t count, int64_t pixels, float *restrict out) {
+INLINED void fractions(const uint8_t *restrict in, int64_t count, int64_t pixels, float *restrict out) {
     for (int64_t image = 0; image < count; image++, in += CHANNELS * pixels, out += CHANNELS * pixels)
         for (int64_t i = 0; i < pixels; i++)
-            for (int channel = 0; channel < CHANNELS; channel++)
-                out[channel * pixels + i] = fraction(in[CHANNELS * i + channel]);
+            for (int channel = 0; channel < CHANNELS; channel++) {
+                float level = (float)in[CHANNELS * i + channel];
+                out[channel * pixels + i] = level * MOST + level * REST;
+            }
+}
+
+#ifdef WIDER
+WIDER static void fractions_wide(const uint8_t *in, int64_t count, int64_t pixels, float *out) {
+    fractions(in, count, pixels, out);
+}
+#endif
+
+/* Fills `out` (count, 3, pixels) with `in` (count, pixels, 3), each level divided by 255. */
+EXPORTED VECTORISED void srdata_fractions(const uint8_t *in, int64_t count, int64_t pixels, float *out) {
+#ifdef WIDER
+    if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma")) {
+        fractions_wide(in, count, pixels, out);
+        return;
+    }
+#endif
+    fractions(in, count, pixels, out);
 }

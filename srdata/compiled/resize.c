@@ -28,7 +28,8 @@ INLINED void add_rows(Held *held, const uint8_t *in, ptrdiff_t samples, const in
     for (int row = 0; row < rows; row++) added[row] = held_row(held, in, samples, numbers[row], count);
     if (rows == AT_ONCE)
         for (ptrdiff_t x = 0; x < count; x++)
-            sums[x] += weights[0] * added[0][x] + weights[1] * added[1][x] + weights[2] * added[2][x] + weights[3] * added[3][x];
+            sums[x] += (weights[0] * added[0][x] + weights[1] * added[1][x])
+                + (weights[2] * added[2][x] + weights[3] * added[3][x]);
     else
         for (ptrdiff_t x = 0; x < count; x++) sums[x] += weights[0] * added[0][x];
 }
