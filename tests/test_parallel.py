@@ -15,7 +15,7 @@ from joblib.externals.loky.backend import context
 
 from srdata.common.processes import limits
 from srdata.common.processes.parallel import Backend, in_order
-from srdata.errors import SrdataError
+from srdata.errors import SrdataError, UsageError
 
 
 def late_number(task: int) -> int:
@@ -72,6 +72,16 @@ def test_cores_are_counted_as_joblib_counts_them(
     if told is not None:
         monkeypatch.setenv("LOKY_MAX_CPU_COUNT", told)
     assert limits.cores() == joblib.cpu_count()
+
+
+@pytest.mark.parametrize("backend", ["loky", "threading"])
+@pytest.mark.parametrize("told", ["", "all", "1.5"])
+def test_a_number_of_cores_that_is_none_is_refused(
+    told: str, backend: Backend, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("LOKY_MAX_CPU_COUNT", told)
+    with pytest.raises(UsageError, match=f"^LOKY_MAX_CPU_COUNT is '{told}': set it"):
+        list(in_order(abs, [1, 2], backend=backend))
 
 
 @pytest.mark.linux

@@ -6,6 +6,8 @@ import math
 import os
 from pathlib import Path
 
+from srdata.errors import UsageError
+
 _CONTROL_GROUP = Path("/sys/fs/cgroup")  # version 2 says quota and period in one file, version 1 in two
 _QUOTA_FILES = (("cpu.max",), ("cpu/cpu.cfs_quota_us", "cpu/cpu.cfs_period_us"))
 
@@ -27,8 +29,16 @@ def cores() -> int:
     """
     machine = os.cpu_count() or 1
     bound = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else machine
-    told = int(os.environ.get("LOKY_MAX_CPU_COUNT", machine))
-    return max(1, min(machine, bound, told, _quota() or machine))
+    return max(1, min(machine, bound, _told() or machine, _quota() or machine))
+
+
+def _told() -> int | None:
+    """What LOKY_MAX_CPU_COUNT says, at least 1; None where it is not set."""
+    text = os.environ.get("LOKY_MAX_CPU_COUNT")
+    try:
+        return None if text is None else max(1, int(text))
+    except ValueError:
+        raise UsageError(f"LOKY_MAX_CPU_COUNT is {text!r}: set it to a whole number, or not at all") from None
 
 
 def _quota() -> int | None:
