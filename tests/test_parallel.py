@@ -114,3 +114,10 @@ def test_the_quota_of_a_control_group_bounds_the_cores(
     monkeypatch.setattr(os, "sched_getaffinity", lambda process: range(64))
     monkeypatch.setattr(limits, "_CONTROL_GROUP", tmp_path)
     assert limits.cores() == joblib.cpu_count()
+
+
+def test_a_quota_that_cannot_be_read_bounds_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    before = limits.cores()
+    (tmp_path / "cpu.max").mkdir()  # which is refused as a file of others is, to the administrator as well
+    monkeypatch.setattr(limits, "_CONTROL_GROUP", tmp_path)
+    assert limits.cores() >= before

@@ -44,8 +44,10 @@ def _told() -> int | None:
 def _quota() -> int | None:
     """How many cores keep within the time that the control group allows; None for any number."""
     for names in _QUOTA_FILES:
-        files = [_CONTROL_GROUP / name for name in names]
-        words = [word for file in files if file.exists() for word in file.read_text().split()]
+        try:
+            words = [word for name in names for word in (_CONTROL_GROUP / name).read_text().split()]
+        except OSError:  # there is none, or it may not be read
+            continue
         if len(words) == 2:
             quota, period = (0 if word == "max" else int(word) for word in words)
             return math.ceil(quota / period) if quota > 0 and period > 0 else None
