@@ -7,6 +7,8 @@ import json
 import pickle
 import subprocess
 import sys
+import threading
+import time
 from pathlib import Path
 from typing import Annotated, Any, Union
 
@@ -14,7 +16,7 @@ import numpy as np
 import pytest
 import torch
 from degrade_examples import photographs
-from pydantic import Field, TypeAdapter, ValidationError
+from pydantic import BaseModel, Field, TypeAdapter, ValidationError
 
 from srdata.degrade.chain import Chain, load_chain, load_device_chain
 from srdata.degrade.model.composite import Step
@@ -389,3 +391,24 @@ def test_reading_chains_loads_no_torch() -> None:
     )
     run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert run.stdout.strip() == "False"
+
+
+def test_models_are_built_by_one_thread_at_a_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Pydantic 2.11 failed in one of twenty processes whose threads read their first chains at once."""
+    under_way: list[type] = []
+
+    def built(kind: type[BaseModel], **how: Any) -> None:
+        under_way.append(kind)
+        time.sleep(0.05)
+        assert under_way == [kind]
+        under_way.remove(kind)
+
+    monkeypatch.setattr(BaseModel, "model_rebuild", classmethod(built))
+    failed: list[threading.ExceptHookArgs] = []
+    monkeypatch.setattr(threading, "excepthook", failed.append)
+    threads = [threading.Thread(target=kind.model_rebuild) for kind in (Chain, OPS["jpeg"], OPS["maybe"])]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert not failed

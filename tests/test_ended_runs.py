@@ -411,6 +411,25 @@ def test_a_run_that_is_slow_to_end_says_so_as_well() -> None:
     assert said == "srdata: interrupted by SIGTERM; run the same command again to go on\n"
 
 
+INTERRUPTED_WHILE_CATCHING = """
+import signal, threading
+from srdata.cli import main
+start = threading.Thread.start
+def late(thread):
+    start(thread)
+    assert signal.getsignal(signal.SIGTERM) == signal.SIG_DFL
+threading.Thread.start = late
+main()
+"""
+
+
+def test_signals_are_caught_when_nothing_else_is_to_be_done_before_the_run() -> None:
+    """One that came while the thread was started ended the run with a traceback."""
+    line = [sys.executable, "-c", INTERRUPTED_WHILE_CATCHING, "--version"]
+    done = subprocess.run(line, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr) == (0, "")
+
+
 # Commands that are killed and repeated: {photos} are photographs, {set} a prepared set, {own} a copy of it in
 # {out}, the folder that is compared.
 PREPARED = "prepare {photos} --scale 4 --degradation bsrgan --root {out} --name set"

@@ -15,7 +15,7 @@ from joblib.externals.loky.backend import context
 
 from srdata.common.processes import limits
 from srdata.common.processes.parallel import Backend, in_order
-from srdata.errors import SrdataError
+from srdata.errors import SrdataError, UsageError
 
 
 def late_number(task: int) -> int:
@@ -74,6 +74,16 @@ def test_cores_are_counted_as_joblib_counts_them(
     assert limits.cores() == joblib.cpu_count()
 
 
+@pytest.mark.parametrize("backend", ["loky", "threading"])
+@pytest.mark.parametrize("told", ["", "all", "1.5"])
+def test_a_number_of_cores_that_is_none_is_refused(
+    told: str, backend: Backend, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("LOKY_MAX_CPU_COUNT", told)
+    with pytest.raises(UsageError, match=f"^LOKY_MAX_CPU_COUNT is '{told}': set it"):
+        list(in_order(abs, [1, 2], backend=backend))
+
+
 @pytest.mark.linux
 @pytest.mark.parametrize(
     "files",
@@ -104,3 +114,10 @@ def test_the_quota_of_a_control_group_bounds_the_cores(
     monkeypatch.setattr(os, "sched_getaffinity", lambda process: range(64))
     monkeypatch.setattr(limits, "_CONTROL_GROUP", tmp_path)
     assert limits.cores() == joblib.cpu_count()
+
+
+def test_a_quota_that_cannot_be_read_bounds_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    before = limits.cores()
+    (tmp_path / "cpu.max").mkdir()  # which is refused as a file of others is, to the administrator as well
+    monkeypatch.setattr(limits, "_CONTROL_GROUP", tmp_path)
+    assert limits.cores() >= before

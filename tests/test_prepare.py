@@ -21,6 +21,7 @@ from srdata.errors import ImageError, StorageFullError, StoreError, UsageError
 from srdata.images import first_bytes, read_image
 from srdata.preparation import Prepared, plan, prepare
 from srdata.preparation.source_items import find_items, stored_sizes
+from srdata.preparation.spread_shards import Tally
 from srdata.prepared.set_images import PreparedImages
 from srdata.prepared.verification import verify
 from srdata.recipes.set_recipe import Recipe, Store
@@ -233,6 +234,22 @@ def test_skip_bad_lists_what_was_left_out(pictures: Path, tmp_path: Path) -> Non
         assert report.ok, report.text
         assert "left out 0005: " in report.text
         assert "HTML page" in report.text
+
+
+def test_images_without_a_pixel_at_the_largest_scale_are_left_out(pictures: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "photos"
+    shutil.copytree(pictures, folder)
+    Image.new("RGB", (3, 30)).save(folder / "0005.png")
+    built = prepare(folder, scale=[2, 4], root=tmp_path, jobs=1, skip_bad=True)
+    assert [bad.key for bad in built.content.quarantine] == ["0005"]
+    assert "3x30 is smaller than one LR pixel" in built.content.quarantine[0].reason
+
+
+def test_what_is_done_after_a_run_has_failed_leaves_no_file(tmp_path: Path) -> None:
+    """A worker that told of an image while the folder was removed kept it from being removed."""
+    with pytest.raises(FileNotFoundError):
+        Tally(tmp_path / "images")(1)
+    assert not list(tmp_path.iterdir())
 
 
 def test_a_finished_set_is_left_alone(pictures: Path, tmp_path: Path) -> None:

@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+import threading
+from typing import Any
+
 from pydantic import BaseModel, ConfigDict
+
+_BUILDING = threading.RLock()
 
 
 class StrictModel(BaseModel):
@@ -12,9 +17,12 @@ class StrictModel(BaseModel):
 
 
 class WrittenModel(StrictModel):
-    """The same, of what a person writes: built when the first is read, as most runs read none of most kinds.
-
-    Not for what threads are the first to make: pydantic before 2.14 may build it twice at once, and fail.
-    """
+    """The same, of what a person writes: built when the first is read, as most runs read few kinds."""
 
     model_config = ConfigDict(defer_build=True)
+
+    @classmethod
+    def model_rebuild(cls, **how: Any) -> bool | None:
+        """Build it, by one thread at a time: pydantic before 2.14 may build it twice at once, and fail."""
+        with _BUILDING:
+            return super().model_rebuild(**how)

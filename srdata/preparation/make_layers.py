@@ -66,7 +66,7 @@ def make_layers(source: Source, recipe: Recipe) -> Made:
         hr = item.copy.of(hr)
         params[HR] = item.copy.plain
     height, width = map(recipe.stored, hr.shape[:2])
-    if min(height, width) == 0:
+    if 0 in {scale.crop(min(height, width)) for scale in recipe.scales}:
         raise ImageError(f"{item.hr}: {hr.shape[1]}x{hr.shape[0]} is smaller than one LR pixel; leave it out")
     hr = hr[:height, :width]
     layers: dict[str, Pixels] = {HR: hr}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import tempfile
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -144,7 +145,7 @@ def _told(pool: Workers, advance: Advance) -> Iterator[tuple[Told | None, Callab
         return
     with tempfile.TemporaryDirectory() as folder:
         tally = Tally(Path(folder) / "images")
-        tally(0)
+        tally.file.touch()
         shown = 0
 
         def tell() -> None:
@@ -163,8 +164,13 @@ class Tally:
     file: Path
 
     def __call__(self, images: int) -> None:
-        with self.file.open("ab") as file:
-            file.write(b"." * images)
+        handle = os.open(
+            self.file, os.O_WRONLY | os.O_APPEND
+        )  # makes none: it is gone where a run has failed
+        try:
+            os.write(handle, b"." * images)
+        finally:
+            os.close(handle)
 
 
 def _first_calls(tasks: Sequence[ShardTask], size: int, pool: Workers, told: Told | None) -> Iterator[_Call]:

@@ -49,11 +49,11 @@ class EndingSignals:
     def catch(self) -> None:
         """Turn the signals into KeyboardInterrupt from now on; one that is ignored (nohup) stays so."""
         atexit.register(self._finish)  # the first to be registered runs last
-        self._set(self._heed)
         woken, wakes = socket.socketpair()
         wakes.setblocking(False)
         signal.set_wakeup_fd(wakes.fileno(), warn_on_full_buffer=False)
         threading.Thread(target=self._end_late, args=(woken, wakes), daemon=True).start()
+        self._set(self._heed)  # last, as nobody tells yet of what it raises
 
     def release(self) -> None:
         """Interrupt nothing any more: the run is over, and Python is about to shut down."""

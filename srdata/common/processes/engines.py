@@ -83,6 +83,7 @@ def _many_processes(jobs: int) -> int:
     """How many processes that is: one where none can be started from here."""
     import joblib  # takes long, and this process and its threads need it not
 
+    cores()  # says what is wrong with LOKY_MAX_CPU_COUNT, which joblib heeds as well
     return int(joblib.effective_n_jobs(jobs))
 
 
