@@ -12,7 +12,6 @@ import shlex
 import shutil
 import subprocess
 import sys
-import zipfile
 from pathlib import Path
 
 import numpy as np
@@ -255,30 +254,6 @@ def test_doctor_names_the_command_that_makes_it_and_the_switch(
     subprocess.run(shlex.split(command), cwd=tmp_path, check=True, capture_output=True)
     library.cache_clear()
     assert doctor._compiled().verdict == "ok"
-
-
-@pytest.mark.parametrize(("compiler", "tag"), [("cc", "py3-none-"), ("no-such-compiler", "py3-none-any")])
-def test_a_wheel_holds_the_library_or_is_one_of_python_alone(tmp_path: Path, compiler: str, tag: str) -> None:
-    if not shutil.which("cc"):
-        pytest.skip("there is no cc")
-    command = [
-        sys.executable,
-        "-m",
-        "build",
-        "--wheel",
-        "--no-isolation",
-        "--outdir",
-        str(tmp_path),
-        str(CHECKOUT),
-    ]
-    subprocess.run(command, check=True, capture_output=True, env={**os.environ, "CC": compiler})
-    (wheel,) = tmp_path.glob("*.whl")
-    assert tag in wheel.name
-    libraries = [
-        name for name in zipfile.ZipFile(wheel).namelist() if name.startswith("srdata/compiled/built/")
-    ]
-    assert libraries == ([] if tag.endswith("any") else [f"srdata/compiled/built/{library_name()}"])
-    assert ("any" in wheel.name) == tag.endswith("any")
 
 
 @pytest.mark.parametrize("shape", [(1, 16, 16), (3, 7, 5), (2, 1, 1), (0, 4, 4), (4, 33, 1)])

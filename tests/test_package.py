@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 import sys
 import zipfile
@@ -12,27 +13,27 @@ import pytest
 
 from srdata import catalog
 from srdata.catalog import Shelf
+from srdata.compiled.build_library import library_name
 
 REPOSITORY = Path(__file__).parents[1]
+
+
+def build_wheel(folder: Path, **environment: str) -> Path:
+    """The wheel of this checkout, as it is built where the environment has these as well."""
+    command = [sys.executable, "-m", "build", "--wheel", "--no-isolation", "--outdir", str(folder)]
+    done = subprocess.run(
+        [*command, str(REPOSITORY)], capture_output=True, text=True, env={**os.environ, **environment}
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    [built] = folder.glob("*.whl")
+    return built
 
 
 @pytest.fixture(scope="module")
 def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The wheel, unpacked."""
     folder = tmp_path_factory.mktemp("wheel")
-    command = [
-        sys.executable,
-        "-m",
-        "build",
-        "--wheel",
-        "--no-isolation",
-        "--outdir",
-        str(folder),
-        str(REPOSITORY),
-    ]
-    done = subprocess.run(command, capture_output=True, text=True)
-    assert done.returncode == 0, done.stdout + done.stderr
-    [built] = folder.glob("*.whl")
+    built = build_wheel(folder)
     with zipfile.ZipFile(built) as archive:
         archive.extractall(folder / "installed")
     return folder / "installed"
@@ -70,3 +71,16 @@ def test_the_wheel_runs_its_main_job(wheel: Path, tmp_path: Path) -> None:
 def test_this_checkout_finds_its_own() -> None:
     assert catalog.folder(Shelf.RECIPES) == REPOSITORY / "recipes"
     assert "sample" in catalog.names(Shelf.MANIFESTS)
+
+
+@pytest.mark.parametrize(("compiler", "tag"), [("cc", "py3-none-"), ("no-such-compiler", "py3-none-any")])
+def test_a_wheel_holds_the_compiled_library_or_is_one_of_python_alone(
+    tmp_path: Path, compiler: str, tag: str
+) -> None:
+    if not shutil.which("cc"):
+        pytest.skip("there is no cc")
+    built = build_wheel(tmp_path, CC=compiler)
+    assert tag in built.name
+    assert ("any" in built.name) == tag.endswith("any")
+    held = [name for name in zipfile.ZipFile(built).namelist() if name.startswith("srdata/compiled/built/")]
+    assert held == ([] if tag.endswith("any") else [f"srdata/compiled/built/{library_name()}"])

@@ -20,7 +20,8 @@ from PIL import Image
 from srdata.errors import ImageError, StorageFullError, StoreError, UsageError
 from srdata.images import first_bytes, read_image
 from srdata.preparation import Prepared, plan, prepare
-from srdata.preparation.source_items import find_items, stored_sizes
+from srdata.preparation.beforehand.item_sizes import stored_sizes
+from srdata.preparation.source_items import find_items
 from srdata.preparation.spread_shards import Tally
 from srdata.prepared.set_images import PreparedImages
 from srdata.prepared.verification import verify

@@ -22,8 +22,12 @@
 #define VECTORISED
 #endif
 
-/* Functions of which there is a second one, for processors with wider vectors. Not on Windows, where GCC does not align
- * its stack for them (its bug 54412). */
+/* Functions of which there is a second one, NAME_wide, for processors with wider vectors, and a call of the one that
+ * fits. Not on Windows, where GCC does not align its stack for them (its bug 54412). */
 #if defined(__GNUC__) && defined(__x86_64__) && !defined(_WIN32)
 #define WIDER __attribute__((target("avx2,fma")))
+#define HAS_WIDER (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma"))
+#define FITTING(name, ...) (HAS_WIDER ? name##_wide(__VA_ARGS__) : name(__VA_ARGS__))
+#else
+#define FITTING(name, ...) name(__VA_ARGS__)
 #endif

@@ -28,11 +28,5 @@ WIDER static void fractions_wide(const uint8_t *in, int64_t count, int64_t pixel
 
 /* Fills `out` (count, 3, pixels) with `in` (count, pixels, 3), each level divided by 255. */
 EXPORTED VECTORISED void srdata_fractions(const uint8_t *in, int64_t count, int64_t pixels, float *out) {
-#ifdef WIDER
-    if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma")) {
-        fractions_wide(in, count, pixels, out);
-        return;
-    }
-#endif
-    fractions(in, count, pixels, out);
+    FITTING(fractions, in, count, pixels, out);
 }

@@ -72,11 +72,5 @@ WIDER static void resize_rows_wide(const uint8_t *in, ptrdiff_t samples, const i
  * one after another, times `weights` (size, taps). A half is rounded up, and what is no level becomes the nearest. */
 EXPORTED void srdata_resize_rows(const uint8_t *in, int64_t samples, const int64_t *numbers, const float *weights,
     int64_t size, int64_t taps, uint8_t *restrict out) {
-#ifdef WIDER
-    if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma")) {
-        resize_rows_wide(in, samples, numbers, weights, size, taps, out);
-        return;
-    }
-#endif
-    resize_rows(in, samples, numbers, weights, size, taps, out);
+    FITTING(resize_rows, in, samples, numbers, weights, size, taps, out);
 }

@@ -84,11 +84,5 @@ WIDER static void lost_terms_wide(const double *one, const double *other, ptrdif
  * planes (height, width) that are no smaller than it. */
 EXPORTED void srdata_ssim_terms(const double *one, const double *other, int64_t height, int64_t width,
     const double *weights, const double *constants, double *out) {
-#ifdef WIDER
-    if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma")) {
-        lost_terms_wide(one, other, height, width, weights, constants, out);
-        return;
-    }
-#endif
-    lost_terms(one, other, height, width, weights, constants, out);
+    FITTING(lost_terms, one, other, height, width, weights, constants, out);
 }

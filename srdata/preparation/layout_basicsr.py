@@ -19,9 +19,10 @@ import numpy as np
 
 from srdata import exporting
 from srdata.common.files import part_name, storage_errors, sync_folder
+from srdata.preparation.beforehand.item_sizes import stored_sizes
 from srdata.preparation.layout_folder import names_of
 from srdata.preparation.layouts import Built, Job, build_lmdb
-from srdata.preparation.source_items import Item, stored_sizes
+from srdata.preparation.source_items import Item
 from srdata.recipes.set_recipe import Recipe, Store
 from srdata.store.set_json import write_set
 from srdata.store.tables.set_files import FileEntry, file_entry

@@ -17,6 +17,7 @@ from srdata.common.processes.parallel import results
 from srdata.common.processes.run_claims import Claim
 from srdata.common.progress import Advance, progress
 from srdata.errors import ImageError, StoreError
+from srdata.preparation.beforehand.item_sizes import Size, sample_bytes, size_of_item
 from srdata.preparation.layout_folder import (
     FolderTask,
     finished,
@@ -30,7 +31,7 @@ from srdata.preparation.layout_folder import (
 from srdata.preparation.layout_lmdb import layout_of, shard_tasks
 from srdata.preparation.planned.grown_sets import Keys, grouped
 from srdata.preparation.planned.shard_records import ShardRecord, read_records, recorded_rows
-from srdata.preparation.source_items import Bad, Item, Size, sample_bytes, size_of_item
+from srdata.preparation.source_items import Bad, Item
 from srdata.preparation.spread_shards import images_in_piece, pieces, write_shards
 from srdata.preparation.standing_sets import Standing
 from srdata.recipes.set_recipe import Recipe

@@ -32,6 +32,7 @@ from srdata.errors import UsageError
 from srdata.fetch.remote_files import look_at, place_at
 from srdata.fetch.remote_folders import RemoteFolder
 from srdata.preparation.beforehand.given_settings import GivenSettings, looked_up, settled
+from srdata.preparation.beforehand.item_sizes import source_size
 from srdata.preparation.beforehand.plan import licence_text
 from srdata.preparation.layouts import Job, content_of, declare_shards, images_in_group, pixel_versions
 from srdata.preparation.planned.grown_sets import Keys, grouped
@@ -57,7 +58,7 @@ from srdata.preparation.prepare_set import (
     write_choice,
 )
 from srdata.preparation.set_targets import Target, target_at
-from srdata.preparation.source_items import Item, source_size
+from srdata.preparation.source_items import Item
 from srdata.recipes.set_recipe import Recipe
 from srdata.store.set_json import UNFINISHED
 from srdata.store.tables.choice_table import CHOICE_FILE

@@ -21,6 +21,7 @@ from srdata.discovery.found_parts import Found
 from srdata.errors import UsageError
 from srdata.fetch.remote_files import joined
 from srdata.preparation.beforehand.disk_need import check_download_room, check_set_room
+from srdata.preparation.beforehand.item_sizes import Size, stored_sizes
 from srdata.preparation.beforehand.plan import check_request
 from srdata.preparation.existing_pairs import find_pairs, found_lines
 from srdata.preparation.layout_basicsr import build_basicsr, check_scales
@@ -28,14 +29,7 @@ from srdata.preparation.layout_folder import JOURNAL
 from srdata.preparation.layouts import Built, Job, build_folder, build_lmdb
 from srdata.preparation.planned.grown_sets import GROWN_FILE, Keys, changed_shards, note_shards, shards_before
 from srdata.preparation.planned.plan_file import TOKEN
-from srdata.preparation.source_items import (
-    Item,
-    Size,
-    SourceItems,
-    choose_items,
-    found_anywhere,
-    stored_sizes,
-)
+from srdata.preparation.source_items import Item, SourceItems, choose_items, found_anywhere
 from srdata.preparation.standing_sets import Standing, standing
 from srdata.prepared.image_columns import carry_columns
 from srdata.prepared.remote_claims import refuse_hub

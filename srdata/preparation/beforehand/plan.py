@@ -15,17 +15,10 @@ from srdata.fetch import plan as downloads
 from srdata.fetch.manifest import load_manifest
 from srdata.hub.repository import Repository, look
 from srdata.preparation.beforehand.disk_need import download_need, room_lines, set_need
+from srdata.preparation.beforehand.item_sizes import Size, all_bytes, looked_at, plain_sizes, sizes_stored
 from srdata.preparation.existing_pairs import find_pairs, found_lines
 from srdata.preparation.layout_lmdb import layout_of
-from srdata.preparation.source_items import (
-    Size,
-    SourceItems,
-    all_bytes,
-    as_stored,
-    choose_items,
-    looked_at,
-    plain_sizes,
-)
+from srdata.preparation.source_items import SourceItems, choose_items
 from srdata.recipes.manifest_sets import needed_sets
 from srdata.recipes.set_recipe import Recipe
 
@@ -85,7 +78,7 @@ def plan_text(recipe: Recipe, root: Path, target: Path | str, from_dir: Path | N
         items, told = _chosen(recipe, root, from_dir, found)
         lines += told
         sizes, problems = _sizes_and_problems(items, recipe)
-        stored = as_stored(sizes, recipe)
+        stored = sizes_stored(sizes, recipe)
         lines += [f"images    {len(sizes)}", *_cut_lines(sizes, stored, recipe), *_bad_lines(problems)]
         lines += _size_lines(stored, recipe)
         if isinstance(target, Path):
