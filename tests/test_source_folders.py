@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import os
+import shutil
+from collections import Counter
 from pathlib import Path
 
 import numpy as np
 import pytest
 from foreign_images import ORIENTATION, exif, in_mode, saved
+from pairs import position_pairs, write_folders, write_lmdbs
 from PIL import Image
 
 from srdata import PairedDataset, prepare
@@ -18,6 +21,7 @@ from srdata.images import list_folder, list_images, read_image, write_png
 from srdata.metrics import evaluate, evaluate_bicubic
 from srdata.preparation import plan
 from srdata.prepared.set_images import PreparedImages
+from srdata.scale import Scale
 
 NAMES = {
     "a.png": "PNG",
@@ -38,6 +42,7 @@ NOT_READ = {
     "n": b"\0\0\0\x20ftypheic\0\0\0\0",
 }
 RENAMED = "o.png.bak", "p.jpg_large"
+PAIRS = position_pairs(Scale(4), [(64, 48), (48, 64)])
 
 
 def write_all(folder: Path) -> None:
@@ -121,6 +126,70 @@ def test_links_that_name_themselves_end(tmp_path: Path) -> None:
     (tmp_path / "a").symlink_to(tmp_path / "b")
     (tmp_path / "b").symlink_to(tmp_path / "a")
     assert {one.why for one in list_folder(tmp_path).left_out} == {"a link that leads nowhere"}
+
+
+def test_captions_beside_images_are_left_out_unopened(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As all of which the name tells that it is data: to open a million takes minutes on a cluster."""
+    (tmp_path / "0001.png").write_bytes(saved(in_mode("RGB"), "PNG"))
+    names = ["0001.txt", "0001.json", "metadata.JSONL", "a.tar", "train.parquet", "data.mdb", "none.csv"]
+    for name in names:
+        (tmp_path / name).write_bytes(b"a cat")
+    monkeypatch.setattr(Path, "open", None)
+    listing = list_folder(tmp_path)
+    assert listing.names == ("0001.png",)
+    assert sorted(one.path.name for one in listing.left_out) == sorted(names)
+
+
+@pytest.mark.parametrize("verb", ["inspect", "PairedDataset", "plan"])
+@pytest.mark.parametrize("form", ["images", "pairs", "arrays", "LMDBs"])
+def test_whatever_a_folder_holds_it_is_walked_once(
+    form: str, verb: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of a million images each walk takes half a second; what is not there is looked for in the same one."""
+    source, pairs = tmp_path / "in", PAIRS
+    match form:
+        case "LMDBs":
+            write_lmdbs(source / "deep", pairs)
+        case "arrays":
+            for key, both in pairs.items():
+                for side, image in zip(("lr", "hr"), both, strict=True):
+                    (source / f"deep/{side}").mkdir(parents=True, exist_ok=True)
+                    np.save(source / f"deep/{side}/{key}.npy", image)
+        case _:
+            write_folders(source / "deep", pairs, Scale(4))
+            if form == "images":
+                shutil.rmtree(source / "deep/LR_bicubic")
+    looked: Counter[str] = Counter()
+    scandir = os.scandir
+    monkeypatch.setattr(os, "scandir", lambda path=".": looked.update([os.fspath(path)]) or scandir(path))
+    match verb:
+        case "inspect":
+            assert not inspect(source).problems
+        case "plan":
+            plan(source, scale=4, lmdb=True, root=tmp_path / "data")
+        case _:
+            PairedDataset(source, only="hr" if form == "images" else None)
+    below = {path: count for path, count in looked.items() if path.startswith(f"{source}{os.sep}")}
+    assert below
+    assert set(below.values()) == {1}
+
+
+def test_what_is_hidden_is_no_source_and_what_is_linked_is(tmp_path: Path) -> None:
+    """As macOS leaves ._0001.npy on other disks, and people link LMDBs to where they are trained on."""
+    arrays, far = tmp_path / "arrays", tmp_path / "far"
+    arrays.mkdir()
+    for key, (_, image) in PAIRS.items():
+        np.save(arrays / f"{key}.npy", image)
+        (arrays / f"._{key}.npy").write_bytes(b"\0\5\x16\7")
+    assert not inspect(arrays).problems
+    write_lmdbs(far, PAIRS)
+    near = tmp_path / "near"
+    shutil.copytree(far, near / ".old")
+    assert "holds no images" in inspect(near).problems[0]
+    (near / "linked").symlink_to(far)
+    assert inspect(near).text.startswith("form      LMDB")
 
 
 @pytest.mark.skipif(os.name != "posix", reason="names are bytes on POSIX alone")

@@ -101,6 +101,30 @@ def test_no_garbage_is_collected_while_modules_load(name: str, state: str) -> No
     assert done.stdout.split() == ["0", str(state == "enable")]
 
 
+THREADS = """
+import os, sys
+sys.argv = ["srdata", "list"]
+from srdata.cli import main
+assert "numpy" not in sys.modules
+try:
+    main()
+finally:
+    print("\\n" + os.environ["OPENBLAS_THREAD_TIMEOUT"])
+"""
+
+
+@pytest.mark.parametrize(("given", "taken"), [(None, "4"), ("20", "20")])
+def test_commands_let_the_threads_of_numpy_sleep_before_they_are_started(
+    given: str | None, taken: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Else each command takes a tenth of a second of every core; what a user says of them stands."""
+    monkeypatch.delenv("OPENBLAS_THREAD_TIMEOUT", raising=False)
+    if given is not None:
+        monkeypatch.setenv("OPENBLAS_THREAD_TIMEOUT", given)
+    done = subprocess.run([sys.executable, "-c", THREADS], capture_output=True, text=True, check=True)
+    assert done.stdout.splitlines()[-1] == taken
+
+
 YOUNG = """
 import gc
 import srdata

@@ -14,6 +14,7 @@ from srdata.discovery.image_bytes import ImageFile, header_of
 from srdata.discovery.named_files import NamedFiles
 from srdata.discovery.pairing import guess_scale, listed
 from srdata.errors import UsageError
+from srdata.images import ImageListing
 from srdata.scale import Scale
 from srdata.vocabulary import Split
 
@@ -69,6 +70,7 @@ class Found(NamedTuple):
     form: str
     parts: tuple[Part, ...]
     left_out: tuple[str, ...] = ()  # what is there and is not used, in words
+    listing: ImageListing | None = None  # of the folder on this disk
 
     @property
     def subimages(self) -> bool:

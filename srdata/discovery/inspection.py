@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import NamedTuple
@@ -11,7 +11,7 @@ from typing import NamedTuple
 from srdata.common.progress import Advance, progress
 from srdata.discovery.by_name.refusals import text
 from srdata.discovery.forms.lmdb_folders import has_list, stored_keys
-from srdata.discovery.found_parts import Lr, Part, Pile, Track, key_problem
+from srdata.discovery.found_parts import Found, Lr, Part, Pile, Track, key_problem
 from srdata.discovery.image_bytes import ImageFile, LmdbImage, header_of, pixels_of
 from srdata.discovery.known_forms import find_parts
 from srdata.discovery.unused_files import unused_files
@@ -77,12 +77,12 @@ def _inspect(path: Path, told: Inspection, how: CheckSettings) -> None:
     told.problems += _unlisted(found.parts)
     if not found.paired:
         told.lines.append("LR        none")
-    _tell_unused(path, found.parts, told)
+    _tell_unused(path, found, told)
 
 
-def _tell_unused(path: Path, parts: Sequence[Part], told: Inspection) -> None:
+def _tell_unused(path: Path, found: Found, told: Inspection) -> None:
     """What lies beside the images; a problem where it is, or may hold, an image."""
-    unused = unused_files(path, parts)
+    unused = unused_files(path, found)
     told.lines += [
         f"not used  {line}" for line in describe_left_out(path, (one for one in unused if not one.picture))
     ]

@@ -27,7 +27,7 @@ from srdata.discovery.named_files import by_name, listed_files
 from srdata.discovery.remote_images import AddressPath, images_at
 from srdata.discovery.templates import fitting, hr_by_template, pairs_by_template
 from srdata.errors import UsageError
-from srdata.images import IMAGE_SUFFIXES, list_folder, natural
+from srdata.images import IMAGE_SUFFIXES, ImageListing, list_folder, natural
 from srdata.scale import Scale
 from srdata.store.lmdb_files.basicsr_lmdb import DATA_FILE
 
@@ -46,30 +46,31 @@ def find_parts(path: Path) -> Found:
     raise UsageError(f"{path} holds no images: {how_to_unpack(path) or known}")
 
 
-def look_for_parts(path: Path) -> Found | None:
-    """The same, and None where there is nothing."""
+def look_for_parts(path: Path, listing: ImageListing | None = None) -> Found | None:
+    """The same, and None where there is nothing; `listing` is that of the folder, where it is known."""
+    listing = list_folder(path) if listing is None else listing
     for form, find in _FORMS:
-        parts, left_out = find(path)
+        parts, left_out = find(path, listing)
         if parts:
-            return restored(path, Found(form, tuple(parts), tuple(left_out)))
+            return restored(path, Found(form, tuple(parts), tuple(left_out), listing))
     return None
 
 
-def _tables(path: Path) -> _Parts:
-    return (table_parts(path), []) if is_table(path) else ([], [])
+def _tables(path: Path, listing: ImageListing) -> _Parts:
+    return (table_parts(path), []) if is_table(path, listing) else ([], [])
 
 
-def _lmdbs(path: Path) -> _Parts:
+def _lmdbs(path: Path, listing: ImageListing) -> _Parts:
     """Pairs in LMDBs; where there are none, image files come first."""
-    parts, left_out = parts_by_name(path, _values(_lmdb_folders(path)))
+    parts, left_out = parts_by_name(path, _values(_lmdb_folders(path, listing)))
     return (parts, left_out) if any(part.lr for part in parts) else ([], [])
 
 
-def _lmdb_folders(path: Path) -> dict[str, Path]:
+def _lmdb_folders(path: Path, listing: ImageListing) -> dict[str, Path]:
     """The LMDB folders at or below `path`, by their names there."""
     if is_lmdb(path) or (path / DATA_FILE).is_file():
         return {"": path}
-    found = (one.parent for one in path.rglob(DATA_FILE)) if path.is_dir() else ()
+    found = (one.path.parent for one in listing.left_out if one.path.name == DATA_FILE)
     return {one.relative_to(path).as_posix(): one for one in sorted(found) if is_lmdb(one)}
 
 
@@ -81,45 +82,46 @@ def _values(folders: Mapping[str, Path]) -> dict[str, ImageFile]:
     }
 
 
-def _lone_lmdb(path: Path) -> _Parts:
+def _lone_lmdb(path: Path, listing: ImageListing) -> _Parts:
     """One LMDB of HR images; raises UsageError for several that are no pairs."""
-    folders = _lmdb_folders(path)
+    folders = _lmdb_folders(path, listing)
     if len(folders) > 1:
         names = ", ".join(folders)
         raise UsageError(f"{path}: which of {names} are pairs? Say so with --hr hr.lmdb --lr lr.lmdb")
     return ([Part(None, Pile(one, lmdb_images(one))) for one in folders.values()], [])
 
 
-def _images(path: Path) -> _Parts:
+def _images(path: Path, listing: ImageListing) -> _Parts:
     if path.is_file() and path.suffix.lower() in IMAGE_SUFFIXES:
         return [Part(None, Pile(path.parent, by_name(path.parent, [path])))], []
-    return parts_by_name(path, listed_files(list_folder(path)))
+    return parts_by_name(path, listed_files(listing))
 
 
-def _arrays(path: Path) -> _Parts:
-    return parts_by_name(path, _array_files(path))
+def _arrays(path: Path, listing: ImageListing) -> _Parts:
+    return parts_by_name(path, _array_files(path, listing))
 
 
-def _array_files(path: Path) -> dict[str, ImageFile]:
-    arrays = (one for one in path.rglob("*") if one.suffix in ARRAY_SUFFIXES and one.is_file())
+def _array_files(path: Path, listing: ImageListing) -> dict[str, ImageFile]:
+    named = (one.path for one in listing.left_out if one.path.suffix in ARRAY_SUFFIXES)
+    arrays = (one for one in named if one.name[0] != "." and one.is_file())
     found = sorted(arrays, key=lambda one: natural(one.as_posix()))
     return {name: ArrayFile(one) for name, one in by_name(path, found).paths()}
 
 
-def _tars(path: Path) -> _Parts:
+def _tars(path: Path, _: ImageListing) -> _Parts:
     archives = [path] if path.is_file() and path.suffix == ".tar" else sorted(path.glob("*.tar"))
     return tar_parts(path, archives)
 
 
-def _hdf5(path: Path) -> _Parts:
+def _hdf5(path: Path, _: ImageListing) -> _Parts:
     if path.is_file():
         return (hdf5_parts([path]) if path.suffix in HDF5_SUFFIXES else []), []
     return hdf5_parts(sorted(one for one in path.glob("*") if one.suffix in HDF5_SUFFIXES)), []
 
 
-_FORMS: tuple[tuple[str, Callable[[Path], _Parts]], ...] = (
+_FORMS: tuple[tuple[str, Callable[[Path, ImageListing], _Parts]], ...] = (
     ("table", _tables),
-    ("ImageFolder", lambda path: (metadata_parts(path), [])),
+    ("ImageFolder", lambda path, _: (metadata_parts(path), [])),
     ("LMDB", _lmdbs),
     ("folders", _images),
     ("LMDB", _lone_lmdb),
@@ -136,10 +138,11 @@ def by_template(path: Path, hr: str, lr: str | None, scales: tuple[Scale, ...]) 
     "X{scale}/{key}" for several scales. Of tables they name columns. What has no partner, or one of another
     size, is left out and told. Raises UsageError for a template that fits nothing.
     """
-    if is_table(path):
+    listing = list_folder(path)
+    if is_table(path, listing):
         columns = {"hr": hr} if lr is None else {"hr": hr, "lr": lr}
-        return Found("table, by columns", tuple(table_parts(path, columns)))
-    return named_by_template(path, _named(path), hr, lr, scales)
+        return Found("table, by columns", tuple(table_parts(path, columns)), listing=listing)
+    return named_by_template(path, _named(path, listing), hr, lr, scales)._replace(listing=listing)
 
 
 def find_parts_at(address: str) -> Found:
@@ -168,8 +171,8 @@ def named_by_template(
     return pairs_by_template(path, high, low, files, scales)
 
 
-def _named(path: Path) -> Mapping[str, ImageFile]:
+def _named(path: Path, listing: ImageListing) -> Mapping[str, ImageFile]:
     """All images of whatever form by their names, files first."""
-    images: dict[str, ImageFile] = dict(listed_files(list_folder(path)))
-    images |= _values(_lmdb_folders(path))
-    return images or _array_files(path)
+    images: dict[str, ImageFile] = dict(listed_files(listing))
+    images |= _values(_lmdb_folders(path, listing))
+    return images or _array_files(path, listing)

@@ -8,16 +8,15 @@ from pathlib import Path
 from srdata.discovery.image_bytes import ImageFile
 from srdata.errors import UsageError
 from srdata.images import ImageListing, list_folder
-from srdata.images.folder_listing import suffix_of
+from srdata.images.folder_listing import without_suffix
 
 
 class NamedFiles(Mapping[str, ImageFile]):
     """Image files by their keys; `places` are their paths below `folder`, with "/"."""
 
-    def __init__(self, folder: Path, places: Mapping[str, str], listing: ImageListing | None = None) -> None:
+    def __init__(self, folder: Path, places: Mapping[str, str]) -> None:
         self.folder = folder
         self.places = places
-        self.listing = listing  # of all that is in the folder, where that is known
 
     def __getitem__(self, key: str) -> ImageFile:
         return self.folder / self.places[key]
@@ -62,7 +61,7 @@ def images_by_name(folder: Path) -> dict[str, Path]:
 
 def listed_files(listing: ImageListing) -> NamedFiles:
     """The images of a folder by their path there without suffix; raises UsageError if two have one name."""
-    return NamedFiles(listing.folder, _by_stem(listing.folder, listing.names), listing)
+    return NamedFiles(listing.folder, _by_stem(listing.folder, listing.names))
 
 
 def by_name(folder: Path, files: Iterable[Path]) -> NamedFiles:
@@ -75,15 +74,16 @@ def chosen(files: Mapping[str, ImageFile], names: Mapping[str, str]) -> Mapping[
     if isinstance(files, NamedFiles):
         there = files.places
         places = {key: there[name] for key, name in names.items()}
-        return NamedFiles(files.folder, places, files.listing)
+        return NamedFiles(files.folder, places)
     return {key: files[name] for key, name in names.items()}
 
 
 def _by_stem(folder: Path, names: Iterable[str]) -> dict[str, str]:
-    places: dict[str, str] = {}
-    for name in names:
-        stem = name.removesuffix(suffix_of(name))
-        if (there := places.setdefault(stem, name)) != name:
-            one, two = (text.rpartition("/")[2] for text in (there, name))
-            raise UsageError(f"{folder} holds {stem!r} twice, as {one} and {two}: remove one")
+    names = list(names)
+    places = {without_suffix(name): name for name in names}
+    if len(places) < len(names):
+        first = next(name for name in names if places[without_suffix(name)] != name)
+        stem = without_suffix(first)
+        one, two = (name.rpartition("/")[2] for name in (first, places[stem]))
+        raise UsageError(f"{folder} holds {stem!r} twice, as {one} and {two}: remove one")
     return places

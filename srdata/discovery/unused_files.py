@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
-from srdata.discovery.found_parts import Part
+from srdata.discovery.found_parts import Found, Part
 from srdata.discovery.image_bytes import ArrayFile, Hdf5Image, ImageFile, LmdbImage, TarImage
 from srdata.discovery.named_files import NamedFiles
 from srdata.hub.encoded_images import EncodedImage
@@ -15,19 +15,17 @@ from srdata.store.export_json import DELTAS_FILE, EXPORT_FILE
 _KNOWN = frozenset({EXPORT_FILE, DELTAS_FILE, "sheet.png"})  # that srdata writes beside images
 
 
-def unused_files(folder: Path, parts: Iterable[Part]) -> list[LeftOut]:
-    """Everything in `folder` but the images of `parts`, and the files that hold them; none of a file."""
-    piles = [images for part in parts for images in _piles(part)]
+def unused_files(folder: Path, found: Found) -> list[LeftOut]:
+    """Everything in `folder` but the images that were found, and the files that hold them; none of a file."""
+    piles = [images for part in found.parts for images in _piles(part)]
     taken: set[str] = set()
     used: set[Path | None] = set()
-    listing = None
+    listing = found.listing or list_folder(folder)
     for images in piles:
         if isinstance(images, NamedFiles) and images.folder == folder:
             taken.update(images.places.values())
-            listing = images.listing
         else:
             used.update(map(_place, images.values()))
-    listing = listing or list_folder(folder)
     rest = (folder / name for name in listing.names if name not in taken)
     idle = (LeftOut(path, "images that are not part of this", True) for path in rest)
     return [

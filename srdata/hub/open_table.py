@@ -9,7 +9,7 @@ from __future__ import annotations
 import errno
 import os
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, nullcontext, suppress
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -18,6 +18,7 @@ from srdata.errors import SourceError, UnknownNameError
 from srdata.hub.address import HubName
 from srdata.hub.encoded_images import Table
 from srdata.hub.repository import Repository, card_in, configs_of, hub_errors, look
+from srdata.images.folder_listing import ImageListing
 
 _SAVED = ("state.json", "dataset_dict.json")  # by save_to_disk
 _INDEX = "index.parquet"  # of a prepared set
@@ -35,31 +36,24 @@ class Loaded(NamedTuple):
     roots: tuple[str, ...]  # the folders that hold the files that it names
 
 
-def holds_tables(path: Path) -> bool:
-    """Whether a folder holds a data set in a form of `datasets` that says which images make a row."""
+def holds_tables(path: Path, listing: ImageListing) -> bool:
+    """Whether a folder holds a data set in a form of `datasets` that says which images make a row.
+
+    `listing` is that of the folder: among a million images nothing is looked for twice.
+    """
     if path.is_file():
         return path.suffix == ".parquet"
     if any((path / name).is_file() for name in _SAVED) or configs_of(card_in(path)):
         return True
-    found = (one.name for one in within_reach(path, (*_DATA, *_METADATA)))
+    found = (one.name for one in within_reach(listing, (*_DATA, *_METADATA)))
     return any(name != _INDEX and (name.endswith(_DATA) or name in _METADATA) for name in found)
 
 
-def within_reach(path: Path, ends: tuple[str, ...]) -> Iterator[Path]:
-    """What has a name with one of these ends in a folder and those in it, but for what is hidden, as scores.
-
-    Among a million images it is looked for in one pass.
-    """
-    for folder in (path, *_folders(path)):
-        with suppress(OSError), os.scandir(folder) as entries:
-            yield from (
-                folder / one.name for one in entries if one.name.endswith(ends) and one.name[0] != "."
-            )
-
-
-def _folders(path: Path) -> Iterator[Path]:
-    with suppress(OSError), os.scandir(path) as entries:
-        yield from (path / one.name for one in entries if one.name[0] != "." and one.is_dir())
+def within_reach(listing: ImageListing, ends: tuple[str, ...]) -> Iterator[Path]:
+    """What in a folder and those in it has a name with one of these ends; nothing hidden, as scores are."""
+    for path in (one.path for one in listing.left_out):
+        if path.name.endswith(ends) and path.name[0] != "." and listing.folder in (*path.parents,)[:2]:
+            yield path
 
 
 def load(place: Path | HubName, config: str | None, split: str | None) -> Loaded:

@@ -24,6 +24,9 @@ IMAGE_SUFFIXES = frozenset(
     | {".ppm", ".pgm", ".pbm", ".pnm", ".gif"}
 )
 
+# Of what stands beside images by the thousand: captions, facts, tables, archives.
+DATA_SUFFIXES = frozenset({".txt", ".json", ".jsonl", ".csv", ".parquet", ".arrow", ".tar", ".mdb"})
+
 # How those begin that are images and are not read.
 _NOT_READ = {
     "an AVIF image": re.compile(rb"....ftypavi[fs]", re.DOTALL),

@@ -18,8 +18,10 @@ from srdata.images.image_info import ImageInfo
 _READ = 4096  # bytes
 _PNG = b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR"
 _PNG_METADATA = frozenset({b"eXIf", b"tEXt", b"zTXt", b"iTXt"})  # may say which way up the image is
+_LAST = frozenset({b"IDAT", b"IEND"})  # where a head ends with another, metadata may follow
 _END = 12  # bytes of the chunk that ends a PNG
-_CHUNK, _SIDES = Struct(">I4s"), Struct(">II")  # how long a chunk of PNG is, and its kind; width and height
+_CHUNK = Struct(">I4s")  # how long a chunk of a PNG is, and its kind
+_START = Struct(">16x2I9xI4s")  # width and height of a PNG; the same of the chunk behind its header
 _OPEN = os.O_RDONLY | getattr(os, "O_BINARY", 0)
 _FRAMES = frozenset({*range(0xC0, 0xD0)} - {0xC4, 0xC8, 0xCC})  # the markers of JPEG that sizes follow
 _APP1, _PIXELS = 0xE1, 0xDA  # EXIF or XMP; where the pixels begin
@@ -63,10 +65,7 @@ def _first_look(path: str) -> tuple[bytes, tuple[int, int] | None]:
     handle = os.open(path, _OPEN)
     try:
         head = os.read(handle, _READ)
-        if not head.startswith(_PNG):
-            return head, told_size(head)
-        last = _last_chunk(head)
-        return head, _png_size(head, last[2]) if _nothing_follows(handle, head, *last) else None
+        return head, told_size(head, handle)
     finally:
         os.close(handle)
 
@@ -85,18 +84,18 @@ def _name_of(source: Path | bytes | BinaryIO, name: str | None) -> str:
     return str(source) if isinstance(source, Path) else "image"
 
 
-def told_size(head: bytes) -> tuple[int, int] | None:
-    """Height and width by the first bytes of an image file, the right way up; None where they do not tell."""
-    if head.startswith(_PNG):
-        return _png_size(head, _last_chunk(head)[2])
-    return _jpeg_size(head) if head.startswith(b"\xff\xd8") else None
+def told_size(head: bytes, handle: int | None = None) -> tuple[int, int] | None:
+    """Height and width by the first bytes of an image file, the right way up; None where they do not tell.
 
-
-def _png_size(head: bytes, last: bytes) -> tuple[int, int] | None:
-    """Height and width of a PNG whose `last` kind of chunk is the last that its head shows."""
-    if last not in (b"IDAT", b"IEND"):  # what says which way up it is may come later
+    In the file open as `handle` is looked for what may follow the pixels.
+    """
+    if not head.startswith(_PNG) or len(head) < _START.size:
+        return _jpeg_size(head) if head.startswith(b"\xff\xd8") else None
+    place, (width, height, length, kind) = 33, _START.unpack_from(head)
+    if handle is None or kind != b"IDAT":
+        place, length, kind = _last_chunk(head)
+    if kind not in _LAST or (handle is not None and not _nothing_follows(handle, head, place, length, kind)):
         return None
-    width, height = _SIDES.unpack_from(head, 16)
     return (height, width) if height and width else None
 
 
@@ -121,6 +120,8 @@ def _nothing_follows(handle: int, head: bytes, place: int, length: int, kind: by
         return True
     whole = len(head) < _READ
     end, step = (len(head) if whole else os.fstat(handle).st_size) - _END, length + 12
+    if place + step == end:
+        return True
     last = place + max(end - 1 - place, 0) // step * step
     if whole:
         found = head[last : last + 8]

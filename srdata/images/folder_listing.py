@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from srdata.images.file_kinds import HEAD_BYTES, IMAGE_SUFFIXES, format_of, other_image
+from srdata.images.file_kinds import DATA_SUFFIXES, HEAD_BYTES, IMAGE_SUFFIXES, format_of, other_image
 
 SHOWN = 5  # names of one kind in a line
 OUR_OWN = ".srdata"  # begins the names of what srdata keeps beside images: scores
@@ -59,8 +59,7 @@ def list_folder(folder: Path) -> ImageListing:
     names: list[str] = []
     left_out: list[LeftOut] = []
     if folder.is_dir():
-        for found in _walk(folder, "", ()):
-            names.append(found) if isinstance(found, str) else left_out.append(found)
+        _walk(folder, "", (), names, left_out)
     names.sort(key=natural if len(forms_of(names)) > 1 else None)  # of one form: 0001, 0002
     left_out.sort(key=lambda one: natural(one.path.relative_to(folder).as_posix()))
     return ImageListing(folder, tuple(names), tuple(left_out))
@@ -99,10 +98,10 @@ def _by_value(match: re.Match[str]) -> str:
     return f"\0{chr(len(value))}{value}\0{number}\0"
 
 
-def suffix_of(name: str) -> str:
-    """What `Path(name).suffix` gives, in a tenth of the time."""
-    stem, dot, end = name.rpartition("/")[2].rpartition(".")
-    return dot + end if stem and end else ""
+def without_suffix(name: str) -> str:
+    """A name without what `PurePosixPath(name).suffix` gives, in a tenth of the time."""
+    dot = name.rfind(".")
+    return name[:dot] if name.rfind("/") + 1 < dot < len(name) - 1 else name
 
 
 def printable(path: Path) -> str:
@@ -110,33 +109,38 @@ def printable(path: Path) -> str:
     return os.fsencode(path).decode("utf-8", "backslashreplace")
 
 
-def _walk(folder: Path, spot: str, above: tuple[Path, ...]) -> Iterator[str | LeftOut]:
-    """The images, by their paths from the root, and the rest below a folder.
+def _walk(
+    folder: Path, spot: str, above: tuple[Path, ...], names: list[str], left_out: list[LeftOut]
+) -> None:
+    """Add the images below a folder to `names`, by their paths from the root, and the rest to `left_out`.
 
     `spot` is the folder's own path from there; `above` are the real folders that led here.
     """
     real = folder.resolve()
     if real in above:
-        yield LeftOut(folder, "a link back to a folder above it", picture=False)
+        left_out.append(LeftOut(folder, "a link back to a folder above it", picture=False))
         return
     try:
         entries = list(os.scandir(folder))
     except OSError as error:
-        yield LeftOut(folder, f"a folder that cannot be read: {error.strerror}", picture=True)
+        why = f"a folder that cannot be read: {error.strerror}"
+        left_out.append(LeftOut(folder, why, picture=True))
         return
     for entry in entries:
         name = entry.name
-        if name.startswith("."):
+        if name[0] == ".":
             if not name.startswith(OUR_OWN):
-                yield LeftOut(folder / name, _HIDDEN, picture=False)
-        elif not _is_text(name):
-            yield LeftOut(folder / name, "a name that is not UTF-8: rename it", picture=True)
-        elif suffix_of(name).lower() in IMAGE_SUFFIXES and _is_there(entry.is_file):
-            yield spot + name
+                left_out.append(LeftOut(folder / name, _HIDDEN, picture=False))
+        elif not (name.isprintable() or _is_text(name)):
+            left_out.append(LeftOut(folder / name, "a name that is not UTF-8: rename it", picture=True))
+        elif name[name.rfind(".") :].lower() in IMAGE_SUFFIXES and _is_there(entry.is_file):
+            names.append(spot + name)
         elif _is_there(entry.is_dir):
-            yield from _walk(folder / name, f"{spot}{name}/", (*above, real))
+            _walk(folder / name, f"{spot}{name}/", (*above, real), names, left_out)
+        elif problem := _judged(folder / name):
+            left_out.append(problem)
         else:
-            yield _judged(folder / name) or spot + name
+            names.append(spot + name)
 
 
 def _is_there(kind: Callable[[], bool]) -> bool:
@@ -148,7 +152,7 @@ def _is_there(kind: Callable[[], bool]) -> bool:
 
 
 def _is_text(name: str) -> bool:
-    return name.isprintable() or not any("\udc80" <= letter <= "\udcff" for letter in name)
+    return not any("\udc80" <= letter <= "\udcff" for letter in name)
 
 
 def _judged(path: Path) -> LeftOut | None:
@@ -156,6 +160,8 @@ def _judged(path: Path) -> LeftOut | None:
     if not path.is_file():
         why = "a link that leads nowhere" if path.is_symlink() else "no file"
         return LeftOut(path, why, picture=path.is_symlink())
+    if path.suffix.lower() in DATA_SUFFIXES:  # of which none is opened, as a million may take minutes
+        return LeftOut(path, _OTHER, picture=False)
     try:
         with path.open("rb") as file:
             head = file.read(HEAD_BYTES)

@@ -122,7 +122,7 @@ def checked_lr_of(part: Part, track: str, scales: Sequence[Scale]) -> dict[str, 
 def found_lines(recipe: Recipe, found: Found) -> list[str]:
     """What is taken of a folder or file of images, and what is not: a line for each part and each reason."""
     folder = place_at(recipe.folder or "")
-    unused = describe_left_out(folder, unused_files(folder, found.parts)) if isinstance(folder, Path) else ()
+    unused = describe_left_out(folder, unused_files(folder, found)) if isinstance(folder, Path) else ()
     lines = []
     for part in found.parts if recipe.published else ():
         for track, lr in part.lr.items():

@@ -15,6 +15,7 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
+from itertools import chain
 from pathlib import Path
 from typing import Unpack
 
@@ -230,7 +231,7 @@ def _sizes(chunk: pa.RecordBatch, recipe: Recipe) -> NDArray[np.int32]:
         else source_size(image_at(address) if address.startswith("{") else address, copies[copy]) or (0, 0)
         for address, copy, tile in zip(*columns, strict=True)
     ]
-    return np.array(found, np.int32).reshape(-1, 2)
+    return np.fromiter(chain.from_iterable(found), np.int32, 2 * len(found)).reshape(-1, 2)
 
 
 def _counted(sizes: Sequence[NDArray[np.int32]], recipe: Recipe) -> Counter[tuple[int, int]]:

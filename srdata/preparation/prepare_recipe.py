@@ -13,7 +13,7 @@ from srdata.common.processes.engines import check_jobs
 from srdata.common.processes.one_at_a_time import only_one_at
 from srdata.discovery.found_parts import Found
 from srdata.fetch.remote_files import place_at
-from srdata.preparation.beforehand.given_settings import GivenSettings, adjusted, looked_up, settled
+from srdata.preparation.beforehand.given_settings import GivenSettings, looked_up, settled
 from srdata.preparation.beforehand.plan import licence_text, plan_text
 from srdata.preparation.planned.plan_file import TOKEN
 from srdata.preparation.planned_parts import finish_plan, make_part, plan_set
@@ -84,10 +84,11 @@ def plan(
     **settings: Unpack[GivenSettings],
 ) -> str:
     """What `prepare` would do with the same arguments: terms, downloads, images, windows, bytes on disk."""
-    chosen = settled(adjusted(recipe, **settings))
+    chosen, found = looked_up(recipe, settings)
+    chosen = settled(chosen)
     place = place_at(root)
     target = target_of(chosen, place, name)
-    return plan_text(chosen, downloads_below(place), target, Path(from_dir) if from_dir else None)
+    return plan_text(chosen, downloads_below(place), target, Path(from_dir) if from_dir else None, found)
 
 
 def _prepare_at(recipe: Recipe, address: str, how: Request, log: Log, found: Found | None) -> Prepared:

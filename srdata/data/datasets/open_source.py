@@ -29,7 +29,7 @@ from srdata.discovery.named_files import images_by_name
 from srdata.errors import UnknownNameError, UsageError
 from srdata.hub.address import HubName
 from srdata.hub.open_table import holds_tables
-from srdata.images import ImagePolicy
+from srdata.images import ImagePolicy, list_folder
 from srdata.prepared.image_columns import read_column
 from srdata.prepared.remote_sets import folder_of, refuse_other_layouts, set_reader
 from srdata.scale import Scale
@@ -139,13 +139,16 @@ def _open_set(place: Path | str, folder: Path, content: SetFile, choice: SourceC
 
 def _open_place(path: Path, choice: SourceChoice) -> Opened:
     """The source in a folder or file of images that somebody else made."""
-    if choice.columns or choice.config or is_table(path):
+    if choice.columns or choice.config:
         return _open_table(path, choice)
-    found = look_for_parts(path)
+    listing = list_folder(path)
+    if is_table(path, listing):
+        return _open_table(path, choice)
+    found = look_for_parts(path, listing)
     if found is not None and found.paired:
         pairs = choose_pairs(path, found, choice.split, choice.track, choice.scale)
         return Opened(pairs.source(choice.images), subimages=found.subimages)
-    if holds_tables(path):
+    if holds_tables(path, listing):
         return _open_table(path, choice)
     if found is None or choice.only != "hr":
         raise UsageError(_nothing_at(path, found))

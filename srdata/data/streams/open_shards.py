@@ -21,7 +21,7 @@ from srdata.fetch.remote_files import joined, look_at
 from srdata.fetch.shard_cache import ShardCache
 from srdata.hub.address import HubName
 from srdata.hub.streamed_rows import Stream, form_of, open_stream
-from srdata.images import ImagePolicy
+from srdata.images import ImagePolicy, list_folder
 from srdata.scale import Scale
 from srdata.store.set_json import SET_FILE, read_set
 from srdata.vocabulary import Only
@@ -71,8 +71,9 @@ def open_shards(
     """
     if not isinstance(place, HubName) and _is_prepared(place):
         return set_shards(place, split, scale, only, cache), only
-    if isinstance(place, Path) and not (config or columns or is_table(place)):
-        found = look_for_parts(place)
+    if isinstance(place, Path) and not (config or columns):
+        listing = list_folder(place)
+        found = None if is_table(place, listing) else look_for_parts(place, listing)
         if found is not None and found.paired:
             pairs = choose_pairs(place, found, split, None, scale)
             return FoundShards(place, pairs, only, policy, cache), only

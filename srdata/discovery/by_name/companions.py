@@ -80,8 +80,12 @@ def _by_affix(names: Mapping[str, str]) -> list[Version]:
 
 def _by_folder(names: Mapping[str, str]) -> list[Version]:
     """Folders that all hold the same few words, each for a version: scene1/a and scene1/b; no numbers."""
-    stems = {key.rpartition("/")[2] for key in names}
-    if not 1 < len(stems) <= _TRIED or any(map(_NUMBER.search, stems)):
+    stems = set[str]()
+    for key in names:
+        stems.add(key.rpartition("/")[2])
+        if len(stems) > _TRIED:  # as among a million at once
+            return []
+    if len(stems) < 2 or any(map(_NUMBER.search, stems)):
         return []
     found: dict[str, dict[str, str]] = defaultdict(dict)
     for key, name in names.items():

@@ -13,21 +13,24 @@ from srdata.errors import SourceError, SrdataError, UsageError
 from srdata.hub.encoded_images import EncodedColumn, EncodedImage, Keys, Table
 from srdata.hub.open_table import holds_tables, load_all, within_reach
 from srdata.hub.repository import card_in, configs_of
-from srdata.images import probe
+from srdata.images import ImageListing, probe
 from srdata.scale import Scale
 from srdata.store.folder_names import SPLITS
 
 _FACTS = ("scale", "degradation")  # the columns in which `srdata publish` says how LR was made
 
 
-def is_table(path: Path) -> bool:
-    """Whether a folder or file holds tables with images in them, or a card that says what its files are."""
-    if not path.exists() or not holds_tables(path):
+def is_table(path: Path, listing: ImageListing) -> bool:
+    """Whether a folder or file holds tables with images in them, or a card that says what its files are.
+
+    `listing` is that of the folder, and empty for a file.
+    """
+    if not path.exists() or not holds_tables(path, listing):
         return False
     saved = any((path / name).is_file() for name in ("state.json", "dataset_dict.json"))
     if path.is_file() or saved or configs_of(card_in(path)):
         return True
-    return any(True for _ in within_reach(path, (".parquet", ".arrow")))
+    return any(True for _ in within_reach(listing, (".parquet", ".arrow")))
 
 
 def table_parts(path: Path, given: Given | None = None) -> list[Part]:

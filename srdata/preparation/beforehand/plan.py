@@ -57,8 +57,13 @@ def licence_text(recipe: Recipe) -> str:
     return "\n".join(f"licence of {one.title}: {one.licence.name}: {one.licence.text}" for one in owners)
 
 
-def plan_text(recipe: Recipe, root: Path, target: Path | str, from_dir: Path | None = None) -> str:
-    """What preparing a recipe at `target` would do: terms, downloads, images, windows and bytes on disk."""
+def plan_text(
+    recipe: Recipe, root: Path, target: Path | str, from_dir: Path | None, found: Found | None
+) -> str:
+    """What preparing a recipe at `target` would do: terms, downloads, images, windows and bytes on disk.
+
+    `found` is what there is in its folder, where that is known.
+    """
     lines = [
         f"target    {target} ({recipe.store.layout})",
         f"digest    {recipe.digest}",
@@ -67,7 +72,8 @@ def plan_text(recipe: Recipe, root: Path, target: Path | str, from_dir: Path | N
     ]
     if recipe.hub is not None:
         return "\n".join([*lines, *_hub_lines(look(recipe.hub.name))])
-    found = find_pairs(recipe) if recipe.folder is not None else None
+    if found is None and recipe.folder is not None:
+        found = find_pairs(recipe)
     lines += found_lines(recipe, found) if found is not None else []
     sets = [] if recipe.folder else list(needed_sets(recipe))
     planned = [one for owner, image_set in sets for one in downloads(owner, image_set, root)]

@@ -5,7 +5,7 @@ What pyarrow has for that imports pandas, which takes a quarter of a second, or 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import numpy as np
@@ -21,13 +21,19 @@ def column_of(values: Sequence[Any] | NDArray[Any], kind: pa.DataType) -> pa.Arr
         return pa.DictionaryArray.from_arrays(
             column_of(numbers, kind.index_type), column_of(list(places), kind.value_type)
         )
+    if pa.types.is_string(kind) and (text := "".join(values)).isascii():  # as most
+        return _from_buffers(kind, len(values), _ends(values), text.encode())
     if pa.types.is_string(kind) or pa.types.is_binary(kind):
         cells = [value.encode() if isinstance(value, str) else value for value in values]
-        ends = np.cumsum([0, *map(len, cells)], dtype=np.int32)
-        return _from_buffers(kind, len(cells), ends, b"".join(cells))
+        return _from_buffers(kind, len(cells), _ends(cells), b"".join(cells))
     if pa.types.is_fixed_size_binary(kind):
         return _from_buffers(kind, len(values), b"".join(values))
     return _from_buffers(kind, len(values), np.array(values, kind.to_pandas_dtype()))
+
+
+def _ends(cells: Iterable[Any]) -> NDArray[np.int32]:
+    """Where in the bytes of cells that follow each other each begins, and the last ends."""
+    return np.cumsum([0, *map(len, cells)], dtype=np.int32)
 
 
 def _from_buffers(kind: pa.DataType, length: int, *buffers: Any) -> pa.Array:
