@@ -117,7 +117,7 @@ finally:
 def test_commands_let_the_threads_of_numpy_sleep_before_they_are_started(
     given: str | None, taken: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Else each command takes a tenth of a second of every core; what a user says of them stands."""
+    """Else each of them runs at full speed for some time, in every command; what a user says stands."""
     monkeypatch.delenv("OPENBLAS_THREAD_TIMEOUT", raising=False)
     if given is not None:
         monkeypatch.setenv("OPENBLAS_THREAD_TIMEOUT", given)

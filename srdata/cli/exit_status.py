@@ -18,7 +18,7 @@ from srdata.errors import SrdataError
 def main() -> None:
     """Run the command line: errors become one line on standard error, 2 for a user's mistake, else 1."""
     write_what_can_be_written()
-    # Before numpy is imported, whose threads else run at full speed while they wait: 0.1 s of each core.
+    # Before numpy is imported, whose threads else run at full speed while they wait for work.
     os.environ.setdefault("OPENBLAS_THREAD_TIMEOUT", "4")
     ending = EndingSignals()
     ending.catch()
