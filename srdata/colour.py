@@ -12,6 +12,7 @@ from typing import Any, Literal, get_args
 import numpy as np
 from numpy.typing import NDArray
 
+from srdata.common.amounts import how_many
 from srdata.errors import UnknownNameError, UsageError
 
 __all__ = [
@@ -147,7 +148,7 @@ def _coefficients(matrix: str, span: str) -> tuple[Coefficients, Coefficients]:
 
 def _mix(image: Any, mixing: Coefficients, offset: Coefficients, axis: int) -> Any:
     if image.shape[axis] != 3:
-        raise UsageError(f"an image with {image.shape[axis]} channels is not RGB or YCbCr")
+        raise UsageError(f"an image with {how_many(image.shape[axis], 'channel')} is not RGB or YCbCr")
     planes = [image[_at(axis, channel)] for channel in range(3)]
     mixed = [
         planes[0] * red + planes[1] * green + planes[2] * blue + start

@@ -13,6 +13,7 @@ import yaml
 
 from srdata import catalog, testsets
 from srdata.catalog import Shelf
+from srdata.common.amounts import how_many
 from srdata.common.free_space import readable_bytes
 from srdata.degrade.chain import load_chain
 from srdata.errors import SetError
@@ -52,7 +53,7 @@ def _data_set_line(manifest: Manifest, root: Path) -> str:
     here = sum(have(owner, one, root) for owner, one in hr)
     state = "" if not here else " · here" if here == len(hr) else " · partly here"
     how = " · bring your own copy" if manifest.by_hand else " · gated" if manifest.gate else ""
-    number = f"{counts} images" if counts else "number not known"
+    number = how_many(counts, "image") if counts else "number not known"
     return f"{manifest.name:12} {manifest.title} · {number} · {manifest.licence.name}{how}{state}"
 
 
@@ -222,19 +223,19 @@ def _manifest_lines(manifest: Manifest, *, full: bool) -> Iterator[str]:
     for name, listing in manifest.listings.items():
         size = readable_bytes(sum(file.bytes for file in listing.files))
         where = listing.urls[0] if listing.urls else "packaged with srdata"
-        yield f"files     {name}: {len(listing.files)} files, {size}, a SHA-256 each ({where})"
+        yield f"files     {name}: {how_many(len(listing.files), 'file')}, {size}, a SHA-256 each ({where})"
 
 
 def _sets_by_split(sets: Sequence[ImageSet]) -> Iterator[str]:
     """A line for all sets of a split that have as many images."""
     key = attrgetter("split", "count")
     for (split, count), group in groupby(sorted(sets, key=lambda one: str(key(one))), key):
-        number = f"{count} images of" if count is not None else "number not known:"
+        number = f"{how_many(count, 'image')} of" if count is not None else "number not known:"
         yield f"set       {split}: {number} {', '.join(one.label.removeprefix(f'{split} ') for one in group)}"
 
 
 def _set_line(one: ImageSet) -> str:
-    count = f"{one.count} images" if one.count is not None else "number not known"
+    count = how_many(one.count, "image") if one.count is not None else "number not known"
     bicubic = f", bicubic {one.bicubic.rounding}, {one.bicubic.border} border" if one.bicubic else ""
     return f"set       {one.label}: {count}{bicubic}"
 

@@ -126,7 +126,7 @@ def test_images_at_an_address_are_scored(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     assert run(["curate", f"{lab}/pictures", "--where", "laplacian >= 0", "--jobs", "1"]) == 0
-    assert "5 of 5 images meet the condition" in capsys.readouterr().out
+    assert "the condition is met by 5 of 5 images" in capsys.readouterr().out
     assert {one.name for one in tmp_path.iterdir()} == {"data", "pictures-choice.html"}
     chosen = prepare(recipe(f"{lab}/pictures", where="laplacian >= 0"), name="set", jobs=1)
     assert chosen.path == Path("data/set")
@@ -137,7 +137,7 @@ def test_parts_anywhere(lab: str, laptop: dict[str, bytes]) -> None:
     plan, target = f"{lab}/plan.parquet", f"{lab}/set"
     write_plan(recipe(f"{lab}/pictures"), plan, root=lab, name="set", jobs=1)
     make_part(plan, (2, 2), jobs=1)
-    with pytest.raises(UsageError, match=r"1 of 3 shards .* not made yet \(0\).*--part 1/1"):
+    with pytest.raises(UsageError, match=r"still lacks 1 of 3 shards \(0\).*--part 1/1"):
         finish_plan(plan)
     with pytest.raises(SetError, match="is not finished: run the same"):
         PairedDataset(target)
@@ -220,7 +220,7 @@ def test_a_grown_folder_sends_those_shards_alone_that_change(
         "shards/00002.lmdb",
         "shards/00003.lmdb",
     ]
-    assert f"{lab}/set: 3 images are new, gone or changed: 1 of 3 shards are made anew, and 1 more" in lines
+    assert f"{lab}/set: 3 images new, gone or changed: making 1 of 3 shards anew, and 1 more" in lines
     whole = prepare(made, root=tmp_path, name="set", jobs=1)
     assert grown.content == whole.content
     assert [item["key"] for item in (old[i] for i in range(len(old)))] == [f"{n:04d}" for n in range(5)]

@@ -151,7 +151,7 @@ def test_steps_of_others_are_refused() -> None:
     steps = load_augment("mixup").sample(IMAGES, BATCH)
     with pytest.raises(UsageError, match=r"drawn by \['mixup'\], and these augmentations are \['blend'\]"):
         load_augment("blend").apply(sides, steps)
-    with pytest.raises(UsageError, match="there are steps for 3 images, and 4 images"):
+    with pytest.raises(UsageError, match="steps are for 3 images, and there are 4"):
         load_augment("mixup").apply(sides, steps[:3])
 
 

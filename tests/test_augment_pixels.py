@@ -97,7 +97,7 @@ def test_channels_by_hand() -> None:
 
 
 def test_channels_of_grey_images_are_refused() -> None:
-    with pytest.raises(UsageError, match="rgb_permute needs RGB, this batch has 1 channels: leave it out"):
+    with pytest.raises(UsageError, match="rgb_permute needs RGB, this batch has 1 channel: leave it out"):
         done("rgb_permute", Sides(ramp(1, 2, 2, 1), None), [{"order": [2, 0, 1]}])
 
 

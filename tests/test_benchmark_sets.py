@@ -309,7 +309,7 @@ def test_one_that_cannot_be_had_does_not_lose_the_others(
     assert f"{root}/benchmark: Urban100 5 folders written" not in out  # at x4 there are two
     assert f"{root}/benchmark: Urban100 2 folders written" in out
     assert not (root / "b100-x4").exists() or not (root / "b100-x4/set.json").exists()
-    assert "srdata: 1 of 5 benchmarks are not made, what is made stays: run the same command again" in err
+    assert "srdata: could not make 1 of 5 benchmarks, what is made stays: run the same command again" in err
     assert re.search(r"^  B100: .*b100\.zip", err, re.MULTILINE)
     [line] = [line for line in out.splitlines() if line.startswith("to do: ")]
     assert "Manga109 cannot be downloaded" in line
@@ -365,14 +365,14 @@ def test_scales_may_come_one_after_the_other(
     styles = ("--style", "edsr", "--style", "basicsr", "--root", root)
     whole = parts(photographs, "set14")["coffee_0"]
     for scales, sides, lines in (
-        (("4",), (120, 96), ("benchmark: Set14 2", "basicsr: Set14 2")),
-        (("2", "4"), (120, 96), ("benchmark: Set14 1", "basicsr: Set14 2")),
-        (("11", "4"), (121, 96), ("benchmark: Set14 2", "basicsr: Set14 2")),
+        (("4",), (120, 96), ("benchmark: Set14 2 folders", "basicsr: Set14 2 folders")),
+        (("2", "4"), (120, 96), ("benchmark: Set14 1 folder", "basicsr: Set14 2 folders")),
+        (("11", "4"), (121, 96), ("benchmark: Set14 2 folders", "basicsr: Set14 2 folders")),
         (("2",), (121, 96), ()),
     ):
         code, out, err = told(capsys, *(word for one in scales for word in ("--scale", one)), *styles)
         assert code == 0, err
-        assert all(f"{root}/{line} folders written" in out for line in lines), out
+        assert all(f"{root}/{line} written" in out for line in lines), out
         assert bool(lines) == ("written" in out)
         hr = by_opencv(root / "benchmark/Set14/HR/coffee_0.png")
         assert np.array_equal(hr, whole[: sides[0], : sides[1]])

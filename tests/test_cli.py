@@ -152,7 +152,7 @@ def test_degrade_writes_png_files_and_what_was_drawn(
 ) -> None:
     options = ["--degradation", "bsrgan", "--seed", 1]
     status, out, _ = told(capsys, "degrade", photographs / "coffee.png", tmp_path, *options)
-    assert (status, out) == (0, f"{tmp_path}: 1 files in lr\n")
+    assert (status, out) == (0, f"{tmp_path}: 1 file in lr\n")
     assert cv2.imread(str(tmp_path / "lr/coffee.png")).shape == (100, 150, 3)
     line = json.loads((tmp_path / "deltas.jsonl").read_text())
     assert (line["key"], line["scale"], line["seed"]) == ("coffee", "4", 1)

@@ -223,7 +223,7 @@ def test_parts_in_processes_of_their_own_that_die_and_are_run_again(
     first.communicate()
     assert second.wait(timeout=120) == 0, second.communicate()
     second.communicate()
-    with pytest.raises(UsageError, match=r"shards of .* are not made yet \(.*--part 1/1`"):
+    with pytest.raises(UsageError, match=r"still lacks .* shards \(.*--part 1/1`"):
         finish_plan(plan)
     both = [command(tmp_path, *words, part) for part in ("1/2", "2/3")]  # the second again, otherwise cut
     for one in both:
@@ -430,7 +430,7 @@ def test_the_commands_that_errors_about_plans_name_work(
     assert "a plan is for shards, not for the layout folder: add --lmdb" in said("prepare photos --plan p")
     assert not said("prepare photos --plan p --lmdb")
     unmade = said("prepare --plan p --finish")
-    assert "are not made yet" in unmade
+    assert "still lacks" in unmade
     assert "`srdata prepare --plan p --part 1/1`" in unmade.replace(str(tmp_path) + "/", "")
     other = "prepare photos --lmdb --seed 8 --plan other"
     assert "is being made by parts of another plan: --finish that one, give another --name" in said(other)

@@ -124,7 +124,7 @@ def test_the_blur_is_scipys_gaussian_on_chroma(batch: np.ndarray) -> None:
 
 
 def test_grey_images_are_refused_where_there_is_no_colour() -> None:
-    with pytest.raises(UsageError, match="1 channels"):
+    with pytest.raises(UsageError, match="1 channel "):
         ColourSpace(convert="rgb-ycbcr").apply(np.zeros((1, 1, 4, 4), np.float32), [{}])
 
 

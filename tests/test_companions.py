@@ -109,7 +109,7 @@ def test_what_is_hr_alone(case: str, tmp_path: Path) -> None:
 UNCLEAR: dict[str, tuple[Images, str, int]] = {
     "one without a companion": (
         SIZES | called("{k}_small", smaller(4)) | {"0009": (64, 80)},
-        "1 HR images of ./{key} have no LR image in {key}_small: 0009",
+        "no LR image in {key}_small for 1 HR image of ./{key}: 0009",
         3,
     ),
     "one of another size": (

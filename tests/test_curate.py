@@ -50,9 +50,9 @@ def test_it_says_what_each_part_leaves_out_and_what_to_put_into_a_recipe(
 ) -> None:
     where = "blockiness < 30 and laplacian > 80 and not duplicate"
     lines = curated(pictures, tmp_path / "page.html", "--where", where)
-    assert lines[0] == "5 of 7 images meet the condition"
-    assert re.sub(" +", " ", lines[1]) == " 1 do not meet blockiness < 30, 1 of them nothing else"
-    assert re.sub(" +", " ", lines[3]) == " 1 do not meet not duplicate, 1 of them nothing else"
+    assert lines[0] == "the condition is met by 5 of 7 images"
+    assert re.sub(" +", " ", lines[1]) == " 1 left out by blockiness < 30, 1 of them by nothing else"
+    assert re.sub(" +", " ", lines[3]) == " 1 left out by not duplicate, 1 of them by nothing else"
     assert lines[4].startswith("cannot be read: bad: ")
     assert lines[-2] == f"where: {where}"
     assert lines[-1] == f"srdata prepare {pictures} --where '{where}'"
@@ -120,7 +120,7 @@ def test_a_folder_that_changes_meanwhile_is_told(
 
     monkeypatch.setattr(curate_source, "survey", and_another)
     try:
-        with pytest.raises(SourceError, match=r"1 images came or went, such as late; run the same command"):
+        with pytest.raises(SourceError, match=r"1 image came or went, such as late; run the same command"):
             list(curate_source.curate(read_set_recipe(pictures), "p", tmp_path / "page.html", jobs=1))
     finally:
         (pictures / "late.png").unlink(missing_ok=True)
@@ -133,6 +133,6 @@ def test_images_too_small_for_a_score_have_a_page_too(tmp_path: Path) -> None:
     for number in range(2):
         Image.new("RGB", (9, 9), (0, number, 255)).save(tiny / f"{number}.png")
     lines = curated(tiny, tmp_path / "page.html", "--where", "blockiness < 30", "--images", "alpha=drop")
-    assert lines[0] == "0 of 2 images meet the condition"
+    assert lines[0] == "the condition is met by 0 of 2 images"
     assert "cannot be told of any of these images" in (tmp_path / "page.html").read_text()
     assert lines[-1] == f"srdata prepare {tiny} --where 'blockiness < 30' --images alpha=drop"

@@ -348,13 +348,9 @@ def test_images_smaller_than_a_window_are_items_of_their_own(tmp_path: Path) -> 
     assert where((items[2]["hr"][:, -1, -1] * 255).round().to(torch.uint8).numpy()) == (39, 207, 1)
     patches = PairedDataset(tmp_path, windows=windows, patch_size=20)
     assert patches.batch(range(5)).keys == data.keys
-    with pytest.raises(
-        UsageError, match=r"1 of 5 items are smaller than patch_size 40: 0004_s001 \(20x20\);"
-    ):
+    with pytest.raises(UsageError, match=r"patch_size 40 is larger than 1 of 5 items: 0004_s001 \(20x20\);"):
         PairedDataset(tmp_path, windows=windows, patch_size=40)
-    with pytest.raises(
-        UsageError, match=r"5 of 5 items are smaller than patch_size 100: 0001_s001 \(96x96\)"
-    ):
+    with pytest.raises(UsageError, match=r"patch_size 100 is larger than 5 of 5 items: 0001_s001 \(96x96\)"):
         PairedDataset(tmp_path, windows=windows, patch_size=100)
 
 
@@ -438,7 +434,7 @@ def test_images_smaller_than_the_patch_are_listed(tmp_path: Path) -> None:
     with pytest.raises(UsageError) as caught:
         PairedDataset(write_shards(tmp_path, pairs, FOUR), patch_size=96)
     assert str(caught.value) == (
-        "12 of 13 items are smaller than patch_size 96: 0002 (96x20), 0003 (96x24), 0004 (96x28), "
+        "patch_size 96 is larger than 12 of 13 items: 0002 (96x20), 0003 (96x24), 0004 (96x28), "
         "0005 (96x32), 0006 (96x36), 0007 (96x40), 0008 (96x44), 0009 (96x48), 0010 (96x52), 0011 (96x56) "
         "and 2 more; take smaller patches, or pad='reflect'"
     )

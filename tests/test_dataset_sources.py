@@ -167,8 +167,8 @@ def test_images_without_partner_are_listed(tmp_path: Path) -> None:
     with pytest.raises(UsageError) as caught:
         PairedDataset(tmp_path)
     assert str(caught.value) == (
-        f"{tmp_path}: 12 HR images of HR have no LR image in LR_bicubic/X4: 0001, 0002, 0003, 0004, 0005, "
-        "0006, 0007, 0008, 0009, 0010 and 2 more; 1 LR images of LR_bicubic/X4 have no HR image in HR: "
+        f"{tmp_path}: no LR image in LR_bicubic/X4 for 12 HR images of HR: 0001, 0002, 0003, 0004, 0005, "
+        "0006, 0007, 0008, 0009, 0010 and 2 more; no HR image in HR for 1 LR image of LR_bicubic/X4: "
         "otherx4; to take the pairs that are whole, "
         f"srdata prepare {tmp_path} --hr HR --lr LR_bicubic/X4 --scale 4"
     )
@@ -208,7 +208,7 @@ def test_sizes_that_do_not_match_are_listed(tmp_path: Path) -> None:
         f"to take those that do, srdata prepare {tmp_path} --hr HR --lr LR_bicubic/X4 --scale 4"
     )
     folders = {"hr": tmp_path / "HR", "lr": tmp_path / "LR_bicubic/X4", "template": "{key}x4"}
-    with pytest.raises(UsageError, match="3 of 3 pairs do not match at scale 2: 0001"):
+    with pytest.raises(UsageError, match="scale 2 does not fit 3 of 3 pairs: 0001"):
         PairedDataset(**folders, scale=2)  # type: ignore[arg-type]
     write_png(tmp_path / "HR/0001.png", positions(48, 42))
     with pytest.raises(UsageError, match="cannot tell the scale of HR 42x48 and LR 12x12: give scale="):

@@ -266,7 +266,7 @@ def test_a_path_that_leads_elsewhere_is_not_followed(path: str, tmp_path: Path) 
 def test_sizes_that_are_no_pair(tmp_path: Path) -> None:
     wrong = {**PAIRS, "005": (PAIRS["005"][0][:-1], PAIRS["005"][1])}
     table(wrong).save_to_disk(tmp_path / "here")
-    with pytest.raises(UsageError, match=r"1 of 6 pairs do not match at scale 4: 005 \(HR 32x24, LR 8x5\)"):
+    with pytest.raises(UsageError, match=r"scale 4 does not fit 1 of 6 pairs: 005 \(HR 32x24, LR 8x5\)"):
         PairedDataset(tmp_path / "here")
 
 

@@ -342,7 +342,7 @@ def test_a_subset_keeps_the_crops_of_its_items(folder: Path) -> None:
 def test_a_loader_of_a_subset(folder: Path, residency: Residency) -> None:
     """The small image, which patches of 48 do not fit, is left out; the crops are those of all items."""
     data = PairedDataset(folder, split="train", windows=True)
-    with pytest.raises(UsageError, match=r"1 of 8 items are smaller than patch_size 48: 0004_s001"):
+    with pytest.raises(UsageError, match=r"patch_size 48 is larger than 1 of 8 items: 0004_s001"):
         Loader(data, 3, patch_size=48)
     items = np.flatnonzero(data.sizes.min(axis=1) >= 48)[::-2]
     loader = Loader(data.subset(items), 4, patch_size=48, seed=5, shuffle=False, residency=residency)

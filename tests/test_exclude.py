@@ -136,7 +136,7 @@ def test_a_key_of_a_split_that_is_not_prepared_is_told(photographs: Path, tmp_pa
 
 def test_not_all_images_are_left_out(pictures: Path, tmp_path: Path) -> None:
     keys = [path.stem for path in pictures.iterdir()]
-    with pytest.raises(UsageError, match="exclude: leaves none of the 4 images of pictures; name fewer"):
+    with pytest.raises(UsageError, match=r"exclude: leaves out all of pictures \(4 images\); name fewer"):
         prepare(pictures, scale=4, root=tmp_path, jobs=1, exclude=keys)
 
 
@@ -148,7 +148,7 @@ def test_a_recipe_names_them(pictures: Path, tmp_path: Path) -> None:
     assert "exclude: ['0001', '302003']\n" in describe(str(path))
     arguments = ["prepare", str(path), "--lmdb", "--root", str(tmp_path), "--jobs", "1"]
     done = CliRunner().invoke(cli, [*arguments, "--exclude", "two words"])
-    assert f"{tmp_path}/mine-without-3-x4: 1 train images, 3 left out" in done.stdout
+    assert f"{tmp_path}/mine-without-3-x4: 1 train image, 3 left out" in done.stdout
     assert "excluded  0001, 302003\n" in plan(recipe, root=tmp_path)
 
 

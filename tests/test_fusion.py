@@ -114,7 +114,7 @@ ONE = {"a": torch.zeros(2), "b": torch.zeros(1)}
     ("states", "weights", "message"),
     [
         ([], None, "there are no state dicts: give one at least"),
-        ([ONE, ONE], [1], "1 weights for 2 state dicts: give one for each"),
+        ([ONE, ONE], [1], "1 weight for 2 state dicts: give one for each"),
         ([ONE, ONE], [1, -1], r"weights \[1.0, -1.0\] must be 0 or more, and one of them above 0"),
         ([ONE, ONE], [0, 0], "one of them above 0"),
         ([ONE, ONE], [1, float("nan")], "must be 0 or more"),

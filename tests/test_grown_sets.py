@@ -64,7 +64,7 @@ def test_what_comes_last_rewrites_the_last_shard_and_gives_what_is_made_at_once(
         "00002.lmdb",
         "00003.lmdb",
     ]
-    assert "2 images are new, gone or changed: 1 of 3 shards are made anew, and 1 more" in "".join(lines)
+    assert "2 images new, gone or changed: making 1 of 3 shards anew, and 1 more" in "".join(lines)
     assert grown.content == prepared(pictures, tmp_path / "once").content
     assert "is prepared already" in prepared_again(pictures, tmp_path)
 

@@ -112,7 +112,9 @@ def test_lr_and_hashes_are_those_of_any_other_set(folder: Path, kept: Path) -> N
 def test_verify_reads_them_and_counts_them(kept: Path) -> None:
     report = verify(kept, replay=3)
     assert report.problems == []
-    assert f"{len(KEPT)} of {len(KEPT + NOT_KEPT)} HR images are the JPEG files" in report.text
+    assert (
+        f"kept as the JPEG file it comes from: {len(KEPT)} of {len(KEPT + NOT_KEPT)} HR images" in report.text
+    )
 
 
 def test_export_writes_what_they_decode_to(folder: Path, kept: Path, tmp_path: Path) -> None:

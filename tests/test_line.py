@@ -114,7 +114,7 @@ def test_one_wrong_sample_is_found(golden: Path, shelf: Path, tmp_path: Path) ->
         built = prepare("tiny", root=tmp_path, jobs=1)
         report = verify(built, golden=True)
     assert not report.ok
-    assert re.search(r"x4: 1 of \d+ samples in 5 images differ", report.text)
+    assert re.search(r"x4: 1 of \d+ samples in 5 images differs", report.text)
 
 
 def test_published_lr_can_be_taken_as_it_is(golden: Path, shelf: Path, tmp_path: Path) -> None:

@@ -102,7 +102,7 @@ def test_range_mean_and_std_by_hand(data: PairedDataset) -> None:
     [
         ({"color": "hsv"}, "unknown color 'hsv' .known: grey, rgb, y, ycbcr."),
         ({"mean": (0.5,)}, r"mean \(0.5,\) must hold 3 numbers"),
-        ({"color": "y", "std": (1, 1, 1)}, r"std \(1.0, 1.0, 1.0\) must hold 1 numbers"),
+        ({"color": "y", "std": (1, 1, 1)}, r"std \(1.0, 1.0, 1.0\) must hold 1 number,"),
         ({"std": (1, 0, 1)}, "must be above 0"),
         ({"value_range": (1, 0)}, "must rise"),
         ({"dtype": torch.int32}, "dtype torch.int32 is not offered"),
@@ -111,7 +111,7 @@ def test_range_mean_and_std_by_hand(data: PairedDataset) -> None:
         ({"batch_size": 0}, "batch_size 0 must be at least 1"),
         ({"batch_size": 6}, "an epoch of 5 items has no batch of 6: give repeat=2, or drop_last=False"),
         ({"patch_size": 63}, "patch_size 63 is no multiple of 4"),
-        ({"patch_size": 400}, "5 of 5 items are smaller than patch_size 400"),
+        ({"patch_size": 400}, "patch_size 400 is larger than 5 of 5 items"),
         ({"repeat": 0}, "repeat 0 must be at least 1"),
         ({"workers": -1}, "workers -1 must be 0, which reads in line, or more"),
         ({"ahead": 0}, "ahead 0 must be at least 1"),

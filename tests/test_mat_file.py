@@ -94,7 +94,7 @@ def matrix(flags: int, shape: tuple[int, ...], *parts: bytes) -> bytes:
         (b"PK\3\4" + bytes(300), "is no .mat file"),
         (b"\x89HDF\r\n\x1a\n" + bytes(300), "is a .mat file of version 7.3"),
         (WHOLE[0][:300], "is a damaged .mat file"),
-        (matrix(6, (2**31 - 1, 2**31 - 1), struct.pack("<II", 9, 8) + bytes(8)), "holds 1 numbers"),
+        (matrix(6, (2**31 - 1, 2**31 - 1), struct.pack("<II", 9, 8) + bytes(8)), "holds 1 number"),
         (matrix(6, (2, 2)), "has no numbers"),
         (matrix(1, (2**31 - 1, 2**31 - 1)), "not as many as it says"),
         (saved({})[:128] + struct.pack("<II", 15, 2**31 - 1) + b"x" * 9, "is cut"),

@@ -115,7 +115,7 @@ def test_an_image_without_its_partner_is_named(tmp_path: Path, alone: str) -> No
     for path in folder.rglob("two*.png"):
         if path != folder / alone:
             path.unlink()
-    message = "two" if alone.startswith("HR") else r"1 LR images of .* have no HR image in .*: twox4"
+    message = "two" if alone.startswith("HR") else r"no HR image in .* for 1 LR image of .*: twox4"
     for use in (PairedDataset, lambda path: prepare(path, root=tmp_path, jobs=1)):
         with pytest.raises(UsageError, match=message):
             use(folder)

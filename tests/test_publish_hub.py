@@ -358,7 +358,7 @@ def test_a_hub_without_xet_is_told_apart(local: Local, hub: Hub) -> None:
 
 def test_what_the_hub_lost_is_found_by_comparing(local: Local, hub: Hub) -> None:
     hub.next("commit", *[right_answer] * 2, lose("recipe.yaml"))
-    with pytest.raises(HubError, match=r"1 files on the Hub are not what was sent, such as recipe\.yaml"):
+    with pytest.raises(HubError, match=r"1 file on the Hub is not what was sent, such as recipe\.yaml"):
         send(local, hub)
     lost = hub.repositories[NAME].commits[-1]
     assert not whole(lost)

@@ -66,7 +66,7 @@ CASES = {
         "or give --escape",
         "prepare dotted --scale 2 --layout basicsr --escape",
     ),
-    "{} of {} images cannot be used; the others are done and kept. Mend them and run the same command again, "
+    "{} of {} cannot be used; the others are done and kept. Mend them and run the same command again, "
     "or leave them out with --skip-bad:{}{}": Case(
         "prepare broken --scale 2", "--skip-bad", "prepare broken --scale 2 --skip-bad"
     ),

@@ -315,17 +315,17 @@ UNCLEAR: dict[str, tuple[Make, str, int]] = {
     ),
     "an HR image without LR": (
         lambda pairs: without(both(pairs, "my HR/{k}", "my LR/{k}"), "my LR/0002"),
-        "1 HR images of my HR have no LR image in my LR: 0002",
+        "no LR image in my LR for 1 HR image of my HR: 0002",
         2,
     ),
     "an LR image without HR": (
         lambda pairs: without(both(pairs, "HR/{k}", "LR_bicubic/X4/{k}x4"), "HR/0002"),
-        "1 LR images of LR_bicubic/X4 have no HR image in HR: 0002x4",
+        "no HR image in HR for 1 LR image of LR_bicubic/X4: 0002x4",
         2,
     ),
     "a partner is missing among suffixes": (
         lambda pairs: without(both(pairs, "{k}_HR", "{k}_LR4"), "0002_LR4"),
-        "1 HR images of {key}_HR have no LR image in {key}_LR4: 0002",
+        "no LR image in {key}_LR4 for 1 HR image of {key}_HR: 0002",
         2,
     ),
     "names in another case": (

@@ -97,12 +97,12 @@ def test_patches_keep_off_the_border(tmp_path: Path) -> None:
     corners = np.array([data[epoch, 0]["hr"][:2, 0, 0].tolist() for epoch in range(600)])
     assert corners.min(0).tolist() == [5, 5]
     assert corners.max(0).tolist() == [72 - 5 - 16, 60 - 5 - 16]
-    with pytest.raises(UsageError, match="smaller than patch_size 52 with its border"):
+    with pytest.raises(UsageError, match="patch_size 52 with its border is larger than 1 of 1 item: "):
         PairedDataset(hr=tmp_path, patch_size=52, border=5)
     assert PairedDataset(hr=tmp_path, patch_size=52, border=29, pad="reflect")[0]["hr"].shape == (3, 52, 52)
     for settings in ({"pad": "reflect"}, {"take": "centre-square"}):
         with pytest.raises(
-            UsageError, match=r"nothing is left of 1 of 1 items without the border of 30 pixels: 0 \(60x72\)"
+            UsageError, match=r"nothing is left of 1 of 1 item without the border of 30 pixels: 0 \(60x72\)"
         ):
             PairedDataset(hr=tmp_path, patch_size=52, border=30, **settings)  # type: ignore[arg-type]
 

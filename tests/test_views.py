@@ -135,7 +135,7 @@ def test_windows_and_whole_images_of_files(tmp_path: Path) -> None:
 
 def test_images_without_their_other_view(folder: Path, tmp_path: Path) -> None:
     alone = write_shards(tmp_path / "alone", scenes({"01_L": 0, "01_R": 1, "02_L": 2, "x": 3}), FOUR)
-    with pytest.raises(UsageError, match="2 images have no other view, by _L and _R in their names: 02_L, x"):
+    with pytest.raises(UsageError, match="2 images have no other view, by _L and _R in the names: 02_L, x"):
         PairedDataset(alone, views=LR)
     with pytest.raises(UsageError, match="4 images have no other view, by _l and _r"):
         PairedDataset(folder, views=("_l", "_r"))

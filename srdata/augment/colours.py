@@ -14,6 +14,7 @@ from torch import Tensor
 
 from srdata import colour
 from srdata.augment.augmentation import Augmentation, Per, Sides, flags, numbers, weighed
+from srdata.common.amounts import how_many
 from srdata.degrade.model.distributions import choice, uniform
 from srdata.degrade.model.op import Params
 from srdata.degrade.model.ranges import Range, between
@@ -135,9 +136,8 @@ class ColourJitter(Augmentation):
 
 def _rgb(side: Tensor, augmentation: Augmentation) -> Tensor:
     if side.shape[1] % 3:
-        raise UsageError(
-            f"{augmentation.name} needs RGB, this batch has {side.shape[1]} channels: leave it out"
-        )
+        channels = how_many(side.shape[1], "channel")
+        raise UsageError(f"{augmentation.name} needs RGB, this batch has {channels}: leave it out")
     return side
 
 

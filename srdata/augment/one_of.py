@@ -15,6 +15,7 @@ from srdata.augment.colours import Blend, ColourJitter, Invert, RgbPermute
 from srdata.augment.erasing import Cutblur, Cutout
 from srdata.augment.flips import Dihedral
 from srdata.augment.mixing import Cutmix, Cutmixup, Mixup, Resizemix
+from srdata.common.amounts import how_many
 from srdata.degrade.model.distributions import weighted
 from srdata.degrade.model.op import Params
 from srdata.degrade.numerics import backend
@@ -64,7 +65,9 @@ class Mixture(Augmentation):
     def _possible(self) -> Mixture:
         weights = self._weights()
         if len(weights) != len(self.of):
-            raise ValueError(f"weights has {len(weights)} numbers for {len(self.of)} augmentations")
+            raise ValueError(
+                f"weights has {how_many(len(weights), 'number')} for {how_many(len(self.of), 'augmentation')}"
+            )
         if min(weights) < 0 or sum(weights) <= 0:
             raise ValueError("weights must not be negative, and one of them must be positive")
         return self

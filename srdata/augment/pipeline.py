@@ -14,6 +14,7 @@ from srdata.augment.augmentation import Augmentation, Draws, Place, Sides
 from srdata.augment.augmentation_table import AUGMENTATIONS
 from srdata.augment.flips import Dihedral
 from srdata.augment.presets import PRESETS
+from srdata.common.amounts import how_many
 from srdata.common.documents import Document, check
 from srdata.degrade.model.op import Params
 from srdata.errors import RecipeError, UnknownNameError, UsageError
@@ -96,7 +97,7 @@ class Pipeline:
                 raise UsageError(f"the steps were drawn by {given}, and these augmentations are {wanted}")
         for side in sides[:2]:
             if side is not None and len(side) != len(steps):
-                raise UsageError(f"there are steps for {len(steps)} images, and {len(side)} images")
+                raise UsageError(f"steps are for {how_many(len(steps), 'image')}, and there are {len(side)}")
             if side is not None and side.dtype == torch.uint8 and not self.bytes_too:
                 names = ", ".join(sorted({one.name for one in self._parts() if not one.bytes_too}))
                 raise UsageError(f"{names} cannot work on uint8: give floats in 0–1")

@@ -9,6 +9,7 @@ from typing import Any
 import click
 
 from srdata.cli.options import FOLDER, FROM, IMAGES, JOBS, ROOT, SCALE, SET, SET_ANYWHERE, local_path, note
+from srdata.common.amounts import how_many
 
 
 @click.command("list")
@@ -224,7 +225,7 @@ def hashes(sources: tuple[Path, ...], out: Path, jobs: int) -> None:
     """
     from srdata.duplicates.known_images import write_table
 
-    click.echo(f"{out}: {write_table(out, sources, jobs)} images")
+    click.echo(f"{out}: {how_many(write_table(out, sources, jobs), 'image')}")
 
 
 @click.command()

@@ -30,6 +30,7 @@ from srdata.cli.options import (
     note,
     see_modules_here,
 )
+from srdata.common.amounts import how_many
 from srdata.scale import Scale
 from srdata.vocabulary import Backend, CodecName, Layout, StyleName
 
@@ -250,7 +251,7 @@ def annotate(prepared: Path, source: Path, **options: Any) -> None:
     from srdata.preparation import annotate
 
     for name, count in annotate(prepared, source, **options).items():
-        click.echo(f"{name}: {count} images")
+        click.echo(f"{name}: {how_many(count, 'image')}")
 
 
 @click.command("train-resampler")

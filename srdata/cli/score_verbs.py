@@ -20,6 +20,7 @@ from srdata.cli.options import (
     local_path,
     see_modules_here,
 )
+from srdata.common.amounts import how_many
 from srdata.vocabulary import Score, TableFormat
 
 
@@ -75,7 +76,7 @@ def upscale(
     network = load_network(model, **loading)
     given = {name: value for name, value in options.items() if value is not None}
     paths = upscale(network, source, target, images=images, ensemble=int(ensemble or 1), **given)
-    click.echo(f"{target}: {len(paths)} files {network.scale.label}")
+    click.echo(f"{target}: {how_many(len(paths), 'file')} {network.scale.label}")
 
 
 @click.command()

@@ -8,6 +8,7 @@ from typing import Any
 import click
 
 from srdata.cli.options import ROOT_ANYWHERE, SCALE, SET_ANYWHERE, SetFolder, local_path
+from srdata.common.amounts import images_by_split
 
 
 @click.command()
@@ -65,5 +66,4 @@ def _told(place: Path | str) -> str:
     from srdata.prepared.remote_sets import folder_of
     from srdata.store.set_json import read_set
 
-    counts = ", ".join(f"{count} {split}" for split, count in read_set(folder_of(place)[0]).counts.items())
-    return f"{place}: {counts} images"
+    return f"{place}: {images_by_split(read_set(folder_of(place)[0]).counts)}"

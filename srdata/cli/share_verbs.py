@@ -8,6 +8,7 @@ from typing import Any, get_args
 import click
 
 from srdata.cli.options import ESCAPE, FLAG_BEFORE, JOBS, SCALE, SET, cut, local_path, note
+from srdata.common.amounts import images_by_split
 from srdata.vocabulary import ExportForm, PublishForm
 
 
@@ -35,7 +36,7 @@ def export(prepared: Path, out: Path, sub_images: bool | None, flag_before: bool
     from srdata.exporting.export_set import export
 
     done = export(prepared, out=out, windows=cut(sub_images, flag_before), **options)
-    click.echo(f"{out}: {', '.join(f'{count} {split}' for split, count in done.counts.items())} images")
+    click.echo(f"{out}: {images_by_split(done.counts)}")
 
 
 @click.command()

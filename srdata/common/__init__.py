@@ -1,5 +1,6 @@
 """Small things that every room may use: files, processes, words for mistakes.
 
+amounts       numbers before their nouns: 1 image, 2 images
 array_files   files of numbers that other programs wrote, read within bounds
 chunks        streams cut into groups by number and size
 conditions    a small language of conditions over named numbers

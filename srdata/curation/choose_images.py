@@ -10,6 +10,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from srdata.common.amounts import how_many
 from srdata.curation.best_tiles import judge_tiles
 from srdata.curation.choice_versions import scores_of
 from srdata.curation.judge_images import Columns, Scoring, judge_images
@@ -31,13 +32,13 @@ class Chosen:
     def lines(self) -> list[str]:
         """How many of how many are taken, and what most of the others do not meet."""
         told = []
-        for what, tiles in (("images", False), ("tiles", True)):
+        for what, tiles in (("image", False), ("tile", True)):
             rows = self.table.filter(pc.xor(pc.equal(self.table["image"], ""), tiles))
             why = counts_of(rows["why"])
             taken = why.pop("", 0)
             if len(rows):
                 most = "".join(f"; {count} out: {one}" for one, count in why.most_common(5))
-                told.append(f"chosen: {taken} of {len(rows)} {what}{most}")
+                told.append(f"chosen: {taken} of {how_many(len(rows), what)}{most}")
         return told
 
 
@@ -50,7 +51,7 @@ def choose(files: Mapping[str, ImageFile], settings: ChoiceSettings, scoring: Sc
     images = judge_images(files, settings, scoring)
     kept = [key for key, why in zip(files, images["why"], strict=True) if not why]
     if files and not kept:
-        raise UsageError(_nothing_left("where", "images", Counter(images["why"])))
+        raise UsageError(_nothing_left("where", "image", Counter(images["why"])))
     tables = [_table(list(files), [""] * len(files), images, schema)]
     if choice.tiles is None:
         return Chosen(dict.fromkeys(kept), tables[0])
@@ -59,7 +60,7 @@ def choose(files: Mapping[str, ImageFile], settings: ChoiceSettings, scoring: Sc
     table = pa.concat_tables(tables).unify_dictionaries()
     if kept and not any(one is None or one for one in taken.values()):
         looked_at = counts_of(table.filter(pc.not_equal(table["image"], ""))["why"])
-        raise UsageError(_nothing_left("tiles", "tiles", looked_at))
+        raise UsageError(_nothing_left("tiles", "tile", looked_at))
     return Chosen(taken, table)
 
 
@@ -104,4 +105,4 @@ def _nothing_left(setting: str, what: str, why: Counter[str]) -> str:
     if not why:
         return f"{setting}: no image is as large as a tile: give a smaller size, or leave tiles out"
     most = ", ".join(f"{count} by {reason}" for reason, count in why.most_common(3))
-    return f"{setting} leaves none of the {why.total()} {what}: {most}; srdata curate shows all scores"
+    return f"{setting} leaves 0 of {how_many(why.total(), what)}: {most}; srdata curate shows all scores"

@@ -16,6 +16,7 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
+from srdata.common.amounts import how_many
 from srdata.common.processes.engines import workers
 from srdata.common.processes.one_at_a_time import only_one_at
 from srdata.common.processes.parallel import results
@@ -88,9 +89,8 @@ def score_files(
     if not compute:
         known = kept.read(keys)
         if total := int(_missing(files, known).sum()):
-            raise NotScoredError(
-                f"{total} of {len(keys)} images have no scores in {home} yet: preparing them computes these"
-            )
+            images = how_many(len(keys), "image")
+            raise NotScoredError(f"{home} has no scores yet of {total} of {images}: preparing computes them")
         return ScoredImages(keys, known, {})
     check_home(home)
     bad: dict[str, str] = {}

@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 
+from srdata.common.amounts import how_many
 from srdata.difficulty.scorers import MEASURES
 from srdata.difficulty.thresholds import CLASSSR
 from srdata.store.window_scores import ScoreKind, Scores, read_table
@@ -23,7 +24,7 @@ def summary(folder: Path, kind: ScoreKind) -> str:
     scores: Scores = table.column(kind.by).to_numpy()
     ascending = np.argsort(scores, kind="stable")
     hardest = ascending if measure.hard_is_low else ascending[::-1]
-    windows = f"{len(scores)} windows of {kind.windows.size} every {kind.windows.step}"
+    windows = f"{how_many(len(scores), 'window')} of {kind.windows.size} every {kind.windows.step}"
     lines = [
         f"{folder}: {kind.by} of {windows} at {kind.scale.label}, in {measure.unit}",
         _row("percent", [f"{percent}" for percent in _QUANTILES]),

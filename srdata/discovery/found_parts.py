@@ -10,6 +10,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from srdata.common.amounts import how_many
 from srdata.discovery.image_bytes import ImageFile, header_of
 from srdata.discovery.named_files import NamedFiles
 from srdata.discovery.pairing import guess_scale, listed
@@ -88,7 +89,7 @@ def facing(hr: Pile, lr: Pile) -> Lr:
     missing = [key for key in hr.images if key not in lr.images]
     extra = [key for key in lr.images if key not in hr.images]
     said = [
-        f"{hr.where}: {len(keys)} {side} images have no {other} image: {listed(keys)}"
+        f"{hr.where}: no {other} image for {how_many(len(keys), f'{side} image')}: {listed(keys)}"
         for keys, side, other in ((missing, "HR", "LR"), (extra, "LR", "HR"))
         if keys
     ]

@@ -12,6 +12,7 @@ from typing import Any, Protocol
 
 import numpy as np
 
+from srdata.common.amounts import how_many
 from srdata.common.array_files.hdf5_file import hdf5_library, open_hdf5
 from srdata.common.array_files.tensor_file import NO_TENSOR, tensor_in
 from srdata.discovery.remote_images import RemoteImage
@@ -105,7 +106,8 @@ class LmdbImage:
         channels, rest = divmod(len(value), max(1, self.height * self.width))
         if not self.height or rest or channels not in (1, 3):
             raise ImageError(
-                f"{self}: no image file, and {len(value)} bytes are no {self.width}x{self.height} pixels: "
+                f"{self}: no image file, and {self.width}x{self.height} pixels do not take "
+                f"{how_many(len(value), 'byte')}: "
                 "give the size of the images in meta_info.txt, in lines such as 0001.png (480,480,3) 1"
             )
         samples = np.frombuffer(value, np.uint8).reshape(self.height, self.width, channels)

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import NamedTuple
 
+from srdata.common.amounts import how_many
 from srdata.common.progress import Advance, progress
 from srdata.discovery.by_name.refusals import text
 from srdata.discovery.forms.lmdb_folders import has_list, stored_keys
@@ -132,7 +133,8 @@ def _inspect_pile(
             problems.append(str(error))
         advance(1)
     told.lines.append(
-        f"{what}: {len(pile.images)} images in {pile.where}, {_range(sizes)}{_kinds(infos.values())}"
+        f"{what}: {how_many(len(pile.images), 'image')} in {pile.where}, "
+        f"{_range(sizes)}{_kinds(infos.values())}"
     )
     bad_key = key_problem(pile)
     told.problems += _few([*problems, *([bad_key] if bad_key else [])])
@@ -169,7 +171,7 @@ def _unlisted(parts: Iterable[Part]) -> Iterator[str]:
                     listed.setdefault(file.folder, set()).add(file.name)
     for folder, keys in listed.items():
         if has_list(folder) and (surplus := sorted(stored_keys(folder) - keys)):
-            yield f"{folder}: {len(surplus)} keys are not listed: {', '.join(surplus[:SHOWN])}"
+            yield f"{folder}: its list lacks {how_many(len(surplus), 'key')}: {', '.join(surplus[:SHOWN])}"
 
 
 def _compare(

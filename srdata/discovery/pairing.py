@@ -7,6 +7,7 @@ from collections.abc import Iterable, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
+from srdata.common.amounts import how_many
 from srdata.errors import UsageError
 from srdata.scale import Scale
 
@@ -47,11 +48,11 @@ def _filled(template: str, key: str) -> str:
 def _orphans(missing: Sequence[str], extra: Sequence[str], where: tuple[object, object]) -> str:
     parts = []
     if missing:
-        parts.append(
-            f"{len(missing)} HR images of {where[0]} have no LR image in {where[1]}: {listed(missing)}"
-        )
+        images = how_many(len(missing), "HR image")
+        parts.append(f"no LR image in {where[1]} for {images} of {where[0]}: {listed(missing)}")
     if extra:
-        parts.append(f"{len(extra)} LR images of {where[1]} have no HR image in {where[0]}: {listed(extra)}")
+        images = how_many(len(extra), "LR image")
+        parts.append(f"no HR image in {where[0]} for {images} of {where[1]}: {listed(extra)}")
     return "; ".join(parts)
 
 
@@ -92,7 +93,7 @@ def check_sizes(keys: Sequence[str], hr: Sizes, lr: Sizes, scale: Scale) -> None
     if len(wrong):
         found = [f"{keys[i]} (HR {_size(hr[i])}, LR {_size(lr[i])})" for i in wrong]
         raise UsageError(
-            f"{len(wrong)} of {len(keys)} pairs do not match at scale {scale}: {listed(found)}; "
+            f"scale {scale} does not fit {len(wrong)} of {how_many(len(keys), 'pair')}: {listed(found)}; "
             "give the scale that they have, or make the LR images anew with `srdata prepare`"
         )
 

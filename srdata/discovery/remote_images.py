@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import PurePosixPath
 
+from srdata.common.amounts import how_many
 from srdata.errors import DownloadError, ImageError, UsageError
 from srdata.fetch.remote_files import RemoteFile, again, look_at, shown, system_of
 from srdata.fetch.remote_folders import RemoteFolder
@@ -41,7 +42,8 @@ class RemoteImage:
         """All of it; raises ImageError where it is gone or another, DownloadError where it does not come."""
         data = self._bytes(None)
         if self.size not in (None, len(data)):
-            raise ImageError(f"{self}: has {len(data)} bytes, not {self.size} as before: run it all again")
+            size = how_many(len(data), "byte")
+            raise ImageError(f"{self}: has {size}, not {self.size} as before: run it all again")
         return data
 
     def header(self) -> ImageInfo:

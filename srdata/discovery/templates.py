@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path, PurePath
 
+from srdata.common.amounts import how_many
 from srdata.common.safe_names import folded
 from srdata.discovery.by_name.group_links import pairs_between
 from srdata.discovery.by_name.image_groups import Group, bare_names, normal
@@ -122,7 +123,7 @@ def _fits(sizes: ImageSizes, high: str, low: str, scale: Scale) -> bool:
 def _unused(group: Group, used: set[str], side: str) -> list[str]:
     names = [name for name in group.names.values() if name not in used]
     return (
-        [f"{len(names)} {side} images have no partner that fits and are left out: {listed(names)}"]
+        [f"left out: {how_many(len(names), f'{side} image')} without a partner that fits: {listed(names)}"]
         if names
         else []
     )

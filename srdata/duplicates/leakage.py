@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 
 from srdata import catalog
 from srdata.catalog import Shelf
+from srdata.common.amounts import how_many
 from srdata.common.finding import Finding
 from srdata.duplicates.copies import Copies, Gallery, find_copies, sketches_of
 from srdata.duplicates.perceptual_hash import ALIKE, NEAR, TURNS, Near
@@ -165,19 +166,19 @@ def _refuse_nothing(trains: Sequence[Pool], held: Sequence[Pool], root: Path) ->
 
 def _lines(overlap: Overlap) -> Iterator[Finding]:
     train, held, copies = overlap
-    total, there = len(train.gallery), len(held.gallery)
+    images, there = how_many(len(train.gallery), "image", form=","), len(held.gallery)
     if not copies.total:
-        yield Finding("ok", train.label, f"none of {total:,} images in {held.label} ({there:,})")
+        yield Finding("ok", train.label, f"none of {images} in {held.label} ({there:,})")
         return
     ones, others = len(copies.ones), len(copies.others)
     verb = "is" if ones == 1 else "are"
-    which = f"{ones:,} of {total:,} images {verb} in {held.label}, {others:,} of its {there:,}"
+    which = f"{ones:,} of {images} {verb} in {held.label}, {others:,} of its {there:,}"
     yield Finding("problem", train.label, which)
     for pair in copies.nearest:
         what = f"{train.gallery.key(pair.one)} = {held.gallery.key(pair.other)}"
         yield Finding("problem", what, f"difference: {difference(pair)}")
     if (more := copies.total - len(copies.nearest)) > 0:
-        yield Finding("problem", f"{more:,} more pairs", f"--pairs {copies.total} names all")
+        yield Finding("problem", how_many(more, "more pair", form=","), f"--pairs {copies.total} names all")
 
 
 def _notes(root: Path, held: Sequence[Pool]) -> Iterator[Finding]:

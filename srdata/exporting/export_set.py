@@ -15,6 +15,7 @@ from typing import NamedTuple, TextIO
 
 import numpy as np
 
+from srdata.common.amounts import how_many
 from srdata.common.files import PART, part_name, publish_folder, storage_errors, write_file
 from srdata.common.free_space import Need, check_room
 from srdata.common.output_paths import refuse_address
@@ -137,7 +138,7 @@ def check_same_windows(windows: Windows, sizes: Integers, scales: Sequence[Scale
         *first, last = (scale.label for scale in scales)
         raise UsageError(
             f"sub-images of {', '.join(first)} and {last} show other parts of HR under the same keys in "
-            f"{different} of {len(sizes)} images, whose sides these do not all divide: {remedy}"
+            f"{different} of {how_many(len(sizes), 'image')}, whose sides these do not all divide: {remedy}"
         )
 
 

@@ -13,6 +13,7 @@ from pathlib import Path
 
 import httpx2
 
+from srdata.common.amounts import how_many
 from srdata.common.progress import progress
 from srdata.errors import DownloadError, HashMismatchError
 from srdata.fetch.http import Patience, Session, TemporaryError, body, get
@@ -105,8 +106,9 @@ def _download_from(url: str, remote: Remote, part: PartialFile, session: Session
 
 def _mismatch(remote: Remote, part: PartialFile) -> HashMismatchError:
     expected = " or ".join(digest.text for digest in remote.digests)
+    size = how_many(part.size, "byte")
     return HashMismatchError(
-        f"sent other bytes: sha256 {part.sha256}, md5 {part.md5}, {part.size} bytes; expected {expected}"
+        f"sent other bytes: sha256 {part.sha256}, md5 {part.md5}, {size}; expected {expected}"
     )
 
 
@@ -117,7 +119,7 @@ def _complete(url: str, remote: Remote, part: PartialFile, session: Session) -> 
         try:
             _transfer(url, remote, part, session)
             if remote.lacks(part.size):
-                raise TemporaryError(f"ended after {part.size} bytes")
+                raise TemporaryError(f"ended after {how_many(part.size, 'byte')}")
             return
         except TemporaryError as error:
             tries = 1 if part.size >= most + session.patience.progress_bytes else tries + 1

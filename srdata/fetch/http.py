@@ -15,6 +15,7 @@ from typing import Any
 import httpx2
 
 from srdata import __version__
+from srdata.common.amounts import how_many
 from srdata.errors import DownloadError
 
 MOST_REDIRECTS = 10
@@ -137,7 +138,7 @@ def body(response: httpx2.Response, session: Session) -> Iterator[bytes]:
             else:
                 return
         if received < patience.stall_bytes:
-            raise TemporaryError(f"stalled: {received} bytes in {patience.stall_s:g} s")
+            raise TemporaryError(f"stalled: {how_many(received, 'byte')} in {patience.stall_s:g} s")
         yield chunk
 
 

@@ -13,6 +13,7 @@ from pathlib import Path
 from pydantic import ValidationError
 
 from srdata import catalog
+from srdata.common.amounts import how_many
 from srdata.common.files import inside, sha256_of, write_file
 from srdata.common.processes.one_at_a_time import locked
 from srdata.common.strict_model import StrictModel
@@ -120,7 +121,7 @@ def check_archive(archive: Path, digests: Sequence[Digest]) -> Receipt:
             size += len(chunk)
     if digests and not any(one.agrees(sha256.hexdigest(), md5.hexdigest(), size) for one in digests):
         expected = " or ".join(digest.text for digest in digests)
-        found = f"sha256 {sha256.hexdigest()}, md5 {md5.hexdigest()}, {size} bytes"
+        found = f"sha256 {sha256.hexdigest()}, md5 {md5.hexdigest()}, {how_many(size, 'byte')}"
         raise HashMismatchError(f"{archive} has {found}; expected {expected}: remove it, and get it again")
     return Receipt(url=None, bytes=size, sha256=sha256.hexdigest(), known=bool(digests))
 

@@ -15,6 +15,7 @@ from typing import Annotated, Literal, Self
 from pydantic import BeforeValidator, Field, model_validator
 
 from srdata import catalog
+from srdata.common.amounts import how_many
 from srdata.common.documents import check
 from srdata.common.strict_model import WrittenModel
 from srdata.common.strict_yaml import read_yaml
@@ -59,7 +60,7 @@ class Digest(WrittenModel):
     def text(self) -> str:
         """It in words: `sha256 9d0b…, 3530603713 bytes`."""
         hashes = [f"{name} {value}" for name in ("sha256", "md5") if (value := getattr(self, name))]
-        return ", ".join([*hashes, *([f"{self.bytes} bytes"] if self.bytes is not None else [])])
+        return ", ".join([*hashes, *([how_many(self.bytes, "byte")] if self.bytes is not None else [])])
 
 
 class Archive(WrittenModel):

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
+from srdata.common.amounts import how_many
 from srdata.errors import SourceError
 from srdata.fetch.manifest import ImageSet, ImageSource, Listing, Manifest, path_pattern
 from srdata.images import list_folder, natural
@@ -97,9 +98,8 @@ def _problem(
         return f"several files for {_some(twins)}"
     if images and not missing and image_set.count in (None, len(images)):
         return None
-    text = (
-        f"{len(images)} images instead of {image_set.count}" if image_set.count else f"{len(images)} images"
-    )
+    text = how_many(len(images), "image")
+    text += f" instead of {image_set.count}" if image_set.count else ""
     text += f"; missing: {_some(missing)}" if missing else ""
     return text + (f"; not expected: {_some(surplus)}" if surplus else "")
 

@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import Any, BinaryIO, TypeVar
 from urllib.parse import SplitResult, urlsplit
 
+from srdata.common.amounts import how_many
 from srdata.errors import DownloadError, HashMismatchError, MissingExtraError, SrdataError, UsageError
 
 _TRIES = 4
@@ -231,7 +232,7 @@ def _bring(file: RemoteFile, path: Path) -> None:
 def _problem(file: RemoteFile, path: Path, size: int) -> str | None:
     """What is wrong with the bytes that came; None where they are those that are declared."""
     if file.size is not None and size != file.size:
-        return f"has {size} bytes, not {file.size}"
+        return f"has {how_many(size, 'byte')}, not {file.size}"
     for name, start, wanted in (("sha256", b"", file.sha256), ("sha1", b"blob %d\0" % size, file.git_sha1)):
         if wanted is not None:
             found = hashlib.new(name, start, usedforsecurity=False)

@@ -10,6 +10,7 @@ from typing import Any, Literal, get_args
 import torch
 from torch import Tensor
 
+from srdata.common.amounts import how_many
 from srdata.errors import UnknownNameError, UsageError
 
 Reduce = Literal["mean", "median"]
@@ -69,10 +70,10 @@ def check_reduce(reduce: str) -> None:
 def checked_weights(weights: Sequence[float] | None, count: int, what: str) -> list[float]:
     """A weight for each of `count` things, 1 by default; raises UsageError for any that make no mean."""
     if not count:
-        raise UsageError(f"there are no {what}: give one at least")
+        raise UsageError(f"there are no {what}s: give one at least")
     given = [1.0] * count if weights is None else [float(weight) for weight in weights]
     if len(given) != count:
-        raise UsageError(f"{len(given)} weights for {count} {what}: give one for each")
+        raise UsageError(f"{how_many(len(given), 'weight')} for {how_many(count, what)}: give one for each")
     if not all(math.isfinite(weight) and weight >= 0 for weight in given) or not sum(given):
         raise UsageError(f"weights {given} must be 0 or more, and one of them above 0")
     return given

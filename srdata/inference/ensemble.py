@@ -8,6 +8,7 @@ from contextlib import nullcontext
 import torch
 from torch import Tensor, nn
 
+from srdata.common.amounts import how_many
 from srdata.dihedral.tensor_turns import turned, unturned
 from srdata.errors import UsageError
 from srdata.images import TRANSPOSES
@@ -97,7 +98,7 @@ def _outputs(model: Model, x: Tensor, turns: Sequence[int], at_once: int | None)
         together = one_tensor(model(torch.cat([turned(x, turn) for turn in part])))
         if together.ndim < 3 or len(together) != len(part) * len(x):
             raise UsageError(
-                f"the model makes {tuple(together.shape)} of {len(part) * len(x)} images: "
+                f"the model makes {tuple(together.shape)} of {how_many(len(part) * len(x), 'image')}: "
                 "it must give one for each; with at_once=1 it gets no more of them than x holds"
             )
         for output, turn in zip(together.chunk(len(part)), part, strict=True):

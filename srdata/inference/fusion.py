@@ -33,7 +33,7 @@ def model_ensemble(
     torch.Size([1, 3, 8, 8])
     """
     check_reduce(reduce)
-    shares = checked_weights(weights, len(models), "models")
+    shares = checked_weights(weights, len(models), "model")
     if reduce == "median" and weights is not None:
         raise UsageError("a median has no weights: leave weights= out, or take reduce='mean'")
     used = [(model, share) for model, share in zip(models, shares, strict=True) if share]
@@ -59,7 +59,7 @@ def fuse_weights(
     >>> fuse_weights([{"bias": torch.tensor([1.0])}, {"bias": torch.tensor([5.0])}], [3, 1])
     {'bias': tensor([2.])}
     """
-    shares = checked_weights(weights, len(state_dicts), "state dicts")
+    shares = checked_weights(weights, len(state_dicts), "state dict")
     for number, state in enumerate(state_dicts):
         _check_tensors(number, state)
         _check_like(number, state, state_dicts[0])

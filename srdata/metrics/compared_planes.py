@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from srdata.colour import luma
+from srdata.common.amounts import how_many
 from srdata.errors import UsageError
 from srdata.metrics.byte_luma import luma_of_bytes
 from srdata.metrics.protocols import Protocol, Rounding
@@ -43,7 +44,8 @@ def compared(sr: Any, hr: Any, protocol: Protocol, scale: Scale | None) -> Compa
         _refuse_other_types(batch)
     _refuse_other_range(other)
     if len(one) != len(other):
-        raise UsageError(f"{len(one)} SR images cannot be compared with {len(other)} HR images: give as many")
+        made, given = how_many(len(one), "SR image"), how_many(len(other), "HR image")
+        raise UsageError(f"{made} cannot be compared with {given}: give as many")
     other = other.to(one.device)
     top, left = corner(_size(one), _size(other), protocol, scale)
     other = other[..., top : top + one.shape[2], left : left + one.shape[3]]
@@ -93,7 +95,8 @@ def corner(
     excess = [high - low for low, high in zip(sr, hr, strict=True)]
     if not all(0 <= pixels < spare for pixels in excess):
         sideways = all(0 <= high - low < spare for low, high in zip(reversed(sr), hr, strict=True))
-        remedy = "turn SR by 90 degrees" if sideways else f"HR may be larger by at most {spare - 1} pixels"
+        most = how_many(spare - 1, "pixel")
+        remedy = "turn SR by 90 degrees" if sideways else f"HR may be larger by at most {most}"
         raise UsageError(f"SR is {sr[1]}x{sr[0]}, HR {hr[1]}x{hr[0]}: {remedy}")
     top, left = (pixels // 2 if protocol.place == "centre" else 0 for pixels in excess)
     return top, left

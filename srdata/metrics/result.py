@@ -10,6 +10,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from srdata.common.amounts import how_many
 from srdata.errors import UnknownNameError
 
 MEAN = "mean"
@@ -121,7 +122,7 @@ def _markdown(evaluation: Evaluation) -> str:
 
 
 def _heading(evaluation: Evaluation) -> str:
-    return f"{evaluation.title}, {evaluation.scale}, {len(evaluation.keys)} images"
+    return f"{evaluation.title}, {evaluation.scale}, {how_many(len(evaluation.keys), 'image')}"
 
 
 def _told(evaluation: Evaluation) -> list[str]:

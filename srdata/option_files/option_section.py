@@ -6,6 +6,7 @@ import math
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any, NamedTuple, NoReturn, TypeVar
 
+from srdata.common.amounts import how_many
 from srdata.common.documents import Document, Place, place_text
 from srdata.errors import RecipeError, UsageError
 from srdata.scale import Scale
@@ -139,7 +140,7 @@ def numbers(count: int | None = None, of: Kind[Any] = number) -> Kind[list[Any]]
 
     def check(value: Any) -> list[Any]:
         if not isinstance(value, list) or not value or (count is not None and len(value) != count):
-            raise ValueError(f"must be a list of {count or 'some'} numbers")
+            raise ValueError(f"must be a list of {how_many(count, 'number') if count else 'some numbers'}")
         return [of(one) for one in value]
 
     return check

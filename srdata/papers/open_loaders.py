@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from srdata.common.amounts import how_many
 from srdata.data.arbitrary_scale.scale_pairs import ArbitraryScale
 from srdata.data.datasets.mixed import InRatio, Mixed
 from srdata.data.datasets.paired import PairedDataset
@@ -153,7 +154,8 @@ def _listed(keys: Sequence[str], path: Path) -> list[int]:
         raise UsageError(f"{path} cannot be read: leave `listed` out to take all images") from error
     wanted = {PurePosixPath(line.split()[0]).with_suffix("").as_posix() for line in lines if line.strip()}
     if missing := sorted(wanted.difference(keys)):
-        raise UsageError(f"{path} lists {len(missing)} images that are not there, such as {missing[0]}")
+        images = how_many(len(missing), "image that is", "images that are")
+        raise UsageError(f"{path} lists {images} not there, such as {missing[0]}")
     return [number for number, key in enumerate(keys) if key in wanted]
 
 

@@ -10,6 +10,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from srdata.common.amounts import how_many
 from srdata.common.files import PART, write_file
 from srdata.common.free_space import Need, check_room
 from srdata.common.output_paths import check_folder, check_output, file_ids
@@ -80,15 +81,14 @@ def degrade_files(
 def taken_by(source: Path, target: Path, paths: Sequence[Path]) -> str:
     """What was written, and the command that prepares the pairs."""
     if (target / "hr").is_dir():
-        return f"{target}: {len(paths)} pairs in hr and lr"
+        return f"{target}: {how_many(len(paths), 'pair')} in hr and lr"
     if source.is_file():
-        return f"{target}: {len(paths)} files in lr"
+        return f"{target}: {how_many(len(paths), 'file')} in lr"
     above = Path(os.path.commonpath([source.resolve(), target.resolve()]))
     hr, lr = (os.path.relpath(path.resolve(), above) for path in (source, target / "lr"))
     words = ("prepare", os.path.relpath(above), "--hr", hr if hr != "." else "./{key}", "--lr", lr)
-    return (
-        f"{target}: {len(paths)} LR files of the HR images in {source}: srdata {shlex.join(words)} takes both"
-    )
+    files = how_many(len(paths), "LR file")
+    return f"{target}: {files} of the HR images in {source}: srdata {shlex.join(words)} takes both"
 
 
 def _remove_halves(target: Path, jobs: Sequence[HrFile]) -> None:

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from srdata import discovery
+from srdata.common.amounts import how_many
 from srdata.discovery.by_name.image_sizes import size_or_none
 from srdata.discovery.by_name.refusals import text
 from srdata.discovery.found_parts import Found, Part, Track, key_problem
@@ -112,10 +113,8 @@ def checked_lr_of(part: Part, track: str, scales: Sequence[Scale]) -> dict[str, 
         if wrong:
             how = part.lr[Track(track, scale)].taken_by
             remedy = f"to take the others, {how}" if how else "take them out"
-            raise UsageError(
-                f"{len(wrong)} of {len(high)} pairs of {part.hr.where} do not match at {scale.label}: "
-                f"{listed(wrong)}; {remedy}"
-            )
+            pairs = f"{len(wrong)} of {how_many(len(high), 'pair')} of {part.hr.where}"
+            raise UsageError(f"{scale.label} does not fit {pairs}: {listed(wrong)}; {remedy}")
     return found
 
 

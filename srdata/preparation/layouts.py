@@ -11,6 +11,7 @@ from importlib import metadata
 from itertools import accumulate
 from pathlib import Path
 
+from srdata.common.amounts import how_many
 from srdata.common.files import Guard
 from srdata.common.processes.engines import Workers, workers
 from srdata.common.processes.parallel import results
@@ -248,6 +249,6 @@ def refuse(bad: Sequence[Bad], total: int) -> None:
         named = "".join(f"\n  {one.reason}" for one in bad[:_SHOWN])
         more = f"\n  and {len(bad) - _SHOWN} more" if len(bad) > _SHOWN else ""
         raise ImageError(
-            f"{len(bad)} of {total} images cannot be used; the others are done and kept. "
+            f"{len(bad)} of {how_many(total, 'image')} cannot be used; the others are done and kept. "
             f"Mend them and run the same command again, or leave them out with --skip-bad:{named}{more}"
         )

@@ -23,6 +23,7 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
+from srdata.common.amounts import how_many
 from srdata.common.processes.engines import check_jobs
 from srdata.common.processes.one_at_a_time import only_one_at
 from srdata.common.processes.parallel import in_order
@@ -104,7 +105,8 @@ def write_plan(
     how = Request(downloads_below(place), Path(from_dir) if from_dir else None, jobs, backend, skip_bad)
     written = plan_set(chosen, target, how, log, in_folder, file)
     if isinstance(written, PlanFile):
-        log(f"{plan}: {written.header.images} images in {written.header.shards} shards for {target}")
+        images, shards = how_many(written.header.images, "image"), how_many(written.header.shards, "shard")
+        log(f"{plan}: {images} in {shards} for {target}")
     return written
 
 
@@ -272,8 +274,9 @@ def make_part(
     _check_versions(header)
     first, last = ((at * header.shards) // count for at in (number - 1, number))
     groups = planned.groups(first, last)
-    images = sum(map(len, groups.values()))
-    log(f"part {number}/{count}: shards {first} to {last - 1}, {images} images" if groups else "no shards")
+    shards = f"shard {first}" if last - first == 1 else f"shards {first} to {last - 1}"
+    images = how_many(sum(map(len, groups.values())), "image")
+    log(f"part {number}/{count}: {f'{shards}, {images}' if groups else 'no shards'}")
     todo = goal.undone(groups, recipe)
     items = [item for group in todo.values() for item in group]
     backend = reached_from(backend, planned.target, recipe.folder)
@@ -308,9 +311,10 @@ def _all_records(planned: PlanFile, goal: Target) -> list[ShardRecord]:
     records = goal.records(header.shards, header.digest)
     if undone := [str(number) for number, record in enumerate(records) if record is None]:
         names = ", ".join(undone[:_SHOWN]) + (" …" if len(undone) > _SHOWN else "")
+        shards = how_many(header.shards, "shard")
         raise UsageError(
-            f"{len(undone)} of {header.shards} shards of {planned.target} are not made yet ({names}): run "
-            "the parts that are missing, or all that is by "
+            f"{planned.target} still lacks {len(undone)} of {shards} ({names}): run the parts that are "
+            "missing, or all that is by "
             f"`srdata prepare --plan {planned.place} --part 1/1`"
         )
     return [record for record in records if record is not None]

@@ -9,6 +9,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Unpack
 
+from srdata.common.amounts import how_many
 from srdata.common.processes.engines import check_jobs
 from srdata.common.processes.one_at_a_time import only_one_at
 from srdata.discovery.found_parts import Found
@@ -119,5 +120,5 @@ def _made_here(
     here = target.here
     made = make(recipe, here, how, log, found)
     with only_one_at(here):
-        log(f"{len(made.content.files)} files are sent to {address}")
+        log(f"sending {how_many(len(made.content.files), 'file')} to {address}")
         return target.send(made.content, claim)

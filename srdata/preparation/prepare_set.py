@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from srdata import curation
+from srdata.common.amounts import how_many, images_by_split
 from srdata.common.files import PART, storage_errors
 from srdata.common.output_paths import check_folder
 from srdata.common.processes.engines import CLUSTERS
@@ -67,10 +68,9 @@ class Prepared(os.PathLike[str]):
     @property
     def summary(self) -> str:
         """How many images of which splits, and their bytes."""
-        counts = ", ".join(f"{count} {split}" for split, count in self.content.counts.items())
         megabytes = self.content.bytes / 1e6
         left_out = f", {len(self.content.left_out)} left out" if self.content.left_out else ""
-        return f"{counts} images{left_out}, {megabytes:.1f} MB"
+        return f"{images_by_split(self.content.counts)}{left_out}, {megabytes:.1f} MB"
 
 
 @dataclass(frozen=True)
@@ -114,7 +114,7 @@ def make(recipe: Recipe, target: Path, how: Request, log: Log, found: Found | No
             log(f"{target} is damaged ({there.line}): what is wrong is made again")
         found_items, chosen = items_to_prepare(recipe, how, log, found)
         items = list(found_items)
-        log(f"{target}: {len(items)} images")
+        log(f"{target}: {how_many(len(items), 'image')}")
         check_scales(items, recipe)
         sizes = stored_sizes(items, recipe)
         check_set_room(items, sizes, recipe, target)
@@ -159,8 +159,8 @@ def tell_growth(
     changed = changed_shards(before, groups, there.stale)
     new = len(groups) - len(before)
     log(
-        f"{target}: {len(there.stale)} images are new, gone or changed: {len(changed)} of {len(before)} "
-        f"shards are made anew{f', and {new} more' if new > 0 else ''}"
+        f"{target}: {how_many(len(there.stale), 'image')} new, gone or changed: making {len(changed)} of "
+        f"{how_many(len(before), 'shard')} anew{f', and {new} more' if new > 0 else ''}"
     )
     return changed
 

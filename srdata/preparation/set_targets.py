@@ -14,6 +14,7 @@ from functools import cached_property, partial
 from pathlib import Path
 from typing import Protocol
 
+from srdata.common.amounts import how_many
 from srdata.common.files import storage_errors
 from srdata.common.processes.parallel import in_order
 from srdata.common.processes.run_claims import Claim
@@ -164,7 +165,7 @@ class RemoteTarget:
         there = self._folder.files()
         sizes = {name: there[name].size if name in there else None for name in content.files}
         damage = tuple(
-            f"{name} is missing" if size is None else f"{name} has {size} bytes"
+            f"{name} is missing" if size is None else f"{name} has {how_many(size, 'byte')}"
             for name, size in sizes.items()
             if size != content.size_of(name)
         )

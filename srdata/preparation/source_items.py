@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from srdata import curation
+from srdata.common.amounts import how_many
 from srdata.common.only_choice import pick
 from srdata.common.safe_names import why_unsafe
 from srdata.discovery.forms.table_columns import choose_columns
@@ -221,7 +222,9 @@ def _excluded(keys: set[str], recipe: Recipe) -> frozenset[str]:
         where = f"among the {len(keys)} of {recipe.name}"
         raise UnknownNameError(f"exclude: no image {key!r} {where}{nearest(key, sorted(keys))}")
     if keys and keys == excluded:
-        raise UsageError(f"exclude: leaves none of the {len(keys)} images of {recipe.name}; name fewer")
+        raise UsageError(
+            f"exclude: leaves out all of {recipe.name} ({how_many(len(keys), 'image')}); name fewer"
+        )
     return excluded
 
 
@@ -327,5 +330,5 @@ def _refuse_twins(keys: Iterator[str], items: Callable[[], Iterator[Item]]) -> N
     twins = sorted(key for key, count in Counter(keys).items() if count > 1)
     if twins:
         files = " and ".join(str(item.hr) for item in items() if item.key == twins[0])
-        more = f" ({len(twins) - 1} more keys)" if len(twins) > 1 else ""
+        more = f" ({how_many(len(twins) - 1, 'more key')})" if len(twins) > 1 else ""
         raise UsageError(f"two images have the key {twins[0]!r}: {files}{more}; rename one of them")

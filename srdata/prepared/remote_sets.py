@@ -7,6 +7,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+from srdata.common.amounts import how_many
 from srdata.common.files import write_file
 from srdata.common.processes.parallel import in_order
 from srdata.errors import DamagedSetError, DownloadError, HashMismatchError, SetError, UsageError
@@ -131,7 +132,7 @@ def _check_file(there: dict[str, RemoteFile], content: SetFile, name: str) -> Fi
     found, entry = there.get(name), content.files[name]
     if found is None:
         return FileCheck(name, "is missing")
-    if found.size != entry.bytes:
-        return FileCheck(name, f"has {found.size} bytes, not {entry.bytes}")
+    if found.size is not None and found.size != entry.bytes:
+        return FileCheck(name, f"has {how_many(found.size, 'byte')}, not {entry.bytes}")
     sha256 = sha256_at(found.address)
     return FileCheck(name, None if sha256 == entry.sha256 else f"has SHA-256 {sha256}, not {entry.sha256}")

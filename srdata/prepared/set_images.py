@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
+from srdata.common.amounts import how_many
 from srdata.common.files import inside, write_file
 from srdata.common.output_paths import check_folder, check_output
 from srdata.degrade import whole_images
@@ -142,7 +143,7 @@ def _stored(images: PreparedImages, row: int) -> dict[str, str]:
         return {}
     if (file := images.kept_file(row)) is None:
         return {"stored": "as samples: it comes from no JPEG file that decodes to just that"}
-    return {"stored": f"as the JPEG file that it comes from, {len(file)} bytes"}
+    return {"stored": f"as the JPEG file that it comes from, {how_many(len(file), 'byte')}"}
 
 
 def replay(path: str | Path, key: str, out: Path | None = None) -> list[str]:
@@ -160,11 +161,9 @@ def replay(path: str | Path, key: str, out: Path | None = None) -> list[str]:
         made = replay_image(images, row, scale)
         stored = images.read(row, scale.label)
         different = made.size if made.shape != stored.shape else int(np.count_nonzero(made != stored))
-        verdict = (
-            "bit for bit the stored image"
-            if not different
-            else f"{different} of {stored.size} samples differ"
-        )
+        verdict = "bit for bit the stored image"
+        if different:
+            verdict = f"differs from the stored image in {different} of {how_many(stored.size, 'sample')}"
         lines.append(f"{key} {scale.label}: {verdict}")
         if out is not None:
             _write_new(out / f"{key}{scale.label}.png", encode_png(made))

@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from srdata import rng
+from srdata.common.amounts import how_many
 from srdata.common.progress import counted
 from srdata.errors import CorruptRecordError, DamagedSetError, ImageError, UsageError
 from srdata.fetch import SourceImage, obtain
@@ -43,7 +44,7 @@ class Report:
     @property
     def text(self) -> str:
         """The report as lines."""
-        verdict = "ok" if self.ok else f"{len(self.problems)} problems"
+        verdict = "ok" if self.ok else how_many(len(self.problems), "problem")
         return "\n".join([*self.checked, *self.notes, *(f"PROBLEM {one}" for one in self.problems), verdict])
 
 
@@ -77,7 +78,7 @@ def verify(
         if INDEX_FILE in content.named:
             index = Index.of_set(folder, content)
             _check_counts(index, content, report)
-            report.checked.append(f"{len(index)} images in the index")
+            report.checked.append(f"{how_many(len(index), 'image')} in the index")
     if report.ok and golden:
         given = Path(from_dir) if from_dir else None
         beside = folder.parent if address is None else Path("data")
@@ -102,7 +103,7 @@ def _check_recipe(content: SetFile, report: Report) -> None:
 def _check_files(found: Iterable[FileCheck], report: Report) -> None:
     checks = list(found)
     report.problems += [f"{one.path} {one.problem}" for one in checks if one.problem]
-    report.checked.append(f"{len(checks)} files against set.json")
+    report.checked.append(f"{how_many(len(checks), 'file')} against set.json")
 
 
 def _check_images(folder: Path, content: SetFile, report: Report) -> None:
@@ -117,9 +118,12 @@ def _check_images(folder: Path, content: SetFile, report: Report) -> None:
         report.problems.append(str(error))
         return
     _check_counts(images.index, content, report)
-    report.checked.append(f"{total} images in {len(images.layers)} layers against their hashes and sizes")
+    pixels = f"{how_many(total, 'image')} in {how_many(len(images.layers), 'layer')}"
+    report.checked.append(f"{pixels} against their hashes and sizes")
     if kept := [images.kept_file(row) is not None for row in range(total)] if content.codec == "keep" else []:
-        report.notes.append(f"{sum(kept)} of {total} HR images are the JPEG files that they come from")
+        report.notes.append(
+            f"kept as the JPEG file it comes from: {sum(kept)} of {how_many(total, 'HR image')}"
+        )
 
 
 def _check_counts(index: Index, content: SetFile, report: Report) -> None:
@@ -181,8 +185,9 @@ def _compare_with_published(
             every = obtain(owner, one, root, from_dir=from_dir)
             found = [image for image in every if image.key not in left_out]
             wrong, samples = _differences(images, counted(found, one.label, len(found)), scale)
-            share = f"{wrong} of {samples} samples in {len(found)} images"
-            report.checked.append(f"{one.label}: {share} differ from the published")
+            share = f"{wrong} of {how_many(samples, 'sample')} in {how_many(len(found), 'image')}"
+            differ = "differs" if wrong == 1 else "differ"
+            report.checked.append(f"{one.label}: {share} {differ} from the published")
             if wrong:
                 report.problems.append(f"{one.label}: LR is not the published one")
 
@@ -206,4 +211,5 @@ def _replay_some(images: PreparedImages, count: int, report: Report) -> None:
             key = images.index.key(row)
             if not np.array_equal(replay_image(images, row, scale), images.read(row, scale.label)):
                 report.problems.append(f"image {key!r}, {scale.label}: its δ does not give the stored LR")
-    report.checked.append(f"{len(chosen)} images made again from their δ")
+    made = how_many(len(chosen), "image made again from its δ", "images made again from their δ")
+    report.checked.append(made)

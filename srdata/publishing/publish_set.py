@@ -9,6 +9,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
+from srdata.common.amounts import how_many
 from srdata.common.processes.one_at_a_time import locked
 from srdata.errors import UsageError
 from srdata.prepared.licences import refuse_unless_allowed, terms_of, with_licence
@@ -132,4 +133,4 @@ def _check(folder: Path, content: SetFile, to: str | None, windows: bool, recipe
 
 def _size(made: Published) -> str:
     megabytes = sum(entry.bytes for entry in made.files.values()) / 1e6
-    return f"{made.form}, {len(made.files) + 1} files, {megabytes:.1f} MB"
+    return f"{made.form}, {how_many(len(made.files) + 1, 'file')}, {megabytes:.1f} MB"

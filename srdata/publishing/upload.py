@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
+from srdata.common.amounts import how_many
 from srdata.common.chunks import chunked
 from srdata.common.files import sha256_of
 from srdata.common.progress import progress
@@ -143,7 +144,8 @@ def _steps(local: Local, hub: Hub, public: bool, log: Callable[[str], None]) -> 
         log(f"{hub.name}: the version before stays in its history, until the data set is deleted there")
     if wrong := local.missing(_look(hub, public)):
         raise HubError(
-            f"{hub.name}: {len(wrong)} files on the Hub are not what was sent, such as {wrong[0]}: "
+            f"{hub.name}: {how_many(len(wrong), 'file on the Hub is', 'files on the Hub are')} not what was "
+            f"sent, such as {wrong[0]}: "
             "run the same command again, and do not use the data set before"
         )
 

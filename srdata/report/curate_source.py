@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
+from srdata.common.amounts import how_many
 from srdata.curation.survey import START, survey
 from srdata.discovery.named_files import KeptFiles
 from srdata.errors import SourceError, UsageError
@@ -29,13 +30,13 @@ def curate(
     found = survey(files, chosen, scoring_of(chosen, root, jobs, "loky"))
     if changed := set(files) ^ set(_files(chosen, root)):
         raise SourceError(
-            f"{source} changed while it was scored: {len(changed)} images came or went, such as "
+            f"{source} changed while it was scored: {how_many(len(changed), 'image')} came or went, such as "
             f"{min(changed)}; run the same command again once it is whole"
         )
     write_choice_page(found, source, chosen.images, out)
-    yield f"{found.kept:,} of {len(found.why):,} images meet the condition"
+    yield f"the condition is met by {found.kept:,} of {how_many(len(found.why), 'image', form=',')}"
     for text, count, alone in left_out_by(found):
-        yield f"  {count:7,} do not meet {text}" + (f", {alone:,} of them nothing else" if count else "")
+        yield f"  {count:7,} left out by {text}" + (f", {alone:,} of them by nothing else" if count else "")
     for key, reason in list(found.bad.items())[:10]:
         yield f"cannot be read: {key}: {reason}"
     yield f"{out}: histograms, and the images just below and above each threshold"

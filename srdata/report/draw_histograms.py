@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 from PIL import Image, ImageDraw
 
+from srdata.common.amounts import how_many
 from srdata.common.progress import counted
 from srdata.degrade.chain import Chain, Delta, load_chain
 from srdata.degrade.model.composite import Step
@@ -44,7 +45,9 @@ def histograms(
     chain = load_chain(degradation)
     values = collected(chain, draws, seed)
     cells = [_histogram(where, values[where], draws) for where in varying(values)]
-    return page(f"{name_of(degradation, chain)}   {draws:,} draws", in_rows(cells, _COLUMNS))
+    return page(
+        f"{name_of(degradation, chain)}   {how_many(draws, 'draw', form=',')}", in_rows(cells, _COLUMNS)
+    )
 
 
 def collected(chain: Chain, draws: int, seed: int) -> dict[Where, list[Value]]:
@@ -93,7 +96,7 @@ def _plain(name: str, value: Any) -> Iterator[tuple[str, Value]]:
 
 def _histogram(where: Where, drawn: Sequence[Value], draws: int) -> Cell:
     step, name = where
-    often = "" if len(drawn) == draws else f"   {len(drawn):,} draws"
+    often = "" if len(drawn) == draws else f"   {how_many(len(drawn), 'draw', form=',')}"
     bars = bars_of(drawn)
     numbers = [value for value in drawn if not isinstance(value, str)]
     if len(numbers) == len(drawn):

@@ -11,6 +11,7 @@ from typing import TypeVar
 import numpy as np
 from PIL import Image
 
+from srdata.common.amounts import how_many
 from srdata.degrade.chain import Delta
 from srdata.errors import UsageError
 from srdata.images import Pixels, list_images, read_image
@@ -56,7 +57,9 @@ def _of_set(images: PreparedImages, count: int, side: int) -> Image.Image:
     cells = [cell for row in rows for cell in _pair(images, row, side)]
     layers = 1 + len(images.scales)
     together = layers * max(1, _COLUMNS // layers)
-    return page(f"{images.folder.name}   {len(images.index):,} images", in_rows(cells, together))
+    return page(
+        f"{images.folder.name}   {how_many(len(images.index), 'image', form=',')}", in_rows(cells, together)
+    )
 
 
 def _pair(images: PreparedImages, row: int, side: int) -> list[Cell]:

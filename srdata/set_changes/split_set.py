@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from srdata.common.amounts import how_many
 from srdata.common.only_choice import pick
 from srdata.errors import UnknownNameError, UsageError
 from srdata.scale import OneScale, Scale
@@ -70,9 +71,11 @@ def split(
     else:
         chosen, how = _by_patterns(member, keys), f"keys {', '.join(keys)}"
     if not chosen.any():
-        raise UsageError(f"{how} chooses none of the {len(chosen)} images of {path}: choose others")
+        raise UsageError(f"{how} chooses nothing of {path} ({how_many(len(chosen), 'image')}): choose others")
     if rest is not None and chosen.all():
-        raise UsageError(f"{how} chooses all {len(chosen)} images of {path}: leave the rest out")
+        raise UsageError(
+            f"{how} chooses all of {path} ({how_many(len(chosen), 'image')}): leave the rest out"
+        )
     parts = []
     for target, one, which, told in zip(
         targets, (name, rest), (chosen, ~chosen), (how, f"not {how}"), strict=False

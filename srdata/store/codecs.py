@@ -18,6 +18,7 @@ import cv2
 import numpy as np
 import pyarrow as pa
 
+from srdata.common.amounts import how_many
 from srdata.errors import CorruptRecordError, ImageError, MissingExtraError, UnknownNameError
 from srdata.images import MOST_PIXELS, ImagePolicy, decode_image, encode_png
 from srdata.images.file_kinds import HEAD_BYTES, format_of
@@ -58,7 +59,7 @@ def _raw_encode(block: Pixels) -> bytes:
 
 def _raw_decode(data: Buffer, height: int, width: int) -> Pixels:
     if len(data) != height * width * CHANNELS:
-        raise CorruptRecordError(f"holds {len(data)} bytes, not {height * width * CHANNELS}")
+        raise CorruptRecordError(f"holds {how_many(len(data), 'byte')}, not {height * width * CHANNELS}")
     return np.ndarray((height, width, CHANNELS), np.uint8, data)
 
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from srdata.common.amounts import how_many
 from srdata.common.progress import progress
 from srdata.errors import LicenceError, SourceError
 from srdata.fetch.manifest import load_manifest
@@ -73,7 +74,7 @@ def prepare_benchmarks(
             failed.append(f"\n  {known_recipe(benchmark).prefix}: {error}")
     if failed:
         raise SourceError(
-            f"{len(failed)} of {len(BENCHMARKS)} benchmarks are not made, what is made stays: run the same "
+            f"could not make {len(failed)} of {len(BENCHMARKS)} benchmarks, what is made stays: run the same "
             f"command again, or give a folder that holds them with --from:{''.join(failed)}"
         )
 
@@ -115,7 +116,7 @@ def _made(benchmark: str, given: Path | None, request: BenchmarkRequest) -> Iter
     for style in request.styles:
         if found := list(folders(style, benchmark, request.scales)):
             new = _written(found, images, request)
-            state = f"{new} folders written" if new else "is here"
+            state = f"{how_many(new, 'folder')} written" if new else "is here"
             yield f"{request.root / style.folder}: {known_recipe(benchmark).prefix} {state}"
 
 

@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from srdata.common.amounts import how_many
 from srdata.errors import UsageError
 
 _HEADER, _TAG = 128, 8  # bytes
@@ -96,7 +97,7 @@ def _matrix(data: memoryview, file: _Reading, depth: int) -> tuple[str, NDArray[
         raise ValueError("an array has no numbers")
     values = np.frombuffer(samples, file.order + _STORED[stored])
     if len(values) != math.prod(shape):
-        raise ValueError(f"an array of {shape} holds {len(values)} numbers")
+        raise ValueError(f"an array of {shape} holds {how_many(len(values), 'number')}")
     return name, values.astype(_CLASSES[kind]).reshape(shape, order="F")
 
 

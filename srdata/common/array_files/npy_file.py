@@ -14,6 +14,7 @@ import numpy as np
 from numpy.lib import format as npy
 from numpy.typing import NDArray
 
+from srdata.common.amounts import how_many
 from srdata.errors import UsageError
 
 _HEADERS = {(1, 0): npy.read_array_header_1_0, (2, 0): npy.read_array_header_2_0}
@@ -60,7 +61,7 @@ def _array(content: bytes) -> NDArray[Any]:
     if kind.kind not in "biufc" or min(shape, default=0) < 0:
         raise ValueError(f"it holds {kind} of shape {shape}")
     if math.prod(shape) * kind.itemsize != len(values):
-        raise ValueError(f"{shape} of {kind} are not the {len(values)} bytes that it has")
+        raise ValueError(f"{shape} of {kind} do not fill the {how_many(len(values), 'byte')} that it has")
     return np.frombuffer(values, kind).reshape(shape, order="F" if by_columns else "C")
 
 

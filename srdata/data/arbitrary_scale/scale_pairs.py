@@ -14,6 +14,7 @@ from pydantic import Field, model_validator
 from torch import Tensor
 
 from srdata.augment.flips import turned
+from srdata.common.amounts import how_many
 from srdata.data.arbitrary_scale.resampled_squares import (
     Integers,
     by_matlab,
@@ -160,7 +161,7 @@ class ArbitraryScale(Settings):
         if hr.ndim != 4 or (len(hr), *hr.shape[2:]) != wanted:
             raise UsageError(
                 f"scales of up to {self.high:g} take HR crops of {self.hr_patch}x{self.hr_patch}, one "
-                f"for each of {len(params)} draws, not a tensor of shape {tuple(hr.shape)}"
+                f"for each of {how_many(len(params), 'draw')}, not a tensor of shape {tuple(hr.shape)}"
             )
         if self.per == "batch" and len({one["scale"] for one in params}) > 1:
             raise UsageError("the scales of a batch differ: give sample a `shared` generator, alike for all")

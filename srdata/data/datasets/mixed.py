@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from srdata.common.amounts import how_many
 from srdata.data.crops.drawn_crops import Drawn
 from srdata.data.datasets.paired import PairedDataset
 from srdata.data.datasets.stream_rows import StreamRows
@@ -67,7 +68,9 @@ class Mixed:
         if len({one.channels for one in self.sets}) > 1:
             raise UsageError("sets of single images and of two views cannot share a batch")
         if {len(self.ratio), len(self.labels or self.sets)} != {len(self.sets)}:
-            raise UsageError(f"{len(self.sets)} sets need as many numbers in ratio= and labels=")
+            raise UsageError(
+                f"{how_many(len(self.sets), 'set needs', 'sets need')} as many numbers in ratio= and labels="
+            )
         if min(self.ratio) < 0 or not sum(self.ratio) > 0:
             raise UsageError(f"ratio {self.ratio} must have no number below 0 and one above")
         self._ends = np.cumsum([len(one) for one in self.sets])

@@ -14,6 +14,7 @@ import torch
 from numpy.typing import ArrayLike
 from torch.utils.data import Dataset, get_worker_info
 
+from srdata.common.amounts import how_many
 from srdata.data.beside.beside_images import Beside, Given, open_beside
 from srdata.data.beside.prompt import Prompt
 from srdata.data.crops.drawn_crops import Drawn, names
@@ -147,9 +148,9 @@ class PairedDataset(Dataset[Pair]):
             self.check_patch(patch_size)
 
     def __repr__(self) -> str:
-        what = {None: "pairs", "hr": "HR images", "lr": "LR images"}[self._only]
+        what = {None: "pair", "hr": "HR image", "lr": "LR image"}[self._only]
         patch = "" if self.patch_size is None else f", patch_size={self.patch_size}"
-        return f"PairedDataset({len(self)} {what} at {self.scale.label}{patch})"
+        return f"PairedDataset({how_many(len(self), what)} at {self.scale.label}{patch})"
 
     @property
     def scale(self) -> Scale:
@@ -350,8 +351,8 @@ class PairedDataset(Dataset[Pair]):
         if len(small):
             border = " with its border" if self._crops.border else ""
             raise UsageError(
-                f"{len(small)} of {len(self)} items are smaller than patch_size "
-                f"{patch * self.scale.numerator}{border}: {self._listed(small)}; "
+                f"patch_size {patch * self.scale.numerator}{border} is larger than {len(small)} of "
+                f"{how_many(len(self), 'item')}: {self._listed(small)}; "
                 "take smaller patches, or pad='reflect'"
             )
 
@@ -359,10 +360,10 @@ class PairedDataset(Dataset[Pair]):
         """Raise UsageError that lists the items of which nothing lies within a border of so many cells."""
         covered = np.flatnonzero((within_border(self.regions(), border).sizes == 0).any(axis=1))
         if len(covered):
+            pixels = how_many(border * self.scale.numerator, "pixel")
             raise UsageError(
-                f"nothing is left of {len(covered)} of {len(self)} items without the border of "
-                f"{border * self.scale.numerator} pixels: {self._listed(self._numbers(covered))}; "
-                "take a smaller border"
+                f"nothing is left of {len(covered)} of {how_many(len(self), 'item')} without the border of "
+                f"{pixels}: {self._listed(self._numbers(covered))}; take a smaller border"
             )
 
     def _listed(self, numbers: Integers) -> str:

@@ -14,6 +14,7 @@ from typing import Any, NamedTuple, NoReturn
 
 import numpy as np
 
+from srdata.common.amounts import how_many
 from srdata.data.beside.beside_images import Beside
 from srdata.data.beside.prompt import Prompt
 from srdata.data.crops.drawn_crops import Drawn
@@ -87,7 +88,7 @@ class StreamRows:
 
     def __repr__(self) -> str:
         patch = "" if self.patch_size is None else f", patch_size={self.patch_size}"
-        return f"StreamedPairs({len(self)} items at {self.scale.label}{patch})"
+        return f"StreamedPairs({how_many(len(self), 'item')} at {self.scale.label}{patch})"
 
     def __len__(self) -> int:
         return sum(self.order.counts)

@@ -12,6 +12,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from srdata.common.amounts import how_many
 from srdata.common.tensors.torch_settings import own_settings
 from srdata.data.crops.drawn_crops import Drawn, Told
 from srdata.data.datasets.mixed import Mixed, PartOfBatch
@@ -79,7 +80,7 @@ class Plan:
         if not self.steps(0):
             length = self.length(0)
             raise UsageError(
-                f"an epoch of {length} items has no batch of {self.size(0)}: "
+                f"an epoch of {how_many(length, 'item')} has no batch of {self.size(0)}: "
                 f"give repeat={-(-self.size(0) // max(1, length))}, or drop_last=False"
             )
 

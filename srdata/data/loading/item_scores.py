@@ -7,6 +7,7 @@ import torch
 from numpy.typing import ArrayLike
 from torch import Tensor
 
+from srdata.common.amounts import how_many
 from srdata.data.datasets.mixed import Mixed
 from srdata.errors import UsageError
 from srdata.scale import Scale
@@ -23,7 +24,7 @@ def item_numbers(difficulty: str | ArrayLike | None, data: Mixed, scale: Scale) 
     given = data.scores(difficulty, scale) if isinstance(difficulty, str) else np.asarray(difficulty)
     if given.shape != (len(data),):
         raise UsageError(
-            f"difficulty of shape {given.shape} for {len(data)} items: give a number for each, or the name "
-            "of a score"
+            f"difficulty of shape {given.shape} for {how_many(len(data), 'item')}: give a number for each, "
+            "or the name of a score"
         )
     return torch.from_numpy(given.astype(np.int64 if given.dtype.kind in "biu" else np.float32))

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from srdata.colour import luma, rgb_to_ycbcr
+from srdata.common.amounts import how_many
 from srdata.common.tensors.device_copies import sent
 from srdata.data.crops.to_tensor import check_dtype
 from srdata.errors import UnknownNameError, UsageError
@@ -42,7 +43,9 @@ class ModelInput:
         channels = 1 if self.color in ("y", "grey") else 3
         for name, numbers in (("mean", self.mean), ("std", self.std)):
             if numbers is not None and len(numbers) != channels:
-                raise UsageError(f"{name} {numbers} must hold {channels} numbers, one for each channel")
+                raise UsageError(
+                    f"{name} {numbers} must hold {how_many(channels, 'number')}, one for each channel"
+                )
         if self.std is not None and min(self.std) <= 0:
             raise UsageError(f"std {self.std} must be above 0")
         if not self.value_range[0] < self.value_range[1]:

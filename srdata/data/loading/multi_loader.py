@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from srdata.common.amounts import how_many
 from srdata.data.loading.batch import Batch
 from srdata.data.loading.dataloader_form import DataLoaderForm
 from srdata.data.loading.loader import Loader
@@ -144,8 +145,8 @@ class Unpaired(DataLoaderForm):
         for high, low in zip(self.hr, self.lr.forever(), strict=False):
             if len(high.keys) != len(low.keys):
                 raise UsageError(
-                    f"a batch of {len(high.keys)} HR and {len(low.keys)} LR images: give both loaders one "
-                    "batch_size, and leave drop_last as it is"
+                    f"a batch of {len(high.keys)} HR and {how_many(len(low.keys), 'LR image')}: give both "
+                    "loaders one batch_size, and leave drop_last as it is"
                 )
             yield replace(
                 high,

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 import torch
 from torch import Tensor
 
+from srdata.common.amounts import how_many
 from srdata.data.arbitrary_scale.scale_pairs import ArbitraryScale
 from srdata.data.crops.regions import Spot
 from srdata.degrade.model.distributions import chance, integer
@@ -62,12 +63,11 @@ class Degrading:
         self.chain.check_scale(self.scale)
         if self.group is not None and self.group < 1:
             raise UsageError(f"group {self.group} must be at least 1: images that share what decides sizes")
+        whole = how_many(self.scale.numerator, "HR pixel")
         if self.margin < 0 or self.margin % self.scale.numerator:
-            raise UsageError(f"margin {self.margin} must be a multiple of {self.scale.numerator} HR pixels")
+            raise UsageError(f"margin {self.margin} must be a multiple of {whole}")
         if self.loose < 0 or self.loose % self.scale.numerator or (self.loose and self.margin):
-            raise UsageError(
-                f"loose {self.loose} must be a multiple of {self.scale.numerator} HR pixels, without margin"
-            )
+            raise UsageError(f"loose {self.loose} must be a multiple of {whole}, without margin")
 
     @property
     def _spare(self) -> int:

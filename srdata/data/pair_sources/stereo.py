@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from srdata.common.amounts import how_many
 from srdata.data.pair_sources.sources import PairSource
 from srdata.discovery.pairing import SHOWN, listed
 from srdata.errors import UsageError
@@ -64,7 +65,8 @@ def _paired(keys: Sequence[str], views: tuple[str, str]) -> tuple[Integers, Inte
     if alone or not pairs:
         names = listed([keys[place] for place in alone[:SHOWN]], len(alone))
         raise UsageError(
-            f"{len(alone)} images have no other view, by {left} and {right} in their names: {names}"
+            f"{how_many(len(alone), 'image has', 'images have')} no other view, by {left} and {right} in the "
+            f"names: {names}"
         )
     lefts, rights = np.array(pairs, np.int64).T
     return lefts, rights

@@ -12,6 +12,7 @@ from typing import NamedTuple, Protocol
 import numpy as np
 from numpy.typing import ArrayLike
 
+from srdata.common.amounts import how_many
 from srdata.errors import UsageError
 from srdata.rng import generator, uniforms
 from srdata.store.windows import Integers
@@ -87,7 +88,9 @@ class Weighted:
 
     def length(self, items: int) -> int:
         if items != len(self._edges):
-            raise UsageError(f"{len(self._edges)} weights for {items} items: give one for each")
+            raise UsageError(
+                f"{how_many(len(self._edges), 'weight')} for {how_many(items, 'item')}: give one for each"
+            )
         return self._length or items
 
     def places(self, seed: int, epoch: int, positions: Integers, items: int) -> Places:

@@ -169,7 +169,7 @@ def _qualities(quality: int | Sequence[int] | Tensor, images: int) -> list[int] 
         raise UsageError(f"a JPEG quality is 1 to 100, this is {quality}")
     found = list(values.shape) if isinstance(values, Tensor) else [len(values)]
     if found != [images]:
-        raise UsageError(f"{images} images take {images} qualities, not {found}")
+        raise UsageError(f"give one quality for each image: {images}, not {found}")
     return values.int().clamp(1, 100) if isinstance(values, Tensor) else list(values)
 
 

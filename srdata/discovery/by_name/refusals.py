@@ -6,6 +6,7 @@ import shlex
 from collections.abc import Iterable, Sequence
 from pathlib import PurePath
 
+from srdata.common.amounts import how_many
 from srdata.common.safe_names import folded
 from srdata.discovery.by_name.image_groups import Group
 from srdata.discovery.by_name.image_sizes import Size, Verdict, lies_sideways
@@ -101,7 +102,8 @@ def orphans(
 ) -> str:
     """What is wrong where images lack their partner; names that differ in case or form alone are told."""
     said = [
-        f"{len(names)} {side} images of {shown(one)} have no {face} image in {shown(other)}: {listed(names)}"
+        f"no {face} image in {shown(other)} for {how_many(len(names), f'{side} image')} of {shown(one)}: "
+        f"{listed(names)}"
         for names, side, face, one, other in ((missing, "HR", "LR", hr, lr), (extra, "LR", "HR", lr, hr))
         if names
     ]
@@ -161,4 +163,4 @@ def text(size: Size) -> str:
 def without(names: Iterable[str]) -> str:
     """What is said of images that are in no pair."""
     found = list(names)
-    return f"{len(found)} images are in no pair and are left out: {listed(found)}"
+    return f"left out: {how_many(len(found), 'image')} in no pair: {listed(found)}"

@@ -6,6 +6,7 @@ import re
 from pathlib import Path
 from typing import Any
 
+from srdata.common.amounts import how_many
 from srdata.option_files.option_section import Said, Section, text, texts, word
 from srdata.option_files.trainers import Trainer
 
@@ -28,7 +29,9 @@ def corpora(section: Section, trainer: Trainer, *, paired: bool, one_folder: boo
     if not paired or together:
         low = None
     if low and len(low.value) != len(high.value):
-        section.refuse(trainer.lr, f"has {len(low.value)} folders, and {trainer.hr} {len(high.value)}")
+        section.refuse(
+            trainer.lr, f"has {how_many(len(low.value), 'folder')}, and {trainer.hr} {len(high.value)}"
+        )
     common = {} if together else {**_template(section, bool(low)), **_listed(section)}
     found = []
     for place, folder in enumerate(high.value):

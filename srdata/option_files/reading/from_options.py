@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from srdata.common.amounts import how_many
 from srdata.common.files import write_file
 from srdata.common.output_paths import check_output, file_ids, starts_with
 from srdata.common.strict_yaml import parse_yaml
@@ -115,7 +116,7 @@ def _summary(settings: Tree) -> str:
     crop, sets = settings["crop"], len(settings["data"]["sets"])
     size, side = crop["size"].value, crop["side"].upper()
     batch = settings["batch"]["size"].value
-    return f"{sets} set{'s' * (sets > 1)}, crops of {size} {side} pixels, {batch} in a batch"
+    return f"{how_many(sets, 'set')}, crops of {size} {side} pixels, {batch} in a batch"
 
 
 def _head(told: TrainingOptions, path: Path) -> Iterator[str]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
+from srdata.common.amounts import how_many
 from srdata.option_files.degradation_options import Tree
 from srdata.option_files.option_section import Said, Section, numbers, text, texts, truth, whole
 from srdata.option_files.reading.data_set_kinds import KINDS, other_kind
@@ -134,9 +135,8 @@ def _normalised(train: Section, channels: int) -> Tree:
     given: Tree = {}
     for name, said in found.items():
         if said is None or len(said.value) not in (1, channels) or (name == "std" and min(said.value) <= 0):
-            train.refuse(
-                name, f"must be {channels} numbers{' above 0' * (name == 'std')}, as mean and std are both"
-            )
+            wanted = how_many(channels, "number") + " above 0" * (name == "std")
+            train.refuse(name, f"must be {wanted}, as mean and std are both")
         given[name] = Said(said.value * (channels // len(said.value)), said.origin)
     return {**given, "normalised": "loader"}
 

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from srdata.common.amounts import how_many
 from srdata.common.free_space import readable_bytes
 from srdata.discovery.found_parts import Found
 from srdata.errors import NotScoredError, UsageError
@@ -135,10 +136,10 @@ def _expected_lines(recipe: Recipe, planned: Sequence[Planned]) -> Iterator[str]
 
 
 def _hub_lines(repository: Repository) -> list[str]:
-    size = readable_bytes(sum(repository.sizes.values()))
+    size, files = readable_bytes(sum(repository.sizes.values())), how_many(len(repository.sizes), "file")
     return [
         f"commit    {repository.commit}",
-        f"download  {size} or less: {len(repository.sizes)} files of all configs, but for what the cache has",
+        f"download  {size} or less: {files} of all configs, but for what the cache has",
         "images    as many as its tables have rows, which the download brings",
     ]
 
@@ -153,7 +154,7 @@ def _total(planned: Sequence[Planned]) -> str:
     missing = [one for one in dict.fromkeys(planned) if not one.here]
     known = sum(one.missing_bytes or 0 for one in missing)
     unknown = sum(one.missing_bytes is None for one in missing)
-    files = "1 file" if unknown == 1 else f"{unknown} files"
+    files = how_many(unknown, "file")
     return readable_bytes(known) + (f" and {files} of unknown size" if unknown else "")
 
 
@@ -175,7 +176,7 @@ def _cut_lines(sizes: Sequence[Size], stored: Sequence[Size], recipe: Recipe) ->
     before, after = max(cut, key=lambda pair: _lost(*pair))
     scales = " and ".join(scale.label for scale in recipe.scales)
     most = f"{before[1]}x{before[0]} becomes {after[1]}x{after[0]}, {_lost(before, after):.1%} less"
-    return [f"cut off   {len(cut)} of {len(sizes)} HR images, to fit {scales}; at most {most}"]
+    return [f"cut off   {len(cut)} of {how_many(len(sizes), 'HR image')}, to fit {scales}; at most {most}"]
 
 
 def _lost(before: tuple[int, int], after: tuple[int, int]) -> float:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from srdata.common.amounts import how_many
 from srdata.report.bars import Bars, Tick, Values, bars_of, numbers_in, spread_of
 from srdata.report.page.html import Html, el, join
 
@@ -18,7 +19,7 @@ def histogram(title: Html | str, values: Values, note: str = "") -> Html:
     if len(numbers) < len(values):
         return _figure(title, note, el("dl", *_shares(bars), class_="shares"))
     low, high, mean, median = spread_of(numbers)
-    meaning = f"{len(values)} values from {low} to {high}, mean {mean}, median {median}"
+    meaning = f"{how_many(len(values), 'value')} from {low} to {high}, mean {mean}, median {median}"
     axis = el("svg", *map(_tick, bars.axis), aria_hidden="true", class_="axis")
     return _figure(title, ", ".join(filter(None, (note, f"median {median}"))), _drawing(bars, meaning), axis)
 

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 import numpy as np
 from numpy.typing import NDArray
 
+from srdata.common.amounts import how_many
 from srdata.prepared.set_images import PreparedImages
 from srdata.report.page.charts import histogram
 from srdata.report.page.html import Html, el, table
@@ -47,7 +48,7 @@ def sizes(images: PreparedImages) -> Iterator[Html]:
         class_="charts wide",
     )
     common = Counter(zip(heights, widths, strict=True)).most_common(_COMMON)
-    texts = [f"{_size(*size)} ({count:,} images)" for size, count in common if count > 1]
+    texts = [f"{_size(*size)} ({how_many(count, 'image', form=',')})" for size, count in common if count > 1]
     if texts:
         yield el("p", f"Most frequent HR sizes: {', '.join(texts)}.")
 

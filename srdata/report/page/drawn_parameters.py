@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from srdata.common.amounts import how_many
 from srdata.prepared.set_images import PreparedImages
 from srdata.report.draw_histograms import values_of, varying
 from srdata.report.page.about import degradation_name, steps_on_hr
@@ -26,10 +27,13 @@ def _of_scale(images: PreparedImages, scale: Scale) -> list[Html]:
         return [title, el("p", "Every image was degraded alike; nothing was drawn.")]
     charts = [_chart(*place, values[place], len(deltas)) for place in places]
     same = len(values) - len(places)
-    note = f"{len(deltas):,} images. " + (f"{same} parameters are the same for all of them." if same else "")
+    alike = how_many(same, "parameter is", "parameters are")
+    note = f"{how_many(len(deltas), 'image', form=',')}. " + (
+        f"{alike} the same for all of them." if same else ""
+    )
     return [title, el("p", note, class_="note"), el("div", *charts, class_="charts")]
 
 
 def _chart(step: str, parameter: str, drawn: list[float | str], images: int) -> Html:
-    often = "" if len(drawn) == images else f"{len(drawn):,} draws"
+    often = "" if len(drawn) == images else how_many(len(drawn), "draw", form=",")
     return histogram(el("span", el("span", step, class_="step"), " ", parameter), drawn, often)

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
+from srdata.common.amounts import how_many
 from srdata.duplicates.copies import Copies, Gallery, find_copies, sketches_of
 from srdata.duplicates.leakage import HELD_OUT, METHOD, TRAIN, Pool, absent, difference, pools, prepared_below
 from srdata.duplicates.perceptual_hash import Near, Sketch
@@ -44,7 +45,9 @@ def same(images: PreparedImages, against: Sequence[Path], jobs: int) -> Iterator
 
 
 def _against(own: Gallery, sketches: Sketch, held: Pool, jobs: int) -> Iterator[Html]:
-    yield el("h4", name(held.label), el("span", f"{len(held.gallery):,} images", class_="note"))
+    yield el(
+        "h4", name(held.label), el("span", how_many(len(held.gallery), "image", form=","), class_="note")
+    )
     yield from _found(own, held.gallery, find_copies(sketches, sketches_of(held.gallery, jobs)))
 
 
@@ -52,8 +55,8 @@ def _found(own: Gallery, other: Gallery, copies: Copies) -> Iterator[Html]:
     if not copies.total:
         yield el("p", "No image stands in it twice." if own is other else "Nothing in common.", class_="good")
         return
-    pairs = "pair shows" if copies.total == 1 else "pairs show"
-    yield el("p", f"{copies.total:,} {pairs} the same.", class_="bad", data_count=copies.total)
+    pairs = how_many(copies.total, "pair shows", "pairs show", form=",")
+    yield el("p", f"{pairs} the same.", class_="bad", data_count=copies.total)
     yield table(_HEADS, [_row(own, other, pair) for pair in copies.nearest], class_="copies")
     if copies.total > len(copies.nearest):
         yield el("p", f"The nearest {len(copies.nearest)} of them are shown.", class_="note")

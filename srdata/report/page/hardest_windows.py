@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import pyarrow as pa
 
+from srdata.common.amounts import how_many
 from srdata.difficulty.scorers import MEASURES
 from srdata.prepared.set_images import PreparedImages
 from srdata.report.page.charts import histogram
@@ -48,7 +49,8 @@ def _chart(images: PreparedImages, kind: ScoreKind) -> Html:
     scores: Scores = read_table(images.folder, kind).column(kind.by).to_numpy()
     finite = scores[np.isfinite(scores)]
     equal = f", {len(scores) - len(finite):,} without any error" if len(finite) < len(scores) else ""
-    windows = f"{len(scores):,} windows of {kind.windows.size} every {kind.windows.step}{equal}"
+    windows = how_many(len(scores), "window", form=",")
+    windows += f" of {kind.windows.size} every {kind.windows.step}{equal}"
     title = f"{kind.by} at {kind.scale.label}, {MEASURES[kind.by].unit}"
     return histogram(title, finite.tolist(), windows) if len(finite) else el("p", f"{title}: {windows}")
 

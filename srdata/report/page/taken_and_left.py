@@ -12,6 +12,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from srdata.common.amounts import how_many
 from srdata.common.conditions import number_text
 from srdata.prepared.set_images import PreparedImages
 from srdata.report.page.charts import histogram
@@ -42,8 +43,8 @@ def _told(recipe: dict[str, Any], folder: Path, scores: Sequence[str]) -> Iterat
         for rows in _rows(folder, tiled, ["why"]):
             why.update(counts_of(rows["why"]))
         if why:
-            total, what = sum(why.values()), "tiles" if tiled else "images"
-            yield el("h3", f"{why.pop('', 0):,} of {total:,} {what} taken")
+            total, what = sum(why.values()), "tile" if tiled else "image"
+            yield el("h3", f"{why.pop('', 0):,} of {how_many(total, what, form=',')} taken")
             yield from _reasons(why)
             for score in scores:
                 yield from _both(score, folder, tiled)

@@ -19,6 +19,7 @@ from typing import Any
 import lmdb
 import lmdb.verify
 
+from srdata.common.amounts import how_many
 from srdata.common.files import storage_error
 from srdata.common.processes.limits import limit
 from srdata.errors import CorruptRecordError, SrdataError, StoreError
@@ -99,7 +100,7 @@ def check_structure(path: Path) -> None:
     if findings:
         raise CorruptRecordError(f"{path} is damaged: {findings[0]}")
     if path.stat().st_size < (needed := _needed_bytes(path)):  # which lmdb.verify does not see in every case
-        raise CorruptRecordError(f"{path} is cut: it has {path.stat().st_size} bytes of {needed}")
+        raise CorruptRecordError(f"{path} is cut: it has {how_many(path.stat().st_size, 'byte')} of {needed}")
 
 
 def _needed_bytes(path: Path) -> int:

@@ -26,6 +26,7 @@ from typing import Any, NamedTuple
 
 import lmdb
 
+from srdata.common.amounts import how_many
 from srdata.common.processes.limits import limit
 from srdata.errors import CorruptRecordError
 from srdata.store.lmdb_files.lmdb_file import check_structure
@@ -269,7 +270,7 @@ def _stat(file: Path, size: int | None) -> os.stat_result:
     except OSError as error:
         raise CorruptRecordError(f"{file} cannot be read ({error.strerror}): {_REMEDY}") from error
     if size is not None and found.st_size != size:
-        raise CorruptRecordError(f"{file} has {found.st_size} bytes, not {size}: {_REMEDY}")
+        raise CorruptRecordError(f"{file} has {how_many(found.st_size, 'byte')}, not {size}: {_REMEDY}")
     return found
 
 

@@ -12,6 +12,7 @@ from pathlib import Path
 
 from pydantic import Field
 
+from srdata.common.amounts import how_many
 from srdata.common.files import sha256_of
 from srdata.common.strict_model import StrictModel
 from srdata.errors import DamagedSetError
@@ -138,7 +139,7 @@ def problem_of(path: Path, entry: FileEntry, *, full: bool = True) -> str | None
     try:
         size = path.stat().st_size
         if size != entry.bytes:
-            return f"has {size} bytes, not {entry.bytes}"
+            return f"has {how_many(size, 'byte')}, not {entry.bytes}"
         if full and (found := sha256_of(path)) != entry.sha256:
             return f"has SHA-256 {found}, not {entry.sha256}"
     except FileNotFoundError:

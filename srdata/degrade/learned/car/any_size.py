@@ -5,6 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
+from srdata.common.amounts import how_many
 from srdata.degrade.learned.car.gather import adaptive_gather, reflect
 from srdata.degrade.learned.car.network import STRIDE, KernelNetwork, PixelTaps
 from srdata.errors import UsageError
@@ -58,7 +59,7 @@ def _whole_cells(image: Tensor, scale: int) -> Tensor:
     if channels != 3 or min(height, width) < scale:
         raise UsageError(
             f"the resampler takes colour images of at least {scale}x{scale} pixels, "
-            f"not {height}x{width} with {channels} channel(s)"
+            f"not {height}x{width} with {how_many(channels, 'channel')}"
         )
     return image[..., : height // scale * scale, : width // scale * scale]
 
