@@ -12,7 +12,7 @@ from typing import Any, Literal, get_args
 import numpy as np
 from numpy.typing import NDArray
 
-from srdata.common.amounts import how_many
+from srdata.common.wording.amounts import how_many
 from srdata.errors import UnknownNameError, UsageError
 
 __all__ = [

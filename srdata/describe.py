@@ -13,8 +13,8 @@ import yaml
 
 from srdata import catalog, testsets
 from srdata.catalog import Shelf
-from srdata.common.amounts import how_many
 from srdata.common.free_space import readable_bytes
+from srdata.common.wording.amounts import how_many
 from srdata.degrade.chain import load_chain
 from srdata.errors import SetError
 from srdata.fetch import have

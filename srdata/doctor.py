@@ -15,9 +15,9 @@ from pathlib import Path
 import lmdb
 from tqdm import tqdm
 
-from srdata.common.finding import Finding
 from srdata.common.processes.file_systems import NETWORK, file_system, lock_problem, place_of
 from srdata.common.processes.limits import limit
+from srdata.common.wording.finding import Finding
 from srdata.compiled.build_library import HERE, library_name, library_path
 from srdata.compiled.library import SWITCH, library
 

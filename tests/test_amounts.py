@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 import srdata
-from srdata.common.amounts import how_many, images_by_split
+from srdata.common.wording.amounts import how_many, images_by_split
 
 PACKAGE = Path(srdata.__file__).parent
 NOUNS = (
@@ -87,7 +87,7 @@ def test_what_the_search_finds(source: str, found: list[str]) -> None:
 
 
 def test_no_number_stands_before_a_fixed_plural() -> None:
-    """`how_many` of `srdata.common.amounts` says "1 image"; a verb that changes too goes with the noun."""
+    """`how_many` of `srdata.common.wording` says "1 image"; a verb that changes too goes with the noun."""
     found = {
         what: f"{path.relative_to(PACKAGE)}: {what}"
         for path in sorted(PACKAGE.rglob("*.py"))

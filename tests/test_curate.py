@@ -51,8 +51,8 @@ def test_it_says_what_each_part_leaves_out_and_what_to_put_into_a_recipe(
     where = "blockiness < 30 and laplacian > 80 and not duplicate"
     lines = curated(pictures, tmp_path / "page.html", "--where", where)
     assert lines[0] == "the condition is met by 5 of 7 images"
-    assert re.sub(" +", " ", lines[1]) == " 1 left out by blockiness < 30, 1 of them by nothing else"
-    assert re.sub(" +", " ", lines[3]) == " 1 left out by not duplicate, 1 of them by nothing else"
+    assert re.sub(" +", " ", lines[1]) == " 1 not meeting blockiness < 30, 1 of them meeting all else"
+    assert re.sub(" +", " ", lines[3]) == " 1 not meeting not duplicate, 1 of them meeting all else"
     assert lines[4].startswith("cannot be read: bad: ")
     assert lines[-2] == f"where: {where}"
     assert lines[-1] == f"srdata prepare {pictures} --where '{where}'"

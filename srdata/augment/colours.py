@@ -14,7 +14,7 @@ from torch import Tensor
 
 from srdata import colour
 from srdata.augment.augmentation import Augmentation, Per, Sides, flags, numbers, weighed
-from srdata.common.amounts import how_many
+from srdata.common.wording.amounts import how_many
 from srdata.degrade.model.distributions import choice, uniform
 from srdata.degrade.model.op import Params
 from srdata.degrade.model.ranges import Range, between

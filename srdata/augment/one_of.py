@@ -15,7 +15,7 @@ from srdata.augment.colours import Blend, ColourJitter, Invert, RgbPermute
 from srdata.augment.erasing import Cutblur, Cutout
 from srdata.augment.flips import Dihedral
 from srdata.augment.mixing import Cutmix, Cutmixup, Mixup, Resizemix
-from srdata.common.amounts import how_many
+from srdata.common.wording.amounts import how_many
 from srdata.degrade.model.distributions import weighted
 from srdata.degrade.model.op import Params
 from srdata.degrade.numerics import backend

@@ -14,8 +14,8 @@ from srdata.augment.augmentation import Augmentation, Draws, Place, Sides
 from srdata.augment.augmentation_table import AUGMENTATIONS
 from srdata.augment.flips import Dihedral
 from srdata.augment.presets import PRESETS
-from srdata.common.amounts import how_many
 from srdata.common.documents import Document, check
+from srdata.common.wording.amounts import how_many
 from srdata.degrade.model.op import Params
 from srdata.errors import RecipeError, UnknownNameError, UsageError
 from srdata.rng import Address, Generators

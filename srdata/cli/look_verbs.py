@@ -9,7 +9,7 @@ from typing import Any
 import click
 
 from srdata.cli.options import FOLDER, FROM, IMAGES, JOBS, ROOT, SCALE, SET, SET_ANYWHERE, local_path, note
-from srdata.common.amounts import how_many
+from srdata.common.wording.amounts import how_many
 
 
 @click.command("list")

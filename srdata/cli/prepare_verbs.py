@@ -30,7 +30,7 @@ from srdata.cli.options import (
     note,
     see_modules_here,
 )
-from srdata.common.amounts import how_many
+from srdata.common.wording.amounts import how_many
 from srdata.scale import Scale
 from srdata.vocabulary import Backend, CodecName, Layout, StyleName
 

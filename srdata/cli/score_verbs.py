@@ -20,7 +20,7 @@ from srdata.cli.options import (
     local_path,
     see_modules_here,
 )
-from srdata.common.amounts import how_many
+from srdata.common.wording.amounts import how_many
 from srdata.vocabulary import Score, TableFormat
 
 

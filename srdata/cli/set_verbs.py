@@ -8,7 +8,7 @@ from typing import Any
 import click
 
 from srdata.cli.options import ROOT_ANYWHERE, SCALE, SET_ANYWHERE, SetFolder, local_path
-from srdata.common.amounts import images_by_split
+from srdata.common.wording.amounts import images_by_split
 
 
 @click.command()

@@ -8,7 +8,7 @@ from typing import Any, get_args
 import click
 
 from srdata.cli.options import ESCAPE, FLAG_BEFORE, JOBS, SCALE, SET, cut, local_path, note
-from srdata.common.amounts import images_by_split
+from srdata.common.wording.amounts import images_by_split
 from srdata.vocabulary import ExportForm, PublishForm
 
 

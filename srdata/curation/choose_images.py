@@ -10,7 +10,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from srdata.common.amounts import how_many
+from srdata.common.wording.amounts import how_many
 from srdata.curation.best_tiles import judge_tiles
 from srdata.curation.choice_versions import scores_of
 from srdata.curation.judge_images import Columns, Scoring, judge_images

@@ -16,11 +16,11 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from srdata.common.amounts import how_many
 from srdata.common.processes.engines import workers
 from srdata.common.processes.one_at_a_time import only_one_at
 from srdata.common.processes.parallel import results
 from srdata.common.progress import Advance, progress
+from srdata.common.wording.amounts import how_many
 from srdata.curation.score_rows import Places
 from srdata.curation.score_store import NO_STAMP, How, KnownScores, Row, ScoreTable, check_home
 from srdata.curation.source_scores import Seen

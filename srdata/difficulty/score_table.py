@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 
-from srdata.common.amounts import how_many
+from srdata.common.wording.amounts import how_many
 from srdata.difficulty.scorers import MEASURES
 from srdata.difficulty.thresholds import CLASSSR
 from srdata.store.window_scores import ScoreKind, Scores, read_table

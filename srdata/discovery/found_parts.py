@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from srdata.common.amounts import how_many
+from srdata.common.wording.amounts import how_many
 from srdata.discovery.image_bytes import ImageFile, header_of
 from srdata.discovery.named_files import NamedFiles
 from srdata.discovery.pairing import guess_scale, listed

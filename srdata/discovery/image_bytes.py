@@ -12,9 +12,9 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from srdata.common.amounts import how_many
 from srdata.common.array_files.hdf5_file import hdf5_library, open_hdf5
 from srdata.common.array_files.tensor_file import NO_TENSOR, tensor_in
+from srdata.common.wording.amounts import how_many
 from srdata.discovery.remote_images import RemoteImage
 from srdata.errors import CorruptRecordError, ImageError
 from srdata.hub.encoded_images import EncodedImage

@@ -8,8 +8,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import NamedTuple
 
-from srdata.common.amounts import how_many
 from srdata.common.progress import Advance, progress
+from srdata.common.wording.amounts import how_many
 from srdata.discovery.by_name.refusals import text
 from srdata.discovery.forms.lmdb_folders import has_list, stored_keys
 from srdata.discovery.found_parts import Found, Lr, Part, Pile, Track, key_problem

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from srdata.common.amounts import how_many
+from srdata.common.wording.amounts import how_many
 from srdata.errors import UsageError
 from srdata.scale import Scale
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import PurePosixPath
 
-from srdata.common.amounts import how_many
+from srdata.common.wording.amounts import how_many
 from srdata.errors import DownloadError, ImageError, UsageError
 from srdata.fetch.remote_files import RemoteFile, again, look_at, shown, system_of
 from srdata.fetch.remote_folders import RemoteFolder

@@ -7,8 +7,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path, PurePath
 
-from srdata.common.amounts import how_many
 from srdata.common.safe_names import folded
+from srdata.common.wording.amounts import how_many
 from srdata.discovery.by_name.group_links import pairs_between
 from srdata.discovery.by_name.image_groups import Group, bare_names, normal
 from srdata.discovery.by_name.image_sizes import ImageSizes

@@ -10,8 +10,8 @@ from typing import Any, NamedTuple
 
 from srdata import catalog
 from srdata.catalog import Shelf
-from srdata.common.amounts import how_many
-from srdata.common.finding import Finding
+from srdata.common.wording.amounts import how_many
+from srdata.common.wording.finding import Finding
 from srdata.duplicates.copies import Copies, Gallery, find_copies, sketches_of
 from srdata.duplicates.perceptual_hash import ALIKE, NEAR, TURNS, Near
 from srdata.errors import SetError, StoreError, UsageError

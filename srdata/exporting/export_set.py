@@ -15,11 +15,11 @@ from typing import NamedTuple, TextIO
 
 import numpy as np
 
-from srdata.common.amounts import how_many
 from srdata.common.files import PART, part_name, publish_folder, storage_errors, write_file
 from srdata.common.free_space import Need, check_room
 from srdata.common.output_paths import refuse_address
 from srdata.common.processes.one_at_a_time import only_one_at
+from srdata.common.wording.amounts import how_many
 from srdata.errors import StorageFullError, UnknownNameError, UsageError
 from srdata.exporting.escaped_keys import (
     Check,

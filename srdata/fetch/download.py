@@ -13,8 +13,8 @@ from pathlib import Path
 
 import httpx2
 
-from srdata.common.amounts import how_many
 from srdata.common.progress import progress
+from srdata.common.wording.amounts import how_many
 from srdata.errors import DownloadError, HashMismatchError
 from srdata.fetch.http import Patience, Session, TemporaryError, body, get
 from srdata.fetch.manifest import Digest

@@ -15,7 +15,7 @@ from typing import Any
 import httpx2
 
 from srdata import __version__
-from srdata.common.amounts import how_many
+from srdata.common.wording.amounts import how_many
 from srdata.errors import DownloadError
 
 MOST_REDIRECTS = 10

@@ -13,10 +13,10 @@ from pathlib import Path
 from pydantic import ValidationError
 
 from srdata import catalog
-from srdata.common.amounts import how_many
 from srdata.common.files import inside, sha256_of, write_file
 from srdata.common.processes.one_at_a_time import locked
 from srdata.common.strict_model import StrictModel
+from srdata.common.wording.amounts import how_many
 from srdata.errors import HashMismatchError
 from srdata.fetch.manifest import Digest, ListedFile, Listing, Manifest
 

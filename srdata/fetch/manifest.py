@@ -15,10 +15,10 @@ from typing import Annotated, Literal, Self
 from pydantic import BeforeValidator, Field, model_validator
 
 from srdata import catalog
-from srdata.common.amounts import how_many
 from srdata.common.documents import check
 from srdata.common.strict_model import WrittenModel
 from srdata.common.strict_yaml import read_yaml
+from srdata.common.wording.amounts import how_many
 from srdata.errors import UnknownNameError
 from srdata.vocabulary import Split
 

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
-from srdata.common.amounts import how_many
+from srdata.common.wording.amounts import how_many
 from srdata.errors import SourceError
 from srdata.fetch.manifest import ImageSet, ImageSource, Listing, Manifest, path_pattern
 from srdata.images import list_folder, natural

@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import Any, BinaryIO, TypeVar
 from urllib.parse import SplitResult, urlsplit
 
-from srdata.common.amounts import how_many
+from srdata.common.wording.amounts import how_many
 from srdata.errors import DownloadError, HashMismatchError, MissingExtraError, SrdataError, UsageError
 
 _TRIES = 4

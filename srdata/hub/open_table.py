@@ -13,7 +13,7 @@ from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from srdata.common.only_choice import pick
+from srdata.common.wording.only_choice import pick
 from srdata.errors import SourceError, UnknownNameError
 from srdata.hub.address import HubName
 from srdata.hub.encoded_images import Table

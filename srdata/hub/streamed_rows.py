@@ -10,7 +10,7 @@ from typing import Any
 import pyarrow as pa
 from pyarrow import parquet
 
-from srdata.common.only_choice import pick
+from srdata.common.wording.only_choice import pick
 from srdata.hub.address import HubName
 from srdata.hub.open_table import load_all, reading_errors
 

@@ -8,7 +8,7 @@ from contextlib import nullcontext
 import torch
 from torch import Tensor, nn
 
-from srdata.common.amounts import how_many
+from srdata.common.wording.amounts import how_many
 from srdata.dihedral.tensor_turns import turned, unturned
 from srdata.errors import UsageError
 from srdata.images import TRANSPOSES

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from srdata.colour import luma
-from srdata.common.amounts import how_many
+from srdata.common.wording.amounts import how_many
 from srdata.errors import UsageError
 from srdata.metrics.byte_luma import luma_of_bytes
 from srdata.metrics.protocols import Protocol, Rounding

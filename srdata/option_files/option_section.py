@@ -6,8 +6,8 @@ import math
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any, NamedTuple, NoReturn, TypeVar
 
-from srdata.common.amounts import how_many
 from srdata.common.documents import Document, Place, place_text
+from srdata.common.wording.amounts import how_many
 from srdata.errors import RecipeError, UsageError
 from srdata.scale import Scale
 

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from srdata.common.amounts import how_many
+from srdata.common.wording.amounts import how_many
 from srdata.data.arbitrary_scale.scale_pairs import ArbitraryScale
 from srdata.data.datasets.mixed import InRatio, Mixed
 from srdata.data.datasets.paired import PairedDataset

@@ -10,11 +10,11 @@ from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from srdata.common.amounts import how_many
 from srdata.common.files import PART, write_file
 from srdata.common.free_space import Need, check_room
 from srdata.common.output_paths import check_folder, check_output, file_ids
 from srdata.common.progress import progress
+from srdata.common.wording.amounts import how_many
 from srdata.degrade.chain import Chain, load_chain
 from srdata.degrade.whole_images import Degraded, degrade, scale_of
 from srdata.discovery.by_name.image_sizes import size_or_none

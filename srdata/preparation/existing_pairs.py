@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from srdata import discovery
-from srdata.common.amounts import how_many
+from srdata.common.wording.amounts import how_many
 from srdata.discovery.by_name.image_sizes import size_or_none
 from srdata.discovery.by_name.refusals import text
 from srdata.discovery.found_parts import Found, Part, Track, key_problem

@@ -11,12 +11,12 @@ from importlib import metadata
 from itertools import accumulate
 from pathlib import Path
 
-from srdata.common.amounts import how_many
 from srdata.common.files import Guard
 from srdata.common.processes.engines import Workers, workers
 from srdata.common.processes.parallel import results
 from srdata.common.processes.run_claims import Claim
 from srdata.common.progress import Advance, progress
+from srdata.common.wording.amounts import how_many
 from srdata.errors import ImageError, StoreError
 from srdata.preparation.beforehand.item_sizes import Size, sample_bytes, size_of_item
 from srdata.preparation.layout_folder import (

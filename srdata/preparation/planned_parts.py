@@ -23,11 +23,11 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from srdata.common.amounts import how_many
 from srdata.common.processes.engines import check_jobs
 from srdata.common.processes.one_at_a_time import only_one_at
 from srdata.common.processes.parallel import in_order
 from srdata.common.progress import progress
+from srdata.common.wording.amounts import how_many
 from srdata.discovery.found_parts import Found
 from srdata.discovery.image_addresses import image_at
 from srdata.errors import UsageError

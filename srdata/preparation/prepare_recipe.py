@@ -9,9 +9,9 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Unpack
 
-from srdata.common.amounts import how_many
 from srdata.common.processes.engines import check_jobs
 from srdata.common.processes.one_at_a_time import only_one_at
+from srdata.common.wording.amounts import how_many
 from srdata.discovery.found_parts import Found
 from srdata.fetch.remote_files import place_at
 from srdata.preparation.beforehand.given_settings import GivenSettings, looked_up, settled

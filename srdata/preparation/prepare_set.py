@@ -11,13 +11,13 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from srdata import curation
-from srdata.common.amounts import how_many, images_by_split
 from srdata.common.files import PART, storage_errors
 from srdata.common.output_paths import check_folder
 from srdata.common.processes.engines import CLUSTERS
 from srdata.common.processes.file_systems import lock_problem
 from srdata.common.processes.one_at_a_time import only_one_at
 from srdata.common.processes.run_claims import Claim
+from srdata.common.wording.amounts import how_many, images_by_split
 from srdata.discovery.found_parts import Found
 from srdata.errors import UsageError
 from srdata.fetch.remote_files import joined

@@ -14,10 +14,10 @@ from functools import cached_property, partial
 from pathlib import Path
 from typing import Protocol
 
-from srdata.common.amounts import how_many
 from srdata.common.files import storage_errors
 from srdata.common.processes.parallel import in_order
 from srdata.common.processes.run_claims import Claim
+from srdata.common.wording.amounts import how_many
 from srdata.errors import StoreError, UsageError
 from srdata.fetch.remote_files import RemoteFile, bring_file
 from srdata.fetch.remote_folders import RemoteFolder

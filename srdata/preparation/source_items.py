@@ -10,9 +10,9 @@ from pathlib import Path
 from typing import NamedTuple
 
 from srdata import curation
-from srdata.common.amounts import how_many
-from srdata.common.only_choice import pick
 from srdata.common.safe_names import why_unsafe
+from srdata.common.wording.amounts import how_many
+from srdata.common.wording.only_choice import pick
 from srdata.discovery.forms.table_columns import choose_columns
 from srdata.discovery.forms.table_parts import first_size
 from srdata.discovery.found_parts import Found, Part

@@ -7,9 +7,9 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from srdata.common.amounts import how_many
 from srdata.common.files import write_file
 from srdata.common.processes.parallel import in_order
+from srdata.common.wording.amounts import how_many
 from srdata.errors import DamagedSetError, DownloadError, HashMismatchError, SetError, UsageError
 from srdata.fetch.remote_files import RemoteFile, bring_file, joined, look_at, place_at, sha256_at, shown
 from srdata.fetch.remote_folders import RemoteFolder

@@ -10,9 +10,9 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from srdata.common.amounts import how_many
 from srdata.common.files import inside, write_file
 from srdata.common.output_paths import check_folder, check_output
+from srdata.common.wording.amounts import how_many
 from srdata.degrade import whole_images
 from srdata.degrade.chain import load_chain
 from srdata.errors import SetError, UnknownNameError, UsageError

@@ -9,8 +9,8 @@ from pathlib import Path
 import numpy as np
 
 from srdata import rng
-from srdata.common.amounts import how_many
 from srdata.common.progress import counted
+from srdata.common.wording.amounts import how_many
 from srdata.errors import CorruptRecordError, DamagedSetError, ImageError, UsageError
 from srdata.fetch import SourceImage, obtain
 from srdata.fetch.manifest import load_manifest

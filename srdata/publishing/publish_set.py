@@ -9,8 +9,8 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from srdata.common.amounts import how_many
 from srdata.common.processes.one_at_a_time import locked
+from srdata.common.wording.amounts import how_many
 from srdata.errors import UsageError
 from srdata.prepared.licences import refuse_unless_allowed, terms_of, with_licence
 from srdata.prepared.set_images import PreparedImages

@@ -16,10 +16,10 @@ from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
-from srdata.common.amounts import how_many
 from srdata.common.chunks import chunked
 from srdata.common.files import sha256_of
 from srdata.common.progress import progress
+from srdata.common.wording.amounts import how_many
 from srdata.errors import HubError, UsageError
 from srdata.publishing.hub_client import Hub, HubRepository, TemporaryHubError, git_blob
 from srdata.publishing.published_file import CARD, POINTER, Published, read_pointer

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
-from srdata.common.amounts import how_many
+from srdata.common.wording.amounts import how_many
 from srdata.curation.survey import START, survey
 from srdata.discovery.named_files import KeptFiles
 from srdata.errors import SourceError, UsageError
@@ -36,7 +36,7 @@ def curate(
     write_choice_page(found, source, chosen.images, out)
     yield f"the condition is met by {found.kept:,} of {how_many(len(found.why), 'image', form=',')}"
     for text, count, alone in left_out_by(found):
-        yield f"  {count:7,} left out by {text}" + (f", {alone:,} of them by nothing else" if count else "")
+        yield f"  {count:7,} not meeting {text}" + (f", {alone:,} of them meeting all else" if count else "")
     for key, reason in list(found.bad.items())[:10]:
         yield f"cannot be read: {key}: {reason}"
     yield f"{out}: histograms, and the images just below and above each threshold"

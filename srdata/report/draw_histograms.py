@@ -10,8 +10,8 @@ from typing import Any
 import numpy as np
 from PIL import Image, ImageDraw
 
-from srdata.common.amounts import how_many
 from srdata.common.progress import counted
+from srdata.common.wording.amounts import how_many
 from srdata.degrade.chain import Chain, Delta, load_chain
 from srdata.degrade.model.composite import Step
 from srdata.images import natural

@@ -11,7 +11,7 @@ from typing import TypeVar
 import numpy as np
 from PIL import Image
 
-from srdata.common.amounts import how_many
+from srdata.common.wording.amounts import how_many
 from srdata.degrade.chain import Delta
 from srdata.errors import UsageError
 from srdata.images import Pixels, list_images, read_image

@@ -9,8 +9,8 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from srdata.common.amounts import how_many
-from srdata.common.only_choice import pick
+from srdata.common.wording.amounts import how_many
+from srdata.common.wording.only_choice import pick
 from srdata.errors import UnknownNameError, UsageError
 from srdata.scale import OneScale, Scale
 from srdata.set_changes.new_places import new_target

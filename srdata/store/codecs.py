@@ -18,7 +18,7 @@ import cv2
 import numpy as np
 import pyarrow as pa
 
-from srdata.common.amounts import how_many
+from srdata.common.wording.amounts import how_many
 from srdata.errors import CorruptRecordError, ImageError, MissingExtraError, UnknownNameError
 from srdata.images import MOST_PIXELS, ImagePolicy, decode_image, encode_png
 from srdata.images.file_kinds import HEAD_BYTES, format_of

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from srdata.common.amounts import how_many
 from srdata.common.progress import progress
+from srdata.common.wording.amounts import how_many
 from srdata.errors import LicenceError, SourceError
 from srdata.fetch.manifest import load_manifest
 from srdata.preparation import plan, prepare

@@ -14,7 +14,7 @@ from pydantic import Field, model_validator
 from torch import Tensor
 
 from srdata.augment.flips import turned
-from srdata.common.amounts import how_many
+from srdata.common.wording.amounts import how_many
 from srdata.data.arbitrary_scale.resampled_squares import (
     Integers,
     by_matlab,

@@ -10,7 +10,6 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from srdata.common.amounts import how_many
 from srdata.common.array_files.tensor_file import NO_TENSOR, SUFFIXES, tensor_in
 from srdata.data.crops.regions import Crops
 from srdata.dihedral.tensor_turns import turned
@@ -82,9 +81,8 @@ class CompanionArrays:
         top, left, height, width = box
         part = array[..., top : top + height, left : left + width] if array.ndim > 1 else array
         if part.shape[-2:] != (height, width):
-            pixels = how_many(self.pixels, "HR pixel")
             raise UsageError(
                 f"{self._name} of shape {tuple(array.shape)} has no {height}x{width} samples at ({left}, "
-                f"{top}): compute them of whole images, one for {pixels}, or give no pixels="
+                f"{top}): compute them of whole images, one for {self.pixels} HR pixels, or give no pixels="
             )
         return turned(part, turn).contiguous()

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from srdata.common.amounts import how_many
+from srdata.common.wording.amounts import how_many
 from srdata.data.crops.drawn_crops import Drawn
 from srdata.data.datasets.paired import PairedDataset
 from srdata.data.datasets.stream_rows import StreamRows

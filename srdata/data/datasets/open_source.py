@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 
 import pyarrow as pa
 
-from srdata.common.only_choice import pick
+from srdata.common.wording.only_choice import pick
 from srdata.data.pair_sources.found_pairs import choose_pairs, narrowed
 from srdata.data.pair_sources.prepared_files import prepared_source
 from srdata.data.pair_sources.sources import (

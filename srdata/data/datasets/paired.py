@@ -14,7 +14,7 @@ import torch
 from numpy.typing import ArrayLike
 from torch.utils.data import Dataset, get_worker_info
 
-from srdata.common.amounts import how_many
+from srdata.common.wording.amounts import how_many
 from srdata.data.beside.beside_images import Beside, Given, open_beside
 from srdata.data.beside.prompt import Prompt
 from srdata.data.crops.drawn_crops import Drawn, names

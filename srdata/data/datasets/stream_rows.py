@@ -14,7 +14,7 @@ from typing import Any, NamedTuple, NoReturn
 
 import numpy as np
 
-from srdata.common.amounts import how_many
+from srdata.common.wording.amounts import how_many
 from srdata.data.beside.beside_images import Beside
 from srdata.data.beside.prompt import Prompt
 from srdata.data.crops.drawn_crops import Drawn

@@ -12,8 +12,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from srdata.common.amounts import how_many
 from srdata.common.tensors.torch_settings import own_settings
+from srdata.common.wording.amounts import how_many
 from srdata.data.crops.drawn_crops import Drawn, Told
 from srdata.data.datasets.mixed import Mixed, PartOfBatch
 from srdata.data.loading.finish import CPU, Raw, Unread

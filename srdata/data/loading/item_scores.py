@@ -7,7 +7,7 @@ import torch
 from numpy.typing import ArrayLike
 from torch import Tensor
 
-from srdata.common.amounts import how_many
+from srdata.common.wording.amounts import how_many
 from srdata.data.datasets.mixed import Mixed
 from srdata.errors import UsageError
 from srdata.scale import Scale

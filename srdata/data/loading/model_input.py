@@ -9,8 +9,8 @@ import torch
 from torch import Tensor
 
 from srdata.colour import luma, rgb_to_ycbcr
-from srdata.common.amounts import how_many
 from srdata.common.tensors.device_copies import sent
+from srdata.common.wording.amounts import how_many
 from srdata.data.crops.to_tensor import check_dtype
 from srdata.errors import UnknownNameError, UsageError
 from srdata.vocabulary import Color, Upsample

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from srdata.common.amounts import how_many
+from srdata.common.wording.amounts import how_many
 from srdata.data.loading.batch import Batch
 from srdata.data.loading.dataloader_form import DataLoaderForm
 from srdata.data.loading.loader import Loader

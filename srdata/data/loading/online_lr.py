@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 import torch
 from torch import Tensor
 
-from srdata.common.amounts import how_many
+from srdata.common.wording.amounts import how_many
 from srdata.data.arbitrary_scale.scale_pairs import ArbitraryScale
 from srdata.data.crops.regions import Spot
 from srdata.degrade.model.distributions import chance, integer

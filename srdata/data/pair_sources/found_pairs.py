@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
 
-from srdata.common.only_choice import pick
+from srdata.common.wording.only_choice import pick
 from srdata.data.pair_sources.sources import PairSource, file_pairs
 from srdata.discovery.found_parts import Found
 from srdata.discovery.image_bytes import ImageFile

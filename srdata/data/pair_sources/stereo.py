@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from srdata.common.amounts import how_many
+from srdata.common.wording.amounts import how_many
 from srdata.data.pair_sources.sources import PairSource
 from srdata.discovery.pairing import SHOWN, listed
 from srdata.errors import UsageError

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from srdata.common.only_choice import pick
+from srdata.common.wording.only_choice import pick
 from srdata.errors import SourceError
 from srdata.fetch.remote_files import RemoteFile, files_below, look_at, shown
 from srdata.hub.open_table import reading_errors

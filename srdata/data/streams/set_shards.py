@@ -11,7 +11,7 @@ from typing import Any, NoReturn
 import numpy as np
 import pyarrow as pa
 
-from srdata.common.only_choice import pick
+from srdata.common.wording.only_choice import pick
 from srdata.data.pair_sources.found_pairs import FoundPairs
 from srdata.data.pair_sources.sources import PairSource, SetSource
 from srdata.data.streams.kept_pixels import decoded_once

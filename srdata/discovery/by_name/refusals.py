@@ -6,8 +6,8 @@ import shlex
 from collections.abc import Iterable, Sequence
 from pathlib import PurePath
 
-from srdata.common.amounts import how_many
 from srdata.common.safe_names import folded
+from srdata.common.wording.amounts import how_many
 from srdata.discovery.by_name.image_groups import Group
 from srdata.discovery.by_name.image_sizes import Size, Verdict, lies_sideways
 from srdata.discovery.pairing import SIDEWAYS, UPRIGHT, listed

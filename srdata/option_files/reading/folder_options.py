@@ -6,7 +6,7 @@ import re
 from pathlib import Path
 from typing import Any
 
-from srdata.common.amounts import how_many
+from srdata.common.wording.amounts import how_many
 from srdata.option_files.option_section import Said, Section, text, texts, word
 from srdata.option_files.trainers import Trainer
 

@@ -7,10 +7,10 @@ from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from srdata.common.amounts import how_many
 from srdata.common.files import write_file
 from srdata.common.output_paths import check_output, file_ids, starts_with
 from srdata.common.strict_yaml import parse_yaml
+from srdata.common.wording.amounts import how_many
 from srdata.degrade.chain import load_chain
 from srdata.errors import RecipeError, UsageError
 from srdata.option_files.commented_yaml import as_yaml, comment

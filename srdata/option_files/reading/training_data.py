@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from srdata.common.amounts import how_many
+from srdata.common.wording.amounts import how_many
 from srdata.option_files.degradation_options import Tree
 from srdata.option_files.option_section import Said, Section, numbers, text, texts, truth, whole
 from srdata.option_files.reading.data_set_kinds import KINDS, other_kind

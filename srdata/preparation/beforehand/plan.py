@@ -7,8 +7,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from srdata.common.amounts import how_many
 from srdata.common.free_space import readable_bytes
+from srdata.common.wording.amounts import how_many
 from srdata.discovery.found_parts import Found
 from srdata.errors import NotScoredError, UsageError
 from srdata.fetch import Planned, have

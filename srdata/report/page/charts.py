@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from srdata.common.amounts import how_many
+from srdata.common.wording.amounts import how_many
 from srdata.report.bars import Bars, Tick, Values, bars_of, numbers_in, spread_of
 from srdata.report.page.html import Html, el, join
 

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 import numpy as np
 from numpy.typing import NDArray
 
-from srdata.common.amounts import how_many
+from srdata.common.wording.amounts import how_many
 from srdata.prepared.set_images import PreparedImages
 from srdata.report.page.charts import histogram
 from srdata.report.page.html import Html, el, table

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from srdata.common.amounts import how_many
+from srdata.common.wording.amounts import how_many
 from srdata.prepared.set_images import PreparedImages
 from srdata.report.draw_histograms import values_of, varying
 from srdata.report.page.about import degradation_name, steps_on_hr

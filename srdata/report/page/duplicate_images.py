@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
-from srdata.common.amounts import how_many
+from srdata.common.wording.amounts import how_many
 from srdata.duplicates.copies import Copies, Gallery, find_copies, sketches_of
 from srdata.duplicates.leakage import HELD_OUT, METHOD, TRAIN, Pool, absent, difference, pools, prepared_below
 from srdata.duplicates.perceptual_hash import Near, Sketch

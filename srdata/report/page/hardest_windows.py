@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import pyarrow as pa
 
-from srdata.common.amounts import how_many
+from srdata.common.wording.amounts import how_many
 from srdata.difficulty.scorers import MEASURES
 from srdata.prepared.set_images import PreparedImages
 from srdata.report.page.charts import histogram

@@ -12,8 +12,8 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from srdata.common.amounts import how_many
 from srdata.common.conditions import number_text
+from srdata.common.wording.amounts import how_many
 from srdata.prepared.set_images import PreparedImages
 from srdata.report.page.charts import histogram
 from srdata.report.page.html import Html, code, el, name, table

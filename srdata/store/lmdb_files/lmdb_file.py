@@ -19,9 +19,9 @@ from typing import Any
 import lmdb
 import lmdb.verify
 
-from srdata.common.amounts import how_many
 from srdata.common.files import storage_error
 from srdata.common.processes.limits import limit
+from srdata.common.wording.amounts import how_many
 from srdata.errors import CorruptRecordError, SrdataError, StoreError
 
 SMALLEST_MAP_BYTES = 1 << 20

@@ -26,8 +26,8 @@ from typing import Any, NamedTuple
 
 import lmdb
 
-from srdata.common.amounts import how_many
 from srdata.common.processes.limits import limit
+from srdata.common.wording.amounts import how_many
 from srdata.errors import CorruptRecordError
 from srdata.store.lmdb_files.lmdb_file import check_structure
 

@@ -12,9 +12,9 @@ from pathlib import Path
 
 from pydantic import Field
 
-from srdata.common.amounts import how_many
 from srdata.common.files import sha256_of
 from srdata.common.strict_model import StrictModel
+from srdata.common.wording.amounts import how_many
 from srdata.errors import DamagedSetError
 from srdata.store.tables.shard_table import SHARDS_FILE, ShardTable
 

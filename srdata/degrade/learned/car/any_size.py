@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from srdata.common.amounts import how_many
+from srdata.common.wording.amounts import how_many
 from srdata.degrade.learned.car.gather import adaptive_gather, reflect
 from srdata.degrade.learned.car.network import STRIDE, KernelNetwork, PixelTaps
 from srdata.errors import UsageError
