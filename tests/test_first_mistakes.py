@@ -111,7 +111,7 @@ def test_the_plan_says_what_is_cut_off(tmp_path: Path) -> None:
     height, width = read_image(next(made.path.glob("*_HR/one.png"))).shape[:2]
     assert f"2040x1356 becomes {width}x{height}" in text
     assert (width, height) == (1896, 1185)
-    assert "cut off   1 of 1 HR images, to fit x2.37; at most 2040x1356 becomes 1896x1185, 18.8% less" in text
+    assert "cut off   1 of 1 HR image, to fit x2.37; at most 2040x1356 becomes 1896x1185, 18.8% less" in text
     assert "cut off" not in plan(tmp_path / "div", scale=4, root=tmp_path)
 
 

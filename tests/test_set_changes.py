@@ -216,7 +216,7 @@ def test_a_set_is_split_by_scores(one: Path, tmp_path: Path) -> None:
     [
         ({}, "say by one of keys, list and score"),
         ({"keys": ["a"], "score": "psnr"}, "say by one of keys, list and score"),
-        ({"keys": ["zz*"]}, r"no key of .* is like zz\*: keys are as 0000"),
+        ({"keys": ["zz*"]}, r"no key of .* is like zz\*: its keys look like 0000"),
         ({"keys": ["*"], "rest": "rest"}, r"chooses all of .* \(5 images\)"),
         ({"keys": ["0000"], "rest": "part"}, "give two names"),
         ({"keys": ["0000"], "above": 3}, "above and below are of a score"),

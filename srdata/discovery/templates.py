@@ -123,7 +123,7 @@ def _fits(sizes: ImageSizes, high: str, low: str, scale: Scale) -> bool:
 def _unused(group: Group, used: set[str], side: str) -> list[str]:
     names = [name for name in group.names.values() if name not in used]
     return (
-        [f"left out: {how_many(len(names), f'{side} image')} without a partner that fits: {listed(names)}"]
+        [f"{how_many(len(names), f'{side} image')} without a partner that fits: {listed(names)}"]
         if names
         else []
     )

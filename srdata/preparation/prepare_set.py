@@ -145,7 +145,9 @@ def begin(
         note_shards(target / GROWN_FILE, before, recipe.digest)
         changed = tell_growth(target, there, before, groups, log)
         kept = keep_version(target, content, changed)
-        log(f"what {target} was is kept in {kept.parent} for those who read it: delete that when nobody does")
+        log(
+            f"the set as it was is kept in {kept.parent} for what still reads it: delete it when nothing does"
+        )
         if any(name.startswith(f"{SCORES_FOLDER}/") for name in content.named):
             log(f"the scores of {target} are of what it was: run `srdata classify` again for those of all")
     with storage_errors(target):

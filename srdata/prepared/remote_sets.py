@@ -9,7 +9,6 @@ from typing import Any
 
 from srdata.common.files import write_file
 from srdata.common.processes.parallel import in_order
-from srdata.common.wording.amounts import how_many
 from srdata.errors import DamagedSetError, DownloadError, HashMismatchError, SetError, UsageError
 from srdata.fetch.remote_files import RemoteFile, bring_file, joined, look_at, place_at, sha256_at, shown
 from srdata.fetch.remote_folders import RemoteFolder
@@ -132,7 +131,7 @@ def _check_file(there: dict[str, RemoteFile], content: SetFile, name: str) -> Fi
     found, entry = there.get(name), content.files[name]
     if found is None:
         return FileCheck(name, "is missing")
-    if found.size is not None and found.size != entry.bytes:
-        return FileCheck(name, f"has {how_many(found.size, 'byte')}, not {entry.bytes}")
+    if found.size != entry.bytes:
+        return FileCheck(name, f"has {found.size} bytes, not {entry.bytes}")
     sha256 = sha256_at(found.address)
     return FileCheck(name, None if sha256 == entry.sha256 else f"has SHA-256 {sha256}, not {entry.sha256}")

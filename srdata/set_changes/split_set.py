@@ -93,7 +93,7 @@ def _by_patterns(member: Member, patterns: Sequence[str]) -> Chosen:
     for pattern, which in found.items():
         if not any(which):
             raise UnknownNameError(
-                f"no key of {member.place} is like {pattern}: keys are as {member.keys[0]}"
+                f"no key of {member.place} is like {pattern}: its keys look like {member.keys[0]}"
             )
     chosen: Chosen = np.any(list(found.values()), axis=0)
     return chosen

@@ -163,4 +163,4 @@ def text(size: Size) -> str:
 def without(names: Iterable[str]) -> str:
     """What is said of images that are in no pair."""
     found = list(names)
-    return f"left out: {how_many(len(found), 'image')} in no pair: {listed(found)}"
+    return f"{how_many(len(found), 'image')} in no pair: {listed(found)}"

@@ -152,6 +152,8 @@ def _download_line(one: Planned) -> str:
 
 def _total(planned: Sequence[Planned]) -> str:
     missing = [one for one in dict.fromkeys(planned) if not one.here]
+    if not missing:
+        return "nothing"
     known = sum(one.missing_bytes or 0 for one in missing)
     unknown = sum(one.missing_bytes is None for one in missing)
     files = how_many(unknown, "file")
