@@ -16,7 +16,10 @@ from tests.storing import PHOTOGRAPHS
 SHOWN = {
     "prepare photos --scale 2 --lmdb --root other": ["photos-x2: 2/2 images"],
     "prepare photos --scale 2 --lmdb --root planned --plan plan": ["sizes: 2/2 images"],
-    "prepare photos --scale 2 --layout basicsr --windows 64 32 --root subs": ["2/2 images"],
+    "prepare photos --scale 2 --layout basicsr --windows 64 32 --root subs": [
+        "shards: 2/2 images",
+        "train: 2/2 images",
+    ],
     "degrade photos degraded --scale 2": ["degrade: 2/2 images"],
     "inspect photos": ["inspect: 2/2 images"],
     "verify data/set --replay 2": ["hashes: 3/3 files", "verify: 2/2 images", "replay: 2/2 images"],

@@ -84,7 +84,8 @@ class Job:
         jobs, backend = self.engine
         with workers(jobs, backend, most=total) as pool:
             size = images_in_piece(in_group, total, pool)
-            with progress(self.target.name, total, "images") as advance:
+            name = self.target.name.lstrip(".")  # which a set within the target begins with
+            with progress(name, total, "images") as advance:
                 yield pool, size, advance
 
     @cached_property

@@ -36,7 +36,7 @@ def difficulty(images: PreparedImages) -> list[Html]:
     lacks = [by for by in ENDS if not any(kind.by == by for kind in kinds)]
     if not lacks:
         return charts
-    missing = el("p", f"Its windows have no score by {' and '.join(lacks)}. This makes it:")
+    missing = el("p", f"Its windows have no score by {' and '.join(lacks)} yet. To score them:")
     return [*charts, missing, code("\n".join(_command(images, by) for by in lacks))]
 
 
