@@ -134,6 +134,13 @@ def test_several_images_of_each_key_need_a_name(tmp_path: Path, hr: Path) -> Non
         evaluate(tmp_path, hr, 4, name="x4_SR")
 
 
+def test_few_of_many_names_are_offered() -> None:
+    """As where SR is searched in a folder of sub-images."""
+    windows = [f"{key}_s{number}" for key in ("coffee", "rocket") for number in range(9)]
+    with pytest.raises(UsageError, match=r"--name '\{key\}_s0' or .*_s1' or .*_s2' or 6 more$"):
+        match_sr(["coffee", "rocket"], windows)
+
+
 def test_every_wrong_size_is_listed(tmp_path: Path, hr: Path) -> None:
     write_sr(tmp_path, hr)
     for name in ("chelsea", "coffee"):

@@ -213,7 +213,7 @@ def test_images_outside_of_pairs_are_named(tmp_path: Path) -> None:
     write_png(lr / "1x2.png", image[::2, ::2])
     write_png(tmp_path / "in/preview.png", image)
     assert inspect(tmp_path / "in").problems == [
-        "not used: 1 (images that are not part of this): preview.png"
+        "not used: 1 (an image that is not part of this): preview.png"
     ]
 
 

@@ -534,7 +534,7 @@ def test_images_of_one_size_are_pairs_where_names_say_so(pairs: Pairs, tmp_path:
 def test_a_contact_sheet_beside_pairs_is_left_out_and_told(pairs: Pairs, tmp_path: Path) -> None:
     root = write(tmp_path / "in", both(pairs, "hr/{k}", "lr/{k}") | {"contact": pairs["0001"][1]})
     assert prepare(root, lmdb=True, root=tmp_path, jobs=1).content.counts == {"train": 3}
-    assert inspect(root).problems == ["not used: 1 (images that are not part of this): contact.png"]
+    assert inspect(root).problems == ["not used: 1 (an image that is not part of this): contact.png"]
 
 
 def test_lists_of_lmdbs_with_a_byte_order_mark_and_keys_with_dots(pairs: Pairs, tmp_path: Path) -> None:

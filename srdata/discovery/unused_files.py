@@ -27,7 +27,7 @@ def unused_files(folder: Path, found: Found) -> list[LeftOut]:
         else:
             used.update(map(_place, images.values()))
     rest = (folder / name for name in listing.names if name not in taken)
-    idle = (LeftOut(path, "images that are not part of this", True) for path in rest)
+    idle = (LeftOut(path, "an image that is not part of this", True) for path in rest)
     return [
         one
         for one in (*idle, *listing.left_out)

@@ -9,6 +9,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from srdata.errors import UsageError
 
 SHOWN = 100  # names in an error
+_RULES = 3  # that may be meant, in another
 
 Affixes = tuple[str, str]  # what stands before and after the name of the HR image
 
@@ -55,8 +56,9 @@ def _common(keys: Sequence[str], names: Sequence[str]) -> Affixes:
     if not best or ("", "") in best:
         return "", ""
     if len(best) > 1:
-        rules = " or ".join(f"--name '{before}{{key}}{after}'" for before, after in best)
-        raise UsageError(f"there are several images of each key: say which are SR by {rules}")
+        rules = " or ".join(f"--name '{before}{{key}}{after}'" for before, after in best[:_RULES])
+        more = f" or {len(best) - _RULES} more" if len(best) > _RULES else ""
+        raise UsageError(f"there are several images of each key: say which are SR by {rules}{more}")
     return best[0]
 
 
