@@ -10,7 +10,6 @@ def how_many(number: int, one: str, more: str = "", *, form: str = "") -> str:
 
     `more` is for several, where that is not `one` with an s; `form` is how the number is formatted.
 
-
     >>> how_many(1, "image"), how_many(1234, "image"), how_many(1234, "image", form=",")
     ('1 image', '1234 images', '1,234 images')
     >>> how_many(1, "file is", "files are"), how_many(0, "file is", "files are")
