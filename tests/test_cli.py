@@ -429,3 +429,10 @@ def test_pairs_of_a_report_may_still_be_called_images(
     assert pages[0] == pages[1]
     assert pages[0].count('class="tile"') == 1
     assert "--images is called --pairs here" in capsys.readouterr().err
+
+
+def test_a_plan_without_what_it_is_to_be_of_names_what_it_may_be_for(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    assert run(["prepare", "--plan", "p.parquet"]) == 2
+    assert "or do what p.parquet says by --part 1/1, and then --finish" in capsys.readouterr().err

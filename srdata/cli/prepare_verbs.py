@@ -133,7 +133,9 @@ def prepare(
         _do_planned(context, plan, part, finish, jobs, backend)
         return
     if recipe is None:
-        raise click.UsageError("say what to prepare: a name, a YAML file, a path or hf://ORG/NAME")
+        what = "a name, a YAML file, a path or hf://ORG/NAME"
+        more = f"; or do what {plan} says by --part 1/1, and then --finish" if plan else ""
+        raise click.UsageError(f"say what to prepare: {what}{more}")
     how = {"jobs": jobs, "backend": backend, "skip_bad": skip_bad, "log": note}
     kind = meaning(recipe).kind
     if styles and kind is not Kind.BENCHMARKS:
