@@ -298,6 +298,16 @@ def test_a_revision_is_of_the_hub(tmp_path: Path) -> None:
         PairedDataset(saved(tmp_path / "here"), revision="v1")
 
 
+@pytest.mark.parametrize("folder", [".", "train.parquet", "data/train.parquet"])
+def test_a_table_in_parts_is_one_as_spark_and_dask_write_them(folder: str, tmp_path: Path) -> None:
+    """In a folder that is called like a file."""
+    pairs = noise_pairs(3)
+    (tmp_path / folder).mkdir(parents=True, exist_ok=True)
+    table(pairs).to_parquet(str(tmp_path / folder / "part.0.parquet"))
+    for place in (tmp_path, tmp_path / folder):
+        assert list(PairedDataset(place).keys) == list(pairs)
+
+
 def test_a_folder_of_prepared_sets_is_not_taken_for_a_table(tmp_path: Path) -> None:
     (tmp_path / "root/one").mkdir(parents=True)
     (tmp_path / "root/one/index.parquet").write_bytes(b"")

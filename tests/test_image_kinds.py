@@ -196,6 +196,18 @@ def test_what_turns_a_png_may_follow_more_pixels_than_the_first_bytes(
     assert image_size(str(file)) == (70, 90), "told without a look at the whole file"
 
 
+def test_what_turns_a_png_may_stand_between_its_pixels(tmp_path: Path) -> None:
+    """Which the standard forbids, and Pillow reads: chunks all of one length do not hide it."""
+    plain = saved(in_mode("RGB"), "PNG")
+    start, end = plain.index(b"IDAT") - 4, plain.index(b"IEND") - 4
+    pixels = plain[start:end]
+    turn = png_carriers(6)["eXIf"]
+    body = turn[8:-4].ljust(len(pixels) - 12, b"\0")
+    file = tmp_path / "image.png"
+    file.write_bytes(plain[:end] + chunk(b"eXIf", body) + pixels + plain[end:])
+    assert image_size(str(file)) == ImageOps.exif_transpose(Image.open(file)).size[::-1] == (WIDTH, HEIGHT)
+
+
 def test_what_turns_a_jpeg_may_follow_its_size(tmp_path: Path) -> None:
     data, plain = saved(in_mode("RGB"), "JPEG", exif=exif(6)), saved(in_mode("RGB"), "JPEG")
     start = data.index(b"\xff\xe1")

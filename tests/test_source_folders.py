@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import io
 import os
 import shutil
+import tarfile
 from collections import Counter
 from pathlib import Path
 
@@ -190,6 +192,34 @@ def test_what_is_hidden_is_no_source_and_what_is_linked_is(tmp_path: Path) -> No
     assert "holds no images" in inspect(near).problems[0]
     (near / "linked").symlink_to(far)
     assert inspect(near).text.startswith("form      LMDB")
+
+
+def test_of_archives_only_files_that_are_not_hidden_are_read(tmp_path: Path) -> None:
+    """As macOS leaves ._a.tar, and people unpack a.tar into a folder a.tar."""
+    image = saved(in_mode("RGB"), "PNG")
+    for name in ("a.tar", "b.h5"):
+        (tmp_path / "folders" / name).mkdir(parents=True)
+        (tmp_path / "folders" / f"._{name}").write_bytes(b"\0\5\x16\7")
+    (tmp_path / "folders/dead.tar").symlink_to("nowhere")
+    assert "holds no images" in inspect(tmp_path / "folders").problems[0]
+    with tarfile.open(tmp_path / "folders/c.tar", "w") as tar:
+        member = tarfile.TarInfo("0001.png")
+        member.size = len(image)
+        tar.addfile(member, io.BytesIO(image))
+    assert inspect(tmp_path / "folders").text.startswith(
+        "form      WebDataset tars\nHR (split not told): 1 images"
+    )
+
+
+def test_what_cannot_even_be_looked_at_ends_no_walk(tmp_path: Path) -> None:
+    """As in a folder of which only the names may be read; too long a name does the same to a superuser."""
+    (tmp_path / "0001.png").write_bytes(saved(in_mode("RGB"), "PNG"))
+    names = ["note", "note.txt", "0001.npy", "data.mdb", "train.parquet"]
+    for name in names:
+        (tmp_path / name).symlink_to("n" * 300)
+    listing = list_folder(tmp_path)
+    assert listing.names == ("0001.png",)
+    assert sorted(one.path.name for one in listing.left_out) == sorted(names)
 
 
 @pytest.mark.skipif(os.name != "posix", reason="names are bytes on POSIX alone")

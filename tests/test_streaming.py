@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import multiprocessing
+import os
 from collections.abc import Callable
 from pathlib import Path
 
@@ -259,6 +260,27 @@ def test_a_row_that_cannot_be_used_is_named(tmp_path: Path) -> None:
         next(iter(StreamedPairs(tmp_path / "here", patch_size=64, shuffle=False)))
     padded = next(iter(StreamedPairs(tmp_path / "here", patch_size=64, pad="reflect", shuffle=False)))
     assert padded["hr"].shape == (3, 64, 64)
+
+
+def test_a_folder_without_rows_and_a_tar_that_is_none_are_named(tmp_path: Path) -> None:
+    """As an epoch ends by StopIteration, they would end an epoch of nothing."""
+    table({}).save_to_disk(tmp_path / "empty")
+    (tmp_path / "metadata/train").mkdir(parents=True)
+    (tmp_path / "metadata/train/metadata.jsonl").write_text("")
+    (tmp_path / "names").mkdir()
+    (tmp_path / "names/metadata.csv").write_text("file_name\n")
+    (tmp_path / "damaged").mkdir()
+    (tmp_path / "damaged/train-0000.tar").write_bytes(b"a cat")
+    for name in ("empty", "metadata", "names", "damaged"):
+        with pytest.raises(SourceError, match=rf"{name}.* (holds no rows|cannot be loaded|no tar|damaged)"):
+            list(StreamedPairs(tmp_path / name))
+
+
+@pytest.mark.skipif(os.name != "posix", reason="names are bytes on POSIX alone")
+def test_a_folder_with_a_name_in_it_that_is_no_text_is_streamed(tmp_path: Path) -> None:
+    folder = one_file(tmp_path / "here")
+    (folder / os.fsdecode(b"caf\xe9.md")).write_bytes(b"")
+    assert len(list(StreamedPairs(folder))) > 0
 
 
 def test_a_damaged_file_and_settings_that_cannot_be(tmp_path: Path) -> None:

@@ -11,7 +11,7 @@ The first that holds pairs is taken, else the first that holds images, which are
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from pathlib import Path, PurePath
 
 from srdata.discovery.by_name.parts_by_name import parts_by_name
@@ -102,21 +102,29 @@ def _arrays(path: Path, listing: ImageListing) -> _Parts:
 
 
 def _array_files(path: Path, listing: ImageListing) -> dict[str, ImageFile]:
-    named = (one.path for one in listing.left_out if one.path.suffix in ARRAY_SUFFIXES)
-    arrays = (one for one in named if one.name[0] != "." and one.is_file())
-    found = sorted(arrays, key=lambda one: natural(one.as_posix()))
+    found = sorted(_files(listing, ARRAY_SUFFIXES), key=lambda one: natural(one.as_posix()))
     return {name: ArrayFile(one) for name, one in by_name(path, found).paths()}
 
 
-def _tars(path: Path, _: ImageListing) -> _Parts:
-    archives = [path] if path.is_file() and path.suffix == ".tar" else sorted(path.glob("*.tar"))
-    return tar_parts(path, archives)
+def _tars(path: Path, listing: ImageListing) -> _Parts:
+    return tar_parts(path, _packed(path, listing, (".tar",)))
 
 
-def _hdf5(path: Path, _: ImageListing) -> _Parts:
+def _hdf5(path: Path, listing: ImageListing) -> _Parts:
+    return hdf5_parts(_packed(path, listing, HDF5_SUFFIXES)), []
+
+
+def _packed(path: Path, listing: ImageListing, suffixes: Collection[str]) -> list[Path]:
+    """A file that is called so, or those in a folder, not deeper."""
     if path.is_file():
-        return (hdf5_parts([path]) if path.suffix in HDF5_SUFFIXES else []), []
-    return hdf5_parts(sorted(one for one in path.glob("*") if one.suffix in HDF5_SUFFIXES)), []
+        return [path] if path.suffix in suffixes else []
+    return sorted(one for one in _files(listing, suffixes) if one.parent == path)
+
+
+def _files(listing: ImageListing, suffixes: Collection[str]) -> Iterator[Path]:
+    """The files below a folder that are called so and are no images; none that is hidden."""
+    named = (one.path for one in listing.left_out if one.path.suffix in suffixes)
+    return (one for one in named if one.name[0] != "." and one.is_file())
 
 
 _FORMS: tuple[tuple[str, Callable[[Path, ImageListing], _Parts]], ...] = (

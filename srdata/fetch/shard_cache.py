@@ -145,7 +145,7 @@ def entry_name(suffix: str, *identity: object) -> str:
 
 
 def _digest(text: str) -> str:
-    return hashlib.blake2b(text.encode(), digest_size=16).hexdigest()
+    return hashlib.blake2b(text.encode(errors="surrogateescape"), digest_size=16).hexdigest()
 
 
 def _sum_of(path: Path) -> str:

@@ -22,7 +22,7 @@ from srdata.images.folder_listing import ImageListing
 
 _SAVED = ("state.json", "dataset_dict.json")  # by save_to_disk
 _INDEX = "index.parquet"  # of a prepared set
-_DAMAGE = (ValueError, TypeError, AttributeError, ArithmeticError, RuntimeError, LookupError)
+_DAMAGE = (ValueError, TypeError, AttributeError, ArithmeticError, RuntimeError, LookupError, StopIteration)
 _DATA = (".parquet", ".arrow", ".tar")
 _METADATA = ("metadata.jsonl", "metadata.csv")
 
@@ -50,10 +50,15 @@ def holds_tables(path: Path, listing: ImageListing) -> bool:
 
 
 def within_reach(listing: ImageListing, ends: tuple[str, ...]) -> Iterator[Path]:
-    """What in a folder and those in it has a name with one of these ends; nothing hidden, as scores are."""
+    """What in a folder and those in it has a name with one of these ends; nothing hidden, as scores are.
+
+    A folder of such a name in these, in which Spark and Dask write a table in parts, is within reach too.
+    """
     for path in (one.path for one in listing.left_out):
-        if path.name.endswith(ends) and path.name[0] != "." and listing.folder in (*path.parents,)[:2]:
-            yield path
+        if path.name.endswith(ends) and path.name[0] != ".":
+            depth = 3 if path.parent.name.endswith(ends) else 2
+            if listing.folder in (*path.parents,)[:depth]:
+                yield path
 
 
 def load(place: Path | HubName, config: str | None, split: str | None) -> Loaded:
@@ -148,12 +153,14 @@ def reading_errors(place: Path | HubName | str) -> Iterator[None]:
 
 @contextmanager
 def _data_errors(place: Path | HubName | str) -> Iterator[None]:
+    from tarfile import TarError
+
     from datasets.exceptions import DatasetsError
     from yaml import YAMLError
 
     try:
         yield
-    except (*_DAMAGE, OSError, DatasetsError, YAMLError) as error:
+    except (*_DAMAGE, OSError, TarError, DatasetsError, YAMLError) as error:
         if isinstance(error, OSError) and error.errno not in (None, errno.ENOENT):
             raise  # pyarrow's own have no number
         cause: BaseException = error

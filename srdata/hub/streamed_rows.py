@@ -11,6 +11,7 @@ import pyarrow as pa
 from pyarrow import parquet
 
 from srdata.common.wording.only_choice import pick
+from srdata.errors import SourceError
 from srdata.hub.address import HubName
 from srdata.hub.open_table import load_all, reading_errors
 
@@ -36,7 +37,13 @@ class Stream:
         """Its columns, for which the beginning may have to be read; raises SourceError, DownloadError."""
         if self.rows.features is not None:
             return self.rows.features.arrow_schema
-        return next(self.blocks(0, 1)).schema
+        return self.first_row().schema
+
+    def first_row(self) -> pa.Table:
+        """The first row of the first shard; raises SourceError where there is none, DownloadError."""
+        for block in self.blocks(0, 1):
+            return block
+        raise SourceError(f"{self.where} holds no rows: give a data set that does")
 
     def blocks(self, shard: int, rows: int) -> Iterator[pa.Table]:
         """The rows of a shard, so many at a time; raises SourceError, DownloadError."""

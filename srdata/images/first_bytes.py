@@ -92,7 +92,8 @@ def told_size(head: bytes, handle: int | None = None) -> tuple[int, int] | None:
     if not head.startswith(_PNG) or len(head) < _START.size:
         return _jpeg_size(head) if head.startswith(b"\xff\xd8") else None
     place, (width, height, length, kind) = 33, _START.unpack_from(head)
-    if handle is None or kind != b"IDAT":
+    more = place + 12 + length < len(head) - _END  # than a chunk of pixels and the end shows
+    if handle is None or more or kind != b"IDAT":
         place, length, kind = _last_chunk(head)
     if kind not in _LAST or (handle is not None and not _nothing_follows(handle, head, place, length, kind)):
         return None

@@ -157,15 +157,15 @@ def _is_text(name: str) -> bool:
 
 def _judged(path: Path) -> LeftOut | None:
     """Why something is left out that is no image by its name; None if it is one by its first bytes."""
-    if not path.is_file():
-        why = "a link that leads nowhere" if path.is_symlink() else "no file"
-        return LeftOut(path, why, picture=path.is_symlink())
-    if path.suffix.lower() in DATA_SUFFIXES:  # of which none is opened, as a million may take minutes
-        return LeftOut(path, _OTHER, picture=False)
     try:
+        if not path.is_file():
+            why = "a link that leads nowhere" if path.is_symlink() else "no file"
+            return LeftOut(path, why, picture=path.is_symlink())
+        if path.suffix.lower() in DATA_SUFFIXES:  # of which none is opened, as a million may take minutes
+            return LeftOut(path, _OTHER, picture=False)
         with path.open("rb") as file:
             head = file.read(HEAD_BYTES)
-    except OSError as error:
+    except OSError as error:  # as in a folder whose names may be read, and nothing else
         return LeftOut(path, f"cannot be read: {error.strerror}", picture=False)
     if other := other_image(head, path.suffix):
         return LeftOut(path, f"{other}, which is not read: convert it to PNG", picture=True)

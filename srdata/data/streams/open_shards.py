@@ -85,7 +85,7 @@ def open_shards(
     told = tuple(called_there(name, names, stream.where) for name in beside)
     reading = replace(reading, beside=told)
     if scale is None:
-        first = next(stream.blocks(0, 1))
+        first = stream.first_row()
         scale = told_scale(first) or reading.source(first, None).scale
     return TableShards(stream, reading, scale, cache), reading.only
 
@@ -98,4 +98,4 @@ def _is_prepared(place: Path | str) -> bool:
 
 def _first_size(stream: Stream, column: str) -> tuple[int, int] | None:
     """The size of the first image of a column, read where names of columns leave it open."""
-    return first_size(next(stream.blocks(0, 1)), stream.where, stream.roots)(column)
+    return first_size(stream.first_row(), stream.where, stream.roots)(column)
