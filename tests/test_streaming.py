@@ -276,6 +276,13 @@ def test_a_folder_without_rows_and_a_tar_that_is_none_are_named(tmp_path: Path) 
             list(StreamedPairs(tmp_path / name))
 
 
+def test_the_first_file_of_several_may_hold_no_rows(tmp_path: Path) -> None:
+    pairs = noise_pairs(3)
+    for number, rows in enumerate(({}, pairs)):
+        table(rows).to_parquet(str(tmp_path / f"train-{number:05d}.parquet"))
+    assert {item["key"] for item in StreamedPairs(tmp_path)} == set(pairs)
+
+
 @pytest.mark.skipif(os.name != "posix", reason="names are bytes on POSIX alone")
 def test_a_folder_with_a_name_in_it_that_is_no_text_is_streamed(tmp_path: Path) -> None:
     folder = one_file(tmp_path / "here")

@@ -40,9 +40,10 @@ class Stream:
         return self.first_row().schema
 
     def first_row(self) -> pa.Table:
-        """The first row of the first shard; raises SourceError where there is none, DownloadError."""
-        for block in self.blocks(0, 1):
-            return block
+        """The first row that there is; raises SourceError where there is none, DownloadError."""
+        for shard in range(self.shards):
+            for block in self.blocks(shard, 1):
+                return block
         raise SourceError(f"{self.where} holds no rows: give a data set that does")
 
     def blocks(self, shard: int, rows: int) -> Iterator[pa.Table]:
