@@ -102,7 +102,8 @@ def _arrays(path: Path, listing: ImageListing) -> _Parts:
 
 
 def _array_files(path: Path, listing: ImageListing) -> dict[str, ImageFile]:
-    found = sorted(_files(listing, ARRAY_SUFFIXES), key=lambda one: natural(one.as_posix()))
+    arrays = (one for one in _called(listing, ARRAY_SUFFIXES) if one.is_file())
+    found = sorted(arrays, key=lambda one: natural(one.as_posix()))
     return {name: ArrayFile(one) for name, one in by_name(path, found).paths()}
 
 
@@ -118,13 +119,13 @@ def _packed(path: Path, listing: ImageListing, suffixes: Collection[str]) -> lis
     """A file that is called so, or those in a folder, not deeper."""
     if path.is_file():
         return [path] if path.suffix in suffixes else []
-    return sorted(one for one in _files(listing, suffixes) if one.parent == path)
+    return sorted(one for one in _called(listing, suffixes) if one.parent == path and one.is_file())
 
 
-def _files(listing: ImageListing, suffixes: Collection[str]) -> Iterator[Path]:
-    """The files below a folder that are called so and are no images; none that is hidden."""
+def _called(listing: ImageListing, suffixes: Collection[str]) -> Iterator[Path]:
+    """What is called so in a folder and those below it, and is no image; nothing hidden."""
     named = (one.path for one in listing.left_out if one.path.suffix in suffixes)
-    return (one for one in named if one.name[0] != "." and one.is_file())
+    return (one for one in named if one.name[0] != ".")
 
 
 _FORMS: tuple[tuple[str, Callable[[Path, ImageListing], _Parts]], ...] = (
