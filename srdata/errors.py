@@ -148,10 +148,23 @@ class StorageFullError(StoreError):
 def nearest(name: str, known: Iterable[str]) -> str:
     """`", did you mean 'x'?"` for the name of `known` nearest to `name`, or those with that word in them."""
     known = list(known)
-    close = difflib.get_close_matches(name, known, n=1) or _with_word(name, known)
+    close = (
+        _in_a_folder(name, known) or difflib.get_close_matches(name, known, n=1) or _with_word(name, known)
+    )
     *others, last = map(repr, close or [""])
     either = f"{', '.join(others)} or {last}" if others else last
     return f", did you mean {either}?" if close else ""
+
+
+def _in_a_folder(name: str, known: Iterable[str]) -> list[str]:
+    """The names that are `name` but for the folder before it: holiday/one for one; five at most."""
+    last = _last_part(name)
+    found = (one for one in known if "/" in name + one and _last_part(one) == last)
+    return list(itertools.islice(found, 5))
+
+
+def _last_part(name: str) -> str:
+    return name.rpartition("/")[2].lower()
 
 
 def _with_word(name: str, known: Iterable[str]) -> list[str]:

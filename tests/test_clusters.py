@@ -366,7 +366,9 @@ def test_a_machine_without_the_images_says_so_and_leaves_none_out(
     folder = shutil.copytree(pictures, tmp_path / "photos")
     plan = planned(recipe.changed(folder=str(folder)), tmp_path, skip_bad=True)
     folder.rename(tmp_path / "not mounted")
-    with pytest.raises(StoreError, match=r"photos is not on .*: all machines must see the images there"):
+    with pytest.raises(
+        StoreError, match=r"photos, which holds images of this set, is not on .*: bring it back"
+    ):
         make_part(plan, (1, 1), jobs=1)
     (tmp_path / "not mounted").rename(folder)
     (folder / "0003.png").write_bytes(b"\x89PNG\r\n\x1a\n")

@@ -98,6 +98,14 @@ def test_a_word_of_a_name_finds_it(said: Said, tmp_path: Path) -> None:
     assert nearest("zzz", ["gaussian_noise"]) == ""
 
 
+def test_a_key_is_found_without_the_folder_before_it() -> None:
+    keys = ["photographs-of-2024/two_dogs", "photographs-of-2024/cat", "others/cat", "a/caf"]
+    assert nearest("two_dogs", keys) == ", did you mean 'photographs-of-2024/two_dogs'?"
+    assert nearest("Cat", keys) == ", did you mean 'photographs-of-2024/cat' or 'others/cat'?"
+    assert nearest("elsewhere/two_dogs", keys) == ", did you mean 'photographs-of-2024/two_dogs'?"
+    assert nearest("others/cats", keys) == ", did you mean 'others/cat'?"
+
+
 def test_explain_says_what_keys_are_called(said: Said) -> None:
     assert "; they are called one" in said("explain", "data/photos-x2", "WRONGKEY")[1]
     assert "did you mean 'one'?" in said("explain", "data/photos-x2", "onee")[1]

@@ -86,6 +86,33 @@ def test_there_is_no_set_until_all_of_it_is_right(pictures: Path, tmp_path: Path
     assert not (built.path / "set.json").exists()
 
 
+@pytest.mark.parametrize("layout", ["folder", "lmdb"])
+def test_an_image_that_was_left_out_as_bad_is_new_once_it_is_mended(
+    pictures: Path, tmp_path: Path, layout: str
+) -> None:
+    store = Store(layout=layout, shard_bytes=80_000)  # type: ignore[arg-type]  # one of them
+    recipe = Recipe(name="mine", folder=str(pictures), scales=(Scale(4),), store=store)
+    cut(pictures / "c.png")
+
+    def made() -> tuple[Prepared, str]:
+        lines: list[str] = []
+        return prepare(recipe, root=tmp_path, jobs=1, skip_bad=True, log=lines.append), "\n".join(lines)
+
+    before, _ = made()
+    assert "is prepared already" in made()[1]
+    mend(pictures)
+    built, _ = made()
+    assert (built.content.counts, built.content.digest) == ({"train": 3}, before.content.digest)
+    assert [bad.key for bad in built.content.quarantine] == ["c"]
+    assert "is prepared already" in made()[1]
+    same = [name for name, entry in before.content.files.items() if built.content.files.get(name) == entry]
+    assert layout == "folder" or "shards/00000.lmdb" in same, "which is full"
+    write_png(pictures / "c.png", read_image(pictures / "b.png")[::-1].copy())
+    last, _ = made()
+    assert last.content.counts == {"train": 4}
+    assert not last.content.quarantine
+
+
 def write_pair(folder: Path, prefix: str, key: str, lr_size: tuple[int, int] = (24, 30)) -> None:
     hr = read_image(PHOTOGRAPHS / "coffee.png")
     write_png(folder / f"{prefix}HR/{key}.png", hr[:96, :120])

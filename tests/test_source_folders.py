@@ -22,7 +22,10 @@ from srdata.errors import ImageError, SrdataError, UsageError
 from srdata.images import list_folder, list_images, read_image, write_png
 from srdata.metrics import evaluate, evaluate_bicubic
 from srdata.preparation import plan
+from srdata.preparation.beforehand.item_sizes import looked_at
+from srdata.preparation.source_items import Item
 from srdata.prepared.set_images import PreparedImages
+from srdata.recipes.set_recipe import Recipe
 from srdata.scale import Scale
 
 NAMES = {
@@ -286,6 +289,31 @@ def test_a_plan_names_ten_images_that_cannot_be_used(tmp_path: Path, bad: int, l
     lines = [line for line in text.splitlines() if line.startswith("bad ")]
     assert len(lines) == min(bad, 11)
     assert last in lines[-1]
+
+
+@pytest.mark.parametrize("suffix", ["png", "tif"])
+def test_a_plan_names_images_that_are_too_small_for_a_scale(tmp_path: Path, suffix: str) -> None:
+    for name, side in (("fine", 64), ("small", 6)):
+        (tmp_path / "in").mkdir(exist_ok=True)
+        Image.new("RGB", (64, side)).save(tmp_path / f"in/{name}.{suffix}")
+    text = plan(tmp_path / "in", scale=[2, 8], root=tmp_path)
+    wanted = f"{tmp_path}/in/small.{suffix}: 64x6 is smaller than one LR pixel; leave it out"
+    assert f"images    1\nbad       {wanted}\n" in text
+    with pytest.raises(ImageError) as error:
+        prepare(tmp_path / "in", scale=[2, 8], root=tmp_path, jobs=1)
+    assert wanted in str(error.value)
+    assert "bad" not in plan(tmp_path / "in", scale=2, root=tmp_path)
+
+
+def test_headers_tell_what_is_no_pair(tmp_path: Path) -> None:
+    hr, lr = tmp_path / "one.png", tmp_path / "onex4.png"
+    write_png(hr, np.zeros((66, 64, 3), np.uint8))
+    recipe = Recipe(name="mine", folder=str(tmp_path), scales=(Scale(4),), degradation="published:own")
+    for width, said in ((16, "None"), (15, f"{lr}: is 15x16, but one.png at x4 asks for 16x16: the two")):
+        write_png(lr, np.zeros((16, width, 3), np.uint8))
+        found = looked_at(Item("one", "train", "mine", hr, {"x4": lr}), recipe)
+        assert found.size == (66, 64)
+        assert str(found.problem).startswith(said)
 
 
 # Pairs that lie another way

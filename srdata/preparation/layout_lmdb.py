@@ -195,7 +195,8 @@ def _check_here(task: ShardTask) -> None:
     folders = {item.hr.parent for item in task.items if isinstance(item.hr, Path)}
     if gone := sorted(folder for folder in folders if not folder.is_dir()):
         raise StoreError(
-            f"{gone[0]} is not on {socket.gethostname()}: all machines must see the images there"
+            f"{gone[0]}, which holds images of this set, is not on {socket.gethostname()}: bring it back, or "
+            "mount it there, and run the same command again"
         )
 
 

@@ -18,7 +18,7 @@ from srdata.common.processes.run_claims import Claim
 from srdata.common.progress import Advance, progress
 from srdata.common.wording.amounts import how_many
 from srdata.errors import ImageError, StoreError
-from srdata.preparation.beforehand.item_sizes import Size, sample_bytes, size_of_item
+from srdata.preparation.beforehand.item_sizes import sample_bytes, size_of_item
 from srdata.preparation.layout_folder import (
     FolderTask,
     finished,
@@ -35,6 +35,7 @@ from srdata.preparation.planned.shard_records import ShardRecord, read_records, 
 from srdata.preparation.source_items import Bad, Item
 from srdata.preparation.spread_shards import images_in_piece, pieces, write_shards
 from srdata.preparation.standing_sets import Standing
+from srdata.recipes.fitting_sizes import Size
 from srdata.recipes.set_recipe import Recipe
 from srdata.store.index import join_rows, write_rows
 from srdata.store.set_json import ADDED, Quarantined, SetFile

@@ -14,6 +14,7 @@ from srdata.degrade.whole_images import EPOCH
 from srdata.errors import ImageError
 from srdata.images import ImageInfo, ImagePolicy, Pixels, check_same_way, decode_with_header
 from srdata.preparation.source_items import Item
+from srdata.recipes.fitting_sizes import check_hr_size, check_lr_size
 from srdata.recipes.image_choice import Tile, reduced
 from srdata.recipes.set_recipe import Recipe
 from srdata.scale import Scale
@@ -65,9 +66,8 @@ def make_layers(source: Source, recipe: Recipe) -> Made:
     if item.copy is not None:
         hr = item.copy.of(hr)
         params[HR] = item.copy.plain
+    check_hr_size(hr.shape[:2], recipe, item.hr)
     height, width = map(recipe.stored, hr.shape[:2])
-    if 0 in {scale.crop(min(height, width)) for scale in recipe.scales}:
-        raise ImageError(f"{item.hr}: {hr.shape[1]}x{hr.shape[0]} is smaller than one LR pixel; leave it out")
     hr = hr[:height, :width]
     layers: dict[str, Pixels] = {HR: hr}
     for scale in recipe.scales:
@@ -118,10 +118,5 @@ def _published_lr(source: Source, decoded: _Decoded, hr: Pixels, scale: Scale, r
         raise ImageError(f"{path}: cannot be read: {error.strerror}") from error
     lr, lr_header = decode_with_header(data, str(path), recipe.images)
     check_same_way(whole, lr, (header.orientation, lr_header.orientation), (item.hr, path))
-    expected = scale.lr(hr.shape[0]), scale.lr(hr.shape[1])
-    if lr.shape[:2] != expected:
-        raise ImageError(
-            f"{path}: is {lr.shape[1]}x{lr.shape[0]}, but {item.hr.name} at {scale.label} "
-            f"asks for {expected[1]}x{expected[0]}: the two files are no pair"
-        )
+    check_lr_size(lr.shape[:2], path, hr.shape[:2], item.hr.name, scale)
     return lr

@@ -22,7 +22,7 @@ from srdata.discovery.found_parts import Found
 from srdata.errors import UsageError
 from srdata.fetch.remote_files import joined
 from srdata.preparation.beforehand.disk_need import check_download_room, check_set_room
-from srdata.preparation.beforehand.item_sizes import Size, stored_sizes
+from srdata.preparation.beforehand.item_sizes import stored_sizes
 from srdata.preparation.beforehand.plan import check_request
 from srdata.preparation.existing_pairs import find_pairs, found_lines
 from srdata.preparation.layout_basicsr import build_basicsr, check_scales
@@ -34,6 +34,7 @@ from srdata.preparation.source_items import Item, SourceItems, choose_items, fou
 from srdata.preparation.standing_sets import Standing, standing
 from srdata.prepared.image_columns import carry_columns
 from srdata.prepared.remote_claims import refuse_hub
+from srdata.recipes.fitting_sizes import Size
 from srdata.recipes.set_recipe import NAME, Recipe
 from srdata.store.set_json import SET_FILE, UNFINISHED, SetFile, read_set, write_set
 from srdata.store.set_versions import keep_version

@@ -6,13 +6,14 @@ import json
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from srdata.common.processes.parallel import in_order
 from srdata.degrade.whole_images import EPOCH
-from srdata.errors import CorruptRecordError, DamagedSetError, UsageError
+from srdata.errors import CorruptRecordError, DamagedSetError, ImageError, UsageError
 from srdata.preparation.layout_lmdb import plan_of
-from srdata.preparation.make_layers import read_source
+from srdata.preparation.make_layers import make_layers, read_source
 from srdata.preparation.source_items import Item, find_items
 from srdata.recipes.set_recipe import Recipe
 from srdata.store.index import Index
@@ -129,18 +130,31 @@ def _drew(index_path: Path, recipe: Recipe) -> bool:
 
 
 def stale_keys(folder: Path, content: SetFile, recipe: Recipe) -> frozenset[str]:
-    """The images that are new, gone or others since a set was made of them; `folder` has its index."""
+    """The images that are new, gone or others since a set was made of them; `folder` has its index.
+
+    One that was left out as bad is new once it has been mended.
+    """
     if recipe.folder is None or INDEX_FILE not in content.named:
         return frozenset()
     index = Index.of_set(folder, content)
     known = {index.key(row): index.source_sha256(row) for row in range(len(index))}
-    left_out = {bad.key for bad in content.quarantine}
-    now = {item.key: item for item in find_items(recipe, folder) if item.key not in left_out}
+    now = {item.key: item for item in find_items(recipe, folder)}
+    left_out = [now.pop(bad.key) for bad in content.quarantine if bad.key in now]
+    usable = in_order(partial(_can_be_made, recipe=recipe), left_out, backend="threading")
+    mended = {item.key for item, good in zip(left_out, usable, strict=True) if good}
     both = [item for key, item in now.items() if key in known]
     hashes = in_order(_source_hash, both, backend="threading")
     changed = {item.key for item, found in zip(both, hashes, strict=True) if found != known[item.key]}
-    return frozenset(changed | (set(now) ^ set(known)))
+    return frozenset(changed | mended | (set(now) ^ set(known)))
 
 
 def _source_hash(item: Item) -> str:
     return read_source(item).sha256
+
+
+def _can_be_made(item: Item, recipe: Recipe) -> bool:
+    try:
+        make_layers(read_source(item), recipe)
+    except ImageError:
+        return False
+    return True

@@ -1,6 +1,7 @@
 """Recipes of sets: how a prepared set is made. Those of papers are in `srdata.papers`.
 
 brought_sets       data sets that srdata does not download, and what to do
+fitting_sizes      whether the sizes of images fit the scales of a set, which headers tell before a run does
 hub_commit         which commit of a data set of the Hub a recipe takes
 image_choice       which images and tiles are taken: conditions over scores
 manifest_sets      which image sets of a known data set a recipe takes

@@ -12,8 +12,9 @@ from srdata.errors import ImageError
 from srdata.fetch import Planned
 from srdata.fetch import plan as downloads
 from srdata.images import ImagePolicy, decode_image
-from srdata.preparation.beforehand.item_sizes import Size, all_bytes
+from srdata.preparation.beforehand.item_sizes import all_bytes
 from srdata.preparation.source_items import Item
+from srdata.recipes.fitting_sizes import Size
 from srdata.recipes.manifest_sets import needed_sets
 from srdata.recipes.set_recipe import Recipe
 from srdata.store.codecs import find_codec, kept_file

@@ -12,11 +12,10 @@ from srdata.errors import ImageError
 from srdata.images import MOST_PIXELS, admit
 from srdata.images.first_bytes import ordinary_size
 from srdata.preparation.source_items import Item, SourceItems
+from srdata.recipes.fitting_sizes import Size, check_hr_size, check_lr_size, has_lr
 from srdata.recipes.multiscale_copies import Smaller
 from srdata.recipes.set_recipe import Recipe
 from srdata.store.blocks import CHANNELS
-
-Size = tuple[int, int]  # height and width in pixels
 
 
 def stored_sizes(items: Iterable[Item], recipe: Recipe) -> list[Size]:
@@ -59,7 +58,7 @@ def plain_sizes(items: SourceItems, recipe: Recipe) -> list[Size] | None:
         if (size := _plain_size(path, recipe)) is None:
             return None
         sizes.append(size)
-    return sizes or None
+    return sizes if sizes and all(has_lr(size, recipe) for size in set(sizes)) else None
 
 
 class Looked(NamedTuple):
@@ -73,10 +72,32 @@ def looked_at(item: Item, recipe: Recipe) -> Looked:
     """What the headers of an item's files tell, by their first bytes where these do."""
     size = _plain_size(str(item.hr), recipe) if isinstance(item.hr, Path) else None
     if size is None or item.lr:
-        return Looked(size_of_item(item), _header_problem(item, recipe))
+        size, problem = size_of_item(item), _header_problem(item, recipe)
+    else:
+        size, problem = _taken(size, item), None
+    if problem is None and size is not None:
+        problem = _size_problem(size, item, recipe)
+    return Looked(size if size is not None and has_lr(size, recipe) else None, problem)
+
+
+def _taken(size: Size, item: Item) -> Size:
+    """Height and width of what is taken of an HR image of this size."""
     if item.tile is not None:
-        return Looked((item.tile.size, item.tile.size), None)
-    return Looked(size if item.copy is None else item.copy.size(*size), None)
+        return item.tile.size, item.tile.size
+    return size if item.copy is None else item.copy.size(*size)
+
+
+def _size_problem(size: Size, item: Item, recipe: Recipe) -> ImageError | None:
+    """Why an image, of which this size is taken, does not fit the scales."""
+    stored = recipe.stored(size[0]), recipe.stored(size[1])
+    try:
+        check_hr_size(size, recipe, item.hr)
+        for scale in recipe.scales:
+            if (file := item.lr.get(scale.label)) is not None:
+                check_lr_size(size_of(file), file, stored, item.hr.name, scale)
+    except ImageError as error:
+        return error
+    return None
 
 
 def _plain_size(path: str, recipe: Recipe) -> Size | None:

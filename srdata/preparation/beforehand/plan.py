@@ -16,10 +16,11 @@ from srdata.fetch import plan as downloads
 from srdata.fetch.manifest import load_manifest
 from srdata.hub.repository import Repository, look
 from srdata.preparation.beforehand.disk_need import download_need, room_lines, set_need
-from srdata.preparation.beforehand.item_sizes import Size, all_bytes, looked_at, plain_sizes, sizes_stored
+from srdata.preparation.beforehand.item_sizes import all_bytes, looked_at, plain_sizes, sizes_stored
 from srdata.preparation.existing_pairs import find_pairs, found_lines
 from srdata.preparation.layout_lmdb import layout_of
 from srdata.preparation.source_items import SourceItems, choose_items
+from srdata.recipes.fitting_sizes import Size
 from srdata.recipes.manifest_sets import needed_sets
 from srdata.recipes.set_recipe import Recipe
 
