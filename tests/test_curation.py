@@ -226,6 +226,27 @@ def test_an_image_that_cannot_be_read_is_said_by_preparing_it(pictures: Path) ->
     assert "bad" not in keys
 
 
+def test_an_image_that_cannot_be_read_is_not_read_again(
+    pictures: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bad, where = pictures / "bad.png", "entropy > 1"
+    bad.write_bytes(b"\x89PNG\r\n\x1a\nno more")
+
+    def found() -> dict[str, str]:
+        return dict(score_files({"bad": bad}, How(find_scores(["entropy"])), pictures / SCORES_HOME).bad)
+
+    told = found()
+    made(pictures, where, skip_bad=True)
+    with monkeypatch.context() as patched:
+        patched.setattr(scored_files, "score_some", None)
+        assert found() == told
+        assert "chosen    not known" not in plan(pictures, scale=4, where=where, root=pictures.parent / "new")
+    monkeypatch.setattr(How, "unreadable", "unreadable@of another version")
+    assert found() == told
+    shutil.copy(pictures / "coffee.png", bad)
+    assert found() == {}
+
+
 def test_own_functions_are_scores(pictures: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     keys, path = made(pictures, "bright > 100", scores={"bright": f"{HERE}bright"})
     mean = {one.stem: read_image(one).mean() for one in pictures.glob("*.*g")}

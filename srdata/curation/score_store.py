@@ -3,14 +3,15 @@
     .srdata-scores/images.parquet     a row for each image, a column for each score and version
     .srdata-scores/images-00007.part  what a run that is under way, or was ended, has so far
 
-Scores are added column by column; what was computed stays. Of tiles there are tables of their own, in whose
-rows each score is a list: one number for each tile, in the order of `Tiles.of`.
+Scores are added column by column; what was computed stays. Of an image that cannot be read it
+is kept why. Of tiles there are tables of their own, in whose rows each score is a list: one number for each
+tile, in the order of `Tiles.of`.
 """
 
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import islice
 from pathlib import Path
@@ -21,6 +22,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
+import srdata
 from srdata.common.files import PART
 from srdata.curation.score_rows import Places, Rows
 from srdata.curation.source_scores import Seen
@@ -34,6 +36,7 @@ from srdata.store.tables.parquet_file import write_tables
 
 SCORES_HOME = ".srdata-scores"
 SKETCH = "sketch@1"  # the column of sketches, by which images that show the same are found
+_UNREADABLE = "unreadable@"
 _FACTS = pa.schema(
     [
         ("key", pa.string()),
@@ -67,6 +70,11 @@ class How:
         return [*(one.column for one in self.scores), *self.marks]
 
     @property
+    def unreadable(self) -> str:
+        """The column of why an image cannot be read, so far as this version tells by these settings."""
+        return f"{_UNREADABLE}{srdata.__version__}-{self.policy.max_pixels}"
+
+    @property
     def marks(self) -> list[str]:
         """The columns by which images that show the same are found."""
         embedding = [] if self.embedding is None else [self.embedding.column]
@@ -80,6 +88,8 @@ class How:
 
     def kind(self, column: str) -> pa.DataType:
         """The type of a column."""
+        if column.startswith(_UNREADABLE):
+            return pa.string()
         if column == SKETCH or column.startswith(EMBEDDING):
             return pa.binary()
         return pa.float64() if self.tiles is None else pa.list_(pa.float64())
@@ -107,11 +117,13 @@ class KnownScores:
     rows: Rows
     places: Places  # -1 of a key that has no row
     whole: NDArray[np.bool_]  # whether it has every column that is wanted
+    reasons: Mapping[int, str]  # why an image cannot be read, by the number of its key
     stamps: NDArray[np.int64]  # size and time of the file, (n, 2)
 
     def tells(self, number: int, stamp: tuple[int, int]) -> bool:
         """Whether all is known of a key whose file is of this size and time."""
-        return stamp != NO_STAMP and self.whole[number] and tuple(self.stamps[number]) == stamp
+        known = self.whole[number] or number in self.reasons
+        return stamp != NO_STAMP and known and tuple(self.stamps[number]) == stamp
 
     def some(self, numbers: Places) -> list[Row]:
         """What is known of some keys, by their numbers."""
@@ -131,7 +143,10 @@ class ScoreTable:
         """All rows that there are, those of parts after the others; a damaged file counts for nothing."""
         sources = self._sources()
         return Rows(
-            sources, self._schema([*(n for one in sources for n in _names_in(one)), *self.how.columns])
+            sources,
+            self._schema(
+                [*(n for one in sources for n in _names_in(one)), *self.how.columns, self.how.unreadable]
+            ),
         )
 
     def read(self, keys: Sequence[str]) -> KnownScores:
@@ -139,9 +154,13 @@ class ScoreTable:
         rows = self.rows()
         places = rows.last_of(keys)
         names = [*_FACTS.names[1:], *self.how.columns]
-        whole = np.concatenate([*map(_whole, rows.groups(names)), [False]])[places]
+        whole = _at(places, map(_whole, rows.groups(names)))
+        refused = ~whole & _at(places, map(_whole, rows.groups([self.how.unreadable])))
         stamps = [np.append(rows.numbers(name, np.int64), -1)[places] for name in ("bytes", "mtime_ns")]
-        return KnownScores(rows, places, whole, np.stack(stamps, axis=-1))
+        bad = np.flatnonzero(refused)
+        told = rows.take(places[bad], [self.how.unreadable])[self.how.unreadable].to_pylist()
+        reasons = dict(zip(bad.tolist(), told, strict=True))
+        return KnownScores(rows, places, whole, reasons, np.stack(stamps, axis=-1))
 
     def add(self, rows: Iterator[Row]) -> None:
         """Write rows as they come, and then all of them and what was there as one table."""
@@ -175,6 +194,12 @@ class ScoreTable:
     def _next_part(self) -> Path:
         numbers = [int(one.stem.rpartition("-")[2]) for one in self._parts()]
         return self.path.with_name(f"{self.path.stem}-{max(numbers, default=-1) + 1:05d}.part")
+
+
+def _at(places: Places, groups: Iterable[NDArray[np.bool_]]) -> NDArray[np.bool_]:
+    """What holds of the rows at `places`, by what does of each group of them; nothing where no row is."""
+    found: NDArray[np.bool_] = np.concatenate([*groups, np.zeros(1, bool)])[places]
+    return found
 
 
 def _whole(table: pa.Table) -> NDArray[np.bool_]:

@@ -1,7 +1,7 @@
 """`score_files`: the scores of files, computed once.
 
 A file whose size and time are those of its row is not read again, and one whose bytes are still those of its
-row is not scored again.
+row is not scored again. So it is with images that cannot be read.
 """
 
 from __future__ import annotations
@@ -91,7 +91,7 @@ def score_files(
         if total := int(_missing(files, known).sum()):
             images = how_many(len(keys), "image")
             raise NotScoredError(f"{home} has no scores yet of {total} of {images}: preparing computes them")
-        return ScoredImages(keys, known, {})
+        return ScoredImages(keys, known, _unreadable(files, known))
     check_home(home)
     bad: dict[str, str] = {}
     with only_one_at(home):
@@ -102,7 +102,13 @@ def score_files(
             with progress(f"scores in {home}", total, "images") as advance:
                 kept.add(_scored_rows(tasks, total, bad, jobs, backend, advance))
             known = kept.read(keys)
-    return ScoredImages(keys, known, bad)
+    return ScoredImages(keys, known, _unreadable(files, known) | bad)
+
+
+def _unreadable(files: Mapping[str, ImageFile], known: KnownScores) -> dict[str, str]:
+    """Why images cannot be read, by what is known of them."""
+    keys = list(files) if known.reasons else []
+    return {keys[number]: f"{files[keys[number]]}: {why}" for number, why in known.reasons.items()}
 
 
 def _missing(files: Mapping[str, ImageFile], known: KnownScores) -> NDArray[np.bool_]:
@@ -144,7 +150,7 @@ def _scored_rows(
     backend: Backend,
     advance: Advance,
 ) -> Iterator[Row]:
-    """The new rows as they come; `bad` is filled with why others are none."""
+    """The new rows as they come; `bad` is filled with why files could not be had."""
     with workers(jobs, backend, most=-(-total // _TASK)) as pool:
         for done in results(pool, score_some, tasks):
             for key, row in done:
@@ -156,7 +162,7 @@ def _scored_rows(
 
 
 def score_some(task: ScoreTask) -> list[tuple[str, Row | str]]:
-    """The row of each image, or why it cannot be read; raises ImageError for one that changes meanwhile."""
+    """The row of each image, or why its file cannot be had; ImageError for one that changes meanwhile."""
     return [(key, _scored(file, row | {"key": key}, task.how)) for key, file, row in task.files]
 
 
@@ -164,13 +170,13 @@ def _scored(file: ImageFile, row: Row, how: How) -> Row | str:
     stamp = _stamp(file)
     try:
         data = file.read_bytes()
-        sha256 = hashlib.sha256(data).hexdigest()
-        known = row if row.get("sha256") == sha256 else {}
-        values = _missing_values(data, file, known, how)
     except ImageError as error:
         return str(error)
     except OSError as error:
         return f"{file}: cannot be read: {error.strerror}"
+    sha256 = hashlib.sha256(data).hexdigest()
+    known = row if row.get("sha256") == sha256 else {}
+    values = _missing_values(data, file, known, how)
     if _stamp(file) != stamp or (stamp != NO_STAMP and len(data) != stamp[0]):
         raise ImageError(f"{file} changed while it was scored: run the same command again once it is whole")
     facts = {"key": row["key"], "bytes": stamp[0], "mtime_ns": stamp[1], "sha256": sha256}
@@ -178,12 +184,15 @@ def _scored(file: ImageFile, row: Row, how: How) -> Row | str:
 
 
 def _missing_values(data: bytes, file: ImageFile, known: Row, how: How) -> Row:
-    """The columns that a row does not have yet."""
+    """The columns that a row does not have yet; of an image that cannot be read, why."""
     wanted = [one for one in how.scores if known.get(one.column) is None]
     marks = [one for one in how.marks if known.get(one) is None]
-    if not wanted and not marks and known:
+    if known and (how.unreadable in known or not (wanted or marks)):
         return {}
-    image = decode_image(data, str(file), how.policy)
+    try:
+        image = decode_image(data, str(file), how.policy)
+    except ImageError as error:
+        return {how.unreadable: str(error).removeprefix(f"{file}: ")}
     seen = Seen(image, data)
     values: Row = {"image_height": image.shape[0], "image_width": image.shape[1]}
     values |= {column: how.mark_of(column, seen) for column in marks}
