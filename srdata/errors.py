@@ -26,8 +26,10 @@ from __future__ import annotations
 
 import difflib
 import itertools
+import os
 import re
 from collections.abc import Iterable, Sequence
+from pathlib import Path
 from typing import Self
 
 __all__ = [
@@ -74,7 +76,7 @@ class UnknownNameError(UsageError):
     def among(cls, kind: str, name: str, known: Iterable[str]) -> Self:
         """The error for `name` which is none of `known`, with the nearest of them."""
         known = sorted(known)
-        return cls(f"unknown {kind} {name!r}{nearest(name, known)} (known: {', '.join(known)})")
+        return cls(f"unknown {kind} {name!r}{nearest(str(name), known)} (known: {', '.join(known)})")
 
 
 class RecipeError(UsageError):
@@ -143,6 +145,20 @@ class CorruptRecordError(StoreError):
 
 class StorageFullError(StoreError):
     """No room is left on the device."""
+
+
+def path_text(given: object, what: str = "a path or a name") -> str:
+    """The text of what a user gives where `what` is wanted; raises UsageError for what is no text or path."""
+    text = os.fspath(given) if isinstance(given, os.PathLike) else given
+    if not isinstance(text, str):
+        shown = repr(given) if given is None or isinstance(given, int | float | bytes) else type(given)
+        raise UsageError(f"{what} is wanted, such as 'data/sample-x4' or a Path, and not {shown}")
+    return text
+
+
+def given_path(given: object, what: str = "a path") -> Path:
+    """The path that a user gives where `what` is wanted; raises UsageError."""
+    return Path(path_text(given, what))
 
 
 def nearest(name: str, known: Iterable[str]) -> str:

@@ -12,7 +12,7 @@ from pydantic import ValidationError
 
 from srdata.common.processes.one_at_a_time import only_one_at
 from srdata.difficulty import classify
-from srdata.errors import DamagedSetError, SetError, UsageError
+from srdata.errors import DamagedSetError, SetError, UsageError, given_path
 from srdata.exporting.set_names import chain_name
 from srdata.preparation.prepare_set import Request, make
 from srdata.prepared.image_columns import COLUMNS_FOLDER, column_names, has_keys, read_column
@@ -54,7 +54,7 @@ def repair(
     Raises SetError for a folder that is no set or whose recipe cannot be read any more, UsageError where it
     is not known where the source is, and whatever `srdata.preparation.prepare` raises.
     """
-    folder = Path(path).absolute()
+    folder = given_path(path).absolute()
     plain, content = _recipe_and_content(folder)
     wrong = _wrong(folder, content)
     there = (path.relative_to(folder).as_posix() for path in folder.rglob("*.parquet"))

@@ -30,7 +30,7 @@ from srdata.degrade.model.ranges import between
 from srdata.degrade.numerics import backend
 from srdata.degrade.numerics.backend import Array, Image
 from srdata.degrade.ops import OPS, AnyOp
-from srdata.errors import RecipeError, UsageError
+from srdata.errors import RecipeError, UsageError, given_path
 from srdata.rng import Address
 from srdata.scale import LARGEST, Scale
 
@@ -218,7 +218,7 @@ def _document(value: str | Path | dict[str, Any] | list[Any] | Chain) -> Documen
     if isinstance(value, dict | list):
         data: dict[str, Any] = {"steps": value} if isinstance(value, list) else value
         return Document(Path("degradation"), data)
-    path = Path(value)
+    path = given_path(value, "a degradation")
     if path.suffix not in {".yaml", ".yml"}:
         path = catalog.find(Shelf.DEGRADATIONS, str(value))
     return read_yaml(path)

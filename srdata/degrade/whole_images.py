@@ -37,6 +37,8 @@ def degrade(
 
     Raises UsageError for an image of another type, an unknown name, a scale that the degradation is not for.
     """
+    if not hasattr(image, "dtype"):
+        raise UsageError(f"an image is an array, uint8, HWC or HW, not {type(image)}: read its file first")
     if image.dtype != "uint8" or image.ndim not in (2, 3) or image.shape[2:] not in ((), (1,), (3,)):
         raise UsageError(
             f"an image is uint8, HWC or HW, not {image.dtype} of shape {image.shape}; C is 3, or 1 for grey"

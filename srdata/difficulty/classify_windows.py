@@ -14,7 +14,7 @@ from srdata.common.processes.one_at_a_time import only_one_at
 from srdata.common.processes.parallel import in_order
 from srdata.common.progress import progress
 from srdata.difficulty.scorers import MEASURES
-from srdata.errors import UsageError
+from srdata.errors import UsageError, given_path
 from srdata.images import Pixels
 from srdata.prepared.set_images import PreparedImages
 from srdata.scale import Scale
@@ -64,7 +64,7 @@ def classify(
     Raises UsageError when there are no windows or they do not fit a scale, SetError, CorruptRecordError,
     StoreError.
     """
-    folder = Path(path)
+    folder = given_path(path)
     images = PreparedImages(folder)
     kinds = [ScoreKind(by, scale, _windows(images, windows)) for scale in images.chosen(scales)]
     for kind in kinds:

@@ -11,6 +11,7 @@ import pyarrow as pa
 from srdata.common.wording.amounts import how_many
 from srdata.difficulty.scorers import MEASURES
 from srdata.difficulty.thresholds import CLASSSR
+from srdata.errors import given_path
 from srdata.store.window_scores import ScoreKind, Scores, read_table
 from srdata.store.windows import window_name
 
@@ -20,7 +21,7 @@ _NAMED = 5  # windows at either end
 
 def summary(folder: Path, kind: ScoreKind) -> str:
     """Quantiles, the size of the classes, and the hardest and easiest windows; raises as `read_table`."""
-    table, measure = read_table(folder, kind), MEASURES[kind.by]
+    table, measure = read_table(given_path(folder), kind), MEASURES[kind.by]
     scores: Scores = table.column(kind.by).to_numpy()
     ascending = np.argsort(scores, kind="stable")
     hardest = ascending if measure.hard_is_low else ascending[::-1]

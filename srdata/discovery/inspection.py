@@ -16,7 +16,7 @@ from srdata.discovery.found_parts import Found, Lr, Part, Pile, Track, key_probl
 from srdata.discovery.image_bytes import ImageFile, LmdbImage, header_of, pixels_of
 from srdata.discovery.known_forms import find_parts
 from srdata.discovery.unused_files import unused_files
-from srdata.errors import SrdataError
+from srdata.errors import SrdataError, given_path
 from srdata.images import ImageInfo, ImagePolicy, admit, describe_left_out
 from srdata.store.export_json import read_export
 from srdata.store.set_json import SET_FILE, check_files, read_set
@@ -52,9 +52,9 @@ def inspect(path: str | Path, *, full: bool = False, images: ImagePolicy | None 
     such as ImagePolicy(alpha="white"). Whatever is wrong becomes a problem in the result; nothing is raised
     for it, nothing is unpickled, and nothing outside `path` is read.
     """
-    told = Inspection()
+    told, place = Inspection(), given_path(path)
     try:
-        _inspect(Path(path), told, CheckSettings(full, images or ImagePolicy()))
+        _inspect(place, told, CheckSettings(full, images or ImagePolicy()))
     except (SrdataError, OSError) as error:
         told.problems.append(str(error))
     return told

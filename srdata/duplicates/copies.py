@@ -28,7 +28,7 @@ from srdata.duplicates.perceptual_hash import (
     sketch,
     turned_hashes,
 )
-from srdata.errors import UsageError
+from srdata.errors import UsageError, given_path
 from srdata.images import ImagePolicy, Pixels, turned
 from srdata.prepared.set_images import PreparedImages
 from srdata.store.blocks import HR
@@ -50,6 +50,9 @@ class Gallery:
 
     path: Path
     split: str | None = None
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "path", given_path(self.path))
 
     @cached_property
     def _images(self) -> PreparedImages | None:

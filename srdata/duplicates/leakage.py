@@ -14,7 +14,7 @@ from srdata.common.wording.amounts import how_many
 from srdata.common.wording.finding import Finding
 from srdata.duplicates.copies import Copies, Gallery, find_copies, sketches_of
 from srdata.duplicates.perceptual_hash import ALIKE, NEAR, TURNS, Near
-from srdata.errors import SetError, StoreError, UsageError
+from srdata.errors import SetError, StoreError, UsageError, given_path
 from srdata.fetch.manifest import Manifest, load_manifest
 from srdata.hub.address import HubName
 from srdata.prepared.set_images import PreparedImages
@@ -119,6 +119,7 @@ def find_leakage(
     All images of the sets and folders `train` are trained on too, and all of `test` held out, whatever
     their split. Raises UsageError where there is nothing to compare, CorruptRecordError and ImageError.
     """
+    root, train, test = given_path(root), [*map(given_path, train)], [*map(given_path, test)]
     named = {path.resolve() for path in (*train, *test)}
     free = [one for one in prepared_below(root, (TRAIN, *HELD_OUT)) if one.path.resolve() not in named]
     trains = pools([*(one for one in free if one.split == TRAIN), *map(Gallery, train)])

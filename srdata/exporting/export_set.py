@@ -20,7 +20,7 @@ from srdata.common.free_space import Need, check_room
 from srdata.common.output_paths import refuse_address
 from srdata.common.processes.one_at_a_time import only_one_at
 from srdata.common.wording.amounts import how_many
-from srdata.errors import StorageFullError, UnknownNameError, UsageError
+from srdata.errors import StorageFullError, UnknownNameError, UsageError, given_path
 from srdata.exporting.escaped_keys import (
     Check,
     any_key,
@@ -166,9 +166,10 @@ def export(
 
     Raises UsageError, SetError, MissingExtraError, CorruptRecordError, StorageFullError or StoreError.
     """
+    folder = given_path(out)
     if to not in FORMS:
         raise UnknownNameError.among("form", to, FORMS)
-    refuse_address(Path(out))
+    refuse_address(folder)
     images = PreparedImages(path)
     form = FORMS[to]
     cut = images.content.windows if (form.windows if windows is None else windows) else None
@@ -176,10 +177,10 @@ def export(
     plan = Export(images, form, names_in(images.content), scales, cut, escape, shard_bytes, jobs, backend)
     plan.check()
     content = _content(plan, to)
-    if (there := _there(Path(out), content)) is not None:
+    if (there := _there(folder, content)) is not None:
         return there
-    plan.check_room(Path(out))
-    with only_one_at(Path(out)), new_folder(Path(out)) as part:
+    plan.check_room(folder)
+    with only_one_at(folder), new_folder(folder) as part:
         notes = _write(plan, part)
         content = content.model_copy(update={"counts": dict(notes.counts), "keys": notes.renamed})
         write_file(part / EXPORT_FILE, content.model_dump_json(indent=2).encode() + b"\n")

@@ -21,7 +21,14 @@ from typing import Any, BinaryIO, TypeVar
 from urllib.parse import SplitResult, urlsplit
 
 from srdata.common.wording.amounts import how_many
-from srdata.errors import DownloadError, HashMismatchError, MissingExtraError, SrdataError, UsageError
+from srdata.errors import (
+    DownloadError,
+    HashMismatchError,
+    MissingExtraError,
+    SrdataError,
+    UsageError,
+    path_text,
+)
 
 _TRIES = 4
 _WAIT_S = 0.5  # before the second try, doubled before each further one
@@ -70,13 +77,13 @@ def place_at(given: str | os.PathLike[str]) -> Path | str:
     Raises UsageError for an address with a password or a signature in it, which would be told to others with
     it, and for one that has become a path.
     """
-    text = os.fspath(given)
+    text = path_text(given)
     if not is_address(text):
         if (found := _SHORTENED.match(text)) and _is_protocol(found[1]):
             raise UsageError(
                 f"{text} is no address: give {found[1]}://…, with two slashes, and as text, no Path"
             )
-        return Path(given)
+        return Path(text)
     parts = _parts_of(text)
     text = parts.scheme + text[len(parts.scheme) :]  # in small letters
     if parts.scheme in ("file", "local"):

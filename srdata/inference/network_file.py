@@ -22,7 +22,7 @@ from torch import Tensor, nn
 
 from srdata.degrade.learned.car.safetensors_file import read_bytes
 from srdata.degrade.learned.user_network import REFUSED, UNREADABLE, first_line, program_of
-from srdata.errors import MissingExtraError, UsageError
+from srdata.errors import MissingExtraError, UsageError, given_path
 from srdata.inference.ensemble import Model
 from srdata.inference.user_functions import imported_function
 from srdata.scale import Scale
@@ -72,7 +72,7 @@ def load_network(
     if multiple is not None and multiple < 1:
         raise UsageError(f"multiple={multiple} must be 1 or more")
     _check_device(device)
-    path = Path(path)
+    path = given_path(path)
     data = read_bytes(path, None)
     form = _form_of(data, path)
     if form is None:

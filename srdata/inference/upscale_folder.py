@@ -24,7 +24,7 @@ from srdata.common.output_paths import check_folder, check_output, file_ids
 from srdata.common.progress import progress
 from srdata.degrade.learned.user_network import REFUSED, first_line
 from srdata.discovery.by_name.image_sizes import size_or_none
-from srdata.errors import ImageError, UsageError
+from srdata.errors import ImageError, UsageError, given_path
 from srdata.images import ImagePolicy, Pixels, decode_image, encode_png, list_images, packed_share, read_image
 from srdata.inference.ensemble import TRANSFORMS, self_ensemble
 from srdata.inference.network_file import Network
@@ -80,7 +80,8 @@ def upscale(
     Raises UsageError before any work for settings that make no sense, and where a file would be written over
     one that this did not write; and later where the network fails on an image.
     """
-    source, out, manner = Path(source), Path(out), _manner(network, tile, overlap, ensemble)
+    source, out = given_path(source), given_path(out)
+    manner = _manner(network, tile, overlap, ensemble)
     files = _files(source, out)
     notes = _read_notes(out / NOTES_FILE)
     standing = _standing(out, files, notes)
@@ -105,6 +106,8 @@ def upscale(
 
 def _manner(network: Network, tile: int | None, overlap: int | None, ensemble: int) -> Manner:
     """How the network runs, checked; raises UsageError."""
+    if not isinstance(network, Network):
+        raise UsageError(f"a network is a Network, such as load_network gives, not {type(network)}")
     if ensemble not in (1, *TRANSFORMS):
         raise UsageError(f"ensemble={ensemble} is not offered: choose 8, 4 or 2, or 1 for none")
     if tile is None:

@@ -10,7 +10,7 @@ import numpy as np
 
 from srdata.colour import luma
 from srdata.discovery.named_files import images_by_name
-from srdata.errors import UsageError
+from srdata.errors import UsageError, given_path
 from srdata.images import ImagePolicy, Pixels, check_same_way, probe
 from srdata.metrics.measures.measure_table import Task, find_measures
 from srdata.metrics.pair_scores import ComparedPair, Protocols, score
@@ -55,6 +55,7 @@ def evaluate(
     fits its HR image only if the EXIF orientation of one of them is not applied.
     """
     exact = Scale(scale)
+    sr_dir = given_path(sr_dir)  # before a data set is downloaded
     found = find_references(set, exact, hr=hr, root=root, from_dir=from_dir, split=split, images=images)
     paths = sr_files(sr_dir, found.keys, name)
     pairs = [_stored_pair(key, path, images, found) for key, path in paths.items()]
@@ -98,14 +99,14 @@ def evaluate_alone(
     needing = [one.name for one in wanted if one.needs_hr] if wanted else ["PSNR and SSIM"]
     if needing:
         raise UsageError(f"HR images are missing for {', '.join(needing)}: give --set or --hr")
-    paths = images_by_name(Path(sr_dir))
+    paths = images_by_name(given_path(sr_dir))
     pairs = [ComparedPair(key, (0, 0), (0, 0), partial(_alone, path, images)) for key, path in paths.items()]
     return score(str(sr_dir), pairs, Scale(1), (), wanted)
 
 
 def sr_files(sr_dir: str | Path, keys: Sequence[str], name: str | None = None) -> dict[str, Path]:
     """The SR file of each key; raises UsageError that lists all that is missing or not of this set."""
-    folder = Path(sr_dir)
+    folder = given_path(sr_dir)
     if not folder.is_dir():
         raise UsageError(f"{folder}: no such folder; give the one with the SR images")
     files = images_by_name(folder)

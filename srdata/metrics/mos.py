@@ -13,7 +13,7 @@ from pathlib import Path
 from statistics import fmean, stdev
 from typing import Any, TypeVar
 
-from srdata.errors import MissingExtraError, UnknownNameError, UsageError
+from srdata.errors import MissingExtraError, UnknownNameError, UsageError, given_path
 
 LOWEST, HIGHEST = 1.0, 5.0  # bad and excellent
 CONFIDENCE = 0.95
@@ -55,7 +55,7 @@ def mean_opinions(path: str | Path) -> list[Opinion]:
 
     Raises UsageError listing each line that is wrong, and MissingExtraError without scipy.
     """
-    ratings = read_ratings(Path(path))
+    ratings = read_ratings(path)
     bias = rater_bias(ratings)
     raw = _by([(one.method, one.score) for one in ratings])
     unbiased = _by([(one.method, one.score - bias[one.rater]) for one in ratings])
@@ -83,8 +83,9 @@ def interval(scores: Sequence[float]) -> tuple[float, float, float]:
     return mean, mean - half, mean + half
 
 
-def read_ratings(path: Path) -> list[Rating]:
+def read_ratings(path: str | Path) -> list[Rating]:
     """The ratings of a CSV file; raises UsageError listing each line that is wrong."""
+    path = given_path(path)
     try:
         with path.open(encoding="utf-8-sig", newline="") as file:
             reader = csv.DictReader(file)
@@ -108,7 +109,7 @@ def render_opinions(path: str | Path, form: str = "table") -> str:
     CSV and Markdown have empty cells, and JSON has null, for the ends of an interval that are not known.
     Raises what `mean_opinions` raises, and UnknownNameError.
     """
-    opinions, bias = mean_opinions(path), rater_bias(read_ratings(Path(path)))
+    opinions, bias = mean_opinions(path), rater_bias(read_ratings(path))
     if form not in FORMS:
         raise UnknownNameError.among("format", form, FORMS)
     return FORMS[form](opinions, bias)

@@ -102,8 +102,8 @@ def _fitting(
 ) -> tuple[list[Protocol], list[str]]:
     """The protocols to score under, and notes on those that "all" does not reach."""
     if wanted != ALL:
-        several = [wanted] if isinstance(wanted, str | Protocol) else wanted
-        protocols = [find_protocol(one) if isinstance(one, str) else one for one in several]
+        several = wanted if isinstance(wanted, Sequence) and not isinstance(wanted, str) else [wanted]
+        protocols = [one if isinstance(one, Protocol) else find_protocol(one) for one in several]
         problems = [problem for one in protocols for problem in _problems(pairs, one, scale)]
         if problems:
             raise UsageError(f"sizes do not fit: {'; '.join(dict.fromkeys(problems))}")

@@ -12,7 +12,7 @@ import numpy as np
 from srdata.discovery.found_parts import Part
 from srdata.discovery.image_bytes import ImageFile, header_of, pixels_of
 from srdata.discovery.known_forms import find_parts
-from srdata.errors import UsageError
+from srdata.errors import UsageError, given_path
 from srdata.fetch import obtain
 from srdata.fetch.manifest import Bicubic, ImageSet, Manifest, load_manifest
 from srdata.images import ImagePolicy, Pixels, check_same_way
@@ -67,10 +67,12 @@ def find_references(
     A data set is taken from `from_dir` or downloaded below `root`. Raises UsageError, SetError, SourceError.
     """
     if hr is not None:
-        return _in_folder(Path(hr), str(hr), scale, None, images)
+        return _in_folder(given_path(hr), str(hr), scale, None, images)
     meant = meaning(name, (Kind.DATA_SET, Kind.PATH))
     if meant.kind is Kind.DATA_SET:
-        return _known(meant.name, scale, Path(root), Path(from_dir) if from_dir else None, split, images)
+        return _known(
+            meant.name, scale, given_path(root), given_path(from_dir) if from_dir else None, split, images
+        )
     folder = Path(meant.name)
     if (folder / SET_FILE).is_file():
         return _prepared(folder, scale, split)

@@ -24,7 +24,7 @@ from srdata import catalog
 from srdata.catalog import Shelf
 from srdata.common.documents import Document, check
 from srdata.common.strict_yaml import read_yaml
-from srdata.errors import RecipeError, UnknownNameError, UsageError
+from srdata.errors import RecipeError, UnknownNameError, UsageError, given_path
 from srdata.papers.paper import Paper, Stage
 from srdata.papers.schema import Setting
 from srdata.recipes.name_meaning import Kind, meaning, meanings, own_paper_file, paper_file
@@ -52,8 +52,9 @@ def load_paper(name: str | Path) -> Paper:
 
     UnknownNameError names the nearest, or the scales there are.
     """
-    if Path(name).suffix in {".yaml", ".yml"}:
-        return _of_file(Path(name))
+    path = given_path(name)
+    if path.suffix in {".yaml", ".yml"}:
+        return _of_file(path)
     if not (found := meanings(name, [Kind.PAPER])):
         raise UnknownNameError.among("recipe of a paper", str(name), paper_names())
     called = found[0].name

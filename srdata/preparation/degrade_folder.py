@@ -21,7 +21,7 @@ from srdata.discovery.by_name.image_sizes import size_or_none
 from srdata.discovery.found_parts import key_problem
 from srdata.discovery.image_bytes import ImageFile, pixels_of
 from srdata.discovery.known_forms import find_parts
-from srdata.errors import ImageError, SourceError, UsageError
+from srdata.errors import ImageError, SourceError, UsageError, given_path
 from srdata.images import ImagePolicy, write_png
 from srdata.preparation.beforehand.disk_need import share_of
 from srdata.preparation.existing_pairs import parts_at
@@ -53,6 +53,7 @@ def degrade_files(
     not degraded. Gives the LR files. A bad image is named in an ImageError at the end, after the others are
     written. Raises UsageError before that where a file would be written over one that is there.
     """
+    source, target = given_path(source), given_path(target)
     chain = load_chain(degradation)
     scale = scale_of(chain, None if scale is None else Scale(scale))
     jobs = _jobs(source, scale)

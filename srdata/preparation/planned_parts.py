@@ -30,7 +30,7 @@ from srdata.common.progress import progress
 from srdata.common.wording.amounts import how_many
 from srdata.discovery.found_parts import Found
 from srdata.discovery.image_addresses import image_at
-from srdata.errors import UsageError
+from srdata.errors import UsageError, given_path
 from srdata.fetch.remote_files import look_at, place_at
 from srdata.fetch.remote_folders import RemoteFolder
 from srdata.preparation.beforehand.given_settings import GivenSettings, looked_up, settled
@@ -102,7 +102,7 @@ def write_plan(
         _refuse_overwriting(file, (there.target, there.digest) == (str(target), chosen.digest))
     log(licence_text(chosen))
     backend = reached_from(backend, root, chosen.folder)
-    how = Request(downloads_below(place), Path(from_dir) if from_dir else None, jobs, backend, skip_bad)
+    how = Request(downloads_below(place), given_path(from_dir) if from_dir else None, jobs, backend, skip_bad)
     written = plan_set(chosen, target, how, log, in_folder, file)
     if isinstance(written, PlanFile):
         images, shards = how_many(written.header.images, "image"), how_many(written.header.shards, "shard")

@@ -13,6 +13,7 @@ from srdata.common.processes.engines import check_jobs
 from srdata.common.processes.one_at_a_time import only_one_at
 from srdata.common.wording.amounts import how_many
 from srdata.discovery.found_parts import Found
+from srdata.errors import given_path
 from srdata.fetch.remote_files import place_at
 from srdata.preparation.beforehand.given_settings import GivenSettings, looked_up, settled
 from srdata.preparation.beforehand.plan import licence_text, plan_text
@@ -70,7 +71,7 @@ def prepare(
     target = target_of(chosen, place, name)
     log(licence_text(chosen))
     backend = reached_from(backend, root, chosen.folder)
-    how = Request(downloads_below(place), Path(from_dir) if from_dir else None, jobs, backend, skip_bad)
+    how = Request(downloads_below(place), given_path(from_dir) if from_dir else None, jobs, backend, skip_bad)
     if isinstance(target, str):
         return _prepare_at(chosen, target, how, log, found)
     return make(chosen, target, how, log, found)
@@ -89,7 +90,9 @@ def plan(
     chosen = settled(chosen)
     place = place_at(root)
     target = target_of(chosen, place, name)
-    return plan_text(chosen, downloads_below(place), target, Path(from_dir) if from_dir else None, found)
+    return plan_text(
+        chosen, downloads_below(place), target, given_path(from_dir) if from_dir else None, found
+    )
 
 
 def _prepare_at(recipe: Recipe, address: str, how: Request, log: Log, found: Found | None) -> Prepared:

@@ -19,7 +19,7 @@ from srdata.common.processes.one_at_a_time import only_one_at
 from srdata.common.processes.run_claims import Claim
 from srdata.common.wording.amounts import how_many, images_by_split
 from srdata.discovery.found_parts import Found
-from srdata.errors import UsageError
+from srdata.errors import UsageError, path_text
 from srdata.fetch.remote_files import joined
 from srdata.preparation.beforehand.disk_need import check_download_room, check_set_room
 from srdata.preparation.beforehand.item_sizes import stored_sizes
@@ -224,7 +224,7 @@ def whole_set(there: Standing | None, target: Path | str, log: Log) -> Prepared 
 def target_of(recipe: Recipe, root: Path | str, name: str | None) -> Path | str:
     """Where the set is to stand; raises UsageError for a request that cannot be met."""
     check_request(recipe)
-    if name is not None and re.fullmatch(NAME, name) is None:
+    if name is not None and re.fullmatch(NAME, path_text(name, "the name of a folder")) is None:
         raise UsageError(f"{name!r} is no name for a folder: take letters, digits, dots, dashes, underscores")
     refuse_hub(root)
     if isinstance(root, str):

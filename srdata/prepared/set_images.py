@@ -15,7 +15,7 @@ from srdata.common.output_paths import check_folder, check_output
 from srdata.common.wording.amounts import how_many
 from srdata.degrade import whole_images
 from srdata.degrade.chain import load_chain
-from srdata.errors import SetError, UnknownNameError, UsageError
+from srdata.errors import SetError, UnknownNameError, UsageError, path_text
 from srdata.images import Pixels, encode_png, grey_plane, read_image
 from srdata.prepared.image_columns import column_names, read_column
 from srdata.prepared.remote_sets import folder_of, refuse_other_layouts, set_reader
@@ -118,6 +118,7 @@ def explain(path: str | Path, key: str) -> dict[str, Any]:
     CorruptRecordError, or UnknownNameError with the nearest key.
     """
     folder, _ = folder_of(path)
+    key = path_text(key, "the key of an image")
     bad = {one.key: one.reason for one in read_set(folder).left_out}
     choice = [bad_image(key, bad[key])] if key in bad else choice_of(folder, key)
     if choice and not any(one["key"] == key and one["kept"] and not one["cut"] for one in choice):

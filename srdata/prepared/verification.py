@@ -11,7 +11,7 @@ import numpy as np
 from srdata import rng
 from srdata.common.progress import counted
 from srdata.common.wording.amounts import how_many
-from srdata.errors import CorruptRecordError, DamagedSetError, ImageError, UsageError
+from srdata.errors import CorruptRecordError, DamagedSetError, ImageError, UsageError, given_path
 from srdata.fetch import SourceImage, obtain
 from srdata.fetch.manifest import load_manifest
 from srdata.images import read_image
@@ -80,9 +80,9 @@ def verify(
             _check_counts(index, content, report)
             report.checked.append(f"{how_many(len(index), 'image')} in the index")
     if report.ok and golden:
-        given = Path(from_dir) if from_dir else None
+        given = given_path(from_dir) if from_dir else None
         beside = folder.parent if address is None else Path("data")
-        _compare_with_published(PreparedImages(path), Path(root) if root else beside, given, report)
+        _compare_with_published(PreparedImages(path), given_path(root) if root else beside, given, report)
     if report.ok and replay:
         _replay_some(PreparedImages(path), replay, report)
     report.notes += [f"left out {bad.key}: {bad.reason}" for bad in content.left_out]

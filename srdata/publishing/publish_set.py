@@ -11,7 +11,7 @@ from pathlib import Path
 
 from srdata.common.processes.one_at_a_time import locked
 from srdata.common.wording.amounts import how_many
-from srdata.errors import UsageError
+from srdata.errors import UsageError, given_path
 from srdata.prepared.licences import refuse_unless_allowed, terms_of, with_licence
 from srdata.prepared.set_images import PreparedImages
 from srdata.publishing.build_repository import build
@@ -84,7 +84,7 @@ def publish(
     request = PublishRequest(images, terms, to or _EXAMPLE, chosen, windows, shard_bytes, jobs)
     if hub is not None:
         return _upload(request, hub, public, log)
-    made = build(request, Path(out or ""), "--out")
+    made = build(request, given_path(out or ""), "--out")
     return Outcome(str(out), _size(made), made)
 
 
@@ -119,7 +119,7 @@ def _name(to: str | None) -> str:
 
 def _check(folder: Path, content: SetFile, to: str | None, windows: bool, recipe_only: bool) -> None:
     """Raise UsageError for what cannot be done, before any work."""
-    if to is not None and (not _REPOSITORY.fullmatch(to) or len(to) > _LONGEST_REPOSITORY):
+    if to is not None and (not _REPOSITORY.fullmatch(str(to)) or len(to) > _LONGEST_REPOSITORY):
         raise UsageError(
             f"{to!r} is no name of a data set on the Hub: give ORG/NAME, such as my-lab/div2k-x4"
         )

@@ -22,7 +22,7 @@ from srdata import catalog
 from srdata.catalog import Shelf
 from srdata.common.documents import Document
 from srdata.common.strict_yaml import read_yaml
-from srdata.errors import UnknownNameError, UsageError, nearest
+from srdata.errors import UnknownNameError, UsageError, nearest, path_text
 from srdata.fetch.remote_files import is_address, place_at
 from srdata.hub.address import is_hub_name
 from srdata.recipes.brought_sets import brought, told
@@ -106,8 +106,8 @@ def meaning(name: str | Path, among: Sequence[Kind] = PREPARABLE) -> Meaning:
 
 def meanings(name: str | Path, among: Sequence[Kind]) -> list[Meaning]:
     """Everything of the kinds `among` that a name stands for."""
-    text = str(name)
-    if is_hub_name(name):
+    text = path_text(name)
+    if is_hub_name(text):
         found = [Meaning(Kind.HUB, text)]
     elif is_address(text) and isinstance(place := place_at(text), str):
         found = [Meaning(Kind.PATH, place)]

@@ -11,6 +11,7 @@ import numpy as np
 
 from srdata.common.files import write_file
 from srdata.common.output_paths import check_output, file_ids, starts_with
+from srdata.errors import given_path
 from srdata.images import Pixels, encode_png
 from srdata.recipes.name_meaning import Kind, meaning
 from srdata.report.draw_histograms import histograms
@@ -40,7 +41,7 @@ def write_preview(
     `contact_sheet` and `preview` raise, and StoreError.
     """
     meant = meaning(target, (Kind.DEGRADATION, Kind.RECIPE_FILE, Kind.PATH))
-    out = Path(out)
+    out = given_path(out)
     read = file_ids([Path(image)] if image else [])
     draws = out.with_stem(f"{out.stem}-draws")
     for path in (out,) if meant.kind is Kind.PATH else (out, draws):

@@ -13,7 +13,7 @@ from PIL import Image
 
 from srdata.common.wording.amounts import how_many
 from srdata.degrade.chain import Delta
-from srdata.errors import UsageError
+from srdata.errors import UsageError, given_path
 from srdata.images import Pixels, list_images, read_image
 from srdata.prepared.set_images import PreparedImages
 from srdata.report.canvas import Cell, in_rows, page, scaled
@@ -34,7 +34,7 @@ def contact_sheet(path: str | Path, *, count: int = 6, side: int = 240) -> Image
     `side` is the size of each picture in pixels, which are pixels of HR. Raises UsageError for a folder
     without images, and SetError for a set that keeps no whole images.
     """
-    folder = Path(path)
+    folder = given_path(path)
     if (folder / SET_FILE).is_file():
         return _of_set(PreparedImages(folder), count, side)
     images = list_images(folder) if folder.is_dir() else []

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from srdata.common.processes.one_at_a_time import only_one_at
 from srdata.discovery.told_columns import read_told
-from srdata.errors import UnknownNameError, UsageError
+from srdata.errors import UnknownNameError, UsageError, given_path
 from srdata.prepared.image_columns import check_column_name, column_names, write_column
 from srdata.store.index import Index
 from srdata.store.set_json import read_set
@@ -24,9 +24,9 @@ def annotate(
 
     Raises UsageError, SetError, or CorruptRecordError where the index is damaged.
     """
-    folder = Path(path)
+    folder = given_path(path)
     index = Index.of_set(folder, read_set(folder))
-    told = read_told(Path(source), index.keys.to_pylist())
+    told = read_told(given_path(source), index.keys.to_pylist())
     if column is not None and column not in told and len(told) > 1:
         raise UnknownNameError.among(f"column of {source}", column, told)
     if column is not None:

@@ -23,7 +23,7 @@ from numpy.typing import NDArray
 from pydantic import ValidationError
 
 from srdata.common.files import Guard
-from srdata.errors import CorruptRecordError, SetError, StoreError, UnknownNameError, nearest
+from srdata.errors import CorruptRecordError, SetError, StoreError, UnknownNameError, nearest, path_text
 from srdata.images.image_policy import MOST_PIXELS
 from srdata.store.records import Row
 from srdata.store.resume import shard_rows
@@ -250,6 +250,7 @@ class Index:
 
     def row(self, key: str) -> int:
         """The number of the image `key`; raises UnknownNameError with the nearest key."""
+        key = path_text(key, "the key of an image")
         found = self.keys.index(column_of([key], pa.string())[0]).as_py()
         if found < 0:
             near = nearest(key, self.keys[:_FEW].to_pylist()) or _some(self.keys[:3].to_pylist(), len(self))

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from os import PathLike, fspath
+from os import PathLike
 from pathlib import Path
 
-from srdata.errors import UnknownNameError, UsageError
+from srdata.errors import UnknownNameError, UsageError, path_text
 from srdata.fetch.remote_files import place_at, shown
 from srdata.hub.address import HubName, hub_name, is_hub_name
 from srdata.vocabulary import Only
@@ -13,7 +13,7 @@ from srdata.vocabulary import Only
 
 def place_of(path: str | PathLike[str] | None, revision: str | None) -> Path | HubName | str | None:
     """The data set of the Hub, the path or the address that a user gives; raises UsageError."""
-    path = path if path is None else fspath(path)
+    path = path if path is None else path_text(path)
     if is_hub_name(path):
         return hub_name(str(path), revision)
     if revision is not None:

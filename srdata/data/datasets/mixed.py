@@ -57,6 +57,8 @@ class Mixed:
         labels: Sequence[int] | None = None,
     ) -> None:
         self.sets = tuple(one.rows if isinstance(one, StreamedPairs) else one for one in sets)
+        if wrong := [one for one in self.sets if not isinstance(one, PairedDataset | StreamRows)]:
+            raise UsageError(f"data sets are PairedDataset, StreamedPairs or Mixed, not {type(wrong[0])}")
         self.ratio = tuple(map(float, ratio or map(len, self.sets)))
         self.labels = None if labels is None else tuple(labels)
         if not self.sets or len({one.scale for one in self.sets}) != 1:

@@ -12,7 +12,7 @@ from srdata.common.output_paths import check_output, file_ids, starts_with
 from srdata.common.strict_yaml import parse_yaml
 from srdata.common.wording.amounts import how_many
 from srdata.degrade.chain import load_chain
-from srdata.errors import RecipeError, UsageError
+from srdata.errors import RecipeError, UsageError, given_path
 from srdata.option_files.commented_yaml import as_yaml, comment
 from srdata.option_files.option_section import Said, Section, word
 from srdata.option_files.reading.file_forms import read_options
@@ -78,7 +78,7 @@ def recipe_from(options: str | Path, out: str | Path, sets: Sequence[str] = ()) 
     `sets` are prepared sets that are trained on instead of the folders that the options name. Raises
     RecipeError with what is wrong in the options and where, UsageError where `out` is somebody else's.
     """
-    path, out = Path(options), Path(out)
+    path, out = given_path(options), given_path(out)
     if out.suffix not in {".yaml", ".yml"}:
         raise UsageError(f"{out} is no name of a recipe: give one that ends in .yaml as --out")
     check_output(out, file_ids([path]), starts_with(MARK.encode(), 64))

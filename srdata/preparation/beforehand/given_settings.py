@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from numbers import Integral
 from pathlib import Path
 from typing import TypedDict, Unpack
 
 from srdata import curation
 from srdata.discovery.found_parts import Found
-from srdata.errors import UsageError
+from srdata.errors import UsageError, path_text
 from srdata.images import ImagePolicy
 from srdata.preparation.existing_pairs import as_found, find_pairs
 from srdata.recipes.hub_commit import pinned
@@ -62,8 +63,8 @@ def looked_up(recipe: str | Path | Recipe, settings: GivenSettings) -> tuple[Rec
         scales=scales or None,
         degradation=settings.get("degradation"),
         copies=settings.get("copies"),
-        splits=tuple(settings.get("splits", ())) or None,
-        exclude=(*(recipe.exclude or ()), *settings.get("exclude", ())),
+        splits=_several(settings.get("splits")) or None,
+        exclude=(*(recipe.exclude or ()), *_several(settings.get("exclude"))),
         seed=settings.get("seed"),
         windows=_windows(settings.get("windows")),
         escape=True if settings.get("escape") else None,
@@ -96,15 +97,16 @@ def _loaded(
     recipe = read_set_recipe(name)
     hr, lr = settings.get("hr"), settings.get("lr")
     if hr is not None:
-        recipe = recipe.changed(pairs=Pairs(hr=hr, lr=lr), scales=scales or None)
+        pairs = Pairs(hr=path_text(hr, "hr"), lr=None if lr is None else path_text(lr, "lr"))
+        recipe = recipe.changed(pairs=pairs, scales=scales or None)
     elif lr is not None:
         raise UsageError("--lr says how the LR images are called: say by --hr how those of HR are")
     degradation = settings.get("degradation")
     if recipe.folder is None or Path(name).suffix in {".yaml", ".yml"}:
         return recipe, None
-    if degradation is not None and not degradation.startswith(PUBLISHED):
+    if degradation is not None and not path_text(degradation, "a degradation").startswith(PUBLISHED):
         return recipe, None
-    splits = tuple(settings.get("splits", ())) or None
+    splits = _several(settings.get("splits")) or None
     found = find_pairs(recipe)
     recipe = as_found(recipe.changed(degradation=degradation, splits=splits), scales, found)
     return recipe, found if recipe.pairs is None else None  # templates are filled in at its scales
@@ -113,15 +115,29 @@ def _loaded(
 def _windows(given: Windows | tuple[int, int, int] | None) -> Windows | None:
     if given is None or isinstance(given, Windows):
         return given
+    if not isinstance(given, Sequence) or [isinstance(one, Integral) for one in given] != [True] * 3:
+        raise UsageError(f"windows are size, step and threshold, such as (480, 240, 0), not {given!r}")
     size, step, threshold = given
     return Windows(size=size, step=step, threshold=threshold)
 
 
+def _several(given: Sequence[str] | None) -> tuple[str, ...]:
+    """The texts that a call gives; raises UsageError."""
+    several = () if given is None else given
+    if isinstance(several, str) or not isinstance(several, Sequence):
+        raise UsageError(f"several are given as a list, such as ['one', 'two'], not {given!r}")
+    return tuple(path_text(one, "text") for one in several)
+
+
 def _joined(own: Mapping[str, str] | None, given: Mapping[str, str] | None) -> dict[str, str] | None:
+    if not isinstance(given, Mapping | None):
+        raise UsageError(f"scores and weights are given as {{'name': 'module:function'}}, not {given!r}")
     return {**(own or {}), **(given or {})} or None
 
 
 def _policy(own: ImagePolicy, given: ImagePolicy | None) -> ImagePolicy:
+    if not isinstance(given, ImagePolicy | None):
+        raise UsageError(f"images is an ImagePolicy, such as ImagePolicy(alpha='white'), not {given!r}")
     return own if given is None else own.model_copy(update=given.model_dump(exclude_unset=True))
 
 

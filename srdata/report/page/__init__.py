@@ -21,6 +21,7 @@ from pathlib import Path
 from srdata.common.files import write_file
 from srdata.common.output_paths import check_output, starts_with
 from srdata.common.progress import counted
+from srdata.errors import given_path
 from srdata.prepared.set_images import PreparedImages
 from srdata.report.page import (
     about,
@@ -53,10 +54,11 @@ def write_report(
 
     Raises UsageError where `out` is there and no such page, before any work.
     """
-    check_output(Path(out), ours=_is_page)
+    out = given_path(out)
+    check_output(out, ours=_is_page)
     page = report_page(path, images=images, against=against, jobs=jobs)
-    write_file(Path(out), page.encode("utf-8", "backslashreplace"))
-    return Path(out)
+    write_file(out, page.encode("utf-8", "backslashreplace"))
+    return out
 
 
 def report_page(

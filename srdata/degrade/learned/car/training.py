@@ -30,7 +30,7 @@ from srdata.degrade.learned.car.safetensors_file import notes_of, read_bytes, wr
 from srdata.degrade.learned.car.training_crops import Photographs
 from srdata.degrade.learned.car.training_run import TrainingPlan, TrainingRun, same_work
 from srdata.degrade.learned.car.upscaler import Upscaler
-from srdata.errors import UsageError
+from srdata.errors import UsageError, given_path
 from srdata.scale import OneScale, Scale
 
 Report = Callable[[str], None]
@@ -88,7 +88,7 @@ def train_resampler(
     """
     exact = Scale(scale)
     whole = int(exact) if exact.denominator == 1 else float(exact)  # which the plan refuses
-    plan, out = plan_of({"scale": whole, **options}), Path(out)
+    plan, out = plan_of({"scale": whole, **options}), given_path(out)
     state, upscaler = _beside(out, "training"), _beside(out, "upscaler")
     for path in (out, upscaler) if resume else (out, upscaler, state):  # a state is checked where it is read
         check_output(path, ours=_is_trained)
