@@ -173,9 +173,13 @@ def nearest(name: str, known: Iterable[str]) -> str:
 
 
 def _in_a_folder(name: str, known: Iterable[str]) -> list[str]:
-    """The names that are `name` but for the folder before it: holiday/one for one; five at most."""
+    """The names that are `name` but for the folder before it, as holiday/one for one, or for its suffix.
+
+    Five at most.
+    """
     last = _last_part(name)
-    found = (one for one in known if "/" in name + one and _last_part(one) == last)
+    lasts = {last, last.rpartition(".")[0] or last}
+    found = (one for one in known if one != name and _last_part(one) in lasts)
     return list(itertools.islice(found, 5))
 
 

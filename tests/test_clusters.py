@@ -457,5 +457,5 @@ def test_the_commands_that_errors_about_plans_name_work(
 def test_a_machine_that_does_not_see_the_root_says_to_share_it(tmp_path: Path) -> None:
     claim = Claim.take(tmp_path / "claimed")
     claim.check_here()
-    with pytest.raises(StoreError, match="all machines must see that folder at this path: give a --root on"):
+    with pytest.raises(StoreError, match="if it was deleted; if machines do not share it, give a --root on"):
         Claim(tmp_path / "only here" / "claimed", claim.token).check_here()

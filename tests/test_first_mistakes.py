@@ -55,6 +55,14 @@ def test_a_set_is_found_by_its_name(said: Said, verb: str) -> None:
     assert said(verb, "data/photos-x2")[0] == 0 or verb == "classify"
 
 
+def test_the_folder_of_sets_is_no_set_and_says_which_it_holds(said: Said) -> None:
+    assert (
+        "data is no prepared set, but holds some: give one, such as data/photos-x2"
+        in said("verify", "data")[1]
+    )
+    assert "run srdata prepare" in said("verify", "photos")[1]
+
+
 @pytest.mark.parametrize("verb", ["prepare", "export", "classify", "report"])
 def test_no_jobs_are_refused(said: Said, verb: str) -> None:
     status, text = said(verb, "photos" if verb == "prepare" else "data/photos-x2", "--jobs", 0)
@@ -103,6 +111,7 @@ def test_a_key_is_found_without_the_folder_before_it() -> None:
     assert nearest("two_dogs", keys) == ", did you mean 'photographs-of-2024/two_dogs'?"
     assert nearest("Cat", keys) == ", did you mean 'photographs-of-2024/cat' or 'others/cat'?"
     assert nearest("elsewhere/two_dogs", keys) == ", did you mean 'photographs-of-2024/two_dogs'?"
+    assert nearest("two_dogs.PNG", keys) == ", did you mean 'photographs-of-2024/two_dogs'?"
     assert nearest("others/cats", keys) == ", did you mean 'others/cat'?"
 
 

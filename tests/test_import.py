@@ -163,7 +163,7 @@ def test_names_by_template(pairs: dict[str, Pair], tmp_path: Path) -> None:
         take(tmp_path / "in", tmp_path / "three", lr="{key}.png")
     with pytest.raises(UsageError, match="pairs says how the images of a folder are called: give the folder"):
         take(Path("sample"), tmp_path / "three", hr="{key}.png")
-    with pytest.raises(UsageError, match=r"no image is called \{key\}\.tiff"):
+    with pytest.raises(UsageError, match=r"no image is called \{key\}\.tiff: one is "):
         take(tmp_path / "in", tmp_path / "three", hr="{key}.tiff")
 
 

@@ -30,7 +30,8 @@ def fitting(path: PurePath, files: Mapping[str, ImageFile], pattern: str) -> Gro
         folder = "" if pattern in (".", "./") else f"{pattern.rstrip('/')}/"
         names = {name.removeprefix(folder): name for name in files if name.startswith(folder)}
     if not names:
-        raise UsageError(f"{path}: no image is called {pattern}")
+        there = f": one is {next(iter(files))}, and {{key}} stands for its key" if files else ""
+        raise UsageError(f"{path}: no image is called {pattern}{there}")
     keys = {normal(key): name for key, name in names.items()}
     return Group(pattern, Marks(), (), keys, bare_names(keys))
 

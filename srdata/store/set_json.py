@@ -42,6 +42,7 @@ from srdata.vocabulary import Layout
 FORMAT: Final = 2
 _FORMATS = (1, FORMAT)
 SET_FILE = "set.json"
+_NAMED = 3  # sets, of those in a folder that is none
 ADDED = ("scores/", "columns/")  # folders of what is added to finished sets
 UNFINISHED = ".unfinished"  # stands in a folder while a set is made there
 _SEALED = re.compile(rb'(?P<content>.*),\n  "seal": "(?P<seal>[0-9a-f]{64})"\n}\n', re.DOTALL)
@@ -266,6 +267,8 @@ def check_files(folder: Path, content: SetFile, *, full: bool) -> Iterator[FileC
 def _no_set(folder: Path) -> str:
     if not folder.is_dir():
         return f"{folder}: no such folder"
+    if sets := sorted(str(file.parent) for file in folder.glob(f"*/{SET_FILE}")):
+        return f"{folder} is no prepared set, but holds some: give one, such as {' or '.join(sets[:_NAMED])}"
     return f"{folder} is no prepared set, or not a finished one (it has no {SET_FILE}): run srdata prepare"
 
 

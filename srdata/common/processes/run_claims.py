@@ -48,8 +48,8 @@ class Claim:
         """Raise StoreError where this machine does not see the folder that was claimed."""
         if not self.file.parent.is_dir():
             raise StoreError(
-                f"{self.file.parent} is not on {socket.gethostname()}: all machines must see that folder at "
-                "this path: give a --root on storage that they share"
+                f"{self.file.parent} is not on {socket.gethostname()}: run the command that began it again "
+                "if it was deleted; if machines do not share it, give a --root on storage that they share"
             )
 
     @contextmanager
