@@ -173,6 +173,7 @@ def test_hr_comes_from_prepared_sets_names_and_folders(tmp_path: Path, hr: Path,
     direct = evaluate(sr, hr, 4)
     for layout in ("lmdb", "folder"):
         assert evaluate(sr, tmp_path / layout, 4).columns == direct.columns
+        assert evaluate(sr, scale=4, hr=tmp_path / layout).columns == direct.columns
     (tmp_path / "set").mkdir()
     (tmp_path / "set" / "HR").symlink_to(hr)
     assert evaluate(sr, tmp_path / "set", 4).columns == direct.columns

@@ -63,6 +63,11 @@ def test_the_folder_of_sets_is_no_set_and_says_which_it_holds(said: Said) -> Non
     assert "run srdata prepare" in said("verify", "photos")[1]
 
 
+def test_an_image_alone_is_previewed_by_a_degradation(said: Said) -> None:
+    assert "holds no images: give a degradation before it" in said("preview", "photos/one.png")[1]
+    assert said("preview", "bsrgan", "photos/one.png", "--out", "page.png")[0] == 0
+
+
 @pytest.mark.parametrize("verb", ["prepare", "export", "classify", "report"])
 def test_no_jobs_are_refused(said: Said, verb: str) -> None:
     status, text = said(verb, "photos" if verb == "prepare" else "data/photos-x2", "--jobs", 0)

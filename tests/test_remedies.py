@@ -83,6 +83,12 @@ CASES = {
         "give another --name or --root",
         "prepare photos --scale 2 --root . --name else",
     ),
+    "{} is a prepared set, whose images are in shards: write them as files by `srdata export {} --to folder "
+    "--out DIR`, and take that folder": Case(
+        "prepare data/set --scale 2 --name from-set",
+        "write them as files by `srdata export",
+        "export data/set --to folder --out from-set",
+    ),
     "--lr says how the LR images are called: say by --hr how those of HR are": Case(
         "prepare pairs --scale 2 --lr LR/{key}.png",
         "by --hr",

@@ -11,6 +11,7 @@ The first that holds pairs is taken, else the first that holds images, which are
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Callable, Collection, Iterator, Mapping
 from pathlib import Path, PurePath
 
@@ -30,6 +31,7 @@ from srdata.errors import UsageError
 from srdata.images import IMAGE_SUFFIXES, ImageListing, list_folder, natural
 from srdata.scale import Scale
 from srdata.store.lmdb_files.basicsr_lmdb import DATA_FILE
+from srdata.store.set_json import holds_shards
 
 _Parts = tuple[list[Part], list[str]]  # and what is left out
 
@@ -48,12 +50,22 @@ def find_parts(path: Path) -> Found:
 
 def look_for_parts(path: Path, listing: ImageListing | None = None) -> Found | None:
     """The same, and None where there is nothing; `listing` is that of the folder, where it is known."""
+    _refuse_shards(path)
     listing = list_folder(path) if listing is None else listing
     for form, find in _FORMS:
         parts, left_out = find(path, listing)
         if parts:
             return restored(path, Found(form, tuple(parts), tuple(left_out), listing))
     return None
+
+
+def _refuse_shards(path: Path) -> None:
+    """Raise UsageError for a prepared set whose images are in no files."""
+    if holds_shards(path):
+        raise UsageError(
+            f"{path} is a prepared set, whose images are in shards: write them as files by "
+            f"`srdata export {shlex.quote(str(path))} --to folder --out DIR`, and take that folder"
+        )
 
 
 def _tables(path: Path, listing: ImageListing) -> _Parts:

@@ -22,7 +22,7 @@ from srdata.resize import imresize
 from srdata.scale import Scale
 from srdata.store.blocks import HR
 from srdata.store.folder_names import SHORT
-from srdata.store.set_json import SET_FILE
+from srdata.store.set_json import SET_FILE, holds_shards
 
 _SPLITS = tuple(reversed(SHORT))  # the first that a set has is evaluated
 _MATLAB = Bicubic(rounding="each-pass", border="symmetric", evidence="EDSR's benchmark archive")
@@ -67,7 +67,10 @@ def find_references(
     A data set is taken from `from_dir` or downloaded below `root`. Raises UsageError, SetError, SourceError.
     """
     if hr is not None:
-        return _in_folder(given_path(hr), str(hr), scale, None, images)
+        folder = given_path(hr)
+        if holds_shards(folder):
+            return _prepared(folder, scale, split)
+        return _in_folder(folder, str(hr), scale, None, images)
     meant = meaning(name, (Kind.DATA_SET, Kind.PATH))
     if meant.kind is Kind.DATA_SET:
         return _known(

@@ -39,7 +39,8 @@ def contact_sheet(path: str | Path, *, count: int = 6, side: int = 240) -> Image
         return _of_set(PreparedImages(folder), count, side)
     images = list_images(folder) if folder.is_dir() else []
     if not images:
-        raise UsageError(f"{folder} is no prepared set and holds no images")
+        what = ": give a degradation before it" if folder.is_file() else ""
+        raise UsageError(f"{folder} is no prepared set and holds no images{what}")
     cells = [
         _cell(read_image(one), side, one.relative_to(folder).as_posix()) for one in spread(images, count)
     ]

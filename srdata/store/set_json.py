@@ -203,6 +203,11 @@ def _named(folder: Path, content: SetFile, guard: Guard) -> dict[str, Any]:
     return {"format": FORMAT, "files": {**first, SHARDS_FILE: file_entry(folder / SHARDS_FILE), **named}}
 
 
+def holds_shards(folder: Path) -> bool:
+    """Whether a folder is a finished set whose images are in no files of their own."""
+    return (folder / SET_FILE).is_file() and (folder / shard_name(0)).is_file()
+
+
 def read_set(folder: Path) -> SetFile:
     """What the set in `folder` says of itself; raises SetError with what to do about it."""
     path = folder / SET_FILE
