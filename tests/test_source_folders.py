@@ -305,6 +305,24 @@ def test_a_plan_names_images_that_are_too_small_for_a_scale(tmp_path: Path, suff
     assert "bad" not in plan(tmp_path / "in", scale=2, root=tmp_path)
 
 
+@pytest.mark.parametrize("layout", ["lmdb", "folder"])
+def test_prepared_sets_below_a_folder_are_no_source(tmp_path: Path, layout: str) -> None:
+    photos = tmp_path / "photos"
+    write_png(photos / "one.png", np.zeros((32, 32, 3), np.uint8))
+    write_png(photos / "more/two.png", np.zeros((32, 32, 3), np.uint8))
+    (photos / "more/set.json").write_text("{}")  # somebody else's
+    for _ in range(2):
+        built = prepare(photos, scale=2, layout=layout, root=photos, jobs=1)
+        assert built.content.counts == {"train": 2}
+    listing = list_folder(photos)
+    assert listing.names == ("more/two.png", "one.png")
+    assert [one.path for one in listing.left_out if one.why == "a prepared set"] == [built.path]
+    shutil.move(built.path, tmp_path / "sets/set")
+    for use in (PairedDataset, lambda path: prepare(path, scale=2, root=tmp_path, jobs=1)):
+        with pytest.raises(UsageError, match=r"holds prepared sets and no images: give one, such as .*set$"):
+            use(tmp_path / "sets")
+
+
 def test_headers_tell_what_is_no_pair(tmp_path: Path) -> None:
     hr, lr = tmp_path / "one.png", tmp_path / "onex4.png"
     write_png(hr, np.zeros((66, 64, 3), np.uint8))

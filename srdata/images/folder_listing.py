@@ -17,6 +17,7 @@ from srdata.images.file_kinds import DATA_SUFFIXES, HEAD_BYTES, IMAGE_SUFFIXES, 
 
 SHOWN = 5  # names of one kind in a line
 OUR_OWN = ".srdata"  # begins the names of what srdata keeps beside images: scores
+_SET, _SET_BEGINS = "set.json", b'{\n  "format": '  # the file that stands in each prepared set
 _HIDDEN, _OTHER = "hidden", "no image"
 _NUMBER = re.compile(r"\d+")
 _DIGITS = str.maketrans(dict.fromkeys("123456789", "0"))
@@ -114,7 +115,8 @@ def _walk(
 ) -> None:
     """Add the images below a folder to `names`, by their paths from the root, and the rest to `left_out`.
 
-    `spot` is the folder's own path from there; `above` are the real folders that led here.
+    `spot` is the folder's own path from there; `above` are the real folders that led here. A prepared set
+    below the root is left out whole: its files are no source, and half of them are LR images.
     """
     real = folder.resolve()
     if real in above:
@@ -126,6 +128,7 @@ def _walk(
         why = f"a folder that cannot be read: {error.strerror}"
         left_out.append(LeftOut(folder, why, picture=True))
         return
+    begun = len(names), len(left_out)
     for entry in entries:
         name = entry.name
         if name[0] == ".":
@@ -137,6 +140,10 @@ def _walk(
             names.append(spot + name)
         elif _is_there(entry.is_dir):
             _walk(folder / name, f"{spot}{name}/", (*above, real), names, left_out)
+        elif name == _SET and spot and _is_set(folder / name):
+            del names[begun[0] :], left_out[begun[1] :]
+            left_out.append(LeftOut(folder, "a prepared set", picture=False))
+            return
         elif problem := _judged(folder / name):
             left_out.append(problem)
         else:
@@ -147,6 +154,15 @@ def _is_there(kind: Callable[[], bool]) -> bool:
     """Whether an entry is of a kind; one that cannot be looked at, as a link in a circle, is of none."""
     try:
         return kind()
+    except OSError:
+        return False
+
+
+def _is_set(path: Path) -> bool:
+    """Whether a file is what srdata writes into a prepared set."""
+    try:
+        with path.open("rb") as file:
+            return file.read(len(_SET_BEGINS)) == _SET_BEGINS
     except OSError:
         return False
 
