@@ -56,10 +56,8 @@ def header_of(file: ImageFile) -> ImageInfo:
     return probe(file.open() if isinstance(file, EncodedImage) else file.read_bytes(), str(file))
 
 
-def size_of(file: ImageFile | str) -> tuple[int, int]:
+def size_of(file: ImageFile) -> tuple[int, int]:
     """Height and width of an image file, by its first bytes where these tell them; raises ImageError."""
-    if isinstance(file, str):
-        return image_size(file)
     if isinstance(file, Path):
         return image_size(str(file))
     return header_of(file).size

@@ -91,11 +91,12 @@ def told_size(head: bytes, handle: int | None = None) -> tuple[int, int] | None:
     """
     if not head.startswith(_PNG) or len(head) < _START.size:
         return _jpeg_size(head) if head.startswith(b"\xff\xd8") else None
-    place, (width, height, length, kind) = 33, _START.unpack_from(head)
-    more = place + 12 + length < len(head) - _END  # than a chunk of pixels and the end shows
-    if handle is None or more or kind != b"IDAT":
-        place, length, kind = _last_chunk(head)
-    if kind not in _LAST or (handle is not None and not _nothing_follows(handle, head, place, length, kind)):
+    width, height, length, kind = _START.unpack_from(head)
+    last, rest = (33, length, kind), len(head) - (33 + 12 + length + _END)
+    alone = rest == 0 and len(head) < _READ  # no other chunk but the end is in the file
+    if handle is None or rest > 0 or kind != b"IDAT":
+        last, alone = _last_chunk(head), False
+    if last[2] not in _LAST or not (alone or handle is None or _nothing_follows(handle, head, *last)):
         return None
     return (height, width) if height and width else None
 
@@ -121,8 +122,6 @@ def _nothing_follows(handle: int, head: bytes, place: int, length: int, kind: by
         return True
     whole = len(head) < _READ
     end, step = (len(head) if whole else os.fstat(handle).st_size) - _END, length + 12
-    if place + step == end:
-        return True
     last = place + max(end - 1 - place, 0) // step * step
     if whole:
         found = head[last : last + 8]

@@ -95,7 +95,7 @@ def choose_items(
     """
     source = _source(recipe, root, from_dir, found)
     splits: dict[str, Split] = {}
-    if not all(splits.setdefault(key, split) == split for key, split in source.names()):
+    if not source.unique and not all(splits.setdefault(key, split) == split for key, split in source.names()):
         source = _told_apart(source)
     excluded = _excluded({key for key, _ in source.names()} if recipe.exclude else set(), recipe)
     stored = key_writer(recipe.store.layout, bool(recipe.escape))
@@ -107,7 +107,8 @@ def choose_items(
                     for one in (taken, *_copies(taken, recipe)):
                         yield _under(stored(one.key), one)
 
-    _refuse_twins(_stored_keys(source, excluded, recipe), items)
+    if recipe.copies or stored is not str or not source.unique:
+        _refuse_twins(_stored_keys(source, excluded, recipe), items)
     if not recipe.choice:
         return SourceItems(items, _listed(source, excluded, recipe)), None
     whole = (item for item in source.items() if item.key not in excluded)
@@ -161,6 +162,11 @@ class _Source(NamedTuple):
     names: Callable[[], Iterable[tuple[str, Split]]]
     items: Callable[[], Iterable[Item]]
     piles: Sequence[tuple[NamedFiles, Split]] | None = None  # where they are files of a folder and no more
+
+    @property
+    def unique(self) -> bool:
+        """Whether no key can be there twice."""
+        return self.piles is not None and len(self.piles) == 1
 
 
 def _source(recipe: Recipe, root: Path, from_dir: Path | None, found: Found | None) -> _Source:

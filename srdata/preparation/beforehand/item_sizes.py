@@ -10,7 +10,7 @@ from typing import NamedTuple
 from srdata.discovery.image_bytes import ImageFile, header_of, size_of
 from srdata.errors import ImageError
 from srdata.images import MOST_PIXELS, admit
-from srdata.images.first_bytes import ordinary_size
+from srdata.images.first_bytes import image_size, ordinary_size
 from srdata.preparation.source_items import Item, SourceItems
 from srdata.recipes.fitting_sizes import Size, check_hr_size, check_lr_size, has_lr
 from srdata.recipes.multiscale_copies import Smaller
@@ -42,7 +42,7 @@ def source_size(file: ImageFile | str, copy: Smaller | None = None) -> Size | No
     `file` may be the path of one, which saves time.
     """
     try:
-        size = size_of(file)
+        size = image_size(file) if isinstance(file, str) else size_of(file)
     except ImageError:
         return None
     return size if copy is None else copy.size(*size)
