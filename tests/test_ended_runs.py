@@ -516,9 +516,7 @@ def test_a_set_of_many_shards_that_is_killed_again_and_again_has_the_same_bytes(
     kills, wait_s = 0, whole.took_s / 3
     while kills < 3:
         kills += commands.run(*words, tmp_path / "killed", by=signal.SIGKILL, after_s=wait_s).killed
-        if (
-            tmp_path / "killed/set/set.json"
-        ).exists():  # faster than the first: begin again
+        if (tmp_path / "killed/set/set.json").exists():  # faster than the first: begin again
             shutil.rmtree(tmp_path / "killed")
             kills, wait_s = 0, wait_s / 2
     assert commands.run(*words, tmp_path / "killed").status == 0, commands.log.read_text()[-2000:]
