@@ -125,6 +125,26 @@ def test_commands_let_the_threads_of_numpy_sleep_before_they_are_started(
     assert done.stdout.splitlines()[-1] == taken
 
 
+LOOKS = """
+import gc, sys
+sys.argv = ["srdata", "prepare", "sample", "--scale", "4", "--lmdb"]
+from srdata.cli import main
+looks = []
+gc.callbacks.append(lambda phase, info: looks.append(phase))
+try:
+    main()
+finally:
+    print("\\n" + str(looks.count("start")))
+"""
+
+
+def test_a_command_looks_for_garbage_a_few_times_at_most(tmp_path: Path) -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", LOOKS], capture_output=True, text=True, check=True, cwd=tmp_path
+    )
+    assert int(done.stdout.splitlines()[-1]) < 20
+
+
 YOUNG = """
 import gc
 import srdata

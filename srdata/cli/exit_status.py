@@ -20,6 +20,8 @@ def main() -> None:
     write_what_can_be_written()
     # Before numpy is imported, whose threads else run at full speed while they wait for work.
     os.environ.setdefault("OPENBLAS_THREAD_TIMEOUT", "4")
+    # What a command makes is freed when it is done with: to look for more took a twentieth of its time.
+    gc.set_threshold(10_000)
     ending = EndingSignals()
     ending.catch()
     status = run(sys.argv[1:], ending)
