@@ -398,8 +398,9 @@ def test_scores_are_kept_where_they_can_be(pictures: Path, tmp_path: Path) -> No
 
 def test_scores_do_not_turn_images_into_a_table(pictures: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """A folder with Parquet files is a table, whoever wrote them."""
-    command = ["prepare", str(pictures), "--scale", "4", "--where", "entropy > 1", "--scores"]
-    assert run([*command, str(pictures / "scores")]) == 2
+    command = ["prepare", str(pictures), "--scale", "4", "--where", "entropy > 1"]
+    places = ["--scores", str(pictures / "scores"), "--root", str(pictures.parent / "data")]
+    assert run([*command, *places]) == 2
     assert (
         "lies among the images: give another folder as --scores, or leave it out" in capsys.readouterr().err
     )
