@@ -31,7 +31,7 @@ from srdata.errors import UsageError
 from srdata.images import IMAGE_SUFFIXES, ImageListing, list_folder, natural
 from srdata.scale import Scale
 from srdata.store.lmdb_files.basicsr_lmdb import DATA_FILE
-from srdata.store.set_json import SET_FILE, holds_shards
+from srdata.store.set_json import holds_shards, sets_in
 
 _Parts = tuple[list[Part], list[str]]  # and what is left out
 
@@ -44,10 +44,8 @@ def find_parts(path: Path) -> Found:
     """
     if (found := look_for_parts(path)) is not None:
         return found
-    if sets := sorted(str(file.parent) for file in path.glob(f"*/{SET_FILE}")):
-        raise UsageError(
-            f"{path} holds prepared sets and no images: give one, such as {' or '.join(sets[:3])}"
-        )
+    if sets := sets_in(path):
+        raise UsageError(f"{path} holds prepared sets and no images: give one, such as {sets}")
     known = "give a folder with PNG, JPEG, WebP, BMP or TIFF files, LMDBs, tars or .h5"
     raise UsageError(f"{path} holds no images: {how_to_unpack(path) or known}")
 

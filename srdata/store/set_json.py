@@ -203,6 +203,11 @@ def _named(folder: Path, content: SetFile, guard: Guard) -> dict[str, Any]:
     return {"format": FORMAT, "files": {**first, SHARDS_FILE: file_entry(folder / SHARDS_FILE), **named}}
 
 
+def sets_in(folder: Path) -> str:
+    """Some of the prepared sets that stand in a folder, as a choice; empty where there are none."""
+    return " or ".join(sorted(str(file.parent) for file in folder.glob(f"*/{SET_FILE}"))[:_NAMED])
+
+
 def holds_shards(folder: Path) -> bool:
     """Whether a folder is a finished set whose images are in no files of their own."""
     return (folder / SET_FILE).is_file() and (folder / shard_name(0)).is_file()
@@ -272,8 +277,8 @@ def check_files(folder: Path, content: SetFile, *, full: bool) -> Iterator[FileC
 def _no_set(folder: Path) -> str:
     if not folder.is_dir():
         return f"{folder}: no such folder"
-    if sets := sorted(str(file.parent) for file in folder.glob(f"*/{SET_FILE}")):
-        return f"{folder} is no prepared set, but holds some: give one, such as {' or '.join(sets[:_NAMED])}"
+    if sets := sets_in(folder):
+        return f"{folder} is no prepared set, but holds some: give one, such as {sets}"
     return f"{folder} is no prepared set, or not a finished one (it has no {SET_FILE}): run srdata prepare"
 
 

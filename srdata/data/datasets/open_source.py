@@ -34,7 +34,7 @@ from srdata.prepared.image_columns import read_column
 from srdata.prepared.remote_sets import folder_of, refuse_other_layouts, set_reader
 from srdata.scale import Scale
 from srdata.store.index import Index
-from srdata.store.set_json import SET_FILE, UNFINISHED, SetFile, read_set
+from srdata.store.set_json import SET_FILE, UNFINISHED, SetFile, read_set, sets_in
 from srdata.store.windows import Windows
 from srdata.vocabulary import Only
 
@@ -196,8 +196,8 @@ def _nothing_at(path: Path, found: Found | None) -> str:
         return f"there is no {path}: prepare it first, `srdata list` shows what can be prepared"
     if is_lmdb(path):
         return f"{path} is one LMDB: give the one with HR images as hr= and the one with LR images as lr="
-    if found is None and (sets := sorted(str(file.parent) for file in path.glob("*/set.json"))):
-        return f"{path} holds prepared sets and no images: give one, such as {' or '.join(sets[:3])}"
+    if found is None and (sets := sets_in(path)):
+        return f"{path} holds prepared sets and no images: give one, such as {sets}"
     if found is None:
         return f"{path} is no prepared set (no set.json) and holds no images: give a folder that does"
     prepare = f"prepare it with `srdata prepare {shlex.quote(str(path))} --scale 4 --lmdb`, or "
